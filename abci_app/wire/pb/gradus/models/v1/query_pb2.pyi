@@ -1,0 +1,67 @@
+from abci_app.wire.pb.cosmos.base.query.v1beta1 import pagination_pb2 as _pagination_pb2
+from abci_app.wire.pb.gradus.models.v1 import models_pb2 as _models_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class QueryModelRequest(_message.Message):
+    __slots__ = ("model_id",)
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    def __init__(self, model_id: _Optional[int] = ...) -> None: ...
+
+class QueryModelResponse(_message.Message):
+    __slots__ = ("model",)
+    MODEL_FIELD_NUMBER: _ClassVar[int]
+    model: _models_pb2.Model
+    def __init__(self, model: _Optional[_Union[_models_pb2.Model, _Mapping]] = ...) -> None: ...
+
+class QueryModelsRequest(_message.Message):
+    __slots__ = ("pagination",)
+    PAGINATION_FIELD_NUMBER: _ClassVar[int]
+    pagination: _pagination_pb2.PageRequest
+    def __init__(self, pagination: _Optional[_Union[_pagination_pb2.PageRequest, _Mapping]] = ...) -> None: ...
+
+class QueryModelsResponse(_message.Message):
+    __slots__ = ("models", "pagination")
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    PAGINATION_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[_models_pb2.Model]
+    pagination: _pagination_pb2.PageResponse
+    def __init__(self, models: _Optional[_Iterable[_Union[_models_pb2.Model, _Mapping]]] = ..., pagination: _Optional[_Union[_pagination_pb2.PageResponse, _Mapping]] = ...) -> None: ...
+
+class QueryWeightsRequest(_message.Message):
+    __slots__ = ("model_id", "round")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    round: int
+    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ...) -> None: ...
+
+class QueryWeightsResponse(_message.Message):
+    __slots__ = ("weights",)
+    WEIGHTS_FIELD_NUMBER: _ClassVar[int]
+    weights: _models_pb2.Weights
+    def __init__(self, weights: _Optional[_Union[_models_pb2.Weights, _Mapping]] = ...) -> None: ...
+
+class QueryWeightsChunkRequest(_message.Message):
+    __slots__ = ("model_id", "round", "index")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    round: int
+    index: int
+    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., index: _Optional[int] = ...) -> None: ...
+
+class QueryWeightsChunkResponse(_message.Message):
+    __slots__ = ("chunk", "proof")
+    CHUNK_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    chunk: bytes
+    proof: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, chunk: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...

@@ -1,0 +1,96 @@
+from abci_app.wire.pb.cosmos.base.v1beta1 import coin_pb2 as _coin_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class MsgEnroll(_message.Message):
+    __slots__ = ("trainer", "model_id", "bond")
+    TRAINER_FIELD_NUMBER: _ClassVar[int]
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    BOND_FIELD_NUMBER: _ClassVar[int]
+    trainer: str
+    model_id: int
+    bond: _coin_pb2.Coin
+    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ..., bond: _Optional[_Union[_coin_pb2.Coin, _Mapping]] = ...) -> None: ...
+
+class MsgEnrollResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class MsgLeave(_message.Message):
+    __slots__ = ("trainer", "model_id")
+    TRAINER_FIELD_NUMBER: _ClassVar[int]
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    trainer: str
+    model_id: int
+    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ...) -> None: ...
+
+class MsgLeaveResponse(_message.Message):
+    __slots__ = ("returned_ugrad",)
+    RETURNED_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    returned_ugrad: int
+    def __init__(self, returned_ugrad: _Optional[int] = ...) -> None: ...
+
+class MsgCommitWork(_message.Message):
+    __slots__ = ("trainer", "model_id", "round", "unit", "commitment")
+    TRAINER_FIELD_NUMBER: _ClassVar[int]
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    trainer: str
+    model_id: int
+    round: int
+    unit: int
+    commitment: bytes
+    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., commitment: _Optional[bytes] = ...) -> None: ...
+
+class MsgCommitWorkResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class MsgRevealWork(_message.Message):
+    __slots__ = ("trainer", "model_id", "round", "unit", "payload", "trace_root", "salt")
+    TRAINER_FIELD_NUMBER: _ClassVar[int]
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ROOT_FIELD_NUMBER: _ClassVar[int]
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    trainer: str
+    model_id: int
+    round: int
+    unit: int
+    payload: bytes
+    trace_root: bytes
+    salt: bytes
+    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., payload: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ...) -> None: ...
+
+class MsgRevealWorkResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class AuditEvidence(_message.Message):
+    __slots__ = ("model_id", "round", "unit", "rows", "proof")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    round: int
+    unit: int
+    rows: bytes
+    proof: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., rows: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class AuditEvidenceResponse(_message.Message):
+    __slots__ = ("matched",)
+    MATCHED_FIELD_NUMBER: _ClassVar[int]
+    matched: bool
+    def __init__(self, matched: _Optional[bool] = ...) -> None: ...
