@@ -1,0 +1,1 @@
+"""How a block runs: context, gas, events, admission, delivery."""

@@ -1,0 +1,40 @@
+"""A block, from begin to end, as a short list of named calls."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from abci_app.runtime.ante import Ante
+from abci_app.runtime.context import Ctx
+from abci_app.runtime.deliver import TxResult, run_tx
+from abci_app.runtime.events import Event
+from abci_app.runtime.module import Module
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResult:
+    """One result per transaction, in order, and the events of the block's ends."""
+
+    tx_results: tuple[TxResult, ...]
+    events: tuple[Event, ...]
+
+
+def run_block(modules: tuple[Module, ...], ante: Ante, ctx: Ctx, txs: Iterable[bytes]) -> BlockResult:
+    """Begin, transactions, end, on ctx's layer. Any bytes are tolerated as a transaction (CometBFT requirement 12)."""
+    begin_block(modules, ctx)
+    results = tuple(run_tx(ante, ctx, raw) for raw in txs)
+    end_block(modules, ctx)
+    return BlockResult(results, tuple(ctx.events))
+
+
+def begin_block(modules: tuple[Module, ...], ctx: Ctx) -> None:
+    """Every room's begin, in the order of the rooms."""
+    for module in modules:
+        if module.begin_block is not None:
+            module.begin_block(ctx)
+
+
+def end_block(modules: tuple[Module, ...], ctx: Ctx) -> None:
+    """Every room's end, in the order of the rooms."""
+    for module in modules:
+        if module.end_block is not None:
+            module.end_block(ctx)

@@ -1,0 +1,32 @@
+"""Ctx: all that a handler may know. One per transaction, one for each end of the block."""
+
+from dataclasses import dataclass, field, replace
+
+from abci_app.runtime.events import Event
+from abci_app.runtime.gas import GasMeter, unlimited
+from abci_app.store.branch import Branch
+
+
+@dataclass(frozen=True, slots=True)
+class Ctx:
+    """The block, a layer of writes over the state, a gas meter and the events so far.
+
+    `last_app_hash` is the root of the state before this block: the block's only source of randomness.
+    """
+
+    chain_id: str
+    height: int
+    time_ns: int
+    proposer_address: bytes
+    last_app_hash: bytes
+    state: Branch
+    gas: GasMeter = field(default_factory=unlimited)
+    events: list[Event] = field(default_factory=list)
+
+    def branch(self, gas: GasMeter | None = None) -> "Ctx":
+        """A context over a child layer, with its own events; `gas` None keeps the meter."""
+        return replace(self, state=self.state.branch(), gas=gas or self.gas, events=[])
+
+    def emit(self, event: Event) -> None:
+        """Add an event."""
+        self.events.append(event)

@@ -1,0 +1,83 @@
+"""What a room offers the chain: messages, injected transactions, queries, block ends, genesis, invariants."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from google.protobuf.message import Message
+
+from abci_app.runtime.context import Ctx
+from abci_app.wire.tx import type_url
+
+
+class RowSource(Protocol):
+    """Datasets that this node holds. Only a proposer looks: what it finds travels in the block, with proofs."""
+
+    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
+        """The rows at rising `indices`, concatenated, with their multiproof; None when the dataset is not here."""
+
+
+@dataclass(frozen=True)
+class MsgRoute:
+    """A message that users sign. `signer` names the field with the signer's address."""
+
+    request: type[Message]
+    response: type[Message]
+    signer: str
+    check: Callable[[Any], None]
+    run: Callable[[Ctx, Any], Message]
+
+    @property
+    def type_url(self) -> str:
+        return type_url(self.request)
+
+
+@dataclass(frozen=True)
+class InjectedRoute:
+    """A transaction that proposers put at the head of a block.
+
+    `check` is a function of the block and the state only: ProcessProposal refuses a block in which it fails.
+    `propose` may look at what this node holds; `run` delivers.
+    """
+
+    request: type[Message]
+    response: type[Message]
+    check: Callable[[Ctx, Any], None]
+    run: Callable[[Ctx, Any], Message]
+    propose: Callable[[Ctx, RowSource], Iterable[Message]]
+
+    @property
+    def type_url(self) -> str:
+        return type_url(self.request)
+
+
+@dataclass(frozen=True)
+class QueryRoute:
+    """A read-only answer under its gRPC path, `/package.Query/Name`."""
+
+    path: str
+    request: type[Message]
+    run: Callable[[Ctx, Any], Message]
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """A predicate over the state: None when it holds, else what is broken."""
+
+    name: str
+    check: Callable[[Ctx], str | None]
+
+
+@dataclass(frozen=True)
+class Module:
+    """One room. Block ends are total and bounded: they never raise for anything a user wrote."""
+
+    name: str
+    init_genesis: Callable[[Ctx, dict[str, Any]], None]
+    export_genesis: Callable[[Ctx], dict[str, Any]]
+    msgs: tuple[MsgRoute, ...] = ()
+    injected: tuple[InjectedRoute, ...] = ()
+    queries: tuple[QueryRoute, ...] = ()
+    begin_block: Callable[[Ctx], None] | None = None
+    end_block: Callable[[Ctx], None] | None = None
+    invariants: tuple[Invariant, ...] = field(default=())

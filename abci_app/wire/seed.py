@@ -1,0 +1,67 @@
+"""Seeds of the work market: domain-separated SHA-256, and a counter-mode stream for draws.
+
+Everything a miner must not choose comes from here: who computes which unit, from which rows, which units are audited.
+Source: docs in abci_app/x/work/README.md.
+"""
+
+import hashlib
+from collections.abc import Iterator
+
+from abci_app.wire.ints import u32_bytes, u64_bytes
+
+
+def hash_fields(domain: str, *fields: bytes) -> bytes:
+    """SHA-256 over the domain and the fields, each behind its length as u32: no two lists of fields collide."""
+    state = hashlib.sha256()
+    for part in (domain.encode(), *fields):
+        state.update(u32_bytes(len(part)))
+        state.update(part)
+    return state.digest()
+
+
+def round_seed(chain_id: str, model_id: int, round_number: int, attempt: int, last_app_hash: bytes) -> bytes:
+    """Seed of a round: fixes who computes what."""
+    return hash_fields("gradus/round", chain_id.encode(), u64_bytes(model_id), u32_bytes(round_number),
+                       u32_bytes(attempt), last_app_hash)
+
+
+def audit_seed(chain_id: str, model_id: int, round_number: int, last_app_hash: bytes) -> bytes:
+    """Seed of a round's audits, drawn in the block after the last reveal."""
+    return hash_fields("gradus/audit", chain_id.encode(), u64_bytes(model_id), u32_bytes(round_number), last_app_hash)
+
+
+def unit_seed(seed: bytes, unit: int) -> bytes:
+    """Seed of one unit of a round: its rows and all its stochastic rounding."""
+    return hash_fields("gradus/unit", seed, u32_bytes(unit))
+
+
+def claim_commitment(address: bytes, model_id: int, round_number: int, unit: int, payload_hash: bytes,
+                     trace_root: bytes, salt: bytes) -> bytes:
+    """What a miner commits to. Bound to its address, so that a copied commitment cannot be revealed."""
+    return hash_fields("gradus/claim", address, u64_bytes(model_id), u32_bytes(round_number), u32_bytes(unit),
+                       payload_hash, trace_root, salt)
+
+
+def iter_u64(seed: bytes) -> Iterator[int]:
+    """Endless u64 draws: SHA-256("gradus/draw" ‖ seed ‖ counter), four big-endian words a block."""
+    counter = 0
+    while True:
+        block = hash_fields("gradus/draw", seed, u64_bytes(counter))
+        for at in range(0, 32, 8):
+            yield int.from_bytes(block[at:at + 8], "big")
+        counter += 1
+
+
+def draw_rows(seed: bytes, count: int, row_count: int) -> list[int]:
+    """`count` row indices below `row_count` (u32), with repetition; the bias of the remainder is below 2^-32."""
+    draws = iter_u64(seed)
+    return [next(draws) % row_count for _ in range(count)]
+
+
+def shuffle(seed: bytes, count: int) -> list[int]:
+    """The numbers below `count` (u32) in an order fixed by the seed (Fisher-Yates from the end)."""
+    order, draws = list(range(count)), iter_u64(seed)
+    for last in range(count - 1, 0, -1):
+        other = next(draws) % (last + 1)
+        order[last], order[other] = order[other], order[last]
+    return order

@@ -1,0 +1,1 @@
+"""Every feature of the chain, one room each."""
