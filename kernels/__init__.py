@@ -1,0 +1,35 @@
+"""Integer kernels: the same bytes on every machine.
+
+Calls take bytes and ints and return bytes and ints; numpy and numba are loaded by the first call.
+The specification is README.md beside this file. Nothing else of the project is imported here.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Op(NamedTuple):
+    """One line of the table of ops: its package, its calls, what goes in and out, and the source."""
+
+    name: str
+    calls: tuple[str, ...]
+    shapes: str
+    source: str
+
+
+OPS = (
+    Op("mlp", ("param_count", "init_weights", "predict", "logits"),
+       "weights int32 [P]; features int8 [rows, inputs] -> labels uint16 [rows], logits int32 [rows, classes]",
+       "README sections 5 and 6"),
+    Op("unit", ("check_policy", "unit_cost", "run_unit"),
+       "weights int32 [P]; features int8 [H*B, inputs]; labels uint16 [H*B]; seed -> payload, trace",
+       "README section 7"),
+    Op("payload", ("payload_bytes", "encode", "check", "decode"),
+       "delta int64 [P] <-> exponents uint8 [ceil(P/256)], values int8 [P]", "README section 8"),
+    Op("aggregate", ("aggregate",), "1..64 payloads -> mean delta int64 [P]", "README section 9"),
+    Op("outer", ("outer_step",), "weights int32 [P], momentum int64 [P], mean delta int64 [P]",
+       "README section 10"),
+    Op("chunks", ("chunk_count", "split", "chunk_root", "chunk_proof", "verify_chunk"),
+       "bytes -> 32-byte BLAKE3 tree root, proofs", "README section 11"),
+)

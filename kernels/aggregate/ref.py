@@ -1,0 +1,20 @@
+"""Reference of aggregation in numpy int64: the truth.  Source: kernels/README.md section 9."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.payload import ref as payload_ref
+
+
+def trimmed_mean(
+    exponents: NDArray[np.uint8], operands: NDArray[np.int8], dropped: int
+) -> NDArray[np.int64]:
+    """Mean of each coordinate without its `dropped` lowest and highest values; 2 * dropped < workers."""
+    deltas = np.stack([payload_ref.decode(scales, values) for scales, values in zip(exponents, operands)])
+    kept = np.sort(deltas, axis=0)[dropped:len(deltas) - dropped]
+    count = np.int64(len(kept))
+    total = kept.sum(axis=0)
+    size = (2 * np.abs(total) + count) // (2 * count)
+    return np.where(total < 0, -size, size)

@@ -1,0 +1,132 @@
+"""Chooses the back end, once per process, and proves it before use.
+
+Reads: the environment variables GRADUS_KERNELS_BACKEND (`ref` or `cpu`, default `cpu`) and NUMBA_CACHE_DIR.
+Every back end gives the same bytes: the choice changes speed only. A fast back end that cannot be
+loaded, or that fails its self-test, is reported on the log as an error and replaced by `ref`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kernels.errors import KernelInputError
+
+if TYPE_CHECKING:
+    from kernels.unit import UnitPolicy
+
+BACKENDS = ("ref", "cpu")
+DEFAULT_BACKEND = "cpu"
+BACKEND_VARIABLE = "GRADUS_KERNELS_BACKEND"
+Progress = Callable[[str, int, int], None]
+
+_log = logging.getLogger("gradus.kernels")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The back end in use; `problem` says why it is not the one that was asked for."""
+
+    backend: str
+    asked: str
+    problem: str = ""
+
+
+_forced: ContextVar[str | None] = ContextVar("gradus_kernels_backend", default=None)
+_lock = threading.Lock()
+_choice: Choice | None = None
+
+
+def implementation(op: str) -> Any:
+    """The module that computes `op` on the back end in use; both have the same functions."""
+    return importlib.import_module(f"kernels.{op}.{backend()}")
+
+
+def backend() -> str:
+    """The name of the back end in use; the first call in a process chooses and tests it."""
+    return _forced.get() or choose().backend
+
+
+def choose(progress: Progress | None = None) -> Choice:
+    """Choose the back end by environment and self-test; later calls return the same choice.
+
+    Raises: KernelInputError if GRADUS_KERNELS_BACKEND names no back end.
+    """
+    global _choice
+    with _lock:
+        if _choice is None:
+            _choice = _choose(os.environ.get(BACKEND_VARIABLE, "") or DEFAULT_BACKEND, progress)
+        return _choice
+
+
+@contextmanager
+def forced(name: str) -> Iterator[None]:
+    """Use back end `name` inside the block, in this thread or task, without a self-test."""
+    _check_backend(name)
+    token = _forced.set(name)
+    try:
+        yield
+    finally:
+        _forced.reset(token)
+
+
+def warm(policy: UnitPolicy | None = None, progress: Progress | None = None) -> Choice:
+    """Compile and test everything, so that the first real call is fast; about 15 s on an empty cache.
+
+    policy: also computes one unit of this shape on zeros. progress(what, done, total) is told each step.
+    """
+    chosen = choose(progress)
+    if policy is not None:
+        from kernels import mlp, unit
+
+        rows = policy.local_steps * policy.batch_rows
+        unit.run_unit(
+            policy,
+            bytes(mlp.param_count(policy.widths) * mlp.WEIGHT_BYTES),
+            bytes(rows * policy.widths[0]),
+            bytes(2 * rows),
+            bytes(32),
+        )
+    return chosen
+
+
+def prepare_numba() -> None:
+    """Point numba's cache at the user's cache folder; must run before numba is imported."""
+    if not os.environ.get("NUMBA_CACHE_DIR"):
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        os.environ["NUMBA_CACHE_DIR"] = str(cache / "gradus" / "numba")
+
+
+def _check_backend(name: str) -> None:
+    if name not in BACKENDS:
+        raise KernelInputError(f"unknown back end {name!r}: {BACKEND_VARIABLE} is one of {', '.join(BACKENDS)}")
+
+
+def _choose(asked: str, progress: Progress | None) -> Choice:
+    _check_backend(asked)
+    if asked == "ref":
+        return Choice("ref", asked)
+    problem = _find_problem(asked, progress)
+    if not problem:
+        return Choice(asked, asked)
+    _log.error("kernels: back end %s is not used: %s. The slow reference back end takes over; "
+               "results are the same.", asked, problem)
+    return Choice("ref", asked, problem)
+
+
+def _find_problem(name: str, progress: Progress | None) -> str:
+    from kernels import selftest
+
+    try:
+        failed = selftest.find_failures(name, progress)
+    except Exception as error:  # any failure of a compiler or library means: do not use this back end
+        return f"{type(error).__name__}: {error}"
+    return f"wrong results in the self-test of {', '.join(failed)}" if failed else ""

@@ -1,0 +1,53 @@
+"""The classifier: a multilayer perceptron with ReLU, in integers.
+
+Weights are int32 little-endian at exponent 24; layer by layer, first [fan_in, fan_out] row-major, then the
+fan_out biases. Any bytes of the right length are weights.  Source: kernels/README.md sections 5 and 6.
+"""
+
+from __future__ import annotations
+
+from kernels import checks, dispatch, gin1
+
+WEIGHT_BYTES = 4
+LOGIT_BYTES = 4
+ROWS_MAX = 2**20
+
+
+def param_count(widths: tuple[int, ...]) -> int:
+    """Number of weights and biases of (inputs, hidden..., classes): 2..8 widths of 1..65536, at most 2**26."""
+    return checks.compute_param_count(checks.check_widths(widths))
+
+
+def init_weights(widths: tuple[int, ...], seed: bytes) -> bytes:
+    """Weights of a new model: He-scaled Irwin-Hall variables of `seed` (32 bytes), biases zero."""
+    checks.check_widths(widths)
+    checks.check_seed("seed", seed)
+    return checks.write_array(dispatch.implementation("mlp").init_weights(widths, seed))
+
+
+def predict(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int) -> bytes:
+    """The most likely class of each row, uint16 little-endian; the lowest index wins a tie.
+
+    features: int8 [rows, inputs], value = q / 64, -128 refused. rows: 0..2**20. A row's answer does not
+    depend on the other rows.
+    """
+    labels, _ = _infer(widths, weights, features, rows)
+    return labels
+
+
+def logits(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int) -> tuple[bytes, int]:
+    """(int32 little-endian [rows, classes], exponent); value = q * 2**-exponent, saturated at +-(2**31 - 1)."""
+    _, scores = _infer(widths, weights, features, rows)
+    return scores, gin1.LOGIT_EXPONENT
+
+
+def _infer(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int) -> tuple[bytes, bytes]:
+    checks.check_widths(widths)
+    checks.check_bytes("weights", weights, checks.compute_param_count(widths) * WEIGHT_BYTES)
+    checks.check_int("rows", rows, 0, ROWS_MAX)
+    checks.check_features("features", features, rows, widths[0])
+    if rows == 0:
+        return b"", b""
+    inputs = checks.read_array(features, "<i1").reshape(rows, widths[0])
+    labels, scores = dispatch.implementation("mlp").infer(widths, checks.read_array(weights, "<i4"), inputs)
+    return checks.write_array(labels), checks.write_array(scores)
