@@ -1,0 +1,87 @@
+"""The classifier on the CPU: exact float32 products and compiled loops.  Same functions as ref.py."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels import arrays, gin1
+from kernels.elementwise import bound, multiply, quantise_weights, round_shift, scale
+from kernels.jit import compiled
+from kernels.mlp import ref
+
+init_weights = ref.init_weights
+
+_ACTIVATIONS_MAX = 2**22
+_BIAS_TERM_MAX = gin1.BIAS_TERM_MAX
+_WEIGHT_EXPONENT = gin1.WEIGHT_EXPONENT
+_LOGIT_EXPONENT = gin1.LOGIT_EXPONENT
+_LOGIT_MAX = 2**31 - 1
+_BITS = gin1.OPERAND_BITS
+_OPERAND_MAX = gin1.OPERAND_MAX
+_EXPONENT_MAX = gin1.OPERAND_EXPONENT_MAX
+
+
+@compiled("void(int32[:, ::1], int32[::1], int64[::1], int64)")
+def add_biases(sums: NDArray[np.int32], biases: NDArray[np.int32], exponents: NDArray[np.int64], rise: int) -> None:
+    """In place: exponents[row] += rise, and each row of sums gains the biases at its new exponent."""
+    for row in range(sums.shape[0]):
+        exponents[row] += rise
+        for column in range(sums.shape[1]):
+            term = bound(scale(np.int64(biases[column]), _WEIGHT_EXPONENT - exponents[row]), _BIAS_TERM_MAX)
+            sums[row, column] += term
+
+
+@compiled("void(int32[:, ::1], int64[::1], float32[:, ::1])")
+def activate(sums: NDArray[np.int32], exponents: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+    """ReLU and rounding to operands, each row with an exponent of its own; updates exponents."""
+    for row in range(sums.shape[0]):
+        largest = np.int64(0)
+        for column in range(sums.shape[1]):
+            largest = max(largest, np.int64(sums[row, column]))
+        shift = max(np.int64(0), exponents[row] - _EXPONENT_MAX)
+        while (largest >> shift) > _OPERAND_MAX:
+            shift += 1
+        shift = min(shift, exponents[row] + _EXPONENT_MAX)
+        exponents[row] -= shift
+        for column in range(sums.shape[1]):
+            value = max(np.int64(sums[row, column]), np.int64(0))
+            out[row, column] = min(round_shift(value, shift), _OPERAND_MAX)
+
+
+@compiled("void(int32[:, ::1], int64[::1], uint16[::1], int32[:, ::1])")
+def answer(
+    sums: NDArray[np.int32], exponents: NDArray[np.int64], labels: NDArray[np.uint16], scores: NDArray[np.int32]
+) -> None:
+    """The first largest column of each row, and the row at the logits' exponent."""
+    for row in range(sums.shape[0]):
+        best = 0
+        for column in range(sums.shape[1]):
+            if sums[row, column] > sums[row, best]:
+                best = column
+            value = scale(np.int64(sums[row, column]), exponents[row] - _LOGIT_EXPONENT)
+            scores[row, column] = bound(value, _LOGIT_MAX)
+        labels[row] = best
+
+
+def infer(
+    widths: tuple[int, ...], weights: NDArray[np.int32], features: NDArray[np.int8]
+) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
+    """(labels [rows], logits [rows, classes]); each row is a batch of its own."""
+    layers = ref.split_layers(widths, weights)
+    views = [quantise_weights(layer.weights) for layer in layers]
+    labels = arrays.new_array(len(features), np.uint16)
+    scores = arrays.new_array((len(features), widths[-1]), np.int32)
+    stride = max(1, _ACTIVATIONS_MAX // max(widths))
+    for start in range(0, len(features), stride):
+        rows = slice(start, start + stride)
+        operand = features[rows].astype(np.float32)
+        exponents = np.full(len(operand), gin1.FEATURE_EXPONENT, dtype=np.int64)
+        for index, (layer, (view, view_exponent)) in enumerate(zip(layers, views)):
+            sums = multiply(operand, view)
+            add_biases(sums, layer.biases, exponents, view_exponent)
+            if index < len(layers) - 1:
+                operand = arrays.new_array(sums.shape, np.float32)
+                activate(sums, exponents, operand)
+        answer(sums, exponents, labels[rows], scores[rows])
+    return labels, scores
