@@ -1,0 +1,1 @@
+"""The committed state: layered writes, authenticated trees, proofs, one atomic write per height."""

@@ -1,0 +1,399 @@
+"""The committed state on disk: one atomic write per height. The only file that touches the disk.
+
+Writes: the records of `records.py`, in one RocksDB write batch per commit: new nodes, orphans, blobs, the version,
+the latest height, and deletions of pruned nodes. A crash at any point leaves exactly the last committed height.
+With `fsync` (the default) a returned commit survives power loss; without it the newest heights may be lost, but
+only whole heights and only from the end, and the engine replays them.
+Threads: one thread stages and commits; any thread may call `latest`, `version` and use their versions meanwhile.
+"""
+
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Iterator, cast
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, DbClosedError, Options, Rdict, WriteBatch
+from rocksdict import WriteOptions
+
+from abci_app.store.branch import Branch
+from abci_app.store.errors import (
+    DatabaseDamaged,
+    DatabaseLocked,
+    HeightUnavailable,
+    StaleBranch,
+    StoreError,
+    WrongDatabase,
+)
+from abci_app.store.kv import Reader, compute_bounds
+from abci_app.store.prune import compute_budget, compute_oldest, plan_pruning
+from abci_app.store.records import (
+    BLOB_PREFIX,
+    FORMAT_KEY,
+    LATEST_KEY,
+    NUMBER_BITS,
+    Meta,
+    decode_meta,
+    decode_node,
+    decode_version,
+    encode_format,
+    encode_meta,
+    encode_node,
+    encode_orphans,
+    encode_version,
+    node_key,
+    orphans_key,
+    version_key,
+)
+from abci_app.store.tree import EMPTY_ROOT, SENTINEL, SENTINEL_ID, Change, Draft, Leaf, Node, Root, compute_app_hash
+from abci_app.store.version import NodeMissing, Version
+
+KEEP_VERSIONS = 1000
+CACHE_NODES = 1 << 17
+MAX_CACHED_VALUE_BYTES = 1 << 10  # larger leaves are left to RocksDB's own cache
+MAX_HEIGHT = (1 << 63) - 1
+BLOCK_CACHE_BYTES = 32 << 20
+WRITE_BUFFER_BYTES = 16 << 20
+MIN_BLOB_FILE_BYTES = 4 << 10  # values from this size on live in blob files, outside compaction
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """A block applied to the trees, ready to commit. `app_hash` goes into the header of height + 1."""
+
+    base: Version
+    height: int
+    app_hash: bytes
+    roots: tuple[Root, ...]
+    nodes: list[Node]  # ids are consecutive from height << NUMBER_BITS | 1
+    orphans: list[int]
+    blobs: list[Change]
+
+
+class NodeCache:
+    """The nodes used last, at most `capacity` of them, in two generations.
+
+    A full young generation becomes the old one, and the old one is dropped. Safe to share between threads: a race
+    loses cached nodes, never correctness.
+    """
+
+    __slots__ = ("_half", "_young", "_old")
+
+    def __init__(self, capacity: int) -> None:
+        self._half = capacity // 2 + 1
+        self._young: dict[int, Node] = {}
+        self._old: dict[int, Node] = {}
+
+    def find(self, node_id: int) -> Node | None:
+        """The node, if it is still here."""
+        node = self._young.get(node_id)
+        if node is None:
+            node = self._old.get(node_id)
+            if node is not None:
+                self.put(node_id, node)
+        return node
+
+    def put(self, node_id: int, node: Node) -> None:
+        """Remember a node, unless it is a leaf with a large value."""
+        if type(node) is Leaf and len(node.value) > MAX_CACHED_VALUE_BYTES:
+            return
+        if len(self._young) >= self._half:
+            self._old, self._young = self._young, {}
+        self._young[node_id] = node
+
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
+
+
+class BlobReader:
+    """The blobs as last committed. Implements Reader; an iterator keeps the view it had at its creation."""
+
+    __slots__ = ("_database",)
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+
+    def get(self, key: bytes) -> bytes | None:
+        """See Reader.get."""
+        return self._database.read(BLOB_PREFIX + key)
+
+    def has(self, key: bytes) -> bool:
+        """See Reader.has."""
+        return self.get(key) is not None
+
+    def iter(
+        self, prefix: bytes, start: bytes | None = None, reverse: bool = False, limit: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """See Reader.iter."""
+        low, high = compute_bounds(BLOB_PREFIX + prefix, None if start is None else BLOB_PREFIX + start, reverse)
+        pairs = self._database.iter_records(low, cast(bytes, high), reverse)
+        return islice(((key[len(BLOB_PREFIX) :], value) for key, value in pairs), limit)
+
+
+class Database:
+    """The state of all stores: kept versions and latest blobs. Made by `Database.open`."""
+
+    def __init__(self, rocks: Rdict, store_names: tuple[str, ...], keep_versions: int, cache: int, fsync: bool) -> None:
+        self._rocks = rocks
+        self._store_names = store_names
+        self._keep_versions = keep_versions
+        self._cache = NodeCache(cache)
+        self._write_options = WriteOptions()
+        self._write_options.sync = fsync
+        self._blobs = BlobReader(self)
+        meta = self.read(LATEST_KEY)
+        self._meta = Meta(0, 0, 0, 0) if meta is None else decode_meta(meta)
+        self._oldest = self._meta.oldest
+        self._latest = self._read_version(self._meta.latest)
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        store_names: tuple[str, ...] | list[str],
+        keep_versions: int = KEEP_VERSIONS,
+        cache_nodes: int = CACHE_NODES,
+        fsync: bool = True,
+    ) -> "Database":
+        """Open or create the database in the folder `path`.
+
+        store_names: every store of the chain, in any order; fixed for the life of the database.
+        keep_versions: how many heights stay readable and provable, at least 2; 0 keeps all.
+        cache_nodes: tree nodes held in memory, about 0.4 kB each.
+        Raises DatabaseLocked, WrongDatabase, DatabaseDamaged; ValueError for a bad argument.
+        """
+        names = tuple(sorted(store_names))
+        if not names or any(left == right for left, right in zip(names, names[1:])):
+            raise ValueError(f"store names must be given, each once: {names}")
+        if not all(name.isascii() and name.isalnum() and name.islower() for name in names):
+            raise ValueError(f"store names are lower-case letters and digits: {names}")
+        if keep_versions < 0 or keep_versions == 1 or cache_nodes < 0:
+            raise ValueError("keep_versions is 0 (all) or at least 2, cache_nodes is not negative")
+        rocks = _open_rocks(Path(path))
+        try:
+            _check_format(rocks, encode_format(names), fsync)
+            return cls(rocks, names, keep_versions, cache_nodes, fsync)
+        except StoreError:
+            rocks.close()
+            raise
+
+    def close(self) -> None:
+        """Close the files. Versions of this database cannot be read afterwards. May be called again."""
+        self._rocks.close()
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def height(self) -> int:
+        """The latest committed height, 0 before the first commit."""
+        return self._latest.height
+
+    @property
+    def oldest(self) -> int:
+        """The oldest height that is still readable."""
+        return self._oldest
+
+    @property
+    def store_names(self) -> tuple[str, ...]:
+        """The names of the stores, sorted."""
+        return self._store_names
+
+    @property
+    def blobs(self) -> Reader:
+        """The blobs as last committed."""
+        return self._blobs
+
+    def latest(self) -> Version:
+        """The latest committed version; of height 0 and empty before the first commit."""
+        return self._latest
+
+    def version(self, height: int) -> Version:
+        """The version of a kept height; raises HeightUnavailable for a pruned or future one."""
+        latest = self._latest
+        if height == latest.height:
+            return latest
+        if not self._oldest <= height < latest.height:
+            raise HeightUnavailable(height, self._oldest, latest.height)
+        return self._read_version(height)
+
+    def stage(self, branch: Branch, height: int) -> Staged:
+        """Apply the writes of `branch` and its parents, down to the latest version, and compute the app hash.
+
+        Pure: writes nothing, and the same branch gives the same result again. The first height may be any above 0,
+        each later one follows the one before. Raises StaleBranch when the branch is not based on the latest
+        version or the height does not follow.
+        """
+        base, changes, blobs = branch.flatten()
+        latest = self._latest
+        if base is not latest:
+            raise StaleBranch("the branch is not based on the latest version", "make a new one from latest()")
+        follows = height == latest.height + 1 if latest.height else 0 < height <= MAX_HEIGHT
+        if not follows:
+            raise StaleBranch(f"height {height} does not follow {latest.height}")
+        nodes: list[Node] = []
+        orphans: list[int] = []
+        roots = []
+        for name, root in zip(self._store_names, latest.roots, strict=True):
+            if name in changes:
+                draft = self._draft(root, changes[name])
+                root, new = draft.seal((height << NUMBER_BITS) + 1 + len(nodes))
+                nodes += new
+                orphans += draft.orphans
+            roots.append(root)
+        app_hash = compute_app_hash([(n, r.hash) for n, r in zip(self._store_names, roots, strict=True)])
+        return Staged(latest, height, app_hash, tuple(roots), nodes, orphans, blobs)
+
+    def commit(self, staged: Staged) -> Version:
+        """Write a staged block in one atomic batch; returns the new latest version.
+
+        Raises StaleBranch when another block was committed since it was staged, DatabaseDamaged when the disk
+        fails; the state is then still that of the height before.
+        """
+        if staged.base is not self._latest:
+            raise StaleBranch(f"height {staged.height} was staged above a version that is no longer the latest")
+        first_id = (staged.height << NUMBER_BITS) + 1
+        batch = WriteBatch(raw_mode=True)
+        for node_id, node in enumerate(staged.nodes, first_id):
+            batch.put(node_key(node_id), encode_node(node))
+        for chunk, ids in enumerate(encode_orphans(staged.orphans)):
+            batch.put(orphans_key(staged.height, chunk), ids)
+        for key, value in staged.blobs:
+            if value is None:
+                batch.delete(BLOB_PREFIX + key)
+            else:
+                batch.put(BLOB_PREFIX + key, value)
+        meta = self._prune(staged, batch)
+        batch.put(version_key(staged.height), encode_version(staged.app_hash, staged.roots))
+        batch.put(LATEST_KEY, encode_meta(meta))
+        self._oldest = meta.oldest  # before the write, so that a reader never takes pruning for damage
+        try:
+            self._rocks.write(batch, self._write_options)
+        except Exception as error:  # det: rocksdict raises bare Exception; the node stops on it
+            raise DatabaseDamaged(f"commit of height {staged.height} failed: {error}", "check the disk") from error
+        for node_id, node in enumerate(staged.nodes, first_id):
+            self._cache.put(node_id, node)
+        self._meta = meta
+        self._latest = Version(self, self._store_names, staged.height, staged.roots)
+        return self._latest
+
+    def load(self, node_id: int) -> Node:
+        """The node of this id, from memory or disk; raises NodeMissing."""
+        node = self._cache.find(node_id)
+        if node is None:
+            if node_id == SENTINEL_ID:
+                return SENTINEL
+            record = self.read(node_key(node_id))
+            if record is None:
+                raise NodeMissing(node_id)
+            node = decode_node(record)
+            self._cache.put(node_id, node)
+        return node
+
+    def explain_missing(self, height: int) -> Exception:
+        """Why a node of the version of `height` is not there: pruned, or damage."""
+        if height < self._oldest:
+            return HeightUnavailable(height, self._oldest, self.height)
+        return DatabaseDamaged(f"a node of height {height} is missing", "restore from a snapshot or resync")
+
+    def read(self, key: bytes) -> bytes | None:
+        """One committed record. Raises DatabaseDamaged when the disk fails, StoreError after `close`."""
+        try:
+            return cast("bytes | None", self._rocks.get(key))
+        except DbClosedError as error:
+            raise StoreError("the database is closed") from error
+        except Exception as error:  # det: rocksdict raises bare Exception; the node stops on it
+            raise DatabaseDamaged(f"read failed: {error}", "check the disk") from error
+
+    def iter_records(self, low: bytes, high: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
+        """The records with low <= key < high, in key order or backwards, as they are now."""
+        records = self._rocks.items(backwards=reverse, from_key=high if reverse else low)
+        return _within(cast("Iterator[tuple[bytes, bytes]]", iter(records)), low, high)
+
+    def _draft(self, root: Root, changes: list[Change]) -> Draft:
+        try:
+            return Draft(self.load, root, changes)
+        except NodeMissing as error:
+            raise self.explain_missing(self.height) from error
+
+    def _prune(self, staged: Staged, batch: WriteBatch) -> Meta:
+        """Put this commit's share of deletions into the batch; returns the meta record after it."""
+        old = self._meta
+        if old.latest == 0:
+            return Meta(staged.height, staged.height, staged.height + 1, 0)
+        oldest = compute_oldest(staged.height, old.oldest, self._keep_versions)
+        plan = plan_pruning(
+            self.read, old._replace(latest=staged.height, oldest=oldest), compute_budget(len(staged.orphans))
+        )
+        for key in plan.deletions:
+            batch.delete(key)
+        return plan.meta
+
+    def _read_version(self, height: int) -> Version:
+        if height == 0:
+            return Version(self, self._store_names, 0, (EMPTY_ROOT,) * len(self._store_names))
+        record = self.read(version_key(height))
+        if record is None:
+            raise self.explain_missing(height)
+        app_hash, roots = decode_version(record)
+        if len(roots) != len(self._store_names):
+            raise DatabaseDamaged(f"version {height} has {len(roots)} stores, not {len(self._store_names)}")
+        version = Version(self, self._store_names, height, roots)
+        if version.app_hash != app_hash:
+            raise DatabaseDamaged(f"the roots of version {height} do not give its app hash")
+        return version
+
+
+def _within(records: Iterator[tuple[bytes, bytes]], low: bytes, high: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The records in [low, high); the first one of a backward iteration may be `high` itself."""
+    for key, value in records:
+        if low <= key < high:
+            yield key, value
+        elif key != high:
+            return
+
+
+def _open_rocks(path: Path) -> Rdict:
+    """Open RocksDB in `path` with our settings; raises DatabaseLocked or DatabaseDamaged."""
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(BLOCK_CACHE_BYTES))
+    table.set_bloom_filter(10, False)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(table)
+    options.set_write_buffer_size(WRITE_BUFFER_BYTES)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_enable_blob_files(True)
+    options.set_min_blob_size(MIN_BLOB_FILE_BYTES)
+    options.set_enable_blob_gc(True)
+    options.set_keep_log_file_num(2)
+    options.set_max_open_files(256)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        return Rdict(str(path), options)
+    except Exception as error:  # det: rocksdict raises bare Exception; the caller is told which kind
+        if "lock" in str(error).lower():
+            raise DatabaseLocked(
+                f"the database {path} is in use", "stop the other node on this folder or choose another"
+            ) from error
+        raise DatabaseDamaged(f"cannot open the database {path}: {error}", "check the path and the disk") from error
+
+
+def _check_format(rocks: Rdict, expected: bytes, fsync: bool) -> None:
+    """Compare the format record, or write it into an empty database; raises WrongDatabase."""
+    found = rocks.get(FORMAT_KEY)
+    if found == expected:
+        return
+    if found is not None:
+        raise WrongDatabase(
+            f"the database has format and stores {found.decode(errors='replace').split()}, "
+            f"this program {expected.decode().split()}",
+            "run the version that wrote it, or start from an empty folder",
+        )
+    if next(iter(rocks.keys()), None) is not None:
+        raise WrongDatabase("the folder holds another kind of database", "choose an empty folder")
+    options = WriteOptions()
+    options.sync = fsync
+    rocks.put(FORMAT_KEY, expected, options)

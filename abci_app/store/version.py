@@ -1,0 +1,116 @@
+"""A committed version: every store as it was at one height, readable and provable, from any thread.
+
+Versions are immutable: they hold roots, and nodes are loaded as they are needed. A version that is pruned while
+somebody still reads it answers HeightUnavailable, never wrong data.
+"""
+
+from itertools import islice
+from typing import Iterator, Protocol
+
+from abci_app.store.errors import InvalidEntry, UnknownStore
+from abci_app.store.kv import SENTINEL_KEY, Reader, compute_bounds
+from abci_app.store.tree import Node, Root, compute_app_hash, find_value, iter_range, prove_entry, prove_store
+from abci_app.wire.proof import Proof
+
+FIRST_KEY = SENTINEL_KEY + b"\x00"  # the smallest key that rooms can have
+
+
+class NodeMissing(Exception):
+    """A node record is not there: its version was pruned, or the database is damaged. Caught by the database."""
+
+
+class Source(Protocol):
+    """Where a version finds its nodes."""
+
+    @property
+    def blobs(self) -> Reader:
+        """The latest committed blobs."""
+
+    def load(self, node_id: int) -> Node:
+        """The node of this id; NodeMissing when there is no record."""
+
+    def explain_missing(self, height: int) -> Exception:
+        """The error to raise when a node of the version of `height` is missing."""
+
+
+class StoreReader:
+    """One store at one height. Implements Reader."""
+
+    __slots__ = ("_source", "_root", "_height")
+
+    def __init__(self, source: Source, root: Root, height: int) -> None:
+        self._source = source
+        self._root = root
+        self._height = height
+
+    def get(self, key: bytes) -> bytes | None:
+        """See Reader.get."""
+        if key == SENTINEL_KEY:
+            return None
+        try:
+            return find_value(self._source.load, self._root, key)
+        except NodeMissing as error:
+            raise self._source.explain_missing(self._height) from error
+
+    def has(self, key: bytes) -> bool:
+        """See Reader.has."""
+        return self.get(key) is not None
+
+    def iter(
+        self, prefix: bytes, start: bytes | None = None, reverse: bool = False, limit: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """See Reader.iter."""
+        low, high = compute_bounds(prefix, start, reverse)
+        return islice(self._iter_range(max(low, FIRST_KEY), high, reverse), limit)
+
+    def _iter_range(self, low: bytes, high: bytes | None, reverse: bool) -> Iterator[tuple[bytes, bytes]]:
+        try:
+            yield from iter_range(self._source.load, self._root, low, high, reverse)
+        except NodeMissing as error:
+            raise self._source.explain_missing(self._height) from error
+
+
+class Version:
+    """The committed state at `height`; height 0 is the empty state before the first commit."""
+
+    __slots__ = ("height", "app_hash", "store_names", "roots", "_source")
+
+    def __init__(self, source: Source, store_names: tuple[str, ...], height: int, roots: tuple[Root, ...]) -> None:
+        """`roots` are in the order of `store_names`, which is sorted."""
+        self._source = source
+        self.store_names = store_names
+        self.height = height
+        self.roots = roots
+        self.app_hash = compute_app_hash(self.store_roots())
+
+    def store_roots(self) -> list[tuple[str, bytes]]:
+        """(store name, root hash) in name order: what the app hash is made of, for comparing two nodes."""
+        return [(name, root.hash) for name, root in zip(self.store_names, self.roots, strict=True)]
+
+    def store(self, name: str) -> Reader:
+        """The store of this name at this height; raises UnknownStore."""
+        return StoreReader(self._source, self._root(name), self.height)
+
+    def _root(self, name: str) -> Root:
+        if name not in self.store_names:
+            raise UnknownStore(f"there is no store {name!r}", f"known: {', '.join(self.store_names)}")
+        return self.roots[self.store_names.index(name)]
+
+    @property
+    def blobs(self) -> Reader:
+        """The blobs as last committed, whatever this version's height: blobs have no history."""
+        return self._source.blobs
+
+    def prove(self, store_name: str, key: bytes) -> Proof:
+        """The proof of the value at `key`, or of its absence, under the app hash.
+
+        Raises UnknownStore, HeightUnavailable, and InvalidEntry for the empty and the reserved key.
+        """
+        if not key or key == SENTINEL_KEY:
+            raise InvalidEntry("the empty key and the reserved key have no proof")
+        root = self._root(store_name)
+        try:
+            entry = prove_entry(self._source.load, root, key)
+        except NodeMissing as error:
+            raise self._source.explain_missing(self.height) from error
+        return Proof(self.height, self.app_hash, store_name, entry, prove_store(self.store_roots(), store_name))
