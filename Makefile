@@ -1,0 +1,31 @@
+# `make demo` trains a model on a real 4-validator network; `make test` runs every test. Both set up all they need.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test style clean
+
+demo: $(VENV)/.demo
+	$(BIN)/gradus localnet demo $(DEMO)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(TESTS)
+
+style: $(VENV)/.test
+	$(BIN)/python -m pytest -q tests/style
+
+$(VENV)/.demo: setup.cfg constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	@touch $@
+
+$(VENV)/.test: setup.cfg constraints.txt | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test]'
+	@touch $@ $(VENV)/.demo
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Gradus needs Python 3.11 or newer; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
