@@ -1,4 +1,4 @@
-"""A dataset's canonical row: its features as int8 (value q · 2^-6, -128 never used), then its label as u16 little-endian.
+"""A dataset's canonical row: features as int8 (value q · 2^-6, -128 never used), then the label as u16 little-endian.
 
 The dataset's root is the Merkle root (wire/merkle.py) over these rows: first the rows to train on, then those held out.
 """

@@ -19,7 +19,9 @@ BANNED_MODULES = {
     "httpx", "click", "rich", "logging", "numba", "locale", "platform",
 }
 DISK_MODULES = {"os", "pathlib", "threading"}
-BANNED_CALLS = {"float", "complex", "round", "hash", "id", "set", "open", "input", "print", "eval", "exec", "vars", "repr"}
+BANNED_CALLS = {
+    "float", "complex", "round", "hash", "id", "set", "open", "input", "print", "eval", "exec", "vars", "repr",
+}
 VIEWS = {"keys", "values", "items"}
 
 

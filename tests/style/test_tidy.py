@@ -66,7 +66,7 @@ def test_public_functions_and_classes_say_what_they_are() -> None:
 
 
 def test_readme_maps_every_source_file() -> None:
-    """Every module stands in README.md's map by its path, or by the path of a folder that the map closes with a slash."""
+    """Every module outside of tests stands in README.md's map by its path."""
     readme = (ROOT / "README.md").read_text()
     named = [name for name in modules() if not name.endswith("__init__.py") and not name.startswith("tests/")]
     missing = [name for name in named if f"`{name}`" not in readme]

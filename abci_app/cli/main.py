@@ -1,0 +1,63 @@
+"""`gradus`: a table of commands, each imported only when it is used, so that --help and errors are instant."""
+
+import importlib
+import sys
+
+import click
+
+from abci_app.cli.exit_status import ExitStatus
+
+COMMANDS = {
+    "localnet": ("localnet.cli:localnet", "Run a whole network on this machine; train a demo model on it."),
+    "node": ("localnet.cli:node", "Run one validator: the app and the engine under one supervisor."),
+    "keys": ("abci_app.cli.keys:keys", "Create, import and list account keys."),
+    "tx": ("abci_app.cli.tx:tx", "Send transactions: coins, model contracts, enrolment."),
+    "query": ("abci_app.cli.query:query", "Ask a node; with --prove check the answer against a header."),
+    "data": ("abci_app.data.cli:data", "Turn tables into datasets that miners and auditors check by hash."),
+    "miner": ("abci_app.miner.cli:miner", "Train units of a model and earn."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group over COMMANDS."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """The names, in the table's order."""
+        return list(COMMANDS)
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """Import and return the command `name`."""
+        if name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[name][0].partition(":")
+        command = getattr(importlib.import_module(module), attribute)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """The summaries of the table, without importing a command."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gradus")
+def gradus() -> None:
+    """Gradus: a chain that pays for training steps and can prove each one.
+
+    \b
+    Example: train a model on a real 4-validator network on this machine
+      gradus localnet demo
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point of the console script. Exit statuses are those of ExitStatus."""
+    try:
+        status = gradus.main(arguments, prog_name="gradus", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        sys.exit(ExitStatus.INTERRUPTED)
+    sys.exit(status if isinstance(status, int) else ExitStatus.OK)
