@@ -20,7 +20,7 @@ class Op(NamedTuple):
 
 OPS = (
     Op("mlp", ("param_count", "init_weights", "predict", "logits"),
-       "weights int32 [P]; features int8 [rows, inputs] -> labels uint16 [rows], logits int32 [rows, classes]",
+       "weights int32 [P]; features int8 [rows, inputs] -> uint16 [rows], int32 [rows, classes]",
        "README sections 5 and 6"),
     Op("unit", ("check_policy", "unit_cost", "run_unit"),
        "weights int32 [P]; features int8 [H*B, inputs]; labels uint16 [H*B]; seed -> payload, trace",

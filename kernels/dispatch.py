@@ -7,9 +7,11 @@ loaded, or that fails its self-test, is reported on the log as an error and repl
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import logging
 import os
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,15 +101,34 @@ def warm(policy: UnitPolicy | None = None, progress: Progress | None = None) -> 
 
 
 def prepare_numba() -> None:
-    """Point numba's cache at the user's cache folder; must run before numba is imported."""
-    if not os.environ.get("NUMBA_CACHE_DIR"):
+    """Point numba's cache at a folder of this source's own; must run before numba is imported.
+
+    numba does not notice a change in a function that a cached one calls, so the folder is named by a hash
+    of all sources. Where the user's cache folder cannot be written, a private temporary one serves.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR"):
+        return
+    try:
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        os.environ["NUMBA_CACHE_DIR"] = str(cache / "gradus" / "numba")
+        folder = cache / "gradus" / "numba" / _hash_sources()
+        folder.mkdir(parents=True, exist_ok=True)
+        is_usable = os.access(folder, os.W_OK | os.X_OK)
+    except (OSError, RuntimeError):
+        is_usable = False
+    os.environ["NUMBA_CACHE_DIR"] = str(folder) if is_usable else tempfile.mkdtemp(prefix="gradus-numba-")
+
+
+def _hash_sources() -> str:
+    digest = hashlib.sha256()
+    for source in sorted(Path(__file__).parent.rglob("*.py")):
+        digest.update(source.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _check_backend(name: str) -> None:
     if name not in BACKENDS:
-        raise KernelInputError(f"unknown back end {name!r}: {BACKEND_VARIABLE} is one of {', '.join(BACKENDS)}")
+        known = ", ".join(BACKENDS)
+        raise KernelInputError(f"unknown back end {name!r}: {BACKEND_VARIABLE} is one of {known}")
 
 
 def _choose(asked: str, progress: Progress | None) -> Choice:

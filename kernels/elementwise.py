@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels import arrays, gin1
-from kernels.jit import compiled, inlined
+from kernels.jit import Scalar, compiled, inlined
 
 # A sum of 1024 products of int8 operands is below 2**24, so float32 holds each partial sum exactly,
 # in whatever order and with or without fused multiply-add the product is computed.
@@ -25,38 +24,38 @@ _WEIGHT_MAX = gin1.WEIGHT_MAX
 
 
 @inlined
-def mix32(word: int) -> int:
+def mix32(word: Scalar) -> Scalar:
     """A bijection of uint32."""
-    word = numba.uint32(word ^ (word >> numba.uint32(16)))
-    word = numba.uint32(word * numba.uint32(0x7FEB352D))
-    word = numba.uint32(word ^ (word >> numba.uint32(15)))
-    word = numba.uint32(word * numba.uint32(0x846CA68B))
-    return numba.uint32(word ^ (word >> numba.uint32(16)))
+    word = np.uint32(word ^ (word >> np.uint32(16)))
+    word = np.uint32(word * np.uint32(0x7FEB352D))
+    word = np.uint32(word ^ (word >> np.uint32(15)))
+    word = np.uint32(word * np.uint32(0x846CA68B))
+    return np.uint32(word ^ (word >> np.uint32(16)))
 
 
 @inlined
-def random_word(index: int, key0: int, key1: int) -> int:
+def random_word(index: Scalar, key0: Scalar, key1: Scalar) -> Scalar:
     """Word `index` of the generator, as int64."""
-    inner = mix32(numba.uint32(index) ^ numba.uint32(key0))
-    return numba.int64(mix32(inner ^ numba.uint32(key1)))
+    inner = mix32(np.uint32(index) ^ np.uint32(key0))
+    return np.int64(mix32(inner ^ np.uint32(key1)))
 
 
 @inlined
-def round_shift(value: int, shift: int) -> int:
+def round_shift(value: Scalar, shift: Scalar) -> Scalar:
     """value * 2**-shift, rounded half up; shift >= 0."""
     if shift == 0:
         return value
-    return (value + (numba.int64(1) << (shift - 1))) >> shift
+    return (value + (np.int64(1) << (shift - 1))) >> shift
 
 
 @inlined
-def bound(value: int, limit: int) -> int:
+def bound(value: Scalar, limit: Scalar) -> Scalar:
     """value, bounded to [-limit, limit]."""
     return min(max(value, -limit), limit)
 
 
 @inlined
-def scale(value: int, shift: int) -> int:
+def scale(value: Scalar, shift: Scalar) -> Scalar:
     """value * 2**-shift: rounded half up for shift >= 0, saturating at +-2**40 for shift < 0."""
     if shift >= 0:
         return round_shift(value, shift)
@@ -65,11 +64,11 @@ def scale(value: int, shift: int) -> int:
 
 
 @compiled("int64(int32[::1])")
-def magnitude(values: NDArray[np.int32]) -> int:
+def magnitude(values: NDArray[np.int32]) -> Scalar:
     """The largest absolute value."""
-    largest = numba.int64(0)
+    largest = np.int64(0)
     for index in range(values.size):
-        largest = max(largest, abs(numba.int64(values[index])))
+        largest = max(largest, abs(np.int64(values[index])))
     return largest
 
 
@@ -77,7 +76,7 @@ def magnitude(values: NDArray[np.int32]) -> int:
 def round_operands(values: NDArray[np.int32], shift: int, out: NDArray[np.float32]) -> None:
     """Operands by rounding half up; values are first bounded to +-(2**31 - 1)."""
     for index in range(values.size):
-        value = bound(numba.int64(values[index]), _WEIGHT_MAX)
+        value = bound(np.int64(values[index]), _WEIGHT_MAX)
         out[index] = bound(round_shift(value, shift), _OPERAND_MAX)
 
 
@@ -86,10 +85,10 @@ def draw_operands(
     values: NDArray[np.int32], shift: int, key0: int, key1: int, out: NDArray[np.float32]
 ) -> None:
     """Operands by stochastic rounding; element i uses random word i."""
-    mask = (numba.int64(1) << shift) - 1
+    mask = (np.int64(1) << shift) - 1
     for index in range(values.size):
         noise = random_word(index, key0, key1) & mask
-        out[index] = bound((numba.int64(values[index]) + noise) >> shift, _OPERAND_MAX)
+        out[index] = bound((np.int64(values[index]) + noise) >> shift, _OPERAND_MAX)
 
 
 def quantise_weights(weights: NDArray[np.int32]) -> tuple[NDArray[np.float32], int]:

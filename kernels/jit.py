@@ -5,7 +5,8 @@ Reads: NUMBA_CACHE_DIR (set to the user's cache folder if unset).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from kernels import dispatch
 
@@ -13,17 +14,15 @@ dispatch.prepare_numba()
 
 import numba  # noqa: E402  (the cache folder is read when numba is imported)
 
-
-def compiled(*signatures: str) -> Any:
-    """Decorator: compile for `signatures` when first imported, or load from the cache."""
-    return numba.njit(list(signatures), cache=True, nogil=True)
+Function = TypeVar("Function", bound=Callable[..., Any])
+Scalar = Any  # an int outside compiled code; inside, int64 or uint32 as the comments say
 
 
-def inlined(function: Any) -> Any:
+def compiled(signature: str) -> Callable[[Function], Function]:
+    """Decorator: compile for `signature` when first imported, or load from the cache."""
+    return cast(Callable[[Function], Function], numba.njit(signature, cache=True, nogil=True))
+
+
+def inlined(function: Function) -> Function:
     """Decorator for small functions that compiled kernels call."""
-    return numba.njit(function, cache=True, nogil=True)
-
-
-def version() -> str:
-    """numba's version."""
-    return str(numba.__version__)
+    return cast(Function, numba.njit(function, cache=True, nogil=True))

@@ -42,7 +42,9 @@ def compute_path(hash_of: Hash, leaves: Sequence[bytes], index: int) -> list[byt
     return compute_path(hash_of, right, index - split) + [compute_root(hash_of, left)]
 
 
-def find_root_of_path(hash_of: Hash, leaf: bytes, index: int, count: int, path: Sequence[bytes]) -> bytes | None:
+def find_root_of_path(
+    hash_of: Hash, leaf: bytes, index: int, count: int, path: Sequence[bytes]
+) -> bytes | None:
     """The root that `path` leads to from leaf `index` of `count`, or None if its length is wrong."""
     sides = []
     while count > 1:

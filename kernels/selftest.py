@@ -48,7 +48,9 @@ def sample_ints(label: str, count: int, width: int, bits: int) -> bytes:
     return pack(values, width)
 
 
-def _policy(widths: tuple[int, ...], steps: int, rows: int, rate: int = 6554, decay: int = 58982) -> unit.UnitPolicy:
+def _policy(
+    widths: tuple[int, ...], steps: int, rows: int, rate: int = 6554, decay: int = 58982
+) -> unit.UnitPolicy:
     return unit.UnitPolicy(widths, steps, rows, rate, decay, min(2, steps), CODEC)
 
 
@@ -60,7 +62,9 @@ def _run(policy: unit.UnitPolicy, label: str, weights: bytes, features: bytes | 
     return result.payload + b"".join(result.trace) + result.trace_root
 
 
-def _unit_case(label: str, widths: tuple[int, ...], steps: int, rows: int, rate: int = 6554, decay: int = 58982) -> Case:
+def _unit_case(
+    label: str, widths: tuple[int, ...], steps: int, rows: int, rate: int = 6554, decay: int = 58982
+) -> Case:
     policy = _policy(widths, steps, rows, rate, decay)
     return lambda: _run(policy, label, mlp.init_weights(widths, SEED))
 
@@ -108,21 +112,25 @@ def _aggregate_case(rule: str, workers: int, count: int, trim: int) -> Case:
 
 def _outer_case(label: str, rate: int, decay: int) -> Case:
     def run() -> bytes:
-        ends = pack([2**31 - 1, -2**31, 0], 4), pack([2**40, -2**40, 1], 8), pack([2**32 - 1, 1 - 2**32, -1], 8)
         count = 300
-        weights = ends[0] + sample_ints(label + " w", count, 4, 31)
-        momentum = ends[1] + sample_ints(label + " m", count, 8, 40)
-        return b"".join(outer.outer_step(weights, momentum, ends[2] + sample_ints(label, count, 8, 32), rate, decay))
+        weights = pack([2**31 - 1, -2**31, 0], 4) + sample_ints(label + " w", count, 4, 31)
+        momentum = pack([2**40, -2**40, 1], 8) + sample_ints(label + " m", count, 8, 40)
+        delta = pack([2**32 - 1, 1 - 2**32, -1], 8) + sample_ints(label, count, 8, 32)
+        return b"".join(outer.outer_step(weights, momentum, delta, rate, decay))
     return run
+
+
+def _drawn(label: str, bits: int) -> Callable[[int], bytes]:
+    return lambda count: sample_ints(label, count, 4, bits)
 
 
 CASES: dict[str, Case] = {
     "mlp/init": lambda: mlp.init_weights((5, 3, 2), SEED),
-    "mlp/infer": _infer_case("infer", (64, 32, 10), 9, lambda count: sample_ints("infer w", count, 4, 24)),
-    "mlp/infer_wild": _infer_case("wild", (3, 5, 7, 4), 33, lambda count: sample_ints("wild w", count, 4, 31)),
+    "mlp/infer": _infer_case("infer", (64, 32, 10), 9, _drawn("infer w", 24)),
+    "mlp/infer_wild": _infer_case("wild", (3, 5, 7, 4), 33, _drawn("wild w", 31)),
     "mlp/infer_largest": _infer_case("largest", (1030, 3, 2), 2, lambda count: pack([2**31 - 1], 4) * count),
     "mlp/infer_zero": _infer_case("zero", (2, 2), 3, lambda count: bytes(4 * count)),
-    "mlp/infer_deep": _infer_case("deep", (4, 3, 3, 3, 3, 3, 3, 2), 4, lambda count: sample_ints("deep w", count, 4, 9)),
+    "mlp/infer_deep": _infer_case("deep", (4, 3, 3, 3, 3, 3, 3, 2), 4, _drawn("deep w", 9)),
     "unit/usual": _unit_case("usual", (64, 24, 10), 4, 16),
     "unit/odd": _unit_case("odd", (13, 7, 5, 3), 5, 7),
     "unit/linear": _unit_case("linear", (9, 4), 3, 1),

@@ -13,8 +13,9 @@ def trimmed_mean(
 ) -> NDArray[np.int64]:
     """Mean of each coordinate without its `dropped` lowest and highest values; 2 * dropped < workers."""
     deltas = np.stack([payload_ref.decode(scales, values) for scales, values in zip(exponents, operands)])
-    kept = np.sort(deltas, axis=0)[dropped:len(deltas) - dropped]
+    kept: NDArray[np.int64] = np.sort(deltas, axis=0)[dropped:len(deltas) - dropped]
     count = np.int64(len(kept))
-    total = kept.sum(axis=0)
+    total: NDArray[np.int64] = kept.sum(axis=0)
     size = (2 * np.abs(total) + count) // (2 * count)
-    return np.where(total < 0, -size, size)
+    signed: NDArray[np.int64] = np.where(total < 0, -size, size)
+    return signed

@@ -14,7 +14,10 @@ ROWS_MAX = 2**20
 
 
 def param_count(widths: tuple[int, ...]) -> int:
-    """Number of weights and biases of (inputs, hidden..., classes): 2..8 widths of 1..65536, at most 2**26."""
+    """Number of weights and biases of (inputs, hidden..., classes).
+
+    widths: 2..8 entries of 1..65536, at most 2**26 parameters.
+    """
     return checks.compute_param_count(checks.check_widths(widths))
 
 
@@ -36,7 +39,10 @@ def predict(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int)
 
 
 def logits(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int) -> tuple[bytes, int]:
-    """(int32 little-endian [rows, classes], exponent); value = q * 2**-exponent, saturated at +-(2**31 - 1)."""
+    """(int32 little-endian [rows, classes], exponent); value = q * 2**-exponent, saturated.
+
+    The same arguments as `predict`. The exponent is always 16.
+    """
     _, scores = _infer(widths, weights, features, rows)
     return scores, gin1.LOGIT_EXPONENT
 

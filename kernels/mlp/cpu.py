@@ -23,7 +23,9 @@ _EXPONENT_MAX = gin1.OPERAND_EXPONENT_MAX
 
 
 @compiled("void(int32[:, ::1], int32[::1], int64[::1], int64)")
-def add_biases(sums: NDArray[np.int32], biases: NDArray[np.int32], exponents: NDArray[np.int64], rise: int) -> None:
+def add_biases(
+    sums: NDArray[np.int32], biases: NDArray[np.int32], exponents: NDArray[np.int64], rise: int
+) -> None:
     """In place: exponents[row] += rise, and each row of sums gains the biases at its new exponent."""
     for row in range(sums.shape[0]):
         exponents[row] += rise
@@ -51,7 +53,8 @@ def activate(sums: NDArray[np.int32], exponents: NDArray[np.int64], out: NDArray
 
 @compiled("void(int32[:, ::1], int64[::1], uint16[::1], int32[:, ::1])")
 def answer(
-    sums: NDArray[np.int32], exponents: NDArray[np.int64], labels: NDArray[np.uint16], scores: NDArray[np.int32]
+    sums: NDArray[np.int32], exponents: NDArray[np.int64],
+    labels: NDArray[np.uint16], scores: NDArray[np.int32],
 ) -> None:
     """The first largest column of each row, and the row at the logits' exponent."""
     for row in range(sums.shape[0]):

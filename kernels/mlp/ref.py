@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,14 +14,14 @@ from kernels.exact import Ints
 class Layer:
     """Views of one layer's weights [fan_in, fan_out] and biases [fan_out] in a flat parameter vector."""
 
-    def __init__(self, flat: Ints, start: int, fan_in: int, fan_out: int) -> None:
+    def __init__(self, flat: NDArray[Any], start: int, fan_in: int, fan_out: int) -> None:
         middle = start + fan_in * fan_out
         self.end = middle + fan_out
-        self.weights = flat[start:middle].reshape(fan_in, fan_out)
-        self.biases = flat[middle:self.end]
+        self.weights: NDArray[Any] = flat[start:middle].reshape(fan_in, fan_out)
+        self.biases: NDArray[Any] = flat[middle:self.end]
 
 
-def split_layers(widths: tuple[int, ...], flat: Ints) -> list[Layer]:
+def split_layers(widths: tuple[int, ...], flat: NDArray[Any]) -> list[Layer]:
     """The layers of `flat` as views: writing to a layer writes to `flat`."""
     layers: list[Layer] = []
     for fan_in, fan_out in zip(widths, widths[1:]):

@@ -39,7 +39,8 @@ def encode(delta: bytes, param_count: int, key: bytes, codec: str) -> bytes:
     values = checks.read_array(checks.check_bytes("delta", delta, 8 * count), "<i8")
     checks.check_bound("delta", values, gin1.DELTA_MAX)
     checks.check_seed("key", key)
-    exponents, operands = dispatch.implementation("payload").encode(values, gin1.derive_keys("payload", key, 0, 0))
+    keys = gin1.derive_keys("payload", key, 0, 0)
+    exponents, operands = dispatch.implementation("payload").encode(values, keys)
     return checks.write_array(exponents) + checks.write_array(operands)
 
 

@@ -35,7 +35,9 @@ def encode_blocks(
 
 
 @compiled("void(uint8[::1], int8[::1], int64[::1])")
-def decode_blocks(exponents: NDArray[np.uint8], operands: NDArray[np.int8], values: NDArray[np.int64]) -> None:
+def decode_blocks(
+    exponents: NDArray[np.uint8], operands: NDArray[np.int8], values: NDArray[np.int64]
+) -> None:
     """Values of every block."""
     for index in range(operands.size):
         values[index] = np.int64(operands[index]) << np.int64(exponents[index // BLOCK_VALUES])

@@ -35,7 +35,7 @@ class UnitPolicy:
 
 @dataclass(frozen=True)
 class UnitResult:
-    """payload: the encoded delta; trace: 32-byte hashes of the local weights; trace_root: their Merkle root."""
+    """payload: the encoded delta; trace: hashes of the local weights; trace_root: their Merkle root."""
 
     payload: bytes
     trace: tuple[bytes, ...]

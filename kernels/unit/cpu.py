@@ -8,9 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import arrays, gin1
-from kernels.elementwise import bound, draw_operands, magnitude, multiply, quantise_weights, round_shift, scale
-from kernels.elementwise import round_operands
-from kernels.jit import compiled
+from kernels.elementwise import (
+    bound,
+    draw_operands,
+    magnitude,
+    multiply,
+    quantise_weights,
+    round_operands,
+    round_shift,
+    scale,
+)
+from kernels.jit import Scalar, compiled
 from kernels.mlp.ref import Layer, split_layers
 from kernels.unit import trace as unit_trace
 
@@ -27,9 +35,11 @@ _LOSS_ONE = 1 << gin1.LOSS_EXPONENT
 
 
 @compiled("int64(int32[:, ::1], int32[::1], int64, boolean)")
-def add_biases(sums: NDArray[np.int32], biases: NDArray[np.int32], exponent: int, is_hidden: bool) -> int:
-    """In place: sums gain the biases at `exponent`, and pass ReLU if hidden; returns the largest, at least 0."""
-    largest = np.int64(0)
+def add_biases(
+    sums: NDArray[np.int32], biases: NDArray[np.int32], exponent: Scalar, is_hidden: bool
+) -> Scalar:
+    """In place: sums gain the biases at `exponent`, and pass ReLU if hidden; returns the largest or 0."""
+    largest: Scalar = np.int64(0)
     for column in range(sums.shape[1]):
         term = bound(scale(np.int64(biases[column]), _WEIGHT_EXPONENT - exponent), _BIAS_TERM_MAX)
         for row in range(sums.shape[0]):
@@ -56,7 +66,7 @@ def compute_loss_slope(
             largest = max(largest, np.int64(sums[row, column]))
         total = np.int64(0)
         for column in range(classes):
-            below = (largest - np.int64(sums[row, column])) * _LOG2_E_Q14
+            below: Scalar = (largest - np.int64(sums[row, column])) * _LOG2_E_Q14
             if shift < 0:
                 below = min(below, _POWER_MAX)
             power = min(scale(below, shift), _POWER_MAX)
@@ -138,7 +148,8 @@ class Trainer:
                 slope = multiply(error, view.T)
                 slope_exponent = error_exponent + view_exponent
                 mask_slope(slope.reshape(-1), operand.reshape(-1))
-            self.descend_layer(index, multiply(operand.T, error), exponent + error_exponent, error, error_exponent)
+            gradient = multiply(operand.T, error)
+            self.descend_layer(index, gradient, exponent + error_exponent, error, error_exponent)
 
     def draw_error(
         self, slope: NDArray[np.int32], exponent: int, step: int, index: int
