@@ -129,7 +129,10 @@ def build(target: Path, report: Report) -> None:
     own = None if go else target.parent / f"toolchain.{os.getpid()}"
     unfinished = target.with_name(f"unfinished.{os.getpid()}")
     for stale in [*target.parent.glob("toolchain.*"), *target.parent.glob("unfinished.*")]:
-        shutil.rmtree(stale) if stale.is_dir() else stale.unlink()  # of a build that was killed; the lock is ours
+        if stale.is_dir():  # of a build that was killed: the lock is ours, so nobody writes there
+            shutil.rmtree(stale)
+        else:
+            stale.unlink()
     try:
         if go is None and own is not None:
             go = install_go(own, report)

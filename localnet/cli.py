@@ -1,0 +1,270 @@
+"""Commands: `gradus localnet up|down|status|logs` and `gradus node start`.
+
+Exit status: 0 done, 1 refused or failed, 2 usage, 3 no node answers, 5 timed out, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from localnet import state
+from localnet.errors import LocalnetError, NodeUnreachable
+from localnet.homes import Home
+from localnet.logs import Follower, tail
+from localnet.manifest import NodeEntry, get_manifest
+from localnet.ports import STANDARD_BASE
+
+DEFAULT_FOLDER = Path("~/.gradus/localnet")
+PARTS = ("app", "engine", "node")
+
+dir_option = click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_FOLDER,
+                          envvar="GRADUS_LOCALNET", show_default=True, help="Folder of the network.")
+engine_option = click.option("--engine", type=click.Path(path_type=Path), default=None, envvar="GRADUS_COMETBFT",
+                             help="A CometBFT binary of the pinned version; built and cached when not given.")
+
+
+def reported(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn a LocalnetError into its text and hint on stderr and its exit status; Ctrl-C into 130."""
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except LocalnetError as error:
+            click.secho(f"Error: {error.text}", fg="red", err=True)
+            if error.hint:
+                click.echo(f"Hint: {error.hint}", err=True)
+            sys.exit(error.exit_status)
+        except KeyboardInterrupt:
+            click.echo("interrupted", err=True)
+            sys.exit(130)
+    return wrapped
+
+
+@click.group()
+def localnet() -> None:
+    """Run a network of real validators on this machine.
+
+    \b
+    Example:
+      gradus localnet up --validators 4
+      gradus localnet status
+      gradus localnet down
+    """
+
+
+@localnet.command()
+@click.option("--validators", type=click.IntRange(1, 32), default=4, show_default=True, help="How many nodes.")
+@dir_option
+@click.option("--chain-id", default="gradus-local-1", show_default=True, help="Name of a new chain.")
+@click.option("--base-port", type=click.IntRange(0, 65000), default=STANDARD_BASE, show_default=True,
+              help="RPC port of node 0, the others follow ten apart; 0 draws a free block.")
+@click.option("--timeout-commit", default="200ms", show_default=True, help="Pause after each block.")
+@click.option("--detach/--foreground", default=True, show_default=True,
+              help="Return when the network runs, or stay until Ctrl-C.")
+@engine_option
+@reported
+def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_commit: str, detach: bool,
+       engine: Path | None) -> None:
+    """Start the network of a folder, making it first when the folder is empty.
+
+    \b
+    Example: gradus localnet up --validators 4 --dir /tmp/net --foreground
+    """
+    from localnet.genesis import compose_app_state
+    from localnet.network import open_or_new
+    from localnet.progress import find_engine_visibly, wait_first_block_visibly
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ended `up` cleans up as an interrupted one does
+    found = find_engine_visibly(engine)
+    net, is_new = open_or_new(folder, found, validators=validators, chain_id=chain_id, base_port=base_port,
+                              timeout_commit=timeout_commit, compose=compose_app_state)
+    if not is_new and len(net.manifest.nodes) != validators and is_given("validators"):
+        raise LocalnetError(f"the network in {net.folder} has {len(net.manifest.nodes)} nodes, not {validators}",
+                            "choose another --dir for a new network, or leave --validators out")
+    try:
+        net.start(attached=not detach)
+        for notice in net.notices:
+            click.echo(notice, err=True)
+        wait_first_block_visibly(net)
+    except KeyboardInterrupt:
+        click.echo("interrupted: stopping the nodes", err=True)
+        net.stop()
+        if is_new:
+            shutil.rmtree(net.folder, ignore_errors=True)
+        raise
+    except LocalnetError:
+        net.stop()
+        raise
+    click.echo(f"{net.manifest.chain_id} runs in {net.folder}: {len(net.manifest.nodes)} nodes, "
+               f"RPC {net.manifest.nodes[0].rpc}")
+    if detach:
+        click.echo("look at it with `gradus localnet status`, end it with `gradus localnet down`", err=True)
+        return
+    stay(net.check_alive, len(net.manifest.nodes), net.stop)
+
+
+def is_given(option: str) -> bool:
+    """Whether the user gave an option of the running command."""
+    source = click.get_current_context().get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
+
+
+def stay(check_alive: Callable[[int], None], count: int, stop: Callable[[], None]) -> None:
+    """Watch the nodes until Ctrl-C or until one gives up, then stop them all."""
+    click.echo("Ctrl-C ends it", err=True)
+    try:
+        while True:
+            time.sleep(1)
+            for index in range(count):
+                check_alive(index)
+    except KeyboardInterrupt:
+        click.echo("stopping the nodes", err=True)
+    finally:
+        stop()
+
+
+@localnet.command()
+@dir_option
+@reported
+def down(folder: Path) -> None:
+    """Stop the network of a folder; its chain stays, and `up` goes on from there.
+
+    \b
+    Example: gradus localnet down --dir /tmp/net
+    """
+    from localnet.network import Localnet
+
+    net = Localnet(folder)
+    running = sum(state.is_supervised(node.paths) for node in net.manifest.nodes)
+    net.stop()
+    click.echo(f"{running} nodes stopped" if running else "nothing was running")
+
+
+@dataclass(frozen=True)
+class NodeStatus:
+    """One row of `status`. height None: the node does not answer. app_hash: of the state before that block."""
+
+    name: str
+    phase: str
+    rpc: str
+    height: int | None
+    app_hash: str
+    peers: int | None
+    is_catching_up: bool | None
+    supervisor_pid: int | None
+    app_pid: int | None
+    engine_pid: int | None
+    restarts: int
+    error: str
+
+
+def read_status(node: NodeEntry) -> NodeStatus:
+    """What a node's supervisor and its RPC say."""
+    from localnet.rpc import Rpc
+
+    last = state.find_state(node.paths) or state.State("stopped", 0)
+    is_live = last.phase not in ("stopped", "failed")
+    height = peers = catching_up = None
+    app_hash = ""
+    if is_live:
+        with Rpc(node.rpc, timeout_s=3) as rpc, suppress(NodeUnreachable):
+            status = rpc.status()
+            height, app_hash, catching_up = status.height, status.app_hash, status.is_catching_up
+            peers = rpc.count_peers()
+    return NodeStatus(node.name, last.phase, node.rpc, height, app_hash, peers, catching_up,
+                      last.pid if is_live else None, last.app_pid if is_live else None,
+                      last.engine_pid if is_live else None, last.restarts, last.error)
+
+
+@localnet.command()
+@dir_option
+@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@reported
+def status(folder: Path, output: str) -> None:
+    """Show every node: phase, height, app hash, peers, pids. Exit status 3 when one does not answer.
+
+    \b
+    Example: gradus localnet status --output json
+    """
+    manifest = get_manifest(folder.expanduser().absolute())
+    rows = [read_status(node) for node in manifest.nodes]
+    if output == "json":
+        click.echo(json.dumps({"chain_id": manifest.chain_id, "nodes": [asdict(row) for row in rows]}, indent=2))
+    else:
+        from localnet.progress import print_status
+        print_status(manifest.chain_id, rows)
+    if any(row.height is None for row in rows):
+        sys.exit(NodeUnreachable.exit_status)
+
+
+@localnet.command()
+@click.argument("node_name", metavar="NODE")
+@dir_option
+@click.option("-f", "--follow", is_flag=True, help="Go on printing what is added, until Ctrl-C.")
+@click.option("-n", "--lines", type=click.IntRange(0, 100_000), default=30, show_default=True)
+@click.option("--part", type=click.Choice(PARTS), default=None, help="One part alone; all three when not given.")
+@reported
+def logs(node_name: str, folder: Path, follow: bool, lines: int, part: str | None) -> None:
+    """Print the end of a node's logs: its app, its engine, and the supervisor's notes.
+
+    \b
+    Example: gradus localnet logs node0 -f --part app
+    """
+    home = get_manifest(folder.expanduser().absolute()).get_node(node_name).paths
+    chosen = [part] if part else list(PARTS)
+    followers = {name: Follower(home.log(name)) for name in chosen} if follow else {}
+    for name in chosen:
+        print_lines(name, tail(home.log(name), lines), len(chosen) > 1)
+    while follow:
+        for name, follower in followers.items():
+            print_lines(name, follower.read_lines(), len(chosen) > 1)
+        time.sleep(0.2)
+
+
+def print_lines(part: str, lines: Sequence[str], is_named: bool) -> None:
+    """Print log lines, with the part's name before each when several are shown."""
+    for line in lines:
+        click.echo(f"{part:>6} | {line}" if is_named else line)
+
+
+@click.group()
+def node() -> None:
+    """Run one node: the app and the engine, under one supervisor."""
+
+
+@node.command()
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The node's home.")
+@engine_option
+@click.option("--restart/--no-restart", default=True, show_default=True, help="Start both again when either dies.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
+@reported
+def start(home: Path, engine: Path | None, restart: bool, with_parent: bool) -> None:
+    """Run a node until SIGTERM or Ctrl-C, and end app and engine in good order.
+
+    \b
+    Example: gradus node start --home ~/.gradus/localnet/node0
+    """
+    from localnet.engine import find_engine
+    from localnet.node import run_node
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    if sys.stderr.isatty():
+        from localnet.progress import find_engine_visibly
+        found = find_engine_visibly(engine)
+    else:
+        found = find_engine(engine)
+    run_node(Home(home.expanduser().absolute()), found, restart, sys.stdin.fileno() if with_parent else None, say)

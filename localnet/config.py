@@ -1,0 +1,176 @@
+"""config.toml of a node: the settings a network on one machine needs, and reading them back.
+
+Keys that are absent take CometBFT's own defaults. Everything listens on 127.0.0.1.
+Source: CometBFT v0.38 config/config.go, config/toml.go.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localnet.errors import HomeError
+
+HOST = "127.0.0.1"
+TX_BYTES_MAX = 1024 * 1024
+RPC_BODY_BYTES_MAX = 3 * 1024 * 1024  # a transaction of TX_BYTES_MAX in base64 inside JSON
+BUILTIN_APPS = ("kvstore", "persistent_kvstore", "noop", "noop_connsync", "e2e")
+DURATION = re.compile(r"^\d+(\.\d+)?(ms|s|m)$")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What differs between nodes and between networks.
+
+    proxy_app: `unix://PATH` of the app's socket, or the name of an app inside the engine (BUILTIN_APPS).
+    peers: `id@host:port` of the others. timeout_*: durations as Go writes them. cors_origins: who may call
+    the RPC from a browser; none by default.
+    """
+
+    moniker: str
+    rpc_port: int
+    p2p_port: int
+    proxy_app: str
+    peers: tuple[str, ...] = ()
+    timeout_commit: str = "200ms"
+    timeout_propose: str = "1500ms"
+    cors_origins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """The part of a config.toml that a supervisor needs. socket: None when the app is inside the engine."""
+
+    moniker: str
+    rpc_port: int
+    p2p_port: int
+    socket: Path | None
+
+
+def check_duration(text: str) -> str:
+    """Return a Go duration such as 200ms or 1.5s; HomeError when it is none."""
+    if not DURATION.match(text):
+        raise HomeError(f"{text!r} is not a duration", "write it like 200ms or 1.5s")
+    return text
+
+
+def compute_config(settings: Settings) -> str:
+    """The text of config.toml."""
+    sections: dict[str, dict[str, Any]] = {
+        "": {
+            "moniker": settings.moniker,
+            "proxy_app": settings.proxy_app,
+            "abci": "socket",
+            "db_backend": "goleveldb",
+            "log_level": "main:info,state:info,*:error",
+            "filter_peers": False,
+        },
+        "rpc": {
+            "laddr": f"tcp://{HOST}:{settings.rpc_port}",
+            "cors_allowed_origins": list(settings.cors_origins),
+            "timeout_broadcast_tx_commit": "30s",
+            "max_body_bytes": RPC_BODY_BYTES_MAX,
+            "pprof_laddr": "",
+        },
+        "p2p": {
+            "laddr": f"tcp://{HOST}:{settings.p2p_port}",
+            "persistent_peers": ",".join(settings.peers),
+            "addr_book_strict": False,  # loopback addresses are not routable
+            "allow_duplicate_ip": True,  # all peers share one address
+            "pex": False,
+            "flush_throttle_timeout": "10ms",
+            "send_rate": 20_000_000,
+            "recv_rate": 20_000_000,
+        },
+        "mempool": {
+            "type": "flood",
+            "size": 5000,
+            "cache_size": 20_000,
+            "recheck": True,
+            "recheck_timeout": "2s",
+            "keep-invalid-txs-in-cache": False,
+            "max_tx_bytes": TX_BYTES_MAX,
+        },
+        "consensus": {
+            "timeout_propose": check_duration(settings.timeout_propose),
+            "timeout_propose_delta": "500ms",
+            "timeout_prevote": "500ms",
+            "timeout_prevote_delta": "200ms",
+            "timeout_precommit": "500ms",
+            "timeout_precommit_delta": "200ms",
+            "timeout_commit": check_duration(settings.timeout_commit),
+            "skip_timeout_commit": False,
+            "create_empty_blocks": True,
+            "peer_gossip_sleep_duration": "20ms",
+            "peer_query_maj23_sleep_duration": "500ms",
+        },
+        "storage": {"discard_abci_responses": False},
+        "tx_index": {"indexer": "kv"},
+        "instrumentation": {"prometheus": False},
+    }
+    return "\n".join(section_text(name, values) for name, values in sections.items())
+
+
+def section_text(name: str, values: dict[str, Any]) -> str:
+    """One TOML table. JSON's strings, integers, booleans and lists are TOML's too."""
+    head = f"[{name}]\n" if name else ""
+    return head + "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+
+
+def replace_value(text: str, section: str, key: str, value: Any) -> str:
+    """Set one key of a TOML text and leave every other line as it stands; HomeError when the key is absent."""
+    lines, current = text.splitlines(keepends=True), ""
+    for i, line in enumerate(lines):
+        head = re.match(r"\s*\[([^\]]+)\]", line)
+        if head:
+            current = head[1].strip()
+        elif current == section and re.match(rf"\s*{re.escape(key)}\s*=", line):
+            lines[i] = f"{key} = {json.dumps(value)}\n"
+            return "".join(lines)
+    raise HomeError(f"config.toml has no {section}.{key}", "restore the line, or make the home anew")
+
+
+def get_wiring(path: Path) -> Wiring:
+    """Read a config.toml; HomeError naming the file and the key when something is missing or malformed."""
+    try:
+        values = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise HomeError(f"there is no {path}", "is this the home of a node? `gradus localnet up` makes some") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise HomeError(f"{path} cannot be read: {error}", "mend the line it names") from error
+    app = get_text(values, path, "proxy_app")
+    if app.startswith("unix://"):
+        socket: Path | None = Path(app.removeprefix("unix://"))
+    elif app in BUILTIN_APPS:
+        socket = None
+    else:
+        raise HomeError(f"{path}: proxy_app = {app!r} is not supported", 'write "unix:///path/of/app.sock"')
+    return Wiring(
+        moniker=get_text(values, path, "moniker"),
+        rpc_port=get_port(values, path, "rpc"),
+        p2p_port=get_port(values, path, "p2p"),
+        socket=socket,
+    )
+
+
+def get_text(values: dict[str, Any], path: Path, key: str) -> str:
+    """A text value of a parsed config; HomeError when it is absent or not a text."""
+    value = values.get(key)
+    if not isinstance(value, str) or not value:
+        raise HomeError(f"{path}: {key} is missing or not a text", f'write {key} = "…"')
+    return value
+
+
+def get_port(values: dict[str, Any], path: Path, section: str) -> int:
+    """The port of a section's laddr; HomeError when the address is not one of this machine's loopback."""
+    table = values.get(section)
+    address = table.get("laddr") if isinstance(table, dict) else None
+    seen = re.fullmatch(r"(?:tcp://)?(127\.0\.0\.1|localhost):(\d{1,5})", address or "")
+    if seen is None or not 0 < int(seen[2]) < 65536:
+        raise HomeError(f"{path}: {section}.laddr = {address!r} is not a loopback address",
+                        f'write laddr = "tcp://{HOST}:PORT" under [{section}]')
+    return int(seen[2])

@@ -1,0 +1,1 @@
+"""The genesis of a local network: the app's own composer, given this network's validators."""

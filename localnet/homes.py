@@ -1,0 +1,189 @@
+"""Homes of nodes: keys, genesis and configuration, as `cometbft start --home` expects them.
+
+<home>/config   config.toml, genesis.json, node_key.json, priv_validator_key.json
+<home>/data     priv_validator_state.json, later the engine's databases
+<home>/run      lock, pid files, state.json, the app's socket when the path is short enough
+<home>/logs     app.log, engine.log, node.log
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from localnet.config import TX_BYTES_MAX, Settings, compute_config
+from localnet.errors import HomeError
+from localnet.keys import PUBLIC_TYPE, EngineKey, new_engine_key, put_node_key, put_private, put_validator_key
+
+SOCKET_PATH_BYTES_MAX = 103  # 104 with the closing zero on macOS, 108 on Linux
+BLOCK_BYTES_MAX = 2 * TX_BYTES_MAX
+VALIDATOR_POWER = 10
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Home:
+    """Paths inside one node's home."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """config.toml."""
+        return self.path / "config" / "config.toml"
+
+    @property
+    def genesis(self) -> Path:
+        """genesis.json."""
+        return self.path / "config" / "genesis.json"
+
+    @property
+    def validator_key(self) -> Path:
+        """priv_validator_key.json."""
+        return self.path / "config" / "priv_validator_key.json"
+
+    @property
+    def node_key(self) -> Path:
+        """node_key.json."""
+        return self.path / "config" / "node_key.json"
+
+    @property
+    def validator_state(self) -> Path:
+        """priv_validator_state.json: what this validator has signed last, its guard against double signing."""
+        return self.path / "data" / "priv_validator_state.json"
+
+    @property
+    def operator(self) -> Path:
+        """operator.json: the account key of the validator's operator."""
+        return self.path / "operator.json"
+
+    @property
+    def run(self) -> Path:
+        """Folder of what exists only while the node runs."""
+        return self.path / "run"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the logs."""
+        return self.path / "logs"
+
+    def log(self, part: str) -> Path:
+        """Log of a part: app, engine, or node for the supervisor's own."""
+        return self.logs / f"{part}.log"
+
+    def check(self) -> None:
+        """HomeError naming the first file of a complete home that is missing."""
+        for file in (self.config, self.genesis, self.validator_key, self.node_key, self.validator_state):
+            if not file.is_file():
+                raise HomeError(f"{self.path} is not a complete home: there is no {file.relative_to(self.path)}",
+                                "`gradus localnet up --dir DIR` makes complete homes")
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What the others must know of a node. address: 40 upper hex digits. public_key: base64 of 32 bytes."""
+
+    name: str
+    node_id: str
+    address: str
+    public_key: str
+
+
+def new_home(home: Home, name: str) -> Identity:
+    """Make the folders and draw the keys of one node; HomeError when a key stands there already."""
+    for folder in (home.config.parent, home.validator_state.parent, home.run, home.logs):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    validator, node = new_engine_key(), new_engine_key()
+    try:
+        put_validator_key(home.validator_key, validator)
+        put_node_key(home.node_key, node)
+        put_private(home.validator_state, json.dumps({"height": "0", "round": 0, "step": 0}))
+    except FileExistsError as error:
+        raise HomeError(f"{error.filename} exists already", "keys are never replaced: choose another folder") from error
+    return new_identity(name, node, validator)
+
+
+def new_identity(name: str, node: EngineKey, validator: EngineKey) -> Identity:
+    """The public side of a node's keys."""
+    return Identity(name, node.address.hex(), validator.address.hex().upper(),
+                    base64.b64encode(validator.public).decode())
+
+
+def new_genesis_document(chain_id: str, identities: Sequence[Identity], app_state: Json,
+                         consensus_params: Json | None = None) -> Json:
+    """The engine's genesis document; every node of a network has the same bytes of it.
+
+    app_state: whatever the application's InitChain takes. consensus_params: replaces whole sections.
+    """
+    if not 0 < len(chain_id) <= 50:
+        raise HomeError(f"{chain_id!r} is not a chain id", "1 to 50 characters, such as gradus-local-1")
+    params: Json = {
+        "block": {"max_bytes": str(BLOCK_BYTES_MAX), "max_gas": "-1"},
+        "evidence": {"max_age_num_blocks": "100000", "max_age_duration": str(48 * 3600 * 10**9),
+                     "max_bytes": "1048576"},
+        "validator": {"pub_key_types": ["ed25519"]},
+        "version": {"app": "0"},
+        "abci": {"vote_extensions_enable_height": "0"},
+    }
+    validators = [
+        {"address": one.address, "pub_key": {"type": PUBLIC_TYPE, "value": one.public_key},
+         "power": str(VALIDATOR_POWER), "name": one.name}
+        for one in identities
+    ]
+    return {
+        "genesis_time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "chain_id": chain_id,
+        "initial_height": "1",
+        "consensus_params": params | (consensus_params or {}),
+        "validators": validators,
+        "app_hash": "",
+        "app_state": app_state,
+    }
+
+
+def put_config(home: Home, settings: Settings) -> None:
+    """Write config.toml."""
+    home.config.write_text(compute_config(settings))
+
+
+def put_genesis(home: Home, document: Json) -> None:
+    """Write genesis.json."""
+    home.genesis.write_text(json.dumps(document, indent=2) + "\n")
+
+
+def socket_path(home: Home) -> Path:
+    """Where the app of this home listens: in the home, or in a short folder when that path is too long.
+
+    Unix sockets have a fixed room for their path (SOCKET_PATH_BYTES_MAX). The short name is a hash of the home's.
+    """
+    near = home.run.absolute() / "app.sock"
+    if len(os.fsencode(near)) <= SOCKET_PATH_BYTES_MAX:
+        return near
+    name = hashlib.sha256(os.fsencode(home.path.absolute())).hexdigest()[:16] + ".sock"
+    for folder in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
+        if folder:
+            far = Path(folder) / f"gradus-{os.geteuid()}" / name
+            if len(os.fsencode(far)) <= SOCKET_PATH_BYTES_MAX:
+                return far
+    raise HomeError(f"no short enough path for the socket of {home.path}", "choose a shorter --dir")
+
+
+def prepare_socket_folder(socket: Path) -> None:
+    """Make the socket's folder, private to this user, and remove a socket that a crash left behind."""
+    socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    seen = socket.parent.stat()
+    if seen.st_uid != os.geteuid() or seen.st_mode & 0o022:
+        raise HomeError(f"{socket.parent} can be written by others", f"chmod 700 {socket.parent}, or choose another --dir")
+    if socket.is_socket():
+        socket.unlink()
+    elif socket.exists():
+        raise HomeError(f"{socket} exists and is no socket", "move the file away, or change proxy_app in config.toml")

@@ -1,0 +1,131 @@
+"""One node: what its home says must run, checked before it runs, under a supervisor of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from localnet import state
+from localnet.config import Wiring, get_wiring
+from localnet.engine import Engine
+from localnet.errors import NodeError, PortInUse
+from localnet.homes import Home
+from localnet.logs import tail
+from localnet.ports import find_busy
+from localnet.restart import RestartRule
+from localnet.supervisor import Command, Supervisor
+
+APP_MODULE = "abci_app.abci"
+
+
+def run_node(home: Home, engine: Engine, restart: bool = True, lifeline: int | None = None,
+             say: Callable[[str], None] = lambda _text: None) -> None:
+    """Run the app and the engine of a home until told to stop.
+
+    restart: start both again when either dies. lifeline: a file descriptor whose end of file means stop.
+    Raises: HomeError, PortInUse, NodeError.
+    """
+    home.check()
+    wiring = get_wiring(home.config)
+    rule = RestartRule() if restart else RestartRule(tries_max=0)
+    Supervisor(home, node_commands(home, wiring, engine), rule, lambda: check_ports(home, wiring), say, lifeline).run()
+
+
+def node_commands(home: Home, wiring: Wiring, engine: Engine) -> tuple[Command, ...]:
+    """What runs, in order. An app inside the engine needs no process of its own."""
+    start = Command("engine", (str(engine.path), "start", "--home", str(home.path)))
+    if wiring.socket is None:
+        return (start,)
+    app = (sys.executable, "-m", APP_MODULE, "--home", str(home.path), "--socket", str(wiring.socket))
+    return Command("app", app, wiring.socket), start
+
+
+def check_ports(home: Home, wiring: Wiring) -> None:
+    """PortInUse naming the port, its use and the file to change when one of a node's ports is taken."""
+    busy = find_busy([wiring.rpc_port, wiring.p2p_port])
+    if busy is not None:
+        use = "RPC" if busy == wiring.rpc_port else "peers"
+        raise PortInUse(f"port {busy} ({use}) of {wiring.moniker} is taken by another program",
+                        f"stop that program, or change laddr in {home.config}; "
+                        "`gradus localnet up` moves a whole network by itself")
+
+
+@dataclass
+class NodeProcess:
+    """A supervisor in a process of its own. attached: it ends when this process does."""
+
+    home: Home
+    process: subprocess.Popen[bytes]
+    attached: bool
+
+    def stop(self) -> None:
+        """Ask the node to stop; returns at once."""
+        if self.process.poll() is None:
+            self.process.terminate()
+
+    def wait(self, seconds: float) -> bool:
+        """Whether the node has ended, waiting at most this long."""
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        if self.process.stdin:
+            self.process.stdin.close()
+        return True
+
+
+def start_node(home: Home, engine: Engine, attached: bool, restart: bool = True) -> NodeProcess:
+    """Start a supervisor for a home and return at once.
+
+    attached: the node stops when this process ends, however it ends. Otherwise it goes on in a session of its own.
+    """
+    (home.run / "state.json").unlink(missing_ok=True)
+    command = [sys.executable, "-m", "localnet", "node", "start", "--home", str(home.path),
+               "--engine", str(engine.path), "--restart" if restart else "--no-restart"]
+    home.logs.mkdir(parents=True, exist_ok=True)
+    with open(home.log("start"), "wb") as said:
+        process = subprocess.Popen(
+            command + (["--with-parent"] if attached else []),
+            stdin=subprocess.PIPE if attached else subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=said,  # what goes wrong before the supervisor has a log
+            start_new_session=True, env={**os.environ, "PYTHONPATH": import_path()},
+        )
+    return NodeProcess(home, process, attached)
+
+
+def import_path() -> str:
+    """PYTHONPATH that lets a child import this package wherever the parent found it."""
+    here = str(Path(__file__).resolve().parent.parent)
+    rest = os.environ.get("PYTHONPATH", "")
+    return f"{here}{os.pathsep}{rest}" if rest else here
+
+
+def stop_supervisor(home: Home, seconds: float) -> bool:
+    """End the node of a home, whichever process started it; True when none runs any more."""
+    pid = state.find_pid(home, "supervisor")
+    if pid is not None and state.is_supervised(home):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    deadline_s = time.monotonic() + seconds
+    while state.is_supervised(home):
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def find_failure(home: Home) -> NodeError:
+    """Why the node of a home is not running, from what its supervisor wrote."""
+    last = state.find_state(home)
+    if last and last.error:
+        return NodeError(last.error, last.hint)
+    said = "\n".join(tail(home.log("start"), 6))
+    return NodeError(f"the node of {home.path} is not running" + (f":\n{said}" if said else ""),
+                     f"read {home.log('node')}")

@@ -1,0 +1,97 @@
+"""run/ of a home: who runs it, in which phase. Written by the supervisor, read by everyone else.
+
+lock: held (flock) by the supervisor as long as it lives, so a stale pid can never be taken for a live one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO
+
+from localnet.errors import NodeError
+from localnet.homes import Home
+
+PHASES = ("starting", "running", "restarting", "stopping", "stopped", "failed")
+
+
+@dataclass(frozen=True)
+class State:
+    """What the supervisor last wrote. restarts: since it started. error, hint: why it gave up, else empty."""
+
+    phase: str
+    pid: int
+    app_pid: int | None = None
+    engine_pid: int | None = None
+    restarts: int = 0
+    error: str = ""
+    hint: str = ""
+
+
+def take_lock(home: Home) -> IO[str]:
+    """Become the only supervisor of a home; NodeError when another one runs."""
+    home.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = open(home.run / "lock", "a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        pid = find_pid(home, "supervisor")
+        raise NodeError(f"a node already runs on {home.path}" + (f" (pid {pid})" if pid else ""),
+                        f"stop it first: kill {pid}" if pid else "wait until it has ended") from None
+    return lock
+
+
+def is_supervised(home: Home) -> bool:
+    """Whether a live supervisor holds the home's lock."""
+    try:
+        with open(home.run / "lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def put_pid(home: Home, part: str, pid: int | None) -> None:
+    """Write, or with None remove, the pid file of a part: supervisor, app or engine."""
+    path = home.run / f"{part}.pid"
+    if pid is None:
+        path.unlink(missing_ok=True)
+    else:
+        replace_text(path, f"{pid}\n")
+
+
+def find_pid(home: Home, part: str) -> int | None:
+    """The pid of a part, None when its file is absent or unreadable."""
+    try:
+        return int((home.run / f"{part}.pid").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def put_state(home: Home, state: State) -> None:
+    """Write state.json in one step."""
+    replace_text(home.run / "state.json", json.dumps(asdict(state)) + "\n")
+
+
+def find_state(home: Home) -> State | None:
+    """What the last supervisor wrote; a phase of a supervisor that was killed reads `stopped`."""
+    try:
+        state = State(**json.loads((home.run / "state.json").read_text()))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    if state.phase in ("stopped", "failed") or is_supervised(home):
+        return state
+    return State(phase="stopped", pid=state.pid, restarts=state.restarts)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never a part."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_text(text)
+    os.replace(unfinished, path)

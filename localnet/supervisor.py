@@ -1,0 +1,317 @@
+"""Runs the parts of a node together: the app, then the engine. One process, one thread, no polling.
+
+The engine neither survives its app nor reconnects to it, so both live and die as one: when either ends, the
+other is ended, and both are started again by the RestartRule. Their output goes to bounded logs through pipes.
+No part outlives a supervisor that was killed (on Linux, by a parent-death signal).
+
+Source: CometBFT v0.38 proxy/multi_app_conn.go (the engine ends itself when the app's connection breaks).
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from localnet.errors import LocalnetError, NodeError, PortInUse
+from localnet.homes import Home, prepare_socket_folder
+from localnet.logs import BoundedLog, tail
+from localnet.parent import die_with_parent
+from localnet.restart import RestartRule
+from localnet.state import State, put_pid, put_state, take_lock
+
+FIRST_SECONDS = 5.0  # an engine that fails this early, on its very first start, has a fault in its configuration
+CONFIG_EXIT = 3  # an app that ends with this status will not do better the next time
+READY_SECONDS_MAX = 120.0
+GRACE_S = 15.0
+
+
+class StartRefused(NodeError):
+    """A part ended because of its configuration: starting it again would be the same."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One part to run. name: app or engine. socket: what the part makes when it is ready, None if nothing."""
+
+    name: str
+    argv: tuple[str, ...]
+    socket: Path | None = None
+
+
+@dataclass
+class Part:
+    """A part that has been started, with its output."""
+
+    command: Command
+    process: subprocess.Popen[bytes]
+    log: BoundedLog
+    started_s: float = field(default_factory=time.monotonic)
+
+
+@dataclass
+class Supervisor:
+    """Keeps the parts of one home running until it is told to stop.
+
+    check: is called before every start and raises what makes starting pointless, such as a port in use.
+    say: is told each change in a few words. lifeline: a file descriptor; its end of file means stop.
+    """
+
+    home: Home
+    commands: tuple[Command, ...]
+    rule: RestartRule = field(default_factory=RestartRule)
+    check: Callable[[], None] = lambda: None
+    say: Callable[[str], None] = lambda _text: None
+    lifeline: int | None = None
+    grace_s: float = GRACE_S
+    parts: list[Part] = field(default_factory=list)
+    restarts: int = 0
+    stops: int = 0  # how often it was told to stop; the second time it no longer waits
+    selector: selectors.BaseSelector = field(init=False)
+    note_log: BoundedLog = field(init=False)
+
+    def run(self) -> None:
+        """Run until SIGTERM, SIGINT, SIGHUP or the lifeline's end; then end every part and return.
+
+        Raises: NodeError when another supervisor runs, when an app refuses its configuration, or when the parts
+        died too often; PortInUse and HomeError from `check`.
+        """
+        with take_lock(self.home), selectors.DefaultSelector() as self.selector:
+            self.note_log = BoundedLog(self.home.log("node"))
+            restore = self.listen()
+            put_pid(self.home, "supervisor", os.getpid())
+            try:
+                self.keep_running()
+                self.put_phase("stopped")
+            except LocalnetError as error:
+                self.put_phase("failed", error)
+                raise
+            finally:
+                put_pid(self.home, "supervisor", None)
+                restore()
+                self.note_log.close()
+
+    def keep_running(self) -> None:
+        """Start, wait for a death, start again, until told to stop or given up."""
+        while True:
+            try:
+                self.start_parts()
+                dead = self.wait_for_death()
+                failure: LocalnetError | None = self.describe_death(dead) if dead else None
+            except PortInUse as error:
+                if self.restarts == 0:
+                    raise
+                failure = error  # our own dead engine's port may take a moment to come free
+            finally:
+                self.end_parts()
+            if failure is None:
+                return
+            self.announce(failure.text)
+            delay_s = None if isinstance(failure, StartRefused) else self.rule.next_delay_s(time.monotonic())
+            if delay_s is None:
+                raise failure
+            self.restarts += 1
+            self.put_phase("restarting")
+            self.announce(f"starting again in {delay_s:.1f} s (restart {self.restarts})")
+            if self.wait(lambda: False, delay_s):
+                return
+
+    def start_parts(self) -> None:
+        """Start the parts in order, each when the one before is ready."""
+        self.check()
+        self.put_phase("restarting" if self.restarts else "starting")
+        for command in self.commands:
+            if command.socket:
+                prepare_socket_folder(command.socket)
+            part = self.start_part(command)
+            if not self.wait(lambda: is_ready(part), READY_SECONDS_MAX, poll_s=0.02):
+                raise NodeError(f"the {command.name} did not listen on {command.socket} in "
+                                f"{READY_SECONDS_MAX:.0f} s", self.log_hint(command.name))
+            if self.stops or part.process.poll() is not None:
+                return
+        self.put_phase("running")
+
+    def start_part(self, command: Command) -> Part:
+        """Start one part in a process group of its own, its output piped to its log."""
+        log = BoundedLog(self.home.log(command.name))
+        try:
+            process = subprocess.Popen(
+                command.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                process_group=0, preexec_fn=die_with_parent(),
+            )
+        except OSError as error:
+            log.close()
+            raise NodeError(f"the {command.name} cannot be started: {error}", f"check {command.argv[0]}") from error
+        part = Part(command, process, log)
+        self.parts.append(part)
+        if process.stdout is not None:
+            os.set_blocking(process.stdout.fileno(), False)
+            self.selector.register(process.stdout, selectors.EVENT_READ, lambda: self.pump(part))
+        log.note(f"{command.name} started, pid {process.pid}")
+        put_pid(self.home, command.name, process.pid)
+        self.announce(f"{command.name} started, pid {process.pid}")
+        return part
+
+    def wait_for_death(self) -> Part | None:
+        """Wait until a part ends, and return it; None when told to stop."""
+        self.wait(lambda: self.find_dead() is not None)
+        return None if self.stops else self.find_dead()
+
+    def find_dead(self) -> Part | None:
+        """The first part that has ended by itself. An engine falls with its app, so the app is blamed first."""
+        return next((part for part in self.parts if part.process.poll() is not None), None)
+
+    def end_parts(self) -> None:
+        """End every part, the engine before its app: SIGTERM, and SIGKILL after the grace."""
+        if self.parts and self.stops:
+            self.put_phase("stopping")
+        for part in reversed(self.parts):
+            signal_group(part.process, signal.SIGTERM)
+            self.drain(part)
+            signal_group(part.process, signal.SIGKILL)  # whatever of its group is left
+            part.process.wait()
+            self.pump(part)
+            self.close(part)
+        self.parts.clear()
+
+    def drain(self, part: Part) -> None:
+        """Wait for a part's end, at most the grace, logging what it still says."""
+        deadline_s = time.monotonic() + self.grace_s
+        while part.process.poll() is None and time.monotonic() < deadline_s and self.stops < 2:
+            self.step(min(0.1, self.grace_s))
+
+    def close(self, part: Part) -> None:
+        """Forget an ended part."""
+        part.log.note(f"{part.command.name} ended, {describe_exit(part.process.returncode)}")
+        if part.process.stdout is not None:
+            with suppress(KeyError):
+                self.selector.unregister(part.process.stdout)
+            part.process.stdout.close()
+        part.log.close()
+        put_pid(self.home, part.command.name, None)
+        if part.command.socket:
+            part.command.socket.unlink(missing_ok=True)
+
+    def pump(self, part: Part) -> None:
+        """Move what a part has said to its log."""
+        pipe = part.process.stdout
+        while pipe is not None and not pipe.closed:
+            try:
+                data = os.read(pipe.fileno(), 65536)
+            except BlockingIOError:
+                return
+            if not data:
+                with suppress(KeyError):
+                    self.selector.unregister(pipe)
+                return
+            part.log.write(data)
+
+    def wait(self, is_done: Callable[[], bool], seconds: float | None = None, poll_s: float | None = None) -> bool:
+        """Serve signals and pipes until `is_done` or a stop: True. False when `seconds` have passed.
+
+        poll_s: how often to ask again when what is waited for sends no signal.
+        """
+        deadline_s = None if seconds is None else time.monotonic() + seconds
+        while not self.stops and not is_done():
+            left_s = None if deadline_s is None else deadline_s - time.monotonic()
+            if left_s is not None and left_s <= 0:
+                return False
+            self.step(left_s if poll_s is None else poll_s)
+        return True
+
+    def step(self, timeout_s: float | None) -> None:
+        """Serve what is ready now, or the first thing that gets ready in time."""
+        for key, _events in self.selector.select(timeout_s):
+            key.data()
+
+    def listen(self) -> Callable[[], None]:
+        """Take signals and the lifeline into the selector; returns what puts the old handlers back."""
+        reader, writer = os.pipe()
+        for end in (reader, writer):
+            os.set_blocking(end, False)
+        before_wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+        before = {number: signal.signal(number, self.on_signal)
+                  for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)}
+        self.selector.register(reader, selectors.EVENT_READ, lambda: os.read(reader, 4096))
+        if self.lifeline is not None:
+            self.selector.register(self.lifeline, selectors.EVENT_READ, self.on_lifeline)
+
+        def restore() -> None:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(before_wakeup)
+            os.close(reader)
+            os.close(writer)
+
+        return restore
+
+    def on_signal(self, number: int, _frame: FrameType | None) -> None:
+        """Count a request to stop; a child's end only needs the selector to wake."""
+        if number != signal.SIGCHLD:
+            self.stops += 1
+
+    def on_lifeline(self) -> None:
+        """Stop when whoever started this node is gone."""
+        if self.lifeline is not None and not os.read(self.lifeline, 4096):
+            self.selector.unregister(self.lifeline)
+            self.stops += 1
+
+    def describe_death(self, part: Part) -> NodeError:
+        """Say how a part ended, with the end of its log, and what to do."""
+        self.pump(part)
+        status, name = part.process.returncode, part.command.name
+        if name == "app" and status == CONFIG_EXIT:
+            return StartRefused("the app refuses to start:\n" + self.last_words(name, 3),
+                                "mend what the app names, then start again")
+        if name == "engine" and status > 0 and not self.restarts and time.monotonic() - part.started_s < FIRST_SECONDS:
+            return StartRefused("the engine refuses to start:\n" + self.last_words(name, 3), self.log_hint(name))
+        return NodeError(f"the {name} ended, {describe_exit(status)}; its last words:\n" + self.last_words(name, 8),
+                         self.log_hint(name))
+
+    def last_words(self, name: str, count: int) -> str:
+        """The end of a part's log, without the supervisor's notes."""
+        lines = [line for line in tail(self.home.log(name), 4 * count) if " gradus: " not in line and line.strip()]
+        return "\n".join("  " + line[:400] for line in lines[-count:])
+
+    def log_hint(self, name: str) -> str:
+        """Where to read on."""
+        return f"read {self.home.log(name)}"
+
+    def announce(self, text: str) -> None:
+        """Tell the log and the caller."""
+        self.note_log.note(text)
+        self.say(text)
+
+    def put_phase(self, phase: str, error: LocalnetError | None = None) -> None:
+        """Publish the phase and the pids."""
+        pids = {part.command.name: part.process.pid for part in self.parts if part.process.poll() is None}
+        put_state(self.home, State(phase, os.getpid(), pids.get("app"), pids.get("engine"), self.restarts,
+                                   error.text if error else "", error.hint if error else ""))
+
+
+def is_ready(part: Part) -> bool:
+    """Whether a part listens, has nothing to listen on, or has ended."""
+    socket = part.command.socket
+    return socket is None or socket.is_socket() or part.process.poll() is not None
+
+
+def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    """Signal a part and everything it has started; nothing happens when all of that is gone."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def describe_exit(status: int | None) -> str:
+    """An exit status in words."""
+    if status is None:
+        return "still running"
+    if status < 0:
+        return f"killed by {signal.Signals(-status).name}"
+    return f"exit status {status}"
