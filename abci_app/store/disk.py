@@ -10,7 +10,7 @@ Threads: one thread stages and commits; any thread may call `latest`, `version` 
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Iterator, cast
+from typing import Callable, Iterator, cast
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, DbClosedError, Options, Rdict, WriteBatch
 from rocksdict import WriteOptions
@@ -25,31 +25,29 @@ from abci_app.store.errors import (
     WrongDatabase,
 )
 from abci_app.store.kv import Reader, compute_bounds
+from abci_app.store.node import SENTINEL_ID, SENTINEL_LEAF, is_node
 from abci_app.store.prune import compute_budget, compute_oldest, plan_pruning
 from abci_app.store.records import (
     BLOB_PREFIX,
     FORMAT_KEY,
     LATEST_KEY,
-    NUMBER_BITS,
     Meta,
     decode_meta,
-    decode_node,
     decode_version,
     encode_format,
     encode_meta,
-    encode_node,
     encode_orphans,
     encode_version,
     node_key,
     orphans_key,
     version_key,
 )
-from abci_app.store.tree import EMPTY_ROOT, SENTINEL, SENTINEL_ID, Change, Draft, Leaf, Node, Root, compute_app_hash
+from abci_app.store.tree import EMPTY_ROOT, Change, Draft, Root, compute_app_hash
 from abci_app.store.version import NodeMissing, Version
 
 KEEP_VERSIONS = 1000
-CACHE_NODES = 1 << 17
-MAX_CACHED_VALUE_BYTES = 1 << 10  # larger leaves are left to RocksDB's own cache
+CACHE_NODES = 1 << 18
+MAX_CACHED_NODE_BYTES = 2 << 10  # larger leaves are left to RocksDB's own cache
 MAX_HEIGHT = (1 << 63) - 1
 BLOCK_CACHE_BYTES = 32 << 20
 WRITE_BUFFER_BYTES = 16 << 20
@@ -64,8 +62,8 @@ class Staged:
     height: int
     app_hash: bytes
     roots: tuple[Root, ...]
-    nodes: list[Node]  # ids are consecutive from height << NUMBER_BITS | 1
-    orphans: list[int]
+    nodes: list[tuple[bytes, bytes]]  # (id, node)
+    orphans: list[bytes]
     blobs: list[Change]
 
 
@@ -76,25 +74,28 @@ class NodeCache:
     loses cached nodes, never correctness.
     """
 
-    __slots__ = ("_half", "_young", "_old")
+    __slots__ = ("_half", "_young", "_old", "_read")
 
-    def __init__(self, capacity: int) -> None:
+    def __init__(self, capacity: int, read: Callable[[bytes], bytes]) -> None:
         self._half = capacity // 2 + 1
-        self._young: dict[int, Node] = {}
-        self._old: dict[int, Node] = {}
+        self._young: dict[bytes, bytes] = {}
+        self._old: dict[bytes, bytes] = {}
+        self._read = read
 
-    def find(self, node_id: int) -> Node | None:
-        """The node, if it is still here."""
+    def load(self, node_id: bytes) -> bytes:
+        """The node, from here or by `read`, whose errors pass through."""
         node = self._young.get(node_id)
+        if node is not None:
+            return node
+        node = self._old.get(node_id)
         if node is None:
-            node = self._old.get(node_id)
-            if node is not None:
-                self.put(node_id, node)
+            node = self._read(node_id)
+        self.put(node_id, node)
         return node
 
-    def put(self, node_id: int, node: Node) -> None:
-        """Remember a node, unless it is a leaf with a large value."""
-        if type(node) is Leaf and len(node.value) > MAX_CACHED_VALUE_BYTES:
+    def put(self, node_id: bytes, node: bytes) -> None:
+        """Remember a node, unless it is large."""
+        if len(node) > MAX_CACHED_NODE_BYTES:
             return
         if len(self._young) >= self._half:
             self._old, self._young = self._young, {}
@@ -136,7 +137,8 @@ class Database:
         self._rocks = rocks
         self._store_names = store_names
         self._keep_versions = keep_versions
-        self._cache = NodeCache(cache)
+        self._cache = NodeCache(cache, self._read_node)
+        self.load = self._cache.load
         self._write_options = WriteOptions()
         self._write_options.sync = fsync
         self._blobs = BlobReader(self)
@@ -158,7 +160,7 @@ class Database:
 
         store_names: every store of the chain, in any order; fixed for the life of the database.
         keep_versions: how many heights stay readable and provable, at least 2; 0 keeps all.
-        cache_nodes: tree nodes held in memory, about 0.4 kB each.
+        cache_nodes: tree nodes held in memory, about 0.3 kB each.
         Raises DatabaseLocked, WrongDatabase, DatabaseDamaged; ValueError for a bad argument.
         """
         names = tuple(sorted(store_names))
@@ -233,14 +235,13 @@ class Database:
         follows = height == latest.height + 1 if latest.height else 0 < height <= MAX_HEIGHT
         if not follows:
             raise StaleBranch(f"height {height} does not follow {latest.height}")
-        nodes: list[Node] = []
-        orphans: list[int] = []
+        nodes: list[tuple[bytes, bytes]] = []
+        orphans: list[bytes] = []
         roots = []
         for name, root in zip(self._store_names, latest.roots, strict=True):
             if name in changes:
                 draft = self._draft(root, changes[name])
-                root, new = draft.seal((height << NUMBER_BITS) + 1 + len(nodes))
-                nodes += new
+                root = draft.seal(height, nodes)
                 orphans += draft.orphans
             roots.append(root)
         app_hash = compute_app_hash([(n, r.hash) for n, r in zip(self._store_names, roots, strict=True)])
@@ -254,12 +255,11 @@ class Database:
         """
         if staged.base is not self._latest:
             raise StaleBranch(f"height {staged.height} was staged above a version that is no longer the latest")
-        first_id = (staged.height << NUMBER_BITS) + 1
         batch = WriteBatch(raw_mode=True)
-        for node_id, node in enumerate(staged.nodes, first_id):
-            batch.put(node_key(node_id), encode_node(node))
-        for chunk, ids in enumerate(encode_orphans(staged.orphans)):
-            batch.put(orphans_key(staged.height, chunk), ids)
+        for node_id, node in staged.nodes:
+            batch.put(node_key(node_id), node)
+        for chunk, orphans in enumerate(encode_orphans(staged.orphans)):
+            batch.put(orphans_key(staged.height, chunk), orphans)
         for key, value in staged.blobs:
             if value is None:
                 batch.delete(BLOB_PREFIX + key)
@@ -273,24 +273,11 @@ class Database:
             self._rocks.write(batch, self._write_options)
         except Exception as error:  # det: rocksdict raises bare Exception; the node stops on it
             raise DatabaseDamaged(f"commit of height {staged.height} failed: {error}", "check the disk") from error
-        for node_id, node in enumerate(staged.nodes, first_id):
+        for node_id, node in staged.nodes:
             self._cache.put(node_id, node)
         self._meta = meta
         self._latest = Version(self, self._store_names, staged.height, staged.roots)
         return self._latest
-
-    def load(self, node_id: int) -> Node:
-        """The node of this id, from memory or disk; raises NodeMissing."""
-        node = self._cache.find(node_id)
-        if node is None:
-            if node_id == SENTINEL_ID:
-                return SENTINEL
-            record = self.read(node_key(node_id))
-            if record is None:
-                raise NodeMissing(node_id)
-            node = decode_node(record)
-            self._cache.put(node_id, node)
-        return node
 
     def explain_missing(self, height: int) -> Exception:
         """Why a node of the version of `height` is not there: pruned, or damage."""
@@ -311,6 +298,17 @@ class Database:
         """The records with low <= key < high, in key order or backwards, as they are now."""
         records = self._rocks.items(backwards=reverse, from_key=high if reverse else low)
         return _within(cast("Iterator[tuple[bytes, bytes]]", iter(records)), low, high)
+
+    def _read_node(self, node_id: bytes) -> bytes:
+        """The node of this id from the disk; raises NodeMissing."""
+        if node_id == SENTINEL_ID:
+            return SENTINEL_LEAF
+        record = self.read(node_key(node_id))
+        if record is None:
+            raise NodeMissing(node_id)
+        if not is_node(record):
+            raise DatabaseDamaged(f"malformed node record {node_id.hex()}", "restore from a snapshot or resync")
+        return record
 
     def _draft(self, root: Root, changes: list[Change]) -> Draft:
         try:

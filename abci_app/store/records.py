@@ -3,7 +3,7 @@
     f             format number, store names
     l             latest height, oldest kept height, prune cursor (height, chunk)
     v height      app hash, and (id, hash, depth) of every store's root, in name order
-    n id          a tree node; the id is the height that made it and a number within that height
+    n id          a tree node (node.py)
     o height n    ids of nodes that the version of `height` no longer uses, n-th chunk
     b key         a blob
 Heights and numbers are fixed-width big-endian, so that key order is number order.
@@ -12,25 +12,17 @@ Heights and numbers are fixed-width big-endian, so that key order is number orde
 from typing import NamedTuple
 
 from abci_app.store.errors import DatabaseDamaged
-from abci_app.store.tree import Inner, Leaf, Node, Root
+from abci_app.store.node import ID_BYTES
+from abci_app.store.tree import Root
 from abci_app.wire.proof import HASH_BYTES
-from abci_app.wire.varint import decode_uvarint, encode_uvarint
 
 FORMAT = 1
 FORMAT_KEY = b"f"
 LATEST_KEY = b"l"
 BLOB_PREFIX = b"b"
-ID_BYTES = 12  # 8 of height, 4 of number
-NUMBER_BITS = 32
 ORPHANS_PER_CHUNK = 1 << 10
 
-_LEAF, _INNER = b"\x00", b"\x01"
 _ROOT_BYTES = ID_BYTES + HASH_BYTES + 1
-_LEFT_ID = slice(1, 13)
-_RIGHT_ID = slice(13, 25)
-_LEFT_HASH = slice(25, 57)
-_RIGHT_HASH = slice(57, 89)
-_INNER_HEAD = 91
 
 
 class Meta(NamedTuple):
@@ -42,9 +34,9 @@ class Meta(NamedTuple):
     prune_chunk: int
 
 
-def node_key(node_id: int) -> bytes:
+def node_key(node_id: bytes) -> bytes:
     """The key of a node's record."""
-    return b"n" + node_id.to_bytes(ID_BYTES, "big")
+    return b"n" + node_id
 
 
 def version_key(height: int) -> bytes:
@@ -57,50 +49,9 @@ def orphans_key(height: int, chunk: int) -> bytes:
     return b"o" + height.to_bytes(8, "big") + chunk.to_bytes(4, "big")
 
 
-def encode_node(node: Node) -> bytes:
-    """A sealed node, whose children are ids."""
-    if type(node) is Leaf:
-        return _LEAF + encode_uvarint(len(node.key)) + node.key + node.value
-    return b"".join(
-        (
-            _INNER,
-            node.left.to_bytes(ID_BYTES, "big"),
-            node.right.to_bytes(ID_BYTES, "big"),
-            node.left_hash,
-            node.right_hash,
-            bytes((node.left_depth, node.right_depth)),
-            node.key,
-        )
-    )
-
-
-def decode_node(data: bytes) -> Node:
-    """Raises DatabaseDamaged when the record is malformed."""
-    if data[:1] == _INNER and len(data) > _INNER_HEAD:
-        return Inner(
-            data[_INNER_HEAD:],
-            int.from_bytes(data[_LEFT_ID], "big"),
-            int.from_bytes(data[_RIGHT_ID], "big"),
-            data[_LEFT_HASH],
-            data[_RIGHT_HASH],
-            data[89],
-            data[90],
-        )
-    try:
-        key_bytes, begin = decode_uvarint(data, 1, 16)
-    except ValueError as error:
-        raise DatabaseDamaged(f"malformed node record {data[:16].hex()}") from error
-    end = begin + key_bytes
-    if data[:1] != _LEAF or not begin < end < len(data):
-        raise DatabaseDamaged(f"malformed node record {data[:16].hex()}")
-    return Leaf(data[begin:end], data[end:])
-
-
 def encode_version(app_hash: bytes, roots: tuple[Root, ...]) -> bytes:
     """The roots in the order of the store names."""
-    return app_hash + b"".join(
-        root.id.to_bytes(ID_BYTES, "big") + root.hash + bytes((root.depth,)) for root in roots
-    )
+    return app_hash + b"".join(root.id + root.hash + bytes((root.depth,)) for root in roots)
 
 
 def decode_version(data: bytes) -> tuple[bytes, tuple[Root, ...]]:
@@ -110,7 +61,7 @@ def decode_version(data: bytes) -> tuple[bytes, tuple[Root, ...]]:
     roots = []
     for begin in range(HASH_BYTES, len(data), _ROOT_BYTES):
         root = data[begin : begin + _ROOT_BYTES]
-        roots.append(Root(int.from_bytes(root[:ID_BYTES], "big"), root[ID_BYTES:-1], root[-1]))
+        roots.append(Root(root[:ID_BYTES], root[ID_BYTES:-1], root[-1]))
     return data[:HASH_BYTES], tuple(roots)
 
 
@@ -126,15 +77,15 @@ def decode_meta(data: bytes) -> Meta:
     return Meta(*(int.from_bytes(data[begin : begin + 8], "big") for begin in range(0, 32, 8)))
 
 
-def encode_orphans(orphans: list[int]) -> list[bytes]:
+def encode_orphans(orphans: list[bytes]) -> list[bytes]:
     """The chunks of one version's orphans, in id order; none when there are no orphans."""
-    ids = [node_id.to_bytes(ID_BYTES, "big") for node_id in sorted(orphans)]
+    ids = sorted(orphans)
     return [b"".join(ids[begin : begin + ORPHANS_PER_CHUNK]) for begin in range(0, len(ids), ORPHANS_PER_CHUNK)]
 
 
-def decode_orphans(data: bytes) -> list[int]:
+def decode_orphans(data: bytes) -> list[bytes]:
     """The ids of one chunk."""
-    return [int.from_bytes(data[begin : begin + ID_BYTES], "big") for begin in range(0, len(data), ID_BYTES)]
+    return [data[begin : begin + ID_BYTES] for begin in range(0, len(data), ID_BYTES)]
 
 
 def encode_format(store_names: tuple[str, ...]) -> bytes:

@@ -9,7 +9,7 @@ from typing import Iterator, Protocol
 
 from abci_app.store.errors import InvalidEntry, UnknownStore
 from abci_app.store.kv import SENTINEL_KEY, Reader, compute_bounds
-from abci_app.store.tree import Node, Root, compute_app_hash, find_value, iter_range, prove_entry, prove_store
+from abci_app.store.tree import Root, compute_app_hash, find_value, iter_range, prove_entry, prove_store
 from abci_app.wire.proof import Proof
 
 FIRST_KEY = SENTINEL_KEY + b"\x00"  # the smallest key that rooms can have
@@ -26,7 +26,7 @@ class Source(Protocol):
     def blobs(self) -> Reader:
         """The latest committed blobs."""
 
-    def load(self, node_id: int) -> Node:
+    def load(self, node_id: bytes) -> bytes:
         """The node of this id; NodeMissing when there is no record."""
 
     def explain_missing(self, height: int) -> Exception:

@@ -1,0 +1,98 @@
+"""Proves a whole database sound: every kept version, every node, nothing left over. Reads only; for tests and
+operators. Costs one visit and one hash per node, and memory for one entry per node.
+"""
+
+from typing import NamedTuple
+
+from abci_app.store.disk import Database
+from abci_app.store.errors import DatabaseDamaged
+from abci_app.store.kv import SENTINEL_KEY, SENTINEL_VALUE
+from abci_app.store.node import (
+    INNER_TAG,
+    KEY,
+    LEFT_DEPTH,
+    LEFT_HASH,
+    LEFT_ID,
+    RIGHT_DEPTH,
+    RIGHT_HASH,
+    RIGHT_ID,
+    SENTINEL_ID,
+    split_leaf,
+)
+from abci_app.store.records import decode_orphans
+from abci_app.store.version import NodeMissing
+from abci_app.wire.proof import inner_hash, leaf_hash
+
+
+class Census(NamedTuple):
+    """What a sound database holds: kept versions, nodes they use, and nodes that wait to be pruned."""
+
+    versions: int
+    nodes: int
+    pruning_backlog: int
+
+
+class Seen(NamedTuple):
+    """A subtree that was found sound."""
+
+    hash: bytes
+    depth: int
+    first: bytes
+    last: bytes
+
+
+def check_database(database: Database) -> Census:
+    """Verify order, balance and hashes of every kept version, and that each other node waits to be pruned.
+
+    Raises DatabaseDamaged with the first fault. Not to be used while another thread commits.
+    """
+    seen: dict[bytes, Seen] = {}
+    heights = range(database.oldest, database.height + 1) if database.height else range(0)
+    for height in heights:
+        version = database.version(height)
+        for name, root in zip(version.store_names, version.roots, strict=True):
+            try:
+                found = _visit(database, root.id, seen)
+            except NodeMissing as error:
+                raise DatabaseDamaged(f"height {height}, store {name}: node {error} is missing") from error
+            if (found.hash, found.depth, found.first) != (root.hash, root.depth, SENTINEL_KEY):
+                raise DatabaseDamaged(f"height {height}, store {name}: the tree is not that of its root")
+    waiting = {
+        node_id: key
+        for key, record in database.iter_records(b"o", b"p")
+        for node_id in decode_orphans(record)
+    }
+    backlog = 0
+    for key, _ in database.iter_records(b"n", b"o"):
+        if key[1:] not in seen:
+            backlog += 1
+            if key[1:] not in waiting:
+                raise DatabaseDamaged(f"node {key[1:].hex()} belongs to no kept version")
+    return Census(len(heights), len(seen) - (SENTINEL_ID in seen), backlog)
+
+
+def _visit(database: Database, node_id: bytes, seen: dict[bytes, Seen]) -> Seen:
+    """The subtree under one node, verified; each node is visited once."""
+    found = seen.get(node_id)
+    if found is not None:
+        return found
+    node = database.load(node_id)
+    if node[0] == INNER_TAG:
+        left = _visit(database, node[LEFT_ID], seen)
+        right = _visit(database, node[RIGHT_ID], seen)
+        is_sound = (
+            (left.hash, right.hash) == (node[LEFT_HASH], node[RIGHT_HASH])
+            and (left.depth, right.depth) == (node[LEFT_DEPTH], node[RIGHT_DEPTH])
+            and abs(left.depth - right.depth) <= 1
+            and left.last < node[KEY] == right.first
+        )
+        depth = max(left.depth, right.depth) + 1
+        found = Seen(inner_hash(left.hash, right.hash), depth, left.first, right.last)
+    else:
+        key, value = split_leaf(node)
+        is_sound = bool(key and value) and (key != SENTINEL_KEY or value == SENTINEL_VALUE)
+        found = Seen(leaf_hash(key, value), 0, key, key)
+    if not is_sound:
+        raise DatabaseDamaged(f"node {node_id.hex()} contradicts its children")
+    seen[node_id] = found
+    return found
