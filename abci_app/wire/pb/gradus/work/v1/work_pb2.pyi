@@ -19,6 +19,7 @@ class RoundPhase(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ROUND_PHASE_REVEAL: _ClassVar[RoundPhase]
     ROUND_PHASE_AUDIT: _ClassVar[RoundPhase]
     ROUND_PHASE_CLOSED: _ClassVar[RoundPhase]
+    ROUND_PHASE_WAITING: _ClassVar[RoundPhase]
 
 class UnitStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -53,6 +54,7 @@ ROUND_PHASE_COMMIT: RoundPhase
 ROUND_PHASE_REVEAL: RoundPhase
 ROUND_PHASE_AUDIT: RoundPhase
 ROUND_PHASE_CLOSED: RoundPhase
+ROUND_PHASE_WAITING: RoundPhase
 UNIT_STATUS_UNSPECIFIED: UnitStatus
 UNIT_STATUS_ASSIGNED: UnitStatus
 UNIT_STATUS_COMMITTED: UnitStatus
@@ -91,7 +93,7 @@ class Trainer(_message.Message):
     def __init__(self, model_id: _Optional[int] = ..., address: _Optional[str] = ..., bond_ugrad: _Optional[int] = ..., status: _Optional[_Union[TrainerStatus, str]] = ..., missed_in_a_row: _Optional[int] = ..., open_units: _Optional[int] = ..., units_accepted: _Optional[int] = ..., enrolled_height: _Optional[int] = ...) -> None: ...
 
 class Round(_message.Message):
-    __slots__ = ("model_id", "number", "phase", "seed", "weights_root", "learning_rate_q16", "unit_count", "opened_height", "deadline_height", "audit_seed", "accepted_count", "closed_height", "attempt")
+    __slots__ = ("model_id", "number", "phase", "seed", "weights_root", "learning_rate_q16", "unit_count", "opened_height", "deadline_height", "audit_seed", "accepted_count", "closed_height", "attempt", "waiting_count")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +107,7 @@ class Round(_message.Message):
     ACCEPTED_COUNT_FIELD_NUMBER: _ClassVar[int]
     CLOSED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    WAITING_COUNT_FIELD_NUMBER: _ClassVar[int]
     model_id: int
     number: int
     phase: RoundPhase
@@ -118,7 +121,8 @@ class Round(_message.Message):
     accepted_count: int
     closed_height: int
     attempt: int
-    def __init__(self, model_id: _Optional[int] = ..., number: _Optional[int] = ..., phase: _Optional[_Union[RoundPhase, str]] = ..., seed: _Optional[bytes] = ..., weights_root: _Optional[bytes] = ..., learning_rate_q16: _Optional[int] = ..., unit_count: _Optional[int] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., audit_seed: _Optional[bytes] = ..., accepted_count: _Optional[int] = ..., closed_height: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
+    waiting_count: int
+    def __init__(self, model_id: _Optional[int] = ..., number: _Optional[int] = ..., phase: _Optional[_Union[RoundPhase, str]] = ..., seed: _Optional[bytes] = ..., weights_root: _Optional[bytes] = ..., learning_rate_q16: _Optional[int] = ..., unit_count: _Optional[int] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., audit_seed: _Optional[bytes] = ..., accepted_count: _Optional[int] = ..., closed_height: _Optional[int] = ..., attempt: _Optional[int] = ..., waiting_count: _Optional[int] = ...) -> None: ...
 
 class Unit(_message.Message):
     __slots__ = ("model_id", "round", "index", "trainer", "status", "commitment", "payload_hash", "trace_root", "verdict")
@@ -161,3 +165,11 @@ class Slash(_message.Message):
     burnt_ugrad: int
     height: int
     def __init__(self, model_id: _Optional[int] = ..., trainer: _Optional[str] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., reason: _Optional[_Union[SlashReason, str]] = ..., amount_ugrad: _Optional[int] = ..., burnt_ugrad: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+
+class AuditLoad(_message.Message):
+    __slots__ = ("height", "gas")
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    GAS_FIELD_NUMBER: _ClassVar[int]
+    height: int
+    gas: int
+    def __init__(self, height: _Optional[int] = ..., gas: _Optional[int] = ...) -> None: ...
