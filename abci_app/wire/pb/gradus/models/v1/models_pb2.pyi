@@ -133,7 +133,7 @@ class ModelSpec(_message.Message):
     def __init__(self, name: _Optional[str] = ..., numerics: _Optional[str] = ..., mlp_classifier: _Optional[_Union[MlpClassifier, _Mapping]] = ..., dataset: _Optional[_Union[Dataset, _Mapping]] = ..., init_seed: _Optional[bytes] = ..., training: _Optional[_Union[TrainingPolicy, _Mapping]] = ..., audit: _Optional[_Union[AuditPolicy, _Mapping]] = ..., economy: _Optional[_Union[Economy, _Mapping]] = ..., invited_trainers: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("id", "admin", "spec", "status", "rounds_closed", "weights_root", "escrow_ugrad", "created_height")
+    __slots__ = ("id", "admin", "spec", "status", "rounds_closed", "weights_root", "escrow_ugrad", "created_height", "paid_ugrad")
     ID_FIELD_NUMBER: _ClassVar[int]
     ADMIN_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
@@ -142,6 +142,7 @@ class Model(_message.Message):
     WEIGHTS_ROOT_FIELD_NUMBER: _ClassVar[int]
     ESCROW_UGRAD_FIELD_NUMBER: _ClassVar[int]
     CREATED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    PAID_UGRAD_FIELD_NUMBER: _ClassVar[int]
     id: int
     admin: str
     spec: ModelSpec
@@ -150,10 +151,11 @@ class Model(_message.Message):
     weights_root: bytes
     escrow_ugrad: int
     created_height: int
-    def __init__(self, id: _Optional[int] = ..., admin: _Optional[str] = ..., spec: _Optional[_Union[ModelSpec, _Mapping]] = ..., status: _Optional[_Union[ModelStatus, str]] = ..., rounds_closed: _Optional[int] = ..., weights_root: _Optional[bytes] = ..., escrow_ugrad: _Optional[int] = ..., created_height: _Optional[int] = ...) -> None: ...
+    paid_ugrad: int
+    def __init__(self, id: _Optional[int] = ..., admin: _Optional[str] = ..., spec: _Optional[_Union[ModelSpec, _Mapping]] = ..., status: _Optional[_Union[ModelStatus, str]] = ..., rounds_closed: _Optional[int] = ..., weights_root: _Optional[bytes] = ..., escrow_ugrad: _Optional[int] = ..., created_height: _Optional[int] = ..., paid_ugrad: _Optional[int] = ...) -> None: ...
 
 class Weights(_message.Message):
-    __slots__ = ("model_id", "round", "root", "chunk_bytes", "chunk_count", "total_bytes", "height")
+    __slots__ = ("model_id", "round", "root", "chunk_bytes", "chunk_count", "total_bytes", "height", "momentum_root")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     ROOT_FIELD_NUMBER: _ClassVar[int]
@@ -161,6 +163,7 @@ class Weights(_message.Message):
     CHUNK_COUNT_FIELD_NUMBER: _ClassVar[int]
     TOTAL_BYTES_FIELD_NUMBER: _ClassVar[int]
     HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    MOMENTUM_ROOT_FIELD_NUMBER: _ClassVar[int]
     model_id: int
     round: int
     root: bytes
@@ -168,4 +171,5 @@ class Weights(_message.Message):
     chunk_count: int
     total_bytes: int
     height: int
-    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., root: _Optional[bytes] = ..., chunk_bytes: _Optional[int] = ..., chunk_count: _Optional[int] = ..., total_bytes: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+    momentum_root: bytes
+    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., root: _Optional[bytes] = ..., chunk_bytes: _Optional[int] = ..., chunk_count: _Optional[int] = ..., total_bytes: _Optional[int] = ..., height: _Optional[int] = ..., momentum_root: _Optional[bytes] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""Model contracts: what is trained, on which terms, and the weights after each round."""

@@ -1,0 +1,229 @@
+"""Models, their weights and their escrow: the only reader and writer of this room's state.
+
+State: store `models` (see keys.py). Weights and momentum are blobs beside the state; the Weights records, which are
+in the state, commit to them by BLAKE3 tree roots, and every load in a block is checked against its root.
+Invariant: the escrows of all models add up to the balance of the module account `models`.
+Source: README.md beside this file.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from abci_app.runtime.context import Ctx
+from abci_app.wire.coin import base_coin
+from abci_app.wire.errors import InvariantBroken
+from abci_app.wire.ints import U32_MAX, U64_MAX, u64_bytes
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
+    MODEL_STATUS_OPEN, MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING, Model, ModelSpec, Weights,
+)
+from abci_app.x.models import events, keys
+from abci_app.x.models.errors import EscrowTooLarge, ModelNotFound, WeightsNotFound
+from abci_app.x.models.needs import Bank
+from abci_app.x.models.types import MODULE, compute_param_count
+from kernels import chunks, mlp, outer
+
+LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
+
+
+@dataclass(frozen=True)
+class ModelsKeeper:
+    """Reads and writes models. Records given by callers name a model; what the state holds of it is what counts."""
+
+    bank: Bank
+
+    def find_model(self, ctx: Ctx, model_id: int) -> Model | None:
+        """The model, None when there is none of this id."""
+        raw = ctx.state.store(MODULE).get(keys.model(model_id)) if 0 < model_id <= U64_MAX else None
+        return None if raw is None else Model.FromString(raw)
+
+    def get_model(self, ctx: Ctx, model_id: int) -> Model:
+        """The model. Raises ModelNotFound (models/2)."""
+        model = self.find_model(ctx, model_id)
+        if model is None:
+            raise ModelNotFound(f"model {model_id}")
+        return model
+
+    def put_model(self, ctx: Ctx, model: Model) -> None:
+        """Write the record and keep the index of live models in step with its status."""
+        store = ctx.state.store(MODULE)
+        store.set(keys.model(model.id), model.SerializeToString(deterministic=True))
+        if model.status in LIVE_STATUSES:
+            store.set(keys.live(model.id), b"\x01")
+        else:
+            store.delete(keys.live(model.id))
+
+    def iter_models(self, ctx: Ctx) -> Iterator[Model]:
+        """All models, ids rising."""
+        for _, raw in ctx.state.store(MODULE).iter(keys.MODELS):
+            yield Model.FromString(raw)
+
+    def iter_live_ids(self, ctx: Ctx) -> list[int]:
+        """Ids of the open and training models, rising."""
+        return [keys.read_live(key) for key, _ in ctx.state.store(MODULE).iter(keys.LIVE)]
+
+    def next_id(self, ctx: Ctx) -> int:
+        """The id that the next model gets; the first is 1."""
+        return int.from_bytes(ctx.state.store(MODULE).get(keys.NEXT_ID) or u64_bytes(1), "big")
+
+    def put_next_id(self, ctx: Ctx, model_id: int) -> None:
+        """Write the id that the next model gets."""
+        ctx.state.store(MODULE).set(keys.NEXT_ID, u64_bytes(model_id))
+
+    def create_model(self, ctx: Ctx, admin: str, spec: ModelSpec) -> Model:
+        """Write a new open model without escrow, with the initial weights of its seed. `spec` has been checked."""
+        model_id = self.next_id(ctx)
+        self.put_next_id(ctx, model_id + 1)
+        data = mlp.init_weights(tuple(spec.mlp_classifier.widths), spec.init_seed)
+        record = self.put_weights(ctx, model_id, 0, data, b"")
+        model = Model(id=model_id, admin=admin, spec=spec, status=MODEL_STATUS_OPEN, weights_root=record.root,
+                      created_height=ctx.height)
+        self.put_model(ctx, model)
+        return model
+
+    def start_training(self, ctx: Ctx, model: Model) -> Model:
+        """Move an open model to TRAINING. Emits models.training_started."""
+        model = self.get_model(ctx, model.id)
+        if model.status != MODEL_STATUS_OPEN:
+            raise InvariantBroken(f"model {model.id} starts to train with status {model.status}")
+        model.status = MODEL_STATUS_TRAINING
+        self.put_model(ctx, model)
+        ctx.emit(events.training_started(model))
+        return model
+
+    def close_round(self, ctx: Ctx, model: Model, weights: bytes, momentum: bytes) -> Model:
+        """Make `weights` (int32 [P]) and `momentum` (int64 [P]) those after one more round; returns the new record.
+
+        Drops the weights that are no longer among the last `kept_rounds`. After the policy's last round the model
+        serves. Emits models.round_closed and then, at the end, models.training_finished.
+        """
+        model = self.get_model(ctx, model.id)
+        training = model.spec.training
+        if model.status != MODEL_STATUS_TRAINING:
+            raise InvariantBroken(f"model {model.id} closes a round with status {model.status}")
+        count = compute_param_count(model.spec)
+        if len(weights) != mlp.WEIGHT_BYTES * count or len(momentum) != outer.MOMENTUM_BYTES * count:
+            raise InvariantBroken(f"model {model.id} of {count} parameters closes a round with {len(weights)} bytes "
+                                  f"of weights and {len(momentum)} of momentum")
+        model.rounds_closed += 1
+        record = self.put_weights(ctx, model.id, model.rounds_closed, weights, momentum)
+        model.weights_root = record.root
+        expired = model.rounds_closed - training.kept_rounds
+        if expired >= 0:
+            self.drop_weights(ctx, model.id, expired)
+        is_last = model.rounds_closed == (training.rounds or U32_MAX)
+        if is_last:
+            model.status = MODEL_STATUS_SERVING
+        self.put_model(ctx, model)
+        ctx.emit(events.round_closed(model))
+        if is_last:
+            ctx.emit(events.training_finished(model))
+        return model
+
+    def find_weights(self, ctx: Ctx, model_id: int, round_number: int) -> Weights | None:
+        """The record of the weights after `round_number` rounds, None when it is not kept."""
+        if not 0 < model_id <= U64_MAX or not 0 <= round_number <= U32_MAX:
+            return None
+        raw = ctx.state.store(MODULE).get(keys.weights(model_id, round_number))
+        return None if raw is None else Weights.FromString(raw)
+
+    def get_weights(self, ctx: Ctx, model_id: int, round_number: int) -> Weights:
+        """The record of the weights after `round_number` rounds. Raises WeightsNotFound (models/3)."""
+        record = self.find_weights(ctx, model_id, round_number)
+        if record is None:
+            raise WeightsNotFound(f"model {model_id}, round {round_number}")
+        return record
+
+    def iter_weights(self, ctx: Ctx, model_id: int) -> Iterator[Weights]:
+        """The kept records of a model, rounds rising."""
+        for _, raw in ctx.state.store(MODULE).iter(keys.weights_of(model_id)):
+            yield Weights.FromString(raw)
+
+    def load_weights(self, ctx: Ctx, model_id: int, round_number: int) -> bytes:
+        """The weights after `round_number` rounds: int32 little-endian [P].
+
+        Raises WeightsNotFound (models/3) when they are not kept, InvariantBroken when the blobs contradict the record.
+        """
+        record = self.get_weights(ctx, model_id, round_number)
+        data = self.find_weights_bytes(ctx, record)
+        if data is None:
+            raise InvariantBroken(f"the weights of model {model_id} after round {round_number} are not in the blobs")
+        return data
+
+    def find_weights_bytes(self, ctx: Ctx, record: Weights) -> bytes | None:
+        """The bytes that `record` commits to; None when the blobs do not hold exactly them.
+
+        A query at an older height may find a record whose blobs a later block has dropped.
+        """
+        parts = []
+        for index in range(record.chunk_count):
+            part = ctx.state.blobs.get(keys.chunk_blob(record.model_id, record.round, index))
+            if part is None:
+                return None
+            parts.append(part)
+        data = b"".join(parts)
+        return data if chunks.chunk_root(data, record.chunk_bytes) == record.root else None
+
+    def load_momentum(self, ctx: Ctx, model_id: int) -> bytes:
+        """The outer momentum after the last closed round: int64 little-endian [P]; zeros before the first.
+
+        Raises ModelNotFound (models/2), InvariantBroken when the blob contradicts the last Weights record.
+        """
+        model = self.get_model(ctx, model_id)
+        record = self.get_weights(ctx, model_id, model.rounds_closed)
+        if not record.momentum_root:
+            return bytes(outer.MOMENTUM_BYTES * compute_param_count(model.spec))
+        data = ctx.state.blobs.get(keys.momentum_blob(model_id))
+        if data is None or chunks.chunk_root(data) != record.momentum_root:
+            raise InvariantBroken(f"the momentum of model {model_id} is not in the blobs")
+        return data
+
+    def put_weights(self, ctx: Ctx, model_id: int, round_number: int, data: bytes, momentum: bytes) -> Weights:
+        """Write weights and momentum (empty: zeros) after `round_number` rounds, and the record over both."""
+        parts = chunks.split(data)
+        for index, part in enumerate(parts):
+            ctx.state.blobs.set(keys.chunk_blob(model_id, round_number, index), part)
+        if momentum:
+            ctx.state.blobs.set(keys.momentum_blob(model_id), momentum)
+        record = Weights(model_id=model_id, round=round_number, root=chunks.chunk_root(data),
+                         chunk_bytes=chunks.CHUNK_BYTES, chunk_count=len(parts), total_bytes=len(data),
+                         height=ctx.height, momentum_root=chunks.chunk_root(momentum) if momentum else b"")
+        ctx.state.store(MODULE).set(keys.weights(model_id, round_number), record.SerializeToString(deterministic=True))
+        return record
+
+    def drop_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None:
+        """Take away a round's weights and their record, if they are kept."""
+        record = self.find_weights(ctx, model_id, round_number)
+        if record is None:
+            return
+        for index in range(record.chunk_count):
+            ctx.state.blobs.delete(keys.chunk_blob(model_id, round_number, index))
+        ctx.state.store(MODULE).delete(keys.weights(model_id, round_number))
+
+    def credit_escrow(self, ctx: Ctx, model_id: int, sender: bytes, amount_ugrad: int) -> Model:
+        """Move coins from `sender` into the model's escrow; returns the new record.
+
+        Raises ModelNotFound (models/2), EscrowTooLarge (models/21), InsufficientFunds (sdk/5).
+        """
+        model = self.get_model(ctx, model_id)
+        if model.escrow_ugrad + model.paid_ugrad + amount_ugrad > U64_MAX:
+            raise EscrowTooLarge(f"{model.escrow_ugrad} held, {model.paid_ugrad} paid, {amount_ugrad} offered")
+        if amount_ugrad:
+            self.bank.send_to_module(ctx, sender, MODULE, (base_coin(amount_ugrad),))
+        model.escrow_ugrad += amount_ugrad
+        self.put_model(ctx, model)
+        return model
+
+    def draw_escrow(self, ctx: Ctx, model_id: int, recipient: bytes, amount_ugrad: int) -> Model:
+        """Pay a reward (0..escrow) from the escrow to `recipient`; returns the new record.
+
+        Raises ModelNotFound (models/2), InvariantBroken when the escrow does not hold the amount: callers ask first.
+        """
+        model = self.get_model(ctx, model_id)
+        if not 0 <= amount_ugrad <= model.escrow_ugrad:
+            raise InvariantBroken(f"{amount_ugrad} drawn from {model.escrow_ugrad} in escrow of model {model_id}")
+        if amount_ugrad:
+            self.bank.send_from_module(ctx, MODULE, recipient, (base_coin(amount_ugrad),))
+        model.escrow_ugrad -= amount_ugrad
+        model.paid_ugrad += amount_ugrad
+        self.put_model(ctx, model)
+        return model

@@ -1,0 +1,49 @@
+"""Every key of the room. Numbers are big-endian and of fixed width, so key order is number order.
+
+Store `models`: 01 model -> Model; 02 model round -> Weights; 03 model -> 01 while it is live; 04 -> next id (u64).
+Blobs: models/w/ model round chunk -> chunk bytes; models/m/ model -> outer momentum.
+"""
+
+from abci_app.wire.ints import u32_bytes, u64_bytes
+
+MODELS = b"\x01"
+WEIGHTS = b"\x02"
+LIVE = b"\x03"
+NEXT_ID = b"\x04"
+CHUNK_BLOBS = b"models/w/"
+MOMENTUM_BLOBS = b"models/m/"
+
+
+def model(model_id: int) -> bytes:
+    """Key of a Model record."""
+    return MODELS + u64_bytes(model_id)
+
+
+def weights(model_id: int, round_number: int) -> bytes:
+    """Key of the Weights record after `round_number` rounds."""
+    return weights_of(model_id) + u32_bytes(round_number)
+
+
+def weights_of(model_id: int) -> bytes:
+    """Prefix of a model's Weights records."""
+    return WEIGHTS + u64_bytes(model_id)
+
+
+def live(model_id: int) -> bytes:
+    """Key of the mark that a model is open or training."""
+    return LIVE + u64_bytes(model_id)
+
+
+def read_live(key: bytes) -> int:
+    """The model of a live mark's key."""
+    return int.from_bytes(key[len(LIVE):], "big")
+
+
+def chunk_blob(model_id: int, round_number: int, index: int) -> bytes:
+    """Blob key of one chunk of the weights."""
+    return CHUNK_BLOBS + u64_bytes(model_id) + u32_bytes(round_number) + u32_bytes(index)
+
+
+def momentum_blob(model_id: int) -> bytes:
+    """Blob key of a model's outer momentum."""
+    return MOMENTUM_BLOBS + u64_bytes(model_id)

@@ -1,0 +1,333 @@
+"""What a model contract may say: stateless checks in the order of consensus, derived sizes, good defaults.
+
+Reads/Writes: nothing. Every bound has its reason in README.md beside this file, section "Bounds".
+Source: README.md; the numerics' own ranges are those of kernels/README.md.
+"""
+
+from abci_app.wire.address import decode_address
+from abci_app.wire.coin import parse_base_amount
+from abci_app.wire.ints import PPM, U32_MAX, mul_div_ceil, ppm_floor
+from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
+    AuditPolicy, Dataset, Economy, LearningRate, MlpClassifier, ModelSpec, TrainingPolicy,
+)
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel, MsgFundModel
+from abci_app.wire.row import row_bytes
+from abci_app.wire.tx import TX_BYTES_MAX
+from abci_app.x.models.errors import (
+    AggregationInvalid, ArchitectureInvalid, AuditPolicyInvalid, BondTooLow, DatasetInvalid, EscrowTooLow,
+    EvidenceTooLarge, LearningRateInvalid, ModelTooLarge, NameInvalid, NumericsUnknown, OuterPolicyInvalid,
+    RoundPolicyInvalid, SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
+)
+from kernels import aggregate, mlp, payload, unit
+from kernels.errors import KernelInputError
+from kernels.gin1 import DECAY_MAX, RATE_MAX, RATE_ONE
+
+MODULE = "models"
+NUMERICS = "gin1"
+CODEC = payload.CODECS[0]
+NAME_CHARS_MAX = 64
+HASH_BYTES = 32
+CLASSES_MAX = 65_535
+FEATURES_MAX = 65_536
+WIDTHS_MAX = 8
+PAYLOAD_BYTES_MAX = 1 << 19
+UNIT_COST_MAX = 1 << 29
+AUDIT_COST_MAX = 1 << 31
+EVIDENCE_BYTES_MAX = TX_BYTES_MAX - (1 << 10)
+ROW_FRAME_BYTES = 4
+PROOF_HASH_BYTES = HASH_BYTES + 2
+UNITS_MAX = aggregate.PAYLOADS_MAX
+PHASE_BLOCKS_MAX = 10_000
+KEPT_ROUNDS_MAX = 1_000
+SCHEDULE_ROUNDS_MAX = 1_000_000
+MISSED_ROUNDS_MAX = 1_000
+INVITED_MAX = 256
+_INNER_NAME_CHARS = " ._-"
+
+
+def check_create_model(msg: MsgCreateModel) -> None:
+    """Stateless validity of MsgCreateModel. Raises InvalidAddress (sdk/7), check_spec's, InvalidCoins, EscrowTooLow."""
+    decode_address(msg.creator)
+    check_spec(msg.spec)
+    escrow_ugrad = parse_base_amount(msg.escrow) if msg.HasField("escrow") else 0
+    reward_ugrad = msg.spec.economy.round_reward_ugrad
+    if escrow_ugrad < reward_ugrad:
+        raise EscrowTooLow(f"{escrow_ugrad} ugrad offered, a round pays {reward_ugrad}")
+
+
+def check_fund_model(msg: MsgFundModel) -> None:
+    """Stateless validity of MsgFundModel. Raises InvalidAddress (sdk/7), InvalidCoins (sdk/10)."""
+    decode_address(msg.sender)
+    parse_base_amount(msg.amount)
+
+
+def check_spec(spec: ModelSpec) -> None:
+    """Raises the first error of a contract, in this order; codes models/4 to models/19."""
+    check_name(spec.name)
+    if spec.numerics != NUMERICS:
+        raise NumericsUnknown(f"{spec.numerics[:NAME_CHARS_MAX]!r} asked")
+    check_dataset(spec.dataset)
+    check_architecture(spec.mlp_classifier, spec.dataset)
+    if len(spec.init_seed) != HASH_BYTES:
+        raise SeedInvalid(f"{len(spec.init_seed)} bytes given")
+    check_rounds(spec.training)
+    check_learning_rate(spec.training.learning_rate)
+    check_unit(spec)
+    check_aggregation(spec.training)
+    check_audit(spec.audit)
+    check_size(spec)
+    check_economy(spec)
+    check_invited(spec)
+
+
+def check_name(name: str) -> None:
+    """Raises NameInvalid (models/4). ASCII only, so that no two names look alike and every node agrees."""
+    if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isascii():
+        raise NameInvalid()
+    if not name[0].isalnum() or not name[-1].isalnum():
+        raise NameInvalid()
+    if any(not char.isalnum() and char not in _INNER_NAME_CHARS for char in name):
+        raise NameInvalid()
+
+
+def check_dataset(dataset: Dataset) -> None:
+    """Raises DatasetInvalid (models/8)."""
+    if len(dataset.rows_root) != HASH_BYTES:
+        raise DatasetInvalid(f"rows_root has {len(dataset.rows_root)} bytes, not {HASH_BYTES}")
+    if dataset.train_rows < 1 or dataset.train_rows + dataset.test_rows > U32_MAX:
+        raise DatasetInvalid("at least one row to train on, and fewer than 2^32 rows in all")
+    _check_range(DatasetInvalid, "features", dataset.features, 1, FEATURES_MAX)
+    _check_range(DatasetInvalid, "classes", dataset.classes, 2, CLASSES_MAX)
+
+
+def check_architecture(mlp_classifier: MlpClassifier, dataset: Dataset) -> None:
+    """Raises ArchitectureInvalid (models/6), ModelTooLarge (models/7)."""
+    widths = tuple(mlp_classifier.widths)
+    if not 2 <= len(widths) <= WIDTHS_MAX:
+        raise ArchitectureInvalid(f"{len(widths)} widths given")
+    if widths[0] != dataset.features or widths[-1] != dataset.classes:
+        raise ArchitectureInvalid(f"widths run from {widths[0]} to {widths[-1]}, the dataset from "
+                                  f"{dataset.features} features to {dataset.classes} classes")
+    if not all(1 <= width <= FEATURES_MAX for width in widths):
+        raise ArchitectureInvalid(f"each width is 1 to {FEATURES_MAX}")
+    count = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(widths, widths[1:]))
+    if count > PAYLOAD_BYTES_MAX or payload.payload_bytes(count, CODEC) > PAYLOAD_BYTES_MAX:
+        raise ModelTooLarge(f"{count} parameters; their payload is above {PAYLOAD_BYTES_MAX} bytes")
+
+
+def check_rounds(training: TrainingPolicy) -> None:
+    """Raises RoundPolicyInvalid (models/10)."""
+    _check_range(RoundPolicyInvalid, "rounds", training.rounds, 0, SCHEDULE_ROUNDS_MAX)
+    _check_range(RoundPolicyInvalid, "units_max", training.units_max, 1, UNITS_MAX)
+    _check_range(RoundPolicyInvalid, "trainers_min", training.trainers_min, 1, training.units_max)
+    _check_range(RoundPolicyInvalid, "commit_blocks", training.commit_blocks, 1, PHASE_BLOCKS_MAX)
+    _check_range(RoundPolicyInvalid, "reveal_blocks", training.reveal_blocks, 1, PHASE_BLOCKS_MAX)
+    _check_range(RoundPolicyInvalid, "audit_blocks", training.audit_blocks, 1, PHASE_BLOCKS_MAX)
+    _check_range(RoundPolicyInvalid, "kept_rounds", training.kept_rounds, 1, KEPT_ROUNDS_MAX)
+
+
+def check_learning_rate(rate: LearningRate) -> None:
+    """Raises LearningRateInvalid (models/11)."""
+    _check_range(LearningRateInvalid, "peak_q16", rate.peak_q16, 1, RATE_MAX)
+    _check_range(LearningRateInvalid, "warmup_rounds", rate.warmup_rounds, 0, SCHEDULE_ROUNDS_MAX)
+    _check_range(LearningRateInvalid, "decay_rounds", rate.decay_rounds, 0, SCHEDULE_ROUNDS_MAX)
+    _check_range(LearningRateInvalid, "floor_ppm", rate.floor_ppm, 0, PPM)
+
+
+def check_unit(spec: ModelSpec) -> None:
+    """Raises UnitPolicyInvalid (models/12): the ranges in which no integer of the numerics overflows."""
+    try:
+        unit.check_policy(compute_unit_policy(spec, spec.training.learning_rate.peak_q16))
+    except KernelInputError as error:
+        raise UnitPolicyInvalid(str(error)) from None
+
+
+def check_aggregation(training: TrainingPolicy) -> None:
+    """Raises AggregationInvalid (models/13), OuterPolicyInvalid (models/14)."""
+    if training.aggregation not in aggregate.RULES:
+        raise AggregationInvalid(f"aggregation is one of {', '.join(aggregate.RULES)}")
+    if training.aggregation == "mean" and training.trim:
+        raise AggregationInvalid("the mean drops nothing; set trim to 0 or take trimmed_mean")
+    if 2 * training.trim >= training.trainers_min:
+        raise AggregationInvalid(f"trim {training.trim} on each side leaves nothing of {training.trainers_min} units")
+    _check_range(OuterPolicyInvalid, "outer_learning_rate_q16", training.outer_learning_rate_q16, 1, RATE_MAX)
+    _check_range(OuterPolicyInvalid, "outer_momentum_q16", training.outer_momentum_q16, 0, DECAY_MAX)
+
+
+def check_audit(audit: AuditPolicy) -> None:
+    """Raises AuditPolicyInvalid (models/17)."""
+    _check_range(AuditPolicyInvalid, "rate_ppm", audit.rate_ppm, 1, PPM)
+    _check_range(AuditPolicyInvalid, "mismatch_slash_ppm", audit.mismatch_slash_ppm, 1, PPM)
+    _check_range(AuditPolicyInvalid, "withhold_slash_ppm", audit.withhold_slash_ppm, 0, PPM)
+    _check_range(AuditPolicyInvalid, "burn_ppm", audit.burn_ppm, 0, PPM)
+    _check_range(AuditPolicyInvalid, "missed_rounds_max", audit.missed_rounds_max, 1, MISSED_ROUNDS_MAX)
+
+
+def check_size(spec: ModelSpec) -> None:
+    """Raises UnitTooCostly (models/15), EvidenceTooLarge (models/16): what audits may cost a block."""
+    cost = compute_unit_cost(spec)
+    if cost > UNIT_COST_MAX:
+        raise UnitTooCostly(f"a unit takes {cost} multiply-adds; the most is {UNIT_COST_MAX}")
+    total = cost * compute_audits_max(spec)
+    if total > AUDIT_COST_MAX:
+        raise UnitTooCostly(f"the audits of a round take up to {total} multiply-adds; the most is {AUDIT_COST_MAX}")
+    evidence = compute_evidence_bytes_max(spec)
+    if evidence > EVIDENCE_BYTES_MAX:
+        raise EvidenceTooLarge(f"{evidence} bytes with their proof; the most is {EVIDENCE_BYTES_MAX}")
+
+
+def check_economy(spec: ModelSpec) -> None:
+    """Raises BondTooLow (models/18): a claim that nobody computed must lose at least what it may gain.
+
+    The gain is at most a whole round's reward, undetected with probability 1 - p; the loss is the slashed part of
+    the bond with probability p, where p is the audit rate.
+    """
+    economy, audit = spec.economy, spec.audit
+    if not spec.invited_trainers and economy.bond_ugrad == 0:
+        raise BondTooLow("open enrolment needs a bond")
+    slash_ugrad = ppm_floor(economy.bond_ugrad, audit.mismatch_slash_ppm)
+    least_ugrad = compute_slash_min(economy, audit)
+    if slash_ugrad < least_ugrad:
+        raise BondTooLow(f"a wrong claim loses {slash_ugrad} ugrad of a bond of {economy.bond_ugrad}; with a reward "
+                         f"of {economy.round_reward_ugrad} at an audit rate of {audit.rate_ppm} ppm it must lose at "
+                         f"least {least_ugrad}, a bond of {compute_bond_min(economy, audit)}")
+
+
+def check_invited(spec: ModelSpec) -> None:
+    """Raises TrainersInvalid (models/19), InvalidAddress (sdk/7)."""
+    invited = spec.invited_trainers
+    if not invited:
+        return
+    if len(invited) > INVITED_MAX:
+        raise TrainersInvalid(f"{len(invited)} invited")
+    if len(invited) < spec.training.trainers_min:
+        raise TrainersInvalid(f"{len(invited)} invited, {spec.training.trainers_min} needed to begin")
+    addresses = sorted(decode_address(text) for text in invited)
+    if any(a == b for a, b in zip(addresses, addresses[1:])):
+        raise TrainersInvalid("an account is invited twice")
+
+
+def compute_param_count(spec: ModelSpec) -> int:
+    """Weights and biases of the contract's model."""
+    return mlp.param_count(tuple(spec.mlp_classifier.widths))
+
+
+def compute_unit_policy(spec: ModelSpec, learning_rate_q16: int) -> unit.UnitPolicy:
+    """What the numerics must know of a unit at this learning rate."""
+    training = spec.training
+    return unit.UnitPolicy(
+        widths=tuple(spec.mlp_classifier.widths), local_steps=training.local_steps, batch_rows=training.batch_rows,
+        learning_rate_q16=learning_rate_q16, momentum_q16=training.momentum_q16, trace_every=training.trace_every,
+        codec=training.codec)
+
+
+def compute_unit_cost(spec: ModelSpec) -> int:
+    """Multiply-adds of one unit."""
+    return unit.unit_cost(compute_unit_policy(spec, spec.training.learning_rate.peak_q16))
+
+
+def compute_audits_max(spec: ModelSpec) -> int:
+    """Units that a round audits at most: the rate of units_max, rounded up."""
+    return mul_div_ceil(spec.training.units_max, spec.audit.rate_ppm, PPM)
+
+
+def compute_evidence_bytes_max(spec: ModelSpec) -> int:
+    """Bytes of a unit's distinct rows with their Merkle multiproof, at most.
+
+    At each level of the tree a proof holds at most one hash for each known node, and at most one for each pair.
+    """
+    training, dataset = spec.training, spec.dataset
+    rows = min(training.local_steps * training.batch_rows, dataset.train_rows)
+    size, hashes = dataset.train_rows + dataset.test_rows, 0
+    while size > 1:
+        hashes += min(rows, size // 2)  # rounded down: the last node without a partner needs none
+        size = (size + 1) // 2
+    return rows * (row_bytes(dataset.features) + ROW_FRAME_BYTES) + hashes * PROOF_HASH_BYTES
+
+
+def compute_slash_min(economy: Economy, audit: AuditPolicy) -> int:
+    """The least slash that deters: reward * (1 - p) / p, rounded up."""
+    return mul_div_ceil(economy.round_reward_ugrad, PPM - audit.rate_ppm, audit.rate_ppm)
+
+
+def compute_bond_min(economy: Economy, audit: AuditPolicy) -> int:
+    """The least bond whose slashed part, rounded down, deters."""
+    return mul_div_ceil(compute_slash_min(economy, audit), PPM, audit.mismatch_slash_ppm)
+
+
+def compute_learning_rate_q16(rate: LearningRate, round_number: int) -> int:
+    """The learning rate (1..peak_q16, 65536 is one) of round `round_number`, from 1.
+
+    Rises to the peak at round warmup_rounds (at once for 0), then falls to floor_ppm of the peak within decay_rounds
+    further rounds (0: stays at the peak). All parts are rounded up, so the rate is never 0.
+    """
+    peak = rate.peak_q16
+    if round_number < rate.warmup_rounds:
+        return mul_div_ceil(peak, round_number, rate.warmup_rounds)
+    if rate.decay_rounds == 0:
+        return peak
+    floor = max(1, mul_div_ceil(peak, rate.floor_ppm, PPM))
+    left = max(0, rate.decay_rounds - (round_number - max(rate.warmup_rounds, 1)))
+    return floor + mul_div_ceil(peak - floor, left, rate.decay_rounds)
+
+
+def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25, trainers_min: int = 4,
+                 round_reward_ugrad: int = 1_000_000, hidden: tuple[int, ...] = (128, 64),
+                 invited_trainers: tuple[str, ...] = ()) -> ModelSpec:
+    """A contract with terms that train tables of rows well, for callers to start from; check_spec has the last word.
+
+    32 local steps of 16 rows, SGD at 0.1 falling to a tenth over `rounds`, momentum 0.9, int8 payloads, a trimmed
+    mean that tolerates one wrong payload, 40 % audits. Widths, steps and rows are halved until they fit the bounds.
+    Source: README.md, section "Defaults".
+    """
+    training = TrainingPolicy(
+        rounds=rounds, trainers_min=trainers_min, units_max=max(16, trainers_min), local_steps=32, batch_rows=16,
+        learning_rate=LearningRate(peak_q16=6_554, decay_rounds=max(rounds - 1, 0), floor_ppm=100_000),
+        momentum_q16=58_982, trace_every=8, codec=CODEC, aggregation="trimmed_mean",
+        trim=1 if trainers_min >= 3 else 0, outer_learning_rate_q16=RATE_ONE, outer_momentum_q16=0,
+        commit_blocks=20, reveal_blocks=12, audit_blocks=12, kept_rounds=64)
+    audit = AuditPolicy(rate_ppm=400_000, mismatch_slash_ppm=500_000, withhold_slash_ppm=100_000, burn_ppm=500_000,
+                        missed_rounds_max=3)
+    economy = Economy(round_reward_ugrad=round_reward_ugrad)
+    economy.bond_ugrad = max(compute_bond_min(economy, audit), 1)
+    widths = (dataset.features, *_fit_hidden(hidden, dataset), dataset.classes)
+    spec = ModelSpec(name=name, numerics=NUMERICS, mlp_classifier=MlpClassifier(widths=widths), dataset=dataset,
+                     init_seed=init_seed, training=training, audit=audit, economy=economy,
+                     invited_trainers=invited_trainers)
+    _fit_unit(spec)
+    return spec
+
+
+def _fit_hidden(hidden: tuple[int, ...], dataset: Dataset) -> tuple[int, ...]:
+    """Hidden widths, halved together until the model is small enough or they are all 1."""
+    while max(hidden, default=1) > 1:
+        try:
+            check_architecture(MlpClassifier(widths=(dataset.features, *hidden, dataset.classes)), dataset)
+        except ModelTooLarge:
+            hidden = tuple(max(1, width >> 1) for width in hidden)
+        else:
+            break
+    return hidden
+
+
+def _fit_unit(spec: ModelSpec) -> None:
+    """Halve the local steps, then the batch, until the audits fit or both are 1."""
+    training = spec.training
+    while training.local_steps > 1 or training.batch_rows > 1:
+        try:
+            check_unit(spec)
+            check_size(spec)
+        except (UnitPolicyInvalid, UnitTooCostly, EvidenceTooLarge):
+            if training.local_steps > 1:
+                training.local_steps >>= 1
+                training.trace_every = min(training.trace_every, training.local_steps)
+            else:
+                training.batch_rows >>= 1
+        else:
+            break
+
+
+def _check_range(error: type[Exception], name: str, value: int, low: int, high: int) -> None:
+    if not low <= value <= high:
+        raise error(f"{name} is {value}, allowed are {low} to {high}")
