@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.events import new_event
-from abci_app.runtime.gas import SIGNATURE_GAS, TX_BYTE_GAS
+from abci_app.runtime.gas import ADMISSION_GAS, SIGNATURE_GAS, TX_BYTE_GAS
 from abci_app.runtime.module import MsgRoute
 from abci_app.runtime.router import Router
 from abci_app.wire.address import account_address, decode_address, encode_address
@@ -27,7 +27,7 @@ from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
 from abci_app.wire.pb.cosmos.crypto.secp256k1.keys_pb2 import PubKey
 from abci_app.wire.pb.cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT
 from abci_app.wire.pb.cosmos.tx.v1beta1.tx_pb2 import Fee, SignerInfo
-from abci_app.wire.signature import is_valid_signature
+from abci_app.wire.signature import SIGNATURE_BYTES, is_valid_signature
 from abci_app.wire.tx import MEMO_CHARS_MAX, Tx, decode_tx, pack, parse_strict, sign_bytes, type_url
 
 
@@ -82,18 +82,20 @@ class Ante:
         ctx.gas carries the transaction's own limit. Raises errors of codespace sdk; writes only when all pass.
         """
         tx = admitted.tx
-        ctx.gas.use(TX_BYTE_GAS * len(tx.raw), "transaction size")
-        ctx.gas.use(SIGNATURE_GAS * len(tx.auth_info.signer_infos), "signatures")
+        missing = sum(not signature for signature in tx.signatures) if simulate else 0
+        ctx.gas.use(TX_BYTE_GAS * (len(tx.raw) + SIGNATURE_BYTES * missing), "transaction size")
+        ctx.gas.use(ADMISSION_GAS + SIGNATURE_GAS * len(tx.auth_info.signer_infos), "admission")
         if tx.body.timeout_height and ctx.height > tx.body.timeout_height:
             raise TxTimeoutHeight(f"block {ctx.height} is past the timeout {tx.body.timeout_height}")
         signers = compute_signers(admitted.messages)
         fee = self._check_fee(ctx, tx.auth_info.fee, signers[0], simulate)
         accounts = self._check_signers(ctx, tx, signers, simulate)
+        unmetered = ctx.unmetered()
         if fee:
-            self.fees.collect_fee(ctx, signers[0], fee)
+            self.fees.collect_fee(unmetered, signers[0], fee)
         for account in accounts:
             account.sequence += 1
-            self.accounts.put_account(ctx, account)
+            self.accounts.put_account(unmetered, account)
         payer = encode_address(signers[0])
         ctx.emit(new_event("tx", fee=coins_text(fee), fee_payer=payer))
         ctx.emit(new_event("tx", acc_seq=f"{payer}/{accounts[0].sequence - 1}"))

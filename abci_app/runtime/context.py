@@ -27,6 +27,10 @@ class Ctx:
         """A context over a child layer, with its own events; `gas` None keeps the meter."""
         return replace(self, state=self.state.branch(), gas=gas or self.gas, events=[])
 
+    def unmetered(self) -> "Ctx":
+        """The same layer and events without a gas limit: for writes whose price is booked beforehand."""
+        return replace(self, gas=unlimited())
+
     def emit(self, event: Event) -> None:
         """Add an event."""
         self.events.append(event)

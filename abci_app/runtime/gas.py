@@ -6,8 +6,9 @@ from abci_app.wire.errors import OutOfGas
 from abci_app.wire.ints import I64_MAX
 
 TX_BYTE_GAS = 10
-SIGNATURE_GAS = 1_000
-WRITE_GAS = 2_000
+ADMISSION_GAS = 4_000  # the fee leaves one balance and enters another
+SIGNATURE_GAS = 3_000  # one check of a signature and the write of its account
+WRITE_GAS = 2_000  # a record of the state; keepers of accounts and coins book it themselves
 BLOB_BYTE_GAS = 3
 MULTIPLY_ADDS_PER_GAS = 1_000
 

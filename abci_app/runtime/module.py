@@ -81,3 +81,8 @@ class Module:
     begin_block: Callable[[Ctx], None] | None = None
     end_block: Callable[[Ctx], None] | None = None
     invariants: tuple[Invariant, ...] = field(default=())
+
+
+def bind(run: Callable[[Ctx, Any, Any], Message], keeper: Any) -> Callable[[Ctx, Any], Message]:
+    """A room's `run(ctx, keeper, request)` as the `run(ctx, request)` of a route."""
+    return lambda ctx, request: run(ctx, keeper, request)

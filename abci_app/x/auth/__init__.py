@@ -1,0 +1,1 @@
+"""Accounts: who may sign, with which number and sequence. See README.md."""

@@ -1,0 +1,1 @@
+"""Coins: balances, supply, transfers. See README.md."""
