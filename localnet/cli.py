@@ -248,9 +248,10 @@ def node() -> None:
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The node's home.")
 @engine_option
 @click.option("--restart/--no-restart", default=True, show_default=True, help="Start both again when either dies.")
+@click.option("--quiet", is_flag=True, help="Print errors alone; the log says the rest.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
 @reported
-def start(home: Path, engine: Path | None, restart: bool, with_parent: bool) -> None:
+def start(home: Path, engine: Path | None, restart: bool, quiet: bool, with_parent: bool) -> None:
     """Run a node until SIGTERM or Ctrl-C, and end app and engine in good order.
 
     \b
@@ -260,7 +261,8 @@ def start(home: Path, engine: Path | None, restart: bool, with_parent: bool) -> 
     from localnet.node import run_node
 
     def say(text: str) -> None:
-        click.echo(text, err=True)
+        if not quiet:
+            click.echo(text, err=True)
 
     if sys.stderr.isatty():
         from localnet.progress import find_engine_visibly

@@ -169,7 +169,7 @@ def get_port(values: dict[str, Any], path: Path, section: str) -> int:
     """The port of a section's laddr; HomeError when the address is not one of this machine's loopback."""
     table = values.get(section)
     address = table.get("laddr") if isinstance(table, dict) else None
-    seen = re.fullmatch(r"(?:tcp://)?(127\.0\.0\.1|localhost):(\d{1,5})", address or "")
+    seen = re.fullmatch(r"(?:tcp://)?(127\.0\.0\.1|localhost):(\d{1,5})", str(address))
     if seen is None or not 0 < int(seen[2]) < 65536:
         raise HomeError(f"{path}: {section}.laddr = {address!r} is not a loopback address",
                         f'write laddr = "tcp://{HOST}:PORT" under [{section}]')

@@ -108,7 +108,8 @@ def new_home(home: Home, name: str) -> Identity:
         put_node_key(home.node_key, node)
         put_private(home.validator_state, json.dumps({"height": "0", "round": 0, "step": 0}))
     except FileExistsError as error:
-        raise HomeError(f"{error.filename} exists already", "keys are never replaced: choose another folder") from error
+        raise HomeError(f"{error.filename} exists already",
+                        "keys are never replaced: choose another folder") from error
     return new_identity(name, node, validator)
 
 
@@ -182,7 +183,8 @@ def prepare_socket_folder(socket: Path) -> None:
     socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     seen = socket.parent.stat()
     if seen.st_uid != os.geteuid() or seen.st_mode & 0o022:
-        raise HomeError(f"{socket.parent} can be written by others", f"chmod 700 {socket.parent}, or choose another --dir")
+        raise HomeError(f"{socket.parent} can be written by others",
+                        f"chmod 700 {socket.parent}, or choose another --dir")
     if socket.is_socket():
         socket.unlink()
     elif socket.exists():

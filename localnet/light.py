@@ -162,5 +162,6 @@ class LightProxy:
                 is_early = any(words in error.text for words in ("height too high", "height requested is too high",
                                                                  "must be less than or equal"))
                 if not is_early or time.monotonic() > deadline_s:
-                    raise NotProved(f"not proved: {error.text}", "a key that is absent cannot be proved this way") from error
+                    raise NotProved(f"not proved: {error.text}",
+                                    "a key that is absent cannot be proved this way") from error
                 time.sleep(0.2)

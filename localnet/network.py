@@ -151,7 +151,8 @@ class Localnet:
         self.manifest = Manifest(**{**vars(self.manifest), "nodes": tuple(moved)})
         put_manifest(self.folder, self.manifest)
         self.rpcs = [Rpc(node.rpc) for node in self.manifest.nodes]
-        self.notices.append(f"port {busy} is taken: the network moved to the ports from {new_base - 1} on, RPC {new_base}")
+        self.notices.append(f"port {busy} is taken: the network moved to the ports from {new_base - 1} on, "
+                            f"RPC {new_base}")
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End every node, whichever process started it; NodeError naming those that would not end in time."""
@@ -164,8 +165,8 @@ class Localnet:
                     if not stop_supervisor(node.paths, max(1.0, deadline_s - time.monotonic()))]
         self.processes = {i: process for i, process in self.processes.items() if not process.wait(0)}
         if stubborn:
-            raise NodeError(f"{', '.join(stubborn)} did not stop in {seconds:.0f} s", "read the logs, then kill the pids "
-                            "that gradus localnet status shows")
+            raise NodeError(f"{', '.join(stubborn)} did not stop in {seconds:.0f} s",
+                            "read the logs, then kill the pids that gradus localnet status shows")
 
     def stop_node(self, index: int, seconds: float = STOP_SECONDS) -> None:
         """End one node in good order; NodeError when it does not end in time."""

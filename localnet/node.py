@@ -88,7 +88,8 @@ def start_node(home: Home, engine: Engine, attached: bool, restart: bool = True)
     """
     (home.run / "state.json").unlink(missing_ok=True)
     command = [sys.executable, "-m", "localnet", "node", "start", "--home", str(home.path),
-               "--engine", str(engine.path), "--restart" if restart else "--no-restart"]
+               "--engine", str(engine.path), "--quiet",
+               "--restart" if restart else "--no-restart"]
     home.logs.mkdir(parents=True, exist_ok=True)
     with open(home.log("start"), "wb") as said:
         process = subprocess.Popen(

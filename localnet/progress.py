@@ -36,8 +36,8 @@ def find_engine_visibly(explicit: Path | None = None) -> Engine:
 
 def wait_first_block_visibly(net: Localnet) -> None:
     """Wait until every node has a block, with a bar that fills node by node. Raises as Localnet.wait_height."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total} nodes"),
-               TimeElapsedColumn())
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), 
+               TextColumn("{task.completed}/{task.total} nodes"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("waiting for the first block", total=len(net.rpcs))
         net.wait_height(1, report=lambda heights: progress.update(task, completed=sum(h > 0 for h in heights)))
@@ -46,7 +46,9 @@ def wait_first_block_visibly(net: Localnet) -> None:
 def print_status(chain_id: str, rows: Sequence[NodeStatus]) -> None:
     """Print the status table to stdout."""
     table = Table(title=chain_id, title_justify="left")
-    for heading in ("node", "phase", "height", "app hash", "peers", "catching up", "RPC", "pids: node, app, engine", "restarts"):
+    headings = ("node", "phase", "height", "app hash", "peers", "catching up", "RPC", "pids: node, app, engine",
+                "restarts")
+    for heading in headings:
         table.add_column(heading, justify="right" if heading in ("height", "peers", "restarts") else "left")
     for row in rows:
         pids = ", ".join(str(pid or "-") for pid in (row.supervisor_pid, row.app_pid, row.engine_pid))

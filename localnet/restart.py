@@ -24,4 +24,5 @@ class RestartRule:
         if len(self.past_s) >= self.tries_max:
             return None
         self.past_s.append(now_s)
-        return min(self.delay_max_s, self.first_delay_s * 2 ** (len(self.past_s) - 1))
+        doublings = len(self.past_s) - 1
+        return float(min(self.delay_max_s, self.first_delay_s * 2**doublings))

@@ -272,7 +272,7 @@ class Supervisor:
                                 "mend what the app names, then start again")
         if name == "engine" and status > 0 and not self.restarts and time.monotonic() - part.started_s < FIRST_SECONDS:
             return StartRefused("the engine refuses to start:\n" + self.last_words(name, 3), self.log_hint(name))
-        return NodeError(f"the {name} ended, {describe_exit(status)}; its last words:\n" + self.last_words(name, 8),
+        return NodeError(f"the {name} ended, {describe_exit(status)}; its last words:\n" + self.last_words(name, 5),
                          self.log_hint(name))
 
     def last_words(self, name: str, count: int) -> str:

@@ -1,0 +1,118 @@
+"""Finding the engine: a named binary is checked, the cache is used, a failed build says what to do."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from localnet import engine as engines
+from localnet.engine import VERSION, cached_path, find_engine, find_go, find_version
+from localnet.errors import EngineError
+
+
+def program(path: Path, body: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{body}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("GRADUS_COMETBFT", raising=False)
+    monkeypatch.setenv("GRADUS_CACHE", str(tmp_path / "cache"))
+
+
+def test_named_binary_of_the_pinned_version_is_taken(tmp_path: Path) -> None:
+    path = program(tmp_path / "cometbft", f"echo {VERSION}+abcdef")
+    assert find_engine(path).path == path.resolve()
+
+
+def test_environment_names_a_binary_and_the_option_wins_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    good = program(tmp_path / "good", f"echo {VERSION}")
+    monkeypatch.setenv("GRADUS_COMETBFT", str(good))
+    assert find_engine().path == good.resolve()
+    with pytest.raises(EngineError, match="other"):
+        find_engine(program(tmp_path / "other", "echo 0.38.24"))
+
+
+@pytest.mark.parametrize("body", ["echo 0.38.24", "echo 0.39.4", "echo 1.0.1"])
+def test_named_binary_of_another_version_is_refused_with_both_versions(tmp_path: Path, body: str) -> None:
+    path = program(tmp_path / "cometbft", body)
+    with pytest.raises(EngineError) as caught:
+        find_engine(path)
+    assert body.split()[1] in caught.value.text and VERSION in caught.value.text
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("body", [f"echo {VERSION}; exit 1", "echo hello", "exit 0", "kill -9 $$"])
+def test_program_that_is_no_engine_is_refused(tmp_path: Path, body: str) -> None:
+    with pytest.raises(EngineError, match="does not run as CometBFT"):
+        find_engine(program(tmp_path / "cometbft", body))
+
+
+def test_missing_binary_is_refused_not_built(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="no CometBFT binary"):
+        find_engine(tmp_path / "nowhere")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_file_that_cannot_be_run_has_no_version(tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("x")
+    assert find_version(tmp_path / "plain") is None
+
+
+def test_cached_binary_is_used_without_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    program(cached_path(), f"echo {VERSION}")
+    monkeypatch.setattr(engines, "build", lambda *_: pytest.fail("it built again"))
+    assert find_engine().path == cached_path()
+
+
+def test_cached_binary_that_does_not_run_is_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    program(cached_path(), "exit 1")
+    monkeypatch.setattr(engines, "build", lambda target, _report: program(target, f"echo {VERSION}"))
+    assert find_version(find_engine().path) == VERSION
+
+
+def test_other_pins_are_another_binary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = cached_path()
+    for name in ("go.mod", "go.sum"):
+        (tmp_path / name).write_bytes((engines.SOURCES / name).read_bytes() + b"\n")
+    monkeypatch.setattr(engines, "SOURCES", tmp_path)
+    assert cached_path() != before
+    assert VERSION in cached_path().name
+
+
+def test_pinned_sources_are_of_the_version_that_is_checked() -> None:
+    text = (engines.SOURCES / "go.mod").read_text()
+    assert f"github.com/cometbft/cometbft v{VERSION} " in text
+    assert f"tool {engines.PACKAGE}\n" in text
+    assert f"github.com/cometbft/cometbft v{VERSION} h1:" in (engines.SOURCES / "go.sum").read_text()
+
+
+def test_go_that_is_too_old_or_absent_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert find_go() is None
+    program(tmp_path / "go", "echo go1.23.9")
+    assert find_go() is None
+    program(tmp_path / "go", "echo go1.24.0")
+    assert find_go() == tmp_path / "go"
+
+
+def test_failed_build_leaves_nothing_and_tells_what_go_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "bin" / "go", 'case "$1" in env) echo go1.26.0;; *) echo "dial tcp: no such host" >&2; exit 1;; esac')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    with pytest.raises(EngineError) as caught:
+        find_engine()
+    assert "dial tcp: no such host" in caught.value.text
+    assert "GOPROXY" in caught.value.hint
+    assert [p.name for p in cached_path().parent.iterdir()] == [".lock"]
+
+
+def test_module_that_differs_from_its_checksum_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "bin" / "go",
+            'case "$1" in env) echo go1.26.0;; *) echo "verifying m: checksum mismatch" >&2; exit 1;; esac')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    with pytest.raises(EngineError) as caught:
+        find_engine()
+    assert "checksum" in caught.value.hint

@@ -1,0 +1,239 @@
+"""The supervisor with real processes for parts: both live and die together, and nothing is left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localnet.homes import Home
+from localnet.state import find_pid, find_state, is_supervised, take_lock
+
+APP = """
+import os, signal, socket, sys, time
+path = sys.argv[1]
+print("app speaks", flush=True)
+server = socket.socket(socket.AF_UNIX)
+server.bind(path)
+server.listen()
+signal.signal(signal.SIGTERM, lambda *_: (print("app ends well", flush=True), os._exit(0)))
+time.sleep(600)
+"""
+ENGINE = "import time; print('engine speaks', flush=True); time.sleep(600)"
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
+REFUSES = "import sys; print('Error: genesis.json is not JSON'); print('Hint: mend it'); sys.exit(3)"
+FAILS = "import sys; print('panic: no luck'); sys.exit(1)"
+GRANDCHILD = "import subprocess, time; subprocess.Popen(['sleep', '600']); time.sleep(600)"
+
+RUNNER = """
+import json, sys
+from pathlib import Path
+from localnet.errors import LocalnetError
+from localnet.homes import Home
+from localnet.restart import RestartRule
+from localnet.supervisor import Command, Supervisor
+options = json.loads(sys.argv[1])
+home = Home(Path(options["home"]))
+socket = home.run / "app.sock"
+commands = [Command("engine", (sys.executable, "-c", options["engine"]))]
+if options["app"]:
+    commands.insert(0, Command("app", (sys.executable, "-c", options["app"], str(socket)), socket))
+rule = RestartRule(tries_max=options["tries"], first_delay_s=0.01)
+lifeline = sys.stdin.fileno() if options["lifeline"] else None
+try:
+    Supervisor(home, tuple(commands), rule, lifeline=lifeline, grace_s=options["grace_s"]).run()
+except LocalnetError as error:
+    print(json.dumps([error.text, error.hint]))
+    sys.exit(error.exit_status)
+"""
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    home = Home(tmp_path / "n")
+    home.run.mkdir(parents=True, mode=0o700)
+    return home
+
+
+@pytest.fixture
+def start(home: Home) -> Iterator[Start]:
+    """Start a supervisor in a process of its own; whatever happens, it ends with the test."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(engine: str = ENGINE, app: str | None = APP, tries: int = 3, grace_s: float = 10, lifeline: bool = False,
+              wait: bool = True) -> "subprocess.Popen[str]":
+        options: dict[str, Any] = {"home": str(home.path), "engine": engine, "app": app, "tries": tries,
+                                   "grace_s": grace_s, "lifeline": lifeline}
+        process = subprocess.Popen([sys.executable, "-c", RUNNER, json.dumps(options)], text=True, cwd=os.getcwd(),
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])})
+        started.append(process)
+        if wait:
+            until(lambda: phase(home) == "running")
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe:
+                pipe.close()
+
+
+def until(is_true: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_true():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.01)
+
+
+def phase(home: Home) -> str | None:
+    state = find_state(home)
+    return state.phase if state else None
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a zombie does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def pid_of(home: Home, part: str) -> int:
+    pid = find_pid(home, part)
+    assert pid is not None
+    return pid
+
+
+def test_both_parts_end_in_good_order_on_sigterm(home: Home, start: Start) -> None:
+    supervisor = start()
+    pids = [pid_of(home, "app"), pid_of(home, "engine")]
+    assert all(map(is_alive, pids))
+    supervisor.terminate()
+    assert supervisor.wait(20) == 0
+    assert not any(map(is_alive, pids))
+    assert "app ends well" in home.log("app").read_text()
+    assert "engine speaks" in home.log("engine").read_text()
+    assert phase(home) == "stopped"
+    assert sorted(p.name for p in home.run.iterdir()) == ["lock", "state.json"]
+
+
+@pytest.mark.parametrize(("part", "other"), [("app", "engine"), ("engine", "app")])
+def test_when_either_part_is_killed_both_are_started_again(home: Home, start: Start, part: str, other: str) -> None:
+    start()
+    before = {name: pid_of(home, name) for name in (part, other)}
+    os.kill(before[part], signal.SIGKILL)
+    until(lambda: (s := find_state(home)) and s.phase == "running" and s.restarts == 1)
+    after = {name: pid_of(home, name) for name in (part, other)}
+    assert not any(map(is_alive, before.values()))
+    assert all(map(is_alive, after.values()))
+    assert set(before.values()).isdisjoint(after.values())
+
+
+def test_part_that_keeps_failing_is_given_up_with_its_last_words_and_a_hint(home: Home, start: Start) -> None:
+    late = "import time; time.sleep(0.05); import os, signal; print('panic: no luck', flush=True); os.kill(os.getpid(), 6)"
+    supervisor = start(engine=late, tries=2, wait=False)
+    assert supervisor.wait(30) == 1
+    assert supervisor.stdout is not None
+    text, hint = json.loads(supervisor.stdout.read())
+    assert "SIGABRT" in text and "panic: no luck" in text
+    assert str(home.log("engine")) in hint
+    state = find_state(home)
+    assert state is not None and (state.phase, state.restarts, state.error) == ("failed", 2, text)
+
+
+def test_without_restart_the_first_death_ends_the_node(home: Home, start: Start) -> None:
+    supervisor = start(tries=0)
+    app = pid_of(home, "app")
+    os.kill(pid_of(home, "engine"), signal.SIGKILL)
+    assert supervisor.wait(20) == 1
+    assert not is_alive(app)
+
+
+def test_app_that_refuses_its_configuration_is_not_started_again(home: Home, start: Start) -> None:
+    supervisor = start(app=REFUSES, wait=False)
+    assert supervisor.wait(20) == 1
+    assert supervisor.stdout is not None
+    text, hint = json.loads(supervisor.stdout.read())
+    assert "genesis.json is not JSON" in text and "Hint: mend it" in text and hint
+    assert home.log("app").read_text().count("genesis.json is not JSON") == 1
+    assert not home.log("engine").exists()
+
+
+def test_engine_that_fails_at_once_on_its_first_start_is_not_started_again(home: Home, start: Start) -> None:
+    supervisor = start(engine=FAILS, wait=False)
+    assert supervisor.wait(20) == 1
+    assert home.log("engine").read_text().count("panic: no luck") == 1
+
+
+def test_second_supervisor_of_a_home_is_refused_and_the_first_goes_on(home: Home, start: Start) -> None:
+    first = start()
+    second = start(wait=False)
+    assert second.wait(20) == 1
+    assert second.stdout is not None
+    text, hint = json.loads(second.stdout.read())
+    assert "already runs" in text and str(first.pid) in text and hint
+    assert first.poll() is None
+    assert phase(home) == "running"
+
+
+def test_no_part_survives_a_supervisor_that_was_killed(home: Home, start: Start) -> None:
+    supervisor = start()
+    pids = [pid_of(home, "app"), pid_of(home, "engine")]
+    supervisor.kill()
+    supervisor.wait()
+    until(lambda: not any(map(is_alive, pids)))
+    assert not is_supervised(home)
+    assert phase(home) == "stopped"
+
+
+def test_home_of_a_killed_supervisor_starts_again_over_its_stale_socket(home: Home, start: Start) -> None:
+    first = start()
+    first.kill()
+    first.wait()
+    assert (home.run / "app.sock").is_socket()
+    start(wait=False)
+    until(lambda: phase(home) == "running")
+
+
+def test_part_that_ignores_sigterm_is_killed_after_the_grace(home: Home, start: Start) -> None:
+    supervisor = start(engine=DEAF, grace_s=0.2)
+    until(lambda: "deaf" in home.log("engine").read_text())
+    engine = pid_of(home, "engine")
+    supervisor.terminate()
+    assert supervisor.wait(20) == 0
+    assert not is_alive(engine)
+
+
+def test_what_a_part_has_started_ends_with_it(home: Home, start: Start) -> None:
+    supervisor = start(engine=GRANDCHILD, app=None)
+    engine = pid_of(home, "engine")
+    children = Path(f"/proc/{engine}/task/{engine}/children")
+    until(lambda: children.read_text().split())
+    grandchild = int(children.read_text().split()[0])
+    supervisor.terminate()
+    assert supervisor.wait(20) == 0
+    until(lambda: not is_alive(grandchild))
+
+
+def test_node_stops_when_its_lifeline_ends(home: Home, start: Start) -> None:
+    supervisor = start(lifeline=True)
+    assert supervisor.stdin is not None
+    supervisor.stdin.close()
+    assert supervisor.wait(20) == 0
+
+
+def test_lock_is_free_again_when_its_holder_lets_go(home: Home) -> None:
+    with take_lock(home):
+        assert is_supervised(home)
+    assert not is_supervised(home)
