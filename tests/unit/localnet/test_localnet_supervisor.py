@@ -119,11 +119,11 @@ def test_both_parts_end_in_good_order_on_sigterm(home: Home, start: Start) -> No
     supervisor = start()
     pids = [pid_of(home, "app"), pid_of(home, "engine")]
     assert all(map(is_alive, pids))
+    until(lambda: "engine speaks" in home.log("engine").read_text())
     supervisor.terminate()
     assert supervisor.wait(20) == 0
     assert not any(map(is_alive, pids))
     assert "app ends well" in home.log("app").read_text()
-    assert "engine speaks" in home.log("engine").read_text()
     assert phase(home) == "stopped"
     assert sorted(p.name for p in home.run.iterdir()) == ["lock", "state.json"]
 
