@@ -5,7 +5,7 @@ the tree of RFC 6962. Used for datasets' rows and for the traces of units.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 LEAVES_MAX = 1 << 32
 
@@ -25,7 +25,7 @@ class MerkleTree:
         level = [leaf_hash(leaf) for leaf in leaves]
         if not level:
             raise ValueError("a Merkle tree has at least one leaf")
-        self.levels = [level]
+        self.levels: list[Sequence[bytes]] = [level]
         while len(level) > 1:
             level = [inner_hash(*level[i:i + 2]) if i + 1 < len(level) else level[i] for i in range(0, len(level), 2)]
             self.levels.append(level)

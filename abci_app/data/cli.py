@@ -1,0 +1,213 @@
+"""`gradus data`: make datasets from tables, list, show and verify them."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table as Grid
+
+from abci_app.cli.errors import CommandError
+from abci_app.cli.exit_status import ExitStatus
+from abci_app.data import csv, named
+from abci_app.data.columns import Column, NumericColumn
+from abci_app.data.dataset import HELD_OUT_PPM, SCALINGS, Options, new_dataset
+from abci_app.data.errors import DataError
+from abci_app.data.manifest import Manifest
+from abci_app.data.store import DatasetStore
+from abci_app.data.table import Progress as Report
+from abci_app.data.table import Table
+
+ROOT_PREFIX_CHARS = 8
+
+
+def datasets_folder(home: Path) -> Path:
+    """Where datasets lie under a Gradus home."""
+    return home / "datasets"
+
+
+def store_options(command: Any) -> Any:
+    """--home, --dir and --output, the same for every command on a store."""
+    for option in (
+        click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True),
+        click.option("--dir", "folder", type=click.Path(path_type=Path), help="Folder of datasets [HOME/datasets]."),
+        click.option("--home", type=click.Path(path_type=Path), envvar="GRADUS_HOME", default=Path("~/.gradus"),
+                     show_default=True, show_envvar=True, help="Gradus home."),
+    ):
+        command = option(command)
+    return command
+
+
+def open_store(home: Path, folder: Path | None) -> DatasetStore:
+    """The store that the options name."""
+    return DatasetStore((folder or datasets_folder(home)).expanduser())
+
+
+@contextmanager
+def data_errors(source: str = "") -> Iterator[None]:
+    """DataError as a command's error, with its source, row and column."""
+    try:
+        yield
+    except DataError as error:
+        message = f"{source}: {error}" if source and error.row is not None else str(error)
+        raise CommandError(message, error.hint, ExitStatus.REFUSED, row=error.row, column=error.column) from None
+
+
+@contextmanager
+def progress_bar() -> Iterator[Report]:
+    """A bar on a terminal's stderr; nothing where there is none."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        tasks: dict[str, Any] = {}
+
+        def report(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=total)
+            bar.update(tasks[what], completed=done, total=total)
+
+        yield report
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def data() -> None:
+    """Turn tables into datasets that miners and auditors check by hash."""
+
+
+@data.command()
+@click.argument("source", metavar="NAME|FILE.csv")
+@click.option("--label", help="Column to predict. Needed for a file.")
+@click.option("--name", help="What to call the dataset [the file's name].")
+@click.option("--held-out-ppm", type=click.IntRange(0, 999_999), default=HELD_OUT_PPM, show_default=True,
+              help="Share of rows that no miner trains on.")
+@click.option("--split-seed", type=click.IntRange(0, (1 << 64) - 1), default=0, show_default=True)
+@click.option("--scaling", type=click.Choice(SCALINGS), default="auto", show_default=True,
+              help="One scale for each numeric column, or one for the whole table.")
+@click.option("--numeric", multiple=True, metavar="COLUMN", help="Take as numbers. May be repeated.")
+@click.option("--categorical", multiple=True, metavar="COLUMN", help="Take as categories. May be repeated.")
+@click.option("--drop", multiple=True, metavar="COLUMN", help="Leave out. May be repeated.")
+@click.option("--delimiter", help="Between cells [found in the file]; \\t for a tab.")
+@store_options
+def add(source: str, label: str | None, name: str | None, delimiter: str | None, home: Path, folder: Path | None,
+        output: str, **choices: Any) -> None:
+    """Make a dataset from a table and store it.
+
+    NAME is one of breast_cancer, digits, iris, wine (they come with scikit-learn).
+
+    \b
+    Examples:
+      gradus data add digits
+      gradus data add loans.csv --label defaulted --drop loan_id
+    """
+    with data_errors(source), progress_bar() as report:
+        table, label, name = _read_source(source, label, name, delimiter, report)
+        dataset = new_dataset(table, Options(label=label, name=name, progress=report, **choices))
+        store = open_store(home, folder)
+        is_new = store.add(dataset)
+    if output == "json":
+        click.echo(json.dumps({**dataset.manifest.to_json(), "folder": str(store.folder), "added": is_new}))
+        return
+    _print_manifest(dataset.manifest)
+    click.echo(f"{'stored in' if is_new else 'was already in'} {store.folder}", err=True)
+
+
+@data.command("list")
+@store_options
+def list_datasets(home: Path, folder: Path | None, output: str) -> None:
+    """List the datasets of a folder."""
+    manifests = open_store(home, folder).read_manifests()
+    if output == "json":
+        click.echo(json.dumps([_summary(manifest) for manifest in manifests]))
+        return
+    grid = Grid("name", "rows to train on", "held out", "features", "classes", "root", box=None)
+    for manifest in manifests:
+        grid.add_row(manifest.name, str(manifest.train_rows), str(manifest.test_rows), str(manifest.feature_count),
+                     str(len(manifest.classes)), manifest.rows_root.hex())
+    Console(width=None if sys.stdout.isatty() else 200).print(grid)
+
+
+@data.command()
+@click.argument("root")
+@store_options
+def show(root: str, home: Path, folder: Path | None, output: str) -> None:
+    """Show a dataset: split, classes, and how every column becomes features.
+
+    ROOT: the root in hex, its first 8 characters or more, or the dataset's name.
+    """
+    manifest = _find(open_store(home, folder), root)
+    if output == "json":
+        click.echo(json.dumps(manifest.to_json()))
+        return
+    _print_manifest(manifest)
+    for column in manifest.columns:
+        click.echo(f"  {_describe(column)}")
+
+
+@data.command()
+@click.argument("root", required=False)
+@store_options
+def verify(root: str | None, home: Path, folder: Path | None, output: str) -> None:
+    """Read a dataset's rows, or those of all datasets, and check them against the root."""
+    store = open_store(home, folder)
+    roots = [_find(store, root).rows_root] if root else store.roots()
+    with data_errors(), progress_bar() as report:
+        manifests = [store.verify(rows_root, report) for rows_root in roots]
+    if output == "json":
+        click.echo(json.dumps([{**_summary(manifest), "verified": True} for manifest in manifests]))
+        return
+    for manifest in manifests:
+        click.echo(f"{manifest.rows_root.hex()}  {manifest.name}: {manifest.row_count} rows give the root")
+
+
+def _read_source(source: str, label: str | None, name: str | None, delimiter: str | None,
+                 report: Report) -> tuple[Table, str, str]:
+    """(table, label, name) of a name or a file; a file wins over a name when both exist and it has a suffix."""
+    path = Path(source)
+    if source in named.NAMES and not path.suffix:
+        if label not in (None, named.LABEL) or delimiter:
+            raise click.UsageError(f"{source} is known by name: it takes neither --label nor --delimiter")
+        return named.load_named(source), named.LABEL, name or source
+    if not path.suffix and not path.exists():
+        named.check_name(source)
+    if label is None:
+        raise click.UsageError("a file needs --label COLUMN: the column to predict")
+    delimiter = delimiter.replace("\\t", "\t") if delimiter else None
+    return csv.read_table(path, delimiter, report), label, name or path.stem
+
+
+def _find(store: DatasetStore, root: str) -> Manifest:
+    found = [manifest for manifest in store.read_manifests() if manifest.name == root or (
+        len(root) >= ROOT_PREFIX_CHARS and manifest.rows_root.hex().startswith(root.lower()))]
+    if len(found) == 1:
+        return found[0]
+    problem = f"{len(found)} datasets are called" if found else "there is no dataset"
+    raise CommandError(f"{problem} {root} in {store.folder}", "see: gradus data list")
+
+
+def _summary(manifest: Manifest) -> dict[str, Any]:
+    return {"name": manifest.name, "rows_root": manifest.rows_root.hex(), "train_rows": manifest.train_rows,
+            "test_rows": manifest.test_rows, "feature_count": manifest.feature_count,
+            "class_count": len(manifest.classes)}
+
+
+def _print_manifest(manifest: Manifest) -> None:
+    shown = ", ".join(manifest.classes[:12]) + (", ..." if len(manifest.classes) > 12 else "")
+    click.echo(f"dataset   {manifest.name}\nroot      {manifest.rows_root.hex()}\nsource    {manifest.source}")
+    click.echo(f"rows      {manifest.train_rows} to train on, {manifest.test_rows} held out")
+    click.echo(f"features  {manifest.feature_count} from {len(manifest.columns)} columns")
+    click.echo(f"classes   {len(manifest.classes)} of {manifest.label}: {shown}")
+    for dropped in manifest.dropped:
+        click.echo(f"dropped   {dropped.name}: {dropped.reason}")
+
+
+def _describe(column: Column) -> str:
+    if isinstance(column, NumericColumn):
+        missing = f", missing is {column.fill} and marked" if column.has_indicator else ""
+        return f"{column.name}: number, 64 * (x - {column.offset}) / {column.scale}{missing}"
+    shown = ", ".join(repr(value) if value else "missing" for value in column.values[:12])
+    return f"{column.name}: one of {len(column.values)}: {shown}{', ...' if len(column.values) > 12 else ''}"

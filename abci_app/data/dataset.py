@@ -1,0 +1,191 @@
+"""From a table to a dataset: which columns, the split, the features, the labels, the root.
+
+A pure function of the table and the options: no float, no clock, no chance of its own. The rows' order is a shuffle
+fixed by the split's seed; the first rows are trained on, the last `held_out_ppm` of them (rounded down) are held out.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from abci_app.data.columns import (
+    Column, Numbers, encode_column, find_shared_range, fit_categorical, fit_numeric, is_numeric, read_numbers,
+)
+from abci_app.data.errors import DataError
+from abci_app.data.manifest import CLASSES_MAX, Dropped, Manifest
+from abci_app.data.table import Progress, Table
+from abci_app.data.tree import RowTree
+from abci_app.wire.ints import PPM, U64_MAX, ppm_floor, u64_bytes
+from abci_app.wire.row import row_bytes
+from abci_app.wire.seed import hash_fields, shuffle
+
+SCALINGS = ("auto", "column", "table")
+HELD_OUT_PPM = 200_000
+NAME_CHARS_MAX = 64
+FEATURES_MAX = 16_384
+ROWS_BYTES_MAX = 1 << 31
+CHUNK_BYTES = 1 << 20
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a table is read. scaling: of SCALINGS. numeric, categorical: columns whose kind is not left to detection."""
+
+    label: str
+    name: str
+    held_out_ppm: int = HELD_OUT_PPM
+    split_seed: int = 0
+    scaling: str = "auto"
+    numeric: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+    progress: Progress = field(default=lambda what, done, total: None, compare=False)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A manifest and its rows, one after the other."""
+
+    manifest: Manifest
+    rows: bytes
+
+
+def new_dataset(table: Table, options: Options) -> Dataset:
+    """The dataset of a table. Raises DataError for whatever makes it unfit, with its place."""
+    label_index = _check_options(table, options)
+    classes, labels = _read_labels(table, label_index)
+    order = shuffle(hash_fields("gradus/split", u64_bytes(options.split_seed)), table.row_count)
+    test_rows = ppm_floor(table.row_count, options.held_out_ppm)
+    train = order[:len(order) - test_rows]
+    columns, dropped = _fit_columns(table, label_index, train, options)
+    rows = _encode_rows(table, columns, [labels[row] for row in order], order, options.progress)
+    tree = RowTree(iter_chunks(rows, len(rows) // len(order)), len(rows) // len(order), len(order), options.progress)
+    manifest = Manifest(
+        name=options.name, source=table.source, rows_root=tree.root, train_rows=len(train), test_rows=test_rows,
+        label=options.label, classes=classes, columns=columns, dropped=dropped,
+        held_out_ppm=options.held_out_ppm, split_seed=options.split_seed,
+    )
+    return Dataset(manifest, rows)
+
+
+def _check_options(table: Table, options: Options) -> int:
+    """The label column's index, when the options fit the table."""
+    if not 1 <= len(options.name) <= NAME_CHARS_MAX or not options.name.isprintable():
+        raise DataError(f"a dataset's name has 1 to {NAME_CHARS_MAX} printable characters", hint="give one by --name")
+    if not 0 <= options.held_out_ppm < PPM:
+        raise DataError(f"the held-out share must be 0 to {PPM - 1} ppm")
+    if not 0 <= options.split_seed <= U64_MAX:
+        raise DataError("the split's seed must be below 2^64")
+    if options.scaling not in SCALINGS:
+        raise DataError(f"scaling must be one of {', '.join(SCALINGS)}")
+    label_index = table.column_index(options.label)
+    for name in (*options.numeric, *options.categorical, *options.drop):
+        table.column_index(name)
+        if name == options.label:
+            raise DataError("the label is not a feature", column=name)
+    both = [name for name in options.numeric if name in options.categorical]
+    if both:
+        raise DataError("cannot be numeric and categorical at once", column=both[0])
+    if table.row_count - ppm_floor(table.row_count, options.held_out_ppm) < 2:
+        raise DataError(f"{table.row_count} rows leave too few to train on")
+    return label_index
+
+
+def _read_labels(table: Table, index: int) -> tuple[tuple[str, ...], list[int]]:
+    """(classes in order, label of each row). Whole numbers are ordered as numbers, all else as text."""
+    name, cells = table.names[index], table.columns[index]
+    if "" in cells:
+        raise DataError("the label is missing", row=table.lines[cells.index("")], column=name,
+                        hint="remove the row, or fill its label in")
+    found = list({cell: None for cell in cells})
+    if len(found) < 2:
+        raise DataError(f"all rows have the label {found[0]!r}; there is nothing to tell apart", column=name)
+    if len(found) > CLASSES_MAX:
+        raise DataError(f"{len(found)} classes; the most is {CLASSES_MAX}", column=name,
+                        hint="a label is a class; a quantity must be cut into classes first")
+    if all(WHOLE_NUMBER.fullmatch(text) for text in found):
+        found.sort(key=lambda text: (int(text), text))
+    else:
+        found.sort()
+    places = {text: place for place, text in enumerate(found)}
+    return tuple(found), [places[cell] for cell in cells]
+
+
+def _fit_columns(table: Table, label_index: int, train: Sequence[int],
+                 options: Options) -> tuple[tuple[Column, ...], tuple[Dropped, ...]]:
+    """The columns that become features, in the table's order, and those that do not."""
+    numbers = _read_numeric_columns(table, label_index, options)
+    train_cells = {index: [table.columns[index][row] for row in train] for index in numbers}
+    shared = None
+    if options.scaling != "column":
+        shared = find_shared_range([(numbers[index], train_cells[index]) for index in numbers],
+                                   options.scaling == "table")
+    if shared is None and options.scaling == "table":
+        raise DataError("table scaling needs numeric columns of whole numbers", hint="use --scaling column")
+    columns: list[Column] = []
+    dropped: list[Dropped] = []
+    for index, (name, cells) in enumerate(zip(table.names, table.columns)):
+        column: Column | None = None
+        if index == label_index:
+            continue
+        if name in options.drop:
+            reason = "left out by option"
+        elif index in numbers:
+            reason = "constant in the rows to train on"
+            column = fit_numeric(numbers[index], cells, train_cells[index], shared)
+        else:
+            reason = "constant"
+            column = fit_categorical(name, cells, table.lines)
+        if column is None:
+            dropped.append(Dropped(name, reason))
+        else:
+            columns.append(column)
+    return tuple(columns), tuple(dropped)
+
+
+def _read_numeric_columns(table: Table, label_index: int, options: Options) -> dict[int, Numbers]:
+    """The columns that are numeric, by option or because all their cells are numbers."""
+    numbers = {}
+    for index, (name, cells) in enumerate(zip(table.names, table.columns)):
+        options.progress("reading columns", index, len(table.names))
+        if index == label_index or name in options.drop or name in options.categorical:
+            continue
+        if name in options.numeric or is_numeric(cells):
+            numbers[index] = read_numbers(name, cells, table.lines)
+    options.progress("reading columns", len(table.names), len(table.names))
+    return numbers
+
+
+def iter_chunks(rows: bytes, size: int) -> Iterator[bytes]:
+    """`rows` in chunks of whole rows of `size` bytes, about a megabyte each."""
+    step = max(1, CHUNK_BYTES // size) * size
+    for at in range(0, len(rows), step):
+        yield rows[at:at + step]
+
+
+def _encode_rows(table: Table, columns: Sequence[Column], labels: Sequence[int], order: Sequence[int],
+                 progress: Progress) -> bytes:
+    """All rows in the split's order."""
+    if not columns:
+        raise DataError("no column is left to learn from: all are constant or left out")
+    feature_count = sum(column.feature_count for column in columns)
+    size = row_bytes(feature_count)
+    if feature_count > FEATURES_MAX:
+        raise DataError(f"the columns become {feature_count} features; the most is {FEATURES_MAX}",
+                        hint="leave columns out with --drop")
+    if size * len(order) > ROWS_BYTES_MAX:
+        raise DataError(f"the rows take {size * len(order)} bytes; the most is {ROWS_BYTES_MAX}")
+    rows = bytearray(size * len(order))
+    lines = [table.lines[row] for row in order]
+    place = 0
+    for done, column in enumerate(columns):
+        progress("encoding columns", done, len(columns))
+        cells = table.columns[table.column_index(column.name)]
+        for feature in encode_column(column, [cells[row] for row in order], lines):
+            rows[place::size] = feature
+            place += 1
+    packed = b"".join(label.to_bytes(2, "little") for label in labels)
+    rows[place::size], rows[place + 1::size] = packed[0::2], packed[1::2]
+    progress("encoding columns", len(columns), len(columns))
+    return bytes(rows)
