@@ -29,8 +29,8 @@ def main(arguments: list[str]) -> int:
         return 2
     if arguments:
         print(json.dumps(selftest.compute_digests(), indent=1, sort_keys=True))
-        return 0
-    _print_report(choice)
+    else:
+        _print_report(choice)
     return 1 if choice.problem else 0
 
 

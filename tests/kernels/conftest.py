@@ -1,0 +1,35 @@
+"""Fixtures for kernel tests: a chosen back end, and result memory full of garbage."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from kernels import arrays, dispatch
+
+sys.path.insert(0, str(Path(__file__).parent))  # curves.py is both a command and imported here
+
+
+@pytest.fixture(params=dispatch.BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Run the test once on each back end."""
+    with dispatch.forced(request.param):
+        yield request.param
+
+
+@pytest.fixture
+def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hand out memory for results that is full of bytes nobody wrote on purpose."""
+    fresh = arrays.new_array
+
+    def new_poisoned(shape: int | tuple[int, ...], dtype: Any) -> Any:
+        array = fresh(shape, dtype)
+        array.reshape(-1).view(np.uint8)[:] = 0xA5
+        return array
+
+    monkeypatch.setattr(arrays, "new_array", new_poisoned)

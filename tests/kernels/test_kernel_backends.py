@@ -1,0 +1,101 @@
+"""Every back end gives the reference's bytes: fixed hard cases, drawn shapes, poisoned memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kernels import aggregate, dispatch, mlp, outer, payload, selftest, unit
+
+CODEC = "int8/256"
+POISON = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+widths_drawn = st.lists(st.integers(1, 19), min_size=2, max_size=8).map(tuple)
+bits_drawn = st.integers(1, 31)
+
+
+def assert_backends_agree(call: Callable[[], object]) -> None:
+    with dispatch.forced("ref"):
+        expected = call()
+    with dispatch.forced("cpu"):
+        assert call() == expected
+
+
+@pytest.mark.parametrize("name", selftest.CASES)
+def test_hard_case_is_equal_on_both_backends(name: str, poisoned: None) -> None:
+    assert_backends_agree(selftest.CASES[name])
+
+
+@POISON
+@given(widths=widths_drawn, steps=st.integers(1, 4), rows=st.integers(1, 9), bits=bits_drawn,
+       rate=st.integers(0, 2**20), decay=st.integers(0, 65535), every=st.integers(1, 4),
+       label=st.text("ab", max_size=4))
+def test_unit_of_any_shape_is_equal_on_both_backends(
+    poisoned: None, widths: tuple[int, ...], steps: int, rows: int, bits: int, rate: int, decay: int,
+    every: int, label: str,
+) -> None:
+    policy = unit.UnitPolicy(widths, steps, rows, rate, decay, min(every, steps), CODEC)
+    weights = selftest.sample_ints(label, mlp.param_count(widths), 4, bits)
+    features = selftest.sample_features(label, steps * rows * widths[0])
+    labels = selftest.sample_labels(label, steps * rows, widths[-1])
+    seed = selftest.sample(label, 32)
+    assert_backends_agree(lambda: unit.run_unit(policy, weights, features, labels, seed))
+
+
+@POISON
+@given(widths=widths_drawn, rows=st.integers(0, 20), bits=bits_drawn, label=st.text("ab", max_size=4))
+def test_answers_are_equal_on_both_backends(
+    poisoned: None, widths: tuple[int, ...], rows: int, bits: int, label: str
+) -> None:
+    weights = selftest.sample_ints(label, mlp.param_count(widths), 4, bits)
+    features = selftest.sample_features(label, rows * widths[0])
+    assert_backends_agree(lambda: mlp.predict(widths, weights, features, rows))
+    assert_backends_agree(lambda: mlp.logits(widths, weights, features, rows))
+
+
+@POISON
+@given(deltas=st.lists(st.lists(st.integers(1 - 2**32, 2**32 - 1), min_size=5, max_size=5), min_size=1, max_size=9),
+       trim=st.integers(0, 9), rule=st.sampled_from(aggregate.RULES))
+def test_aggregate_is_equal_on_both_backends(poisoned: None, deltas: list[list[int]], trim: int, rule: str) -> None:
+    sent = [payload.encode(selftest.pack(delta, 8), 5, selftest.SEED, CODEC) for delta in deltas]
+    assert_backends_agree(lambda: aggregate.aggregate(rule, sent, 5, trim, CODEC))
+
+
+@POISON
+@given(delta=st.lists(st.integers(1 - 2**32, 2**32 - 1), min_size=1, max_size=600),
+       key=st.binary(min_size=32, max_size=32))
+def test_payload_is_equal_on_both_backends(poisoned: None, delta: list[int], key: bytes) -> None:
+    data = selftest.pack(delta, 8)
+    assert_backends_agree(lambda: payload.encode(data, len(delta), key, CODEC))
+    sent = payload.encode(data, len(delta), key, CODEC)
+    assert_backends_agree(lambda: payload.decode(sent, len(delta), CODEC))
+
+
+@POISON
+@given(values=st.lists(st.tuples(st.integers(-2**31, 2**31 - 1), st.integers(-2**40, 2**40),
+                                 st.integers(1 - 2**32, 2**32 - 1)), min_size=1, max_size=9),
+       rate=st.integers(0, 2**20), decay=st.integers(0, 65535))
+def test_outer_step_is_equal_on_both_backends(
+    poisoned: None, values: list[tuple[int, int, int]], rate: int, decay: int
+) -> None:
+    weights, momentum, delta = (list(column) for column in zip(*values))
+    packed = selftest.pack(weights, 4), selftest.pack(momentum, 8), selftest.pack(delta, 8)
+    assert_backends_agree(lambda: outer.outer_step(*packed, rate, decay))
+
+
+def test_product_longer_than_float32_holds_is_still_exact() -> None:
+    """Unsplit, a float32 product of 4096 operands of 127 with one odd one loses its last bits."""
+    import numpy as np
+
+    from kernels.elementwise import multiply
+
+    left = np.full((3, 4099), 127, dtype=np.float32)
+    right = np.full((4099, 5), 127, dtype=np.float32)
+    right[::2, 1] = -126
+    right[7, 2] = 1
+    exact = left.astype(np.int64) @ right.astype(np.int64)
+    assert (exact != (left @ right).astype(np.int64)).any()
+    assert (multiply(left, right) == exact).all()

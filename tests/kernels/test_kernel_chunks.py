@@ -1,0 +1,82 @@
+"""The chunk tree: every chunk proves itself and nothing else does."""
+
+from __future__ import annotations
+
+import pytest
+from blake3 import blake3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import chunks
+from kernels.errors import KernelInputError
+
+
+@settings(deadline=None)
+@given(data=st.binary(max_size=300), size=st.integers(1, 40))
+def test_every_chunk_verifies_and_the_chunks_make_the_data(data: bytes, size: int) -> None:
+    root, parts = chunks.chunk_root(data, size), chunks.split(data, size)
+    assert b"".join(parts) == data
+    assert len(parts) == chunks.chunk_count(len(data), size)
+    for index, part in enumerate(parts):
+        assert chunks.verify_chunk(root, part, index, len(parts), chunks.chunk_proof(data, index, size))
+
+
+@settings(deadline=None)
+@given(data=st.binary(min_size=1, max_size=200), size=st.integers(1, 40), draw=st.data())
+def test_changed_chunk_index_count_or_proof_does_not_verify(data: bytes, size: int, draw: st.DataObject) -> None:
+    root, parts = chunks.chunk_root(data, size), chunks.split(data, size)
+    index = draw.draw(st.integers(0, len(parts) - 1))
+    proof, part, count = chunks.chunk_proof(data, index, size), parts[index], len(parts)
+    place = draw.draw(st.integers(0, len(part) - 1))
+    flipped = part[:place] + bytes([part[place] ^ 1]) + part[place + 1:]
+    assert not chunks.verify_chunk(root, flipped, index, count, proof)
+    assert not chunks.verify_chunk(root, part, index, count + 1, proof)
+    assert not chunks.verify_chunk(root, part, index, count, proof + [bytes(32)])
+    assert not chunks.verify_chunk(root, part, index, count, proof[:-1])
+    assert not chunks.verify_chunk(root, part + b"\x00", index, count, proof)
+    which = draw.draw(st.integers(0, len(proof) - 1))
+    bent = proof[:which] + [bytes([proof[which][0] ^ 1]) + proof[which][1:]] + proof[which + 1:]
+    assert not chunks.verify_chunk(root, part, index, count, bent)
+    other = draw.draw(st.integers(0, count - 1))
+    assert chunks.verify_chunk(root, part, other, count, proof) == (other == index)
+
+
+def test_root_is_what_the_text_says() -> None:
+    def h(data: bytes) -> bytes:
+        return blake3(data).digest()
+
+    leaves = [h(b"\x00" + part) for part in (b"abcd", b"efgh", b"ij")]
+    top = h(b"\x01" + h(b"\x01" + leaves[0] + leaves[1]) + leaves[2])
+    header = (10).to_bytes(8, "little") + (4).to_bytes(4, "little")
+    assert chunks.chunk_root(b"abcdefghij", 4) == h(b"\x02" + header + top)
+    assert chunks.chunk_proof(b"abcdefghij", 2, 4) == [header, h(b"\x01" + leaves[0] + leaves[1])]
+
+
+def test_root_commits_to_length_and_chunk_size() -> None:
+    roots = {chunks.chunk_root(data, size) for data, size in ((b"", 1), (b"\x00", 1), (b"\x00", 2), (b"\x00\x00", 2))}
+    assert len(roots) == 4
+
+
+def test_blake3_is_the_published_function() -> None:
+    assert blake3(b"").hexdigest() == "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262"
+
+
+@pytest.mark.parametrize("arguments", [
+    (b"", b"", 0, 1, []), (bytes(32), b"", 0, 1, [bytes(12)]), (bytes(31), b"a", 0, 1, [bytes(8) + b"\x01\0\0\0"]),
+    (None, b"", 0, 1, [bytes(12)]), (bytes(32), "a", 0, 1, [bytes(12)]), (bytes(32), b"", 0, 1, None),
+    (bytes(32), b"", 0, 1, [None]), (bytes(32), b"", -1, 1, [bytes(12)]), (bytes(32), b"", 0, 2**80, [b"\xff" * 12]),
+    (bytes(32), b"", "0", 1, [bytes(8) + b"\x01\0\0\0"]),
+])
+def test_malformed_proof_is_false_not_an_exception(arguments: tuple[object, ...]) -> None:
+    assert chunks.verify_chunk(*arguments) is False  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [0, -1, 2**24 + 1, True, 1.5])
+def test_bad_chunk_size_is_refused(size: int) -> None:
+    with pytest.raises(KernelInputError):
+        chunks.chunk_root(b"abc", size)
+
+
+def test_proof_of_a_chunk_that_is_not_there_is_refused() -> None:
+    with pytest.raises(KernelInputError):
+        chunks.chunk_proof(b"abc", 1, 4)

@@ -1,0 +1,111 @@
+"""Everything outside the domain of a unit or a prediction is refused with KernelInputError, never a crash."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import mlp, unit
+from kernels.errors import KernelInputError
+
+POLICY = unit.UnitPolicy((3, 2), 2, 2, 6554, 58982, 1, "int8/256")
+GOOD = {"policy": POLICY, "weights": bytes(32), "features": bytes(12), "labels": bytes(8), "seed": bytes(32)}
+
+
+def test_the_good_unit_is_accepted() -> None:
+    result = unit.run_unit(**GOOD)  # type: ignore[arg-type]
+    assert len(result.trace) == 2 and len(result.trace_root) == 32
+
+
+@pytest.mark.parametrize("change", [
+    {"widths": (3,)}, {"widths": (1,) * 9}, {"widths": [3, 2]}, {"widths": (3, 0)}, {"widths": (3, 65537)},
+    {"widths": (3, True)},
+    {"widths": (3, 2.0)}, {"widths": (65536, 1025)}, {"local_steps": 0}, {"local_steps": 4097}, {"batch_rows": 0},
+    {"batch_rows": 4097}, {"widths": (5000, 1), "batch_rows": 4096},
+    {"widths": (1000, 1), "local_steps": 4096, "batch_rows": 100},
+    {"learning_rate_q16": -1}, {"learning_rate_q16": 2**20 + 1}, {"momentum_q16": 65536}, {"momentum_q16": -1},
+    {"trace_every": 0}, {"trace_every": 3}, {"codec": "int4/256"}, {"codec": None}, {"local_steps": "2"},
+], ids=str)
+def test_policy_outside_its_range_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(KernelInputError):
+        unit.check_policy(dataclasses.replace(POLICY, **change))
+    with pytest.raises(KernelInputError):
+        unit.unit_cost(dataclasses.replace(POLICY, **change))
+
+
+@pytest.mark.parametrize("change", [
+    {"policy": None}, {"weights": bytes(31)}, {"weights": bytearray(32)}, {"weights": None}, {"features": bytes(11)},
+    {"features": bytes(11) + b"\x80"}, {"labels": bytes(7)}, {"labels": bytes(6) + b"\x02\x00"},
+    {"labels": b"\xff" * 8},
+    {"seed": bytes(31)}, {"seed": "0" * 32},
+], ids=str)
+def test_unit_with_a_bad_argument_is_refused(change: dict[str, Any], backend: str) -> None:
+    with pytest.raises(KernelInputError):
+        unit.run_unit(**{**GOOD, **change})
+
+
+@pytest.mark.parametrize("features, rows", [
+    (bytes(3), 2), (bytes(3), -1), (b"\x80\x00\x00", 1), ("abc", 1), (bytes(3), True), (bytes(3), 2**20 + 1)])
+def test_prediction_with_bad_rows_is_refused(features: bytes, rows: int) -> None:
+    with pytest.raises(KernelInputError):
+        mlp.predict((3, 2), bytes(32), features, rows)
+
+
+def test_no_rows_give_no_answers(backend: str) -> None:
+    assert mlp.predict((3, 2), bytes(32), b"", 0) == b""
+    assert mlp.logits((3, 2), bytes(32), b"", 0) == (b"", 16)
+
+
+def test_tie_goes_to_the_lowest_class(backend: str) -> None:
+    assert mlp.predict((3, 4), bytes(4 * 16), bytes([1, 2, 3]), 1) == b"\x00\x00"
+
+
+def test_answer_of_a_row_does_not_depend_on_the_other_rows(backend: str) -> None:
+    widths = (4, 6, 3)
+    weights = mlp.init_weights(widths, bytes(32))
+    rows = [bytes([1, 0, 2, 1]), bytes([127, 127, 127, 127]), bytes([0, 129, 3, 200])]
+    together = mlp.logits(widths, weights, b"".join(rows), 3)[0]
+    assert together == b"".join(mlp.logits(widths, weights, row, 1)[0] for row in rows)
+
+
+def test_many_wide_rows_give_the_same_as_one_by_one() -> None:
+    """More rows than the cpu back end takes at a time."""
+    widths = (1, 60000, 2)
+    weights = mlp.init_weights(widths, bytes(32))
+    features = bytes(range(100))
+    together = mlp.logits(widths, weights, features, 100)[0]
+    assert together == b"".join(mlp.logits(widths, weights, bytes([value]), 1)[0] for value in features)
+
+
+def test_seed_changes_the_payload_and_the_trace(backend: str) -> None:
+    weights = mlp.init_weights(POLICY.widths, bytes(32))
+    one = unit.run_unit(POLICY, weights, bytes(range(1, 13)), bytes(8), bytes(32))
+    two = unit.run_unit(POLICY, weights, bytes(range(1, 13)), bytes(8), b"\x01" + bytes(31))
+    assert one.payload != two.payload and one.trace_root != two.trace_root
+
+
+def test_trace_ends_with_the_last_step_once(backend: str) -> None:
+    for steps, every, count in ((4, 2, 2), (5, 2, 3), (1, 1, 1), (3, 3, 1)):
+        policy = dataclasses.replace(POLICY, local_steps=steps, trace_every=every)
+        result = unit.run_unit(policy, bytes(32), bytes(6 * steps), bytes(4 * steps), bytes(32))
+        assert len(result.trace) == count
+
+
+def test_cost_is_the_formula_of_the_text() -> None:
+    policy = unit.UnitPolicy((64, 128, 64, 10), 32, 16, 6554, 58982, 8, "int8/256")
+    products, first, count = 64 * 128 + 128 * 64 + 64 * 10, 64 * 128, 65 * 128 + 129 * 64 + 65 * 10
+    assert unit.unit_cost(policy) == 32 * (16 * (3 * products - first) + 4 * count) + 2 * count
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.one_of(st.none(), st.integers(), st.binary(max_size=40), st.text(max_size=5), st.tuples(st.integers())))
+def test_any_value_as_any_argument_is_a_result_or_an_input_error(value: object) -> None:
+    for name in GOOD:
+        try:
+            unit.run_unit(**{**GOOD, name: value})  # type: ignore[arg-type]
+        except KernelInputError:
+            pass

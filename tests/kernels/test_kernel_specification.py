@@ -1,0 +1,260 @@
+"""The specification, implemented a second time from the text of kernels/README.md in plain Python integers.
+
+Python's integers do not overflow; `fits` checks each result against the width the text promises.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from math import isqrt
+
+from blake3 import blake3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kernels import gin1, mlp, selftest, unit
+
+Matrix = list[list[int]]
+Layer = tuple[Matrix, list[int]]
+
+
+def fits(value: int, bits: int) -> int:
+    assert -2**(bits - 1) <= value < 2**(bits - 1)
+    return value
+
+
+def clip(x: int, m: int) -> int:
+    return min(max(x, -m), m)
+
+
+def rs(x: int, s: int) -> int:
+    return x if s == 0 else fits(x + 2**(s - 1), 64) >> s
+
+
+def scale(x: int, s: int) -> int:
+    if s >= 0:
+        return rs(x, s)
+    t = min(-s, 40)
+    return clip(x, 2**40 >> t) << t
+
+
+def operand_shift(values: list[int], f: int) -> int:
+    assert -24 <= f <= 48
+    return min(max(0, max(abs(v) for v in values).bit_length() - 7, f - 24), f + 24)
+
+
+def keys(domain: str, seed: bytes, step: int, site: int) -> tuple[int, ...]:
+    text = b"gradus/gin1/" + domain.encode() + seed + struct.pack("<II", step, site)
+    return struct.unpack("<II", hashlib.sha256(text).digest()[:8])
+
+
+def mix(u: int) -> int:
+    u ^= u >> 16
+    u = u * 0x7FEB352D % 2**32
+    u ^= u >> 15
+    u = u * 0x846CA68B % 2**32
+    return u ^ (u >> 16)
+
+
+def word(i: int, k: tuple[int, ...]) -> int:
+    return mix(mix(i ^ k[0]) ^ k[1])
+
+
+def draw(values: list[int], s: int, k: tuple[int, ...]) -> list[int]:
+    return [clip((v + (word(i, k) & (2**s - 1))) >> s, 127) for i, v in enumerate(values)]
+
+
+def fold(values: list[int], columns: int) -> Matrix:
+    return [values[i:i + columns] for i in range(0, len(values), columns)]
+
+
+def flatten(matrix: Matrix) -> list[int]:
+    return [v for row in matrix for v in row]
+
+
+def transpose(matrix: Matrix) -> Matrix:
+    return [list(column) for column in zip(*matrix)]
+
+
+def product(a: Matrix, b: Matrix) -> Matrix:
+    return [[fits(sum(x * y for x, y in zip(row, column)), 31) for column in transpose(b)] for row in a]
+
+
+def nearest(matrix: Matrix, f: int) -> tuple[Matrix, int]:
+    s = operand_shift(flatten(matrix), f)
+    return [[clip(rs(v, s), 127) for v in row] for row in matrix], f - s
+
+
+def read_layers(widths: tuple[int, ...], flat: list[int]) -> list[Layer]:
+    layers, at = [], 0
+    for fan_in, fan_out in zip(widths, widths[1:]):
+        middle, end = at + fan_in * fan_out, at + (fan_in + 1) * fan_out
+        layers.append((fold(flat[at:middle], fan_out), flat[middle:end]))
+        at = end
+    return layers
+
+
+def forward(layers: list[Layer], rows: Matrix) -> tuple[list[tuple[Matrix, int, Matrix, int]], Matrix, int]:
+    kept, a, fa = [], rows, 6
+    for index, (weights, biases) in enumerate(layers):
+        w8, fw = nearest([[clip(w, 2**31 - 1) for w in row] for row in weights], 24)
+        kept.append((a, fa, w8, fw))
+        fz = fa + fw
+        terms = [clip(scale(b, 24 - fz), 2**30) for b in biases]
+        z = [[fits(v + t, 32) for v, t in zip(row, terms)] for row in product(a, w8)]
+        if index < len(layers) - 1:
+            a, fa = nearest([[max(v, 0) for v in row] for row in z], fz)
+    return kept, z, fz
+
+
+def power_table() -> list[int]:
+    table = []
+    for f in range(1024):
+        x = 2**(17 * 1024 - f)
+        for _ in range(10):
+            x = isqrt(x)
+        table.append((x + 1) >> 1)
+    return table
+
+
+TABLE = power_table()
+
+
+def slope(z: Matrix, fz: int, labels: list[int]) -> Matrix:
+    out = []
+    for row, label in zip(z, labels):
+        grown = []
+        for v in row:
+            t = fits((max(row) - v) * 23637, 64)
+            if fz + 4 < 0:
+                t = min(t, 32767)
+            p = min(scale(t, fz + 4), 32767)
+            grown.append(TABLE[p & 1023] >> (p >> 10))
+        g = [rs(e * (2**40 // sum(grown)), 20) for e in grown]
+        g[label] -= 2**20
+        out.append([fits(v, 22) for v in g])
+    return out
+
+
+def gradient(layers: list[Layer], rows: Matrix, labels: list[int], seed: bytes, step: int) -> list[int]:
+    kept, z, fz = forward(layers, rows)
+    g, fg = slope(z, fz, labels), 20
+    flat: list[int] = []
+    for index in reversed(range(len(layers))):
+        a, fa, w8, fw = kept[index]
+        s = operand_shift(flatten(g), fg)
+        e8, fe = fold(draw(flatten(g), s, keys("gradient", seed, step, index)), len(g[0])), fg - s
+        of_weights = [scale(v, fa + fe - 24) for v in flatten(product(transpose(a), e8))]
+        of_biases = [scale(sum(column), fe - 24) for column in transpose(e8)]
+        flat = of_weights + of_biases + flat
+        if index > 0:
+            back = product(e8, transpose(w8))
+            g = [[v if x > 0 else 0 for v, x in zip(*pair)] for pair in zip(back, a)]
+            fg = fe + fw
+    return flat
+
+
+def compute_unit(policy: unit.UnitPolicy, weights: list[int], rows: Matrix, labels: list[int], seed: bytes) -> bytes:
+    b = (policy.batch_rows - 1).bit_length()
+    rate = (policy.learning_rate_q16 << b) // policy.batch_rows
+    local, m, trace = list(weights), [0] * len(weights), []
+    for h in range(policy.local_steps):
+        part = slice(h * policy.batch_rows, (h + 1) * policy.batch_rows)
+        found = gradient(read_layers(policy.widths, local), rows[part], labels[part], seed, h)
+        m = [clip(rs(fits(v * policy.momentum_q16, 64), 16) + g, 2**40) for v, g in zip(m, found)]
+        local = [clip(w - rs(fits(v * rate, 64), 16 + b), 2**31 - 1) for w, v in zip(local, m)]
+        if (h + 1) % policy.trace_every == 0 or h + 1 == policy.local_steps:
+            trace.append(blake3(struct.pack(f"<{len(local)}i", *local)).digest())
+    delta = [after - before for after, before in zip(local, weights)]
+    return encode(delta, seed) + b"".join(trace) + tree([hashlib.sha256(b"\x00" + digest).digest() for digest in trace])
+
+
+def tree(leaves: list[bytes]) -> bytes:
+    if len(leaves) == 1:
+        return leaves[0]
+    left = max(2**k for k in range(20) if 2**k < len(leaves))
+    return hashlib.sha256(b"\x01" + tree(leaves[:left]) + tree(leaves[left:])).digest()
+
+
+def encode(delta: list[int], key: bytes) -> bytes:
+    k, exponents, values = keys("payload", key, 0, 0), [], []
+    for start in range(0, len(delta), 256):
+        block = delta[start:start + 256]
+        s = max(0, max(abs(d) for d in block).bit_length() - 7)
+        exponents.append(s)
+        values += [clip((d + (word(start + i, k) & (2**s - 1))) >> s, 127) for i, d in enumerate(block)]
+    return bytes(exponents) + struct.pack(f"<{len(values)}b", *values)
+
+
+@settings(deadline=None, max_examples=60)
+@given(widths=st.lists(st.integers(1, 9), min_size=2, max_size=5).map(tuple), steps=st.integers(1, 5),
+       rows=st.integers(1, 6), bits=st.integers(1, 31), rate=st.integers(0, 2**20), decay=st.integers(0, 65535),
+       label=st.text("abc", max_size=5))
+def test_unit_is_what_the_text_says(
+    widths: tuple[int, ...], steps: int, rows: int, bits: int, rate: int, decay: int, label: str
+) -> None:
+    count = mlp.param_count(widths)
+    policy = unit.UnitPolicy(widths, steps, rows, rate, decay, min(2, steps), "int8/256")
+    weights, seed = selftest.sample_ints(label, count, 4, bits), selftest.sample(label, 32)
+    features = selftest.sample_features(label, steps * rows * widths[0])
+    labels = selftest.sample_labels(label, steps * rows, widths[-1])
+    result = unit.run_unit(policy, weights, features, labels, seed)
+    expected = compute_unit(
+        policy, list(struct.unpack(f"<{count}i", weights)),
+        fold(list(struct.unpack(f"<{len(features)}b", features)), widths[0]),
+        list(struct.unpack(f"<{steps * rows}H", labels)), seed,
+    )
+    assert result.payload + b"".join(result.trace) + result.trace_root == expected
+
+
+@settings(deadline=None, max_examples=60)
+@given(widths=st.lists(st.integers(1, 9), min_size=2, max_size=8).map(tuple), bits=st.integers(1, 31),
+       label=st.text("abc", max_size=5))
+def test_answers_are_what_the_text_says(widths: tuple[int, ...], bits: int, label: str) -> None:
+    count = mlp.param_count(widths)
+    weights, features = selftest.sample_ints(label, count, 4, bits), selftest.sample_features(label, 3 * widths[0])
+    layers = read_layers(widths, list(struct.unpack(f"<{count}i", weights)))
+    labels, scores = [], []
+    for row in fold(list(struct.unpack(f"<{len(features)}b", features)), widths[0]):
+        _, z, fz = forward(layers, [row])
+        labels.append(z[0].index(max(z[0])))
+        scores += [clip(scale(v, fz - 16), 2**31 - 1) for v in z[0]]
+    assert mlp.predict(widths, weights, features, 3) == struct.pack("<3H", *labels)
+    assert mlp.logits(widths, weights, features, 3) == (struct.pack(f"<{len(scores)}i", *scores), 16)
+
+
+def test_initial_weights_are_what_the_text_says() -> None:
+    widths, seed, expected = (7, 5, 3), selftest.SEED, b""
+    for index, (fan_in, fan_out) in enumerate(zip(widths, widths[1:])):
+        k0, k1 = keys("init", seed, 0, index)
+        for i in range(fan_in * fan_out):
+            parts = []
+            for j in range(3 * i, 3 * i + 3):
+                z = (k1 * 2**32 + k0 + (j + 1) * 0x9E3779B97F4A7C15) % 2**64
+                z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+                z = (z ^ (z >> 27)) * 0x94D049BB133111EB % 2**64
+                parts += struct.unpack("<4H", (z ^ (z >> 31)).to_bytes(8, "little"))
+            t = sum(parts) - 12 * 32768 + 6
+            expected += rs(t * isqrt((2 << 48) // fan_in), 16).to_bytes(4, "little", signed=True)
+        expected += bytes(4 * fan_out)
+    assert mlp.init_weights(widths, seed) == expected
+
+
+def test_power_table_is_the_one_whose_hash_stands_in_the_text() -> None:
+    assert list(gin1.power_table()) == TABLE == [round(2**(16 - f / 1024)) for f in range(1024)]
+    digest = hashlib.sha256(struct.pack("<1024I", *TABLE)).hexdigest()
+    assert digest == "47c3fa45e218908d4d9b3aa74428ae993cd27ea3b8059c273ed1c6f12eb4ed81"
+
+
+def test_unit_survives_the_largest_and_smallest_of_everything() -> None:
+    """Wide enough for the bounds of section 12 to be touched: 65536 products of 127 * 127, and biases at the end."""
+    widths = (65536, 1, 2)
+    for weight in (2**31 - 1, -2**31):
+        weights = selftest.pack([weight], 4) * mlp.param_count(widths)
+        for feature in (127, -127):
+            rows = selftest.pack([feature], 1) * 65536
+            layers = read_layers(widths, [weight] * mlp.param_count(widths))
+            _, z, fz = forward(layers, [[feature] * 65536])
+            expected = struct.pack("<2i", *(clip(scale(v, fz - 16), 2**31 - 1) for v in z[0]))
+            assert mlp.logits(widths, weights, rows, 1)[0] == expected

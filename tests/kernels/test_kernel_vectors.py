@@ -1,0 +1,53 @@
+"""Golden vectors: hashes that no change of library, thread count or instruction set may move.
+
+golden.json is written by hand from `python -m kernels golden` when the specification changes; no test
+writes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kernels import selftest
+
+ROOT = Path(__file__).parents[2]
+GOLDEN = json.loads(Path(__file__).with_name("golden.json").read_text())
+
+
+def test_every_case_has_its_golden_hash_on_every_backend(backend: str) -> None:
+    assert selftest.compute_digests() == GOLDEN
+
+
+@pytest.mark.parametrize("environment", [
+    {"OPENBLAS_NUM_THREADS": "1"},
+    {"OPENBLAS_NUM_THREADS": "2"},
+    {"OPENBLAS_NUM_THREADS": "1", "OPENBLAS_CORETYPE": "Prescott"},
+    {"PYTHONHASHSEED": "7", "PYTHONOPTIMIZE": "1"},
+], ids=lambda environment: " ".join(f"{name}={value}" for name, value in environment.items()))
+def test_golden_hashes_hold_in_a_process_with(environment: dict[str, str]) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "kernels", "golden"], cwd=ROOT, env={**os.environ, **environment},
+        capture_output=True, text=True, check=True,
+    )
+    assert json.loads(result.stdout) == GOLDEN
+
+
+def test_product_large_enough_for_two_threads_is_the_same_on_one() -> None:
+    program = (
+        "import hashlib; from kernels import mlp, selftest as s; w = (700, 600, 10); n = 400\n"
+        "x = mlp.logits(w, mlp.init_weights(w, s.SEED), s.sample_features('threads', n * w[0]), n)[0]\n"
+        "print(hashlib.sha256(x).hexdigest())"
+    )
+    printed = set()
+    for threads in ("1", "2"):
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": threads, "GRADUS_KERNELS_BACKEND": "cpu"}
+        result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=environment,
+                                capture_output=True, text=True, check=True)
+        printed.add(result.stdout)
+    assert printed == {"72a5d08ab85e8e2fc9a36cfb7aa12e3ebc21633a3fad2be40990bcd28192a8b7\n"}
