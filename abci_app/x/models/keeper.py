@@ -2,6 +2,7 @@
 
 State: store `models` (see keys.py). Weights and momentum are blobs beside the state; the Weights records, which are
 in the state, commit to them by BLAKE3 tree roots, and every load in a block is checked against its root.
+Every record written costs WRITE_GAS.
 Invariant: the escrows of all models add up to the balance of the module account `models`.
 Source: README.md beside this file.
 """
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.gas import WRITE_GAS
 from abci_app.wire.coin import base_coin
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U32_MAX, U64_MAX, u64_bytes
@@ -19,21 +21,22 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
 from abci_app.x.models import events, keys
 from abci_app.x.models.errors import EscrowTooLarge, ModelNotFound, WeightsNotFound
 from abci_app.x.models.needs import Bank
-from abci_app.x.models.types import MODULE, compute_param_count
+from abci_app.x.models.types import STORE, compute_param_count, new_weights
 from kernels import chunks, mlp, outer
 
+LIVE_MARK = b"\x01"
 LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
 
 
-@dataclass(frozen=True)
-class ModelsKeeper:
+@dataclass(frozen=True, kw_only=True)
+class Keeper:
     """Reads and writes models. Records given by callers name a model; what the state holds of it is what counts."""
 
     bank: Bank
 
     def find_model(self, ctx: Ctx, model_id: int) -> Model | None:
         """The model, None when there is none of this id."""
-        raw = ctx.state.store(MODULE).get(keys.model(model_id)) if 0 < model_id <= U64_MAX else None
+        raw = ctx.state.store(STORE).get(keys.model(model_id)) if 0 < model_id <= U64_MAX else None
         return None if raw is None else Model.FromString(raw)
 
     def get_model(self, ctx: Ctx, model_id: int) -> Model:
@@ -45,36 +48,36 @@ class ModelsKeeper:
 
     def put_model(self, ctx: Ctx, model: Model) -> None:
         """Write the record and keep the index of live models in step with its status."""
-        store = ctx.state.store(MODULE)
-        store.set(keys.model(model.id), model.SerializeToString(deterministic=True))
+        self._put(ctx, keys.model(model.id), model.SerializeToString(deterministic=True))
         if model.status in LIVE_STATUSES:
-            store.set(keys.live(model.id), b"\x01")
+            self._put(ctx, keys.live(model.id), LIVE_MARK)
         else:
-            store.delete(keys.live(model.id))
+            ctx.state.store(STORE).delete(keys.live(model.id))
 
     def iter_models(self, ctx: Ctx) -> Iterator[Model]:
         """All models, ids rising."""
-        for _, raw in ctx.state.store(MODULE).iter(keys.MODELS):
+        for _, raw in ctx.state.store(STORE).iter(keys.MODELS):
             yield Model.FromString(raw)
 
     def iter_live_ids(self, ctx: Ctx) -> list[int]:
         """Ids of the open and training models, rising."""
-        return [keys.read_live(key) for key, _ in ctx.state.store(MODULE).iter(keys.LIVE)]
+        return [keys.read_live(key) for key, _ in ctx.state.store(STORE).iter(keys.LIVE)]
 
     def next_id(self, ctx: Ctx) -> int:
         """The id that the next model gets; the first is 1."""
-        return int.from_bytes(ctx.state.store(MODULE).get(keys.NEXT_ID) or u64_bytes(1), "big")
+        return int.from_bytes(ctx.state.store(STORE).get(keys.NEXT_ID) or u64_bytes(1), "big")
 
     def put_next_id(self, ctx: Ctx, model_id: int) -> None:
         """Write the id that the next model gets."""
-        ctx.state.store(MODULE).set(keys.NEXT_ID, u64_bytes(model_id))
+        self._put(ctx, keys.NEXT_ID, u64_bytes(model_id))
 
     def create_model(self, ctx: Ctx, admin: str, spec: ModelSpec) -> Model:
         """Write a new open model without escrow, with the initial weights of its seed. `spec` has been checked."""
         model_id = self.next_id(ctx)
         self.put_next_id(ctx, model_id + 1)
         data = mlp.init_weights(tuple(spec.mlp_classifier.widths), spec.init_seed)
-        record = self.put_weights(ctx, model_id, 0, data, b"")
+        record = new_weights(model_id, 0, data, b"", ctx.height)
+        self.put_weights(ctx, record, data)
         model = Model(id=model_id, admin=admin, spec=spec, status=MODEL_STATUS_OPEN, weights_root=record.root,
                       created_height=ctx.height)
         self.put_model(ctx, model)
@@ -105,7 +108,9 @@ class ModelsKeeper:
             raise InvariantBroken(f"model {model.id} of {count} parameters closes a round with {len(weights)} bytes "
                                   f"of weights and {len(momentum)} of momentum")
         model.rounds_closed += 1
-        record = self.put_weights(ctx, model.id, model.rounds_closed, weights, momentum)
+        record = new_weights(model.id, model.rounds_closed, weights, chunks.chunk_root(momentum), ctx.height)
+        self.put_weights(ctx, record, weights)
+        self.put_momentum(ctx, model.id, momentum)
         model.weights_root = record.root
         expired = model.rounds_closed - training.kept_rounds
         if expired >= 0:
@@ -123,7 +128,7 @@ class ModelsKeeper:
         """The record of the weights after `round_number` rounds, None when it is not kept."""
         if not 0 < model_id <= U64_MAX or not 0 <= round_number <= U32_MAX:
             return None
-        raw = ctx.state.store(MODULE).get(keys.weights(model_id, round_number))
+        raw = ctx.state.store(STORE).get(keys.weights(model_id, round_number))
         return None if raw is None else Weights.FromString(raw)
 
     def get_weights(self, ctx: Ctx, model_id: int, round_number: int) -> Weights:
@@ -135,7 +140,7 @@ class ModelsKeeper:
 
     def iter_weights(self, ctx: Ctx, model_id: int) -> Iterator[Weights]:
         """The kept records of a model, rounds rising."""
-        for _, raw in ctx.state.store(MODULE).iter(keys.weights_of(model_id)):
+        for _, raw in ctx.state.store(STORE).iter(keys.weights_of(model_id)):
             yield Weights.FromString(raw)
 
     def load_weights(self, ctx: Ctx, model_id: int, round_number: int) -> bytes:
@@ -177,18 +182,15 @@ class ModelsKeeper:
             raise InvariantBroken(f"the momentum of model {model_id} is not in the blobs")
         return data
 
-    def put_weights(self, ctx: Ctx, model_id: int, round_number: int, data: bytes, momentum: bytes) -> Weights:
-        """Write weights and momentum (empty: zeros) after `round_number` rounds, and the record over both."""
-        parts = chunks.split(data)
-        for index, part in enumerate(parts):
-            ctx.state.blobs.set(keys.chunk_blob(model_id, round_number, index), part)
-        if momentum:
-            ctx.state.blobs.set(keys.momentum_blob(model_id), momentum)
-        record = Weights(model_id=model_id, round=round_number, root=chunks.chunk_root(data),
-                         chunk_bytes=chunks.CHUNK_BYTES, chunk_count=len(parts), total_bytes=len(data),
-                         height=ctx.height, momentum_root=chunks.chunk_root(momentum) if momentum else b"")
-        ctx.state.store(MODULE).set(keys.weights(model_id, round_number), record.SerializeToString(deterministic=True))
-        return record
+    def put_weights(self, ctx: Ctx, record: Weights, data: bytes) -> None:
+        """Write a record and the chunks of the weights that it commits to."""
+        for index, part in enumerate(chunks.split(data, record.chunk_bytes)):
+            ctx.state.blobs.set(keys.chunk_blob(record.model_id, record.round, index), part)
+        self._put(ctx, keys.weights(record.model_id, record.round), record.SerializeToString(deterministic=True))
+
+    def put_momentum(self, ctx: Ctx, model_id: int, momentum: bytes) -> None:
+        """Write the outer momentum, to which the last Weights record commits."""
+        ctx.state.blobs.set(keys.momentum_blob(model_id), momentum)
 
     def drop_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None:
         """Take away a round's weights and their record, if they are kept."""
@@ -197,7 +199,7 @@ class ModelsKeeper:
             return
         for index in range(record.chunk_count):
             ctx.state.blobs.delete(keys.chunk_blob(model_id, round_number, index))
-        ctx.state.store(MODULE).delete(keys.weights(model_id, round_number))
+        ctx.state.store(STORE).delete(keys.weights(model_id, round_number))
 
     def credit_escrow(self, ctx: Ctx, model_id: int, sender: bytes, amount_ugrad: int) -> Model:
         """Move coins from `sender` into the model's escrow; returns the new record.
@@ -208,7 +210,7 @@ class ModelsKeeper:
         if model.escrow_ugrad + model.paid_ugrad + amount_ugrad > U64_MAX:
             raise EscrowTooLarge(f"{model.escrow_ugrad} held, {model.paid_ugrad} paid, {amount_ugrad} offered")
         if amount_ugrad:
-            self.bank.send_to_module(ctx, sender, MODULE, (base_coin(amount_ugrad),))
+            self.bank.send_to_module(ctx, sender, STORE, (base_coin(amount_ugrad),))
         model.escrow_ugrad += amount_ugrad
         self.put_model(ctx, model)
         return model
@@ -222,8 +224,12 @@ class ModelsKeeper:
         if not 0 <= amount_ugrad <= model.escrow_ugrad:
             raise InvariantBroken(f"{amount_ugrad} drawn from {model.escrow_ugrad} in escrow of model {model_id}")
         if amount_ugrad:
-            self.bank.send_from_module(ctx, MODULE, recipient, (base_coin(amount_ugrad),))
+            self.bank.send_from_module(ctx, STORE, recipient, (base_coin(amount_ugrad),))
         model.escrow_ugrad -= amount_ugrad
         model.paid_ugrad += amount_ugrad
         self.put_model(ctx, model)
         return model
+
+    def _put(self, ctx: Ctx, key: bytes, value: bytes) -> None:
+        ctx.gas.use(WRITE_GAS, "write of a model's record")
+        ctx.state.store(STORE).set(key, value)

@@ -7,9 +7,8 @@ Source: README.md; the numerics' own ranges are those of kernels/README.md.
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import parse_base_amount
 from abci_app.wire.ints import PPM, U32_MAX, mul_div_ceil, ppm_floor
-from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    AuditPolicy, Dataset, Economy, LearningRate, MlpClassifier, ModelSpec, TrainingPolicy,
+    AuditPolicy, Dataset, Economy, LearningRate, MlpClassifier, ModelSpec, TrainingPolicy, Weights,
 )
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel, MsgFundModel
 from abci_app.wire.row import row_bytes
@@ -19,11 +18,11 @@ from abci_app.x.models.errors import (
     EvidenceTooLarge, LearningRateInvalid, ModelTooLarge, NameInvalid, NumericsUnknown, OuterPolicyInvalid,
     RoundPolicyInvalid, SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
 )
-from kernels import aggregate, mlp, payload, unit
+from kernels import aggregate, chunks, mlp, payload, unit
 from kernels.errors import KernelInputError
 from kernels.gin1 import DECAY_MAX, RATE_MAX, RATE_ONE
 
-MODULE = "models"
+STORE = "models"
 NUMERICS = "gin1"
 CODEC = payload.CODECS[0]
 NAME_CHARS_MAX = 64
@@ -66,7 +65,7 @@ def check_spec(spec: ModelSpec) -> None:
     """Raises the first error of a contract, in this order; codes models/4 to models/19."""
     check_name(spec.name)
     if spec.numerics != NUMERICS:
-        raise NumericsUnknown(f"{spec.numerics[:NAME_CHARS_MAX]!r} asked")
+        raise NumericsUnknown(f"{spec.numerics[:NAME_CHARS_MAX]} asked")
     check_dataset(spec.dataset)
     check_architecture(spec.mlp_classifier, spec.dataset)
     if len(spec.init_seed) != HASH_BYTES:
@@ -270,6 +269,16 @@ def compute_learning_rate_q16(rate: LearningRate, round_number: int) -> int:
     floor = max(1, mul_div_ceil(peak, rate.floor_ppm, PPM))
     left = max(0, rate.decay_rounds - (round_number - max(rate.warmup_rounds, 1)))
     return floor + mul_div_ceil(peak - floor, left, rate.decay_rounds)
+
+
+def new_weights(model_id: int, round_number: int, data: bytes, momentum_root: bytes, height: int) -> Weights:
+    """The record over `data`, the weights after `round_number` rounds, written at `height`.
+
+    momentum_root: chunk root of the outer momentum, empty for zeros.
+    """
+    return Weights(model_id=model_id, round=round_number, root=chunks.chunk_root(data),
+                   chunk_bytes=chunks.CHUNK_BYTES, chunk_count=chunks.chunk_count(len(data)), total_bytes=len(data),
+                   height=height, momentum_root=momentum_root)
 
 
 def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25, trainers_min: int = 4,

@@ -4,11 +4,11 @@ from abci_app.runtime.context import Ctx
 from abci_app.wire.address import decode_address, module_address
 from abci_app.wire.coin import base_coin
 from abci_app.x.rewards import events
-from abci_app.x.rewards.keeper import RewardsKeeper
+from abci_app.x.rewards.keeper import Keeper
 from abci_app.x.rewards.types import FEE_COLLECTOR
 
 
-def pay_fees(ctx: Ctx, keeper: RewardsKeeper) -> None:
+def pay_fees(ctx: Ctx, keeper: Keeper) -> None:
     """Pay the whole of the collected fees to the account of the block's proposer.
 
     Without a registered account they stay, and go to the next proposer who has one. Emits rewards.fees_paid.

@@ -1,6 +1,7 @@
 """Contributions and payouts: the only reader and writer of this room's state.
 
 State: store `rewards` (see keys.py). Coins move through the bank and the models' escrow; this room holds none.
+Every record written costs WRITE_GAS.
 Invariant: the earnings of a model's contributions add up to what has left its escrow.
 Source: README.md beside this file.
 """
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.gas import WRITE_GAS
 from abci_app.wire.address import decode_address, encode_address
 from abci_app.wire.coin import base_coin
 from abci_app.wire.ints import U64_MAX
@@ -16,11 +18,11 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution, Payout
 from abci_app.x.rewards import events, keys
 from abci_app.x.rewards.needs import Bank, Models
-from abci_app.x.rewards.types import BONDS, FEE_COLLECTOR, MODULE, compute_share
+from abci_app.x.rewards.types import BONDS, FEE_COLLECTOR, STORE, compute_share
 
 
-@dataclass(frozen=True)
-class RewardsKeeper:
+@dataclass(frozen=True, kw_only=True)
+class Keeper:
     """Pays, and books what was paid."""
 
     bank: Bank
@@ -30,34 +32,33 @@ class RewardsKeeper:
         """What a trainer (20 bytes) has done for a model, None when no unit of it was ever accepted."""
         if not 0 < model_id <= U64_MAX:
             return None
-        raw = ctx.state.store(MODULE).get(keys.contribution(model_id, trainer))
+        raw = ctx.state.store(STORE).get(keys.contribution(model_id, trainer))
         return None if raw is None else Contribution.FromString(raw)
 
     def put_contribution(self, ctx: Ctx, contribution: Contribution) -> None:
         """Write the record."""
         key = keys.contribution(contribution.model_id, decode_address(contribution.trainer))
-        ctx.state.store(MODULE).set(key, contribution.SerializeToString(deterministic=True))
+        self._put(ctx, key, contribution.SerializeToString(deterministic=True))
 
     def iter_contributions(self, ctx: Ctx) -> Iterator[Contribution]:
         """All contributions by model and address, rising."""
-        for _, raw in ctx.state.store(MODULE).iter(keys.CONTRIBUTIONS):
+        for _, raw in ctx.state.store(STORE).iter(keys.CONTRIBUTIONS):
             yield Contribution.FromString(raw)
 
     def find_payout(self, ctx: Ctx, consensus_address: bytes) -> Payout | None:
         """Where a proposer's fees go, None when nothing is registered."""
         if not consensus_address:
             return None
-        raw = ctx.state.store(MODULE).get(keys.payout(consensus_address))
+        raw = ctx.state.store(STORE).get(keys.payout(consensus_address))
         return None if raw is None else Payout.FromString(raw)
 
     def put_payout(self, ctx: Ctx, payout: Payout) -> None:
         """Write the record."""
-        ctx.state.store(MODULE).set(keys.payout(payout.consensus_address),
-                                    payout.SerializeToString(deterministic=True))
+        self._put(ctx, keys.payout(payout.consensus_address), payout.SerializeToString(deterministic=True))
 
     def iter_payouts(self, ctx: Ctx) -> Iterator[Payout]:
         """All payouts by consensus address, rising."""
-        for _, raw in ctx.state.store(MODULE).iter(keys.PAYOUTS):
+        for _, raw in ctx.state.store(STORE).iter(keys.PAYOUTS):
             yield Payout.FromString(raw)
 
     def pay_round(self, ctx: Ctx, model: Model, trainers: list[bytes]) -> int:
@@ -94,3 +95,7 @@ class RewardsKeeper:
         booked.units += 1
         booked.earned_ugrad += earned_ugrad
         self.put_contribution(ctx, booked)
+
+    def _put(self, ctx: Ctx, key: bytes, value: bytes) -> None:
+        ctx.gas.use(WRITE_GAS, "write of a reward's record")
+        ctx.state.store(STORE).set(key, value)

@@ -1,6 +1,6 @@
 """Names and sizes of the room, and how a round's reward is divided."""
 
-MODULE = "rewards"
+STORE = "rewards"
 FEE_COLLECTOR = "fee_collector"
 BONDS = "work"
 ADDRESS_BYTES = 20

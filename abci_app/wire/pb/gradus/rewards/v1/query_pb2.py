@@ -26,7 +26,7 @@ from abci_app.wire.pb.cosmos.base.query.v1beta1 import pagination_pb2 as cosmos_
 from abci_app.wire.pb.gradus.rewards.v1 import rewards_pb2 as gradus_dot_rewards_dot_v1_dot_rewards__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgradus/rewards/v1/query.proto\x12\x11gradus.rewards.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x1fgradus/rewards/v1/rewards.proto\"=\n\x18QueryContributionRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07trainer\x18\x02 \x01(\t\"R\n\x19QueryContributionResponse\x12\x35\n\x0c\x63ontribution\x18\x01 \x01(\x0b\x32\x1f.gradus.rewards.v1.Contribution\"i\n\x19QueryContributionsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x91\x01\n\x1aQueryContributionsResponse\x12\x36\n\rcontributions\x18\x01 \x03(\x0b\x32\x1f.gradus.rewards.v1.Contribution\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgradus/rewards/v1/query.proto\x12\x11gradus.rewards.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x1fgradus/rewards/v1/rewards.proto\"=\n\x18QueryContributionRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07trainer\x18\x02 \x01(\t\"R\n\x19QueryContributionResponse\x12\x35\n\x0c\x63ontribution\x18\x01 \x01(\x0b\x32\x1f.gradus.rewards.v1.Contribution\"i\n\x19QueryContributionsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x91\x01\n\x1aQueryContributionsResponse\x12\x36\n\rcontributions\x18\x01 \x03(\x0b\x32\x1f.gradus.rewards.v1.Contribution\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"Q\n\x13QueryPayoutsRequest\x12:\n\npagination\x18\x01 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x7f\n\x14QueryPayoutsResponse\x12*\n\x07payouts\x18\x01 \x03(\x0b\x32\x19.gradus.rewards.v1.Payout\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,4 +41,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYCONTRIBUTIONSREQUEST']._serialized_end=381
   _globals['_QUERYCONTRIBUTIONSRESPONSE']._serialized_start=384
   _globals['_QUERYCONTRIBUTIONSRESPONSE']._serialized_end=529
+  _globals['_QUERYPAYOUTSREQUEST']._serialized_start=531
+  _globals['_QUERYPAYOUTSREQUEST']._serialized_end=612
+  _globals['_QUERYPAYOUTSRESPONSE']._serialized_start=614
+  _globals['_QUERYPAYOUTSRESPONSE']._serialized_end=741
 # @@protoc_insertion_point(module_scope)

@@ -37,3 +37,17 @@ class QueryContributionsResponse(_message.Message):
     contributions: _containers.RepeatedCompositeFieldContainer[_rewards_pb2.Contribution]
     pagination: _pagination_pb2.PageResponse
     def __init__(self, contributions: _Optional[_Iterable[_Union[_rewards_pb2.Contribution, _Mapping]]] = ..., pagination: _Optional[_Union[_pagination_pb2.PageResponse, _Mapping]] = ...) -> None: ...
+
+class QueryPayoutsRequest(_message.Message):
+    __slots__ = ("pagination",)
+    PAGINATION_FIELD_NUMBER: _ClassVar[int]
+    pagination: _pagination_pb2.PageRequest
+    def __init__(self, pagination: _Optional[_Union[_pagination_pb2.PageRequest, _Mapping]] = ...) -> None: ...
+
+class QueryPayoutsResponse(_message.Message):
+    __slots__ = ("payouts", "pagination")
+    PAYOUTS_FIELD_NUMBER: _ClassVar[int]
+    PAGINATION_FIELD_NUMBER: _ClassVar[int]
+    payouts: _containers.RepeatedCompositeFieldContainer[_rewards_pb2.Payout]
+    pagination: _pagination_pb2.PageResponse
+    def __init__(self, payouts: _Optional[_Iterable[_Union[_rewards_pb2.Payout, _Mapping]]] = ..., pagination: _Optional[_Union[_pagination_pb2.PageResponse, _Mapping]] = ...) -> None: ...

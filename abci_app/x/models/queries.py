@@ -1,0 +1,51 @@
+"""Answers of `gradus.models.v1.Query`. Absent things are NotFound (sdk/22), which clients know."""
+
+from abci_app.runtime.context import Ctx
+from abci_app.runtime.paging import read_page
+from abci_app.wire.errors import NotFound
+from abci_app.wire.pb.gradus.models.v1 import query_pb2
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
+from abci_app.x.models import keys
+from abci_app.x.models.keeper import Keeper
+from abci_app.x.models.types import STORE
+from kernels import chunks
+
+
+def query_model(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryModelRequest) -> query_pb2.QueryModelResponse:
+    """One model. Raises NotFound (sdk/22)."""
+    model = keeper.find_model(ctx, request.model_id)
+    if model is None:
+        raise NotFound(f"model {request.model_id}")
+    return query_pb2.QueryModelResponse(model=model)
+
+
+def query_models(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryModelsRequest) -> query_pb2.QueryModelsResponse:
+    """All models, ids rising, by pages."""
+    records, page = read_page(ctx.state.store(STORE), keys.MODELS, request.pagination)
+    return query_pb2.QueryModelsResponse(models=[Model.FromString(raw) for _, raw in records], pagination=page)
+
+
+def query_weights(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryWeightsRequest) -> query_pb2.QueryWeightsResponse:
+    """The record that commits to the weights after a round (0: the initial ones). Raises NotFound (sdk/22)."""
+    return query_pb2.QueryWeightsResponse(weights=_get_weights(ctx, keeper, request.model_id, request.round))
+
+
+def query_weights_chunk(ctx: Ctx, keeper: Keeper,
+                        request: query_pb2.QueryWeightsChunkRequest) -> query_pb2.QueryWeightsChunkResponse:
+    """One chunk with its proof against Weights.root, for kernels.chunks.verify_chunk. Raises NotFound (sdk/22)."""
+    record = _get_weights(ctx, keeper, request.model_id, request.round)
+    if request.index >= record.chunk_count:
+        raise NotFound(f"chunk {request.index} of {record.chunk_count}")
+    data = keeper.find_weights_bytes(ctx, record)
+    if data is None:
+        raise NotFound(f"the weights of model {record.model_id} after round {record.round} are no longer kept")
+    start = request.index * record.chunk_bytes
+    proof = chunks.chunk_proof(data, request.index, record.chunk_bytes)
+    return query_pb2.QueryWeightsChunkResponse(chunk=data[start:start + record.chunk_bytes], proof=proof)
+
+
+def _get_weights(ctx: Ctx, keeper: Keeper, model_id: int, round_number: int) -> Weights:
+    record = keeper.find_weights(ctx, model_id, round_number)
+    if record is None:
+        raise NotFound(f"weights of model {model_id} after round {round_number}; they may no longer be kept")
+    return record
