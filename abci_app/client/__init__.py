@@ -1,0 +1,1 @@
+"""The client side: keys, transactions, and talking to a node."""

@@ -1,0 +1,188 @@
+"""A chain for tests: the whole application over the real store, block by block, without an engine.
+
+    with Chain(folder, accounts={"alice": 1_000_000}) as chain:
+        results = chain.block([chain.sign("alice", chain.send_msg("alice", "bob", 5))])
+
+Keys are made from names, so a name always has the same address. Every block is staged and committed as the node does
+it, and the invariants of all rooms are checked after each (`checks=False` leaves that out where it would take long).
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from google.protobuf.message import Message
+
+from abci_app.app import STORE_NAMES, App, new_app
+from abci_app.client.keys import Key
+from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
+from abci_app.genesis import GAS_PRICE_PPM, new_genesis
+from abci_app.runtime.block import begin_block, run_block
+from abci_app.runtime.context import Ctx
+from abci_app.runtime.deliver import TxResult, check_tx
+from abci_app.runtime.events import Event
+from abci_app.runtime.module import RowSource
+from abci_app.store.branch import Branch
+from abci_app.store.disk import Database
+from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from abci_app.wire.tx import encode_injected, parse_strict
+
+CHAIN_ID = "gradus-test-1"
+GENESIS_TIME_NS = 1_700_000_000_000_000_000
+BLOCK_NS = 1_000_000_000
+GAS_LIMIT = 1_000_000
+PROPOSERS = tuple(hashlib.sha256(b"validator %d" % index).digest()[:20] for index in range(4))
+
+
+def new_test_key(name: str) -> Key:
+    """The key of a name."""
+    return Key(hashlib.sha256(b"gradus test key " + name.encode()).digest())
+
+
+def address_of(name: str) -> str:
+    """The bech32 address of a name's key."""
+    return new_test_key(name).bech32
+
+
+class Chain:
+    """One chain in a folder. Also opens again what an earlier Chain left there."""
+
+    def __init__(self, folder: Path, accounts: dict[str, int] | None = None, app_state: dict[str, Any] | None = None,
+                 chain_id: str = CHAIN_ID, checks: bool = True) -> None:
+        """accounts: ugrad by name; operator0..operator3 get the fees of the four PROPOSERS. app_state replaces it."""
+        self.app: App = new_app()
+        self.chain_id, self.checks = chain_id, checks
+        self.database = Database.open(folder, STORE_NAMES, fsync=False)
+        self.events: tuple[Event, ...] = ()
+        self._genesis: Branch | None = None
+        self.app_hash = self.database.latest().app_hash
+        if self.database.height == 0:
+            self._init_chain(app_state or self.new_app_state(accounts or {}))
+        self._check_state = self._branch()
+
+    def new_app_state(self, accounts: dict[str, int]) -> dict[str, Any]:
+        """The genesis of this chain with coins by name."""
+        validators = [{"consensus_address_hex": proposer.hex(), "operator": address_of(f"operator{index}")}
+                      for index, proposer in enumerate(PROPOSERS)]
+        return new_genesis(self.chain_id, validators, {address_of(name): ugrad for name, ugrad in accounts.items()})
+
+    def _init_chain(self, app_state: dict[str, Any]) -> None:
+        self._genesis = Branch(self.database.latest())
+        self.app.init_chain(self._ctx(self._genesis, 0, b""), app_state)
+        self.app_hash = self.database.stage(self._genesis, 1).app_hash
+        self._check(self._genesis)
+
+    def __enter__(self) -> "Chain":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self.database.close()
+
+    @property
+    def height(self) -> int:
+        """The last committed height, 0 before the first block."""
+        return self.database.height
+
+    def block(self, txs: Iterable[bytes] = (), proposer: int | None = None) -> list[TxResult]:
+        """Run and commit one block; its own events are then in `events`. proposer: which of PROPOSERS, else in turn."""
+        height = self.height + 1
+        layer = self._branch()
+        ctx = self._ctx(layer, height, PROPOSERS[height % 4 if proposer is None else proposer])
+        result = run_block(self.app.modules, self.app.ante, ctx, list(txs))
+        staged = self.database.stage(layer, height)
+        self._check(layer)
+        self.database.commit(staged)
+        self._genesis = None
+        self.app_hash, self.events = staged.app_hash, result.events
+        self._check_state = self._branch()
+        return list(result.tx_results)
+
+    def propose(self, rows: RowSource) -> list[bytes]:
+        """The injected transactions that a proposer who holds `rows` puts at the head of the next block."""
+        ctx = self.ctx(self.height + 1)
+        begin_block(self.app.modules, ctx)
+        injected = self.app.router.injected
+        return [encode_injected(message) for name in sorted(injected)
+                for message in injected[name].propose(ctx.branch(), rows)]
+
+    def accepts(self, txs: Iterable[bytes]) -> bool:
+        """Whether a validator would accept the injected ones of these transactions in the next block."""
+        from abci_app.wire.errors import ChainError
+        from abci_app.wire.tx import decode_injected, is_injected
+
+        ctx = self.ctx(self.height + 1)
+        begin_block(self.app.modules, ctx)
+        try:
+            for raw in txs:
+                if is_injected(raw):
+                    route, message = self.app.router.decode_injected(decode_injected(raw))
+                    route.check(ctx.branch(), message)
+        except ChainError:
+            return False
+        return True
+
+    def check(self, raw: bytes) -> TxResult:
+        """Admission to the mempool, on top of what was admitted since the last block."""
+        return check_tx(self.app.ante, self._ctx(self._check_state, self.height + 1, b""), raw)
+
+    def sign(self, name: str, *messages: Message, gas_limit: int = GAS_LIMIT, ahead: int = 0, **terms: Any) -> bytes:
+        """A transaction signed by a name. ahead: how many of its transactions come before. terms: see TxTerms."""
+        key = new_test_key(name)
+        account = self.app.auth.find_account(self.ctx(), key.address)
+        number, sequence = (account.account_number, account.sequence) if account else (0, 0)
+        chosen: dict[str, Any] = {
+            "chain_id": self.chain_id, "account_number": number, "sequence": sequence + ahead,
+            "gas_limit": gas_limit, "fee_ugrad": compute_fee_ugrad(gas_limit, GAS_PRICE_PPM), **terms,
+        }
+        return sign_tx(key, messages, TxTerms(**chosen))
+
+    def send_msg(self, sender: str, recipient: str, amount_ugrad: int) -> MsgSend:
+        """A transfer between names."""
+        return MsgSend(from_address=address_of(sender), to_address=address_of(recipient),
+                       amount=[coin_pb(base_coin(amount_ugrad))])
+
+    def query(self, path: str, request: Message, height: int | None = None) -> Message:
+        """The answer to a query, through its bytes. Raises what the room raises."""
+        route = self.app.router.queries[path]
+        ctx = self.ctx() if height is None else self._ctx(Branch(self.database.version(height)), height, b"")
+        return route.run(ctx, parse_strict(route.request, request.SerializeToString(), path))
+
+    def balance(self, name: str) -> int:
+        """ugrad of a name, or of an address."""
+        address = new_test_key(name).address
+        return self.app.bank.balance(self.ctx(), address)
+
+    def ctx(self, height: int | None = None) -> Ctx:
+        """A context over the last state; nobody keeps its writes."""
+        return self._ctx(self._branch(), self.height if height is None else height, b"")
+
+    def state(self) -> list[tuple[str, bytes, bytes]]:
+        """Every record of every store: for comparing states."""
+        branch = self._branch()
+        return [(name, key, value) for name in STORE_NAMES for key, value in branch.store(name).iter(b"")]
+
+    def check_invariants(self) -> list[str]:
+        """What is broken in the last state."""
+        return self.app.check_invariants(self.ctx())
+
+    def _branch(self) -> Branch:
+        return Branch(self._genesis if self._genesis is not None else self.database.latest())
+
+    def _ctx(self, state: Branch, height: int, proposer: bytes) -> Ctx:
+        time_ns = GENESIS_TIME_NS + BLOCK_NS * height
+        return Ctx(self.chain_id, height, time_ns, proposer, self.app_hash, state)
+
+    def _check(self, layer: Branch) -> None:
+        broken = self.app.check_invariants(self._ctx(layer.branch(), self.height, b"")) if self.checks else []
+        assert broken == [], broken
+
+
+def codes(results: Sequence[TxResult]) -> list[tuple[str, int]]:
+    """(codespace, code) of each result."""
+    return [(result.codespace, result.code) for result in results]
+
+
