@@ -71,25 +71,27 @@ def localnet() -> None:
 @click.option("--base-port", type=click.IntRange(0, 65000), default=STANDARD_BASE, show_default=True,
               help="RPC port of node 0, the others follow ten apart; 0 draws a free block.")
 @click.option("--timeout-commit", default="200ms", show_default=True, help="Pause after each block.")
+@click.option("--account", "accounts", multiple=True, metavar="ADDRESS=UGRAD",
+              help="An account with coins at genesis; may be given several times.")
 @click.option("--detach/--foreground", default=True, show_default=True,
               help="Return when the network runs, or stay until Ctrl-C.")
 @engine_option
 @reported
-def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_commit: str, detach: bool,
-       engine: Path | None) -> None:
+def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_commit: str,
+       accounts: tuple[str, ...], detach: bool, engine: Path | None) -> None:
     """Start the network of a folder, making it first when the folder is empty.
 
     \b
     Example: gradus localnet up --validators 4 --dir /tmp/net --foreground
     """
-    from localnet.genesis import compose_app_state
+    from localnet.genesis import new_composer, parse_account
     from localnet.network import open_or_new
     from localnet.progress import find_engine_visibly, wait_first_block_visibly
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ended `up` cleans up as an interrupted one does
     found = find_engine_visibly(engine)
     net, is_new = open_or_new(folder, found, validators=validators, chain_id=chain_id, base_port=base_port,
-                              timeout_commit=timeout_commit, compose=compose_app_state)
+                              timeout_commit=timeout_commit, compose=new_composer(dict(map(parse_account, accounts))))
     if not is_new and len(net.manifest.nodes) != validators and is_given("validators"):
         raise LocalnetError(f"the network in {net.folder} has {len(net.manifest.nodes)} nodes, not {validators}",
                             "choose another --dir for a new network, or leave --validators out")

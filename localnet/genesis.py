@@ -1,1 +1,53 @@
-"""The genesis of a local network: the app's own composer, given this network's validators."""
+"""The genesis of a local network: an operator's account for every validator, and the app's own composer.
+
+The app is imported only when a genesis is made: a node or a test with an app inside the engine needs none of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from localnet.errors import HomeError
+from localnet.homes import Home, Identity
+from localnet.network import ComposeState
+
+OPERATOR_UGRAD = 1_000_000_000_000
+
+
+def new_composer(accounts: Mapping[str, int] | None = None) -> ComposeState:
+    """A composer for Localnet.new: draws an operator key for each node and gives the app the accounts.
+
+    accounts: further accounts at genesis, bech32 address -> ugrad. Every operator has OPERATOR_UGRAD; its key
+    stands unencrypted in <home>/operator.json, as only a test network may.
+    """
+    extra = dict(accounts or {})
+
+    def compose(chain_id: str, identities: Sequence[Identity],
+                homes: Sequence[Home]) -> tuple[dict[str, Any], Sequence[str]]:
+        from abci_app.genesis import new_genesis
+
+        operators = [put_operator(home, one.name) for home, one in zip(homes, identities, strict=True)]
+        validators = [{"consensus_address_hex": one.address, "operator": operator}
+                      for one, operator in zip(identities, operators, strict=True)]
+        funded = {operator: OPERATOR_UGRAD for operator in operators}
+        for address, ugrad in extra.items():
+            funded[address] = funded.get(address, 0) + ugrad
+        return new_genesis(chain_id, validators, funded), operators
+
+    return compose
+
+
+def put_operator(home: Home, name: str) -> str:
+    """Draw the key of a node's operator, keep it in the home, and return its address."""
+    from abci_app.client.keys import new_key, put_key_file
+
+    return put_key_file(home.operator, name, new_key(), None).address
+
+
+def parse_account(text: str) -> tuple[str, int]:
+    """`ADDRESS=UGRAD` as (address, ugrad); HomeError when it is not that. The app checks the address itself."""
+    address, _, amount = text.partition("=")
+    if not address or not amount.isascii() or not amount.isdigit():
+        raise HomeError(f"{text!r} is not ADDRESS=UGRAD", "such as gradus1…=1000000")
+    return address, int(amount)
