@@ -180,7 +180,10 @@ class Database:
 
     def close(self) -> None:
         """Close the files. Versions of this database cannot be read afterwards. May be called again."""
-        self._rocks.close()
+        try:
+            self._rocks.close()
+        except DbClosedError:
+            return
 
     def __enter__(self) -> "Database":
         return self
@@ -271,6 +274,8 @@ class Database:
         self._oldest = meta.oldest  # before the write, so that a reader never takes pruning for damage
         try:
             self._rocks.write(batch, self._write_options)
+        except DbClosedError as error:
+            raise StoreError("the database is closed") from error
         except Exception as error:  # det: rocksdict raises bare Exception; the node stops on it
             raise DatabaseDamaged(f"commit of height {staged.height} failed: {error}", "check the disk") from error
         for node_id, node in staged.nodes:

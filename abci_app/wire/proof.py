@@ -20,7 +20,6 @@ from abci_app.wire.varint import encode_uvarint
 
 HASH_BYTES = 32
 MAX_DEPTH = 62  # total = 2**depth must fit an int64
-MAX_AUNTS = 100  # CometBFT's own bound
 SIMPLE_VALUE = "simple:v"
 
 
@@ -183,52 +182,29 @@ def verify_value_ops(
 ) -> None:
     """Raises ProofInvalid unless `ops` show `key` = `value` in `store_name` under `app_hash`.
 
-    Accepts exactly what CometBFT's runtime accepts for two keyed operations, and non-empty keys and values only.
+    Accepts the one form that `value_ops` writes; CometBFT's runtime accepts that and some others.
     """
     if len(ops) != 2:
         raise ProofInvalid(f"two operations expected, {len(ops)} given")
-    if not key or not value:
-        raise ProofInvalid("empty keys and values are not in the state")
-    root = value
-    for (kind, op_key, data), expected in zip(ops, (key, store_name.encode()), strict=True):
-        if kind != SIMPLE_VALUE or op_key != expected:
-            raise ProofInvalid(f"operation {kind} {op_key.hex()} is not about {expected.hex()}")
-        root = _run_value_op(op_key, root, data)
-    if root != app_hash:
-        raise ProofInvalid("the operations do not lead to the app hash")
+    store_root = compute_root(_read_value_op(ops[0], key, value))
+    check_existence(_read_value_op(ops[1], store_name.encode(), store_root), app_hash)
 
 
-def _run_value_op(key: bytes, value: bytes, data: bytes) -> bytes:
-    """The root that one encoded ValueOp computes from its value."""
+def _read_value_op(op: tuple[str, bytes, bytes], key: bytes, value: bytes) -> Existence:
+    """The path of one encoded operation, as the existence of `key` and `value`."""
+    kind, op_key, data = op
+    if kind != SIMPLE_VALUE or op_key != key or not key or not value:
+        raise ProofInvalid(f"operation {kind} {op_key.hex()} does not show a value of {key.hex()}")
     try:
-        op = Fields(data, 2)
-        op.one(1)  # the engine ignores the key inside and uses the operation's own
-        proof = Fields(op.one(2), MAX_AUNTS + 3)
+        outer = Fields(data, 2)
+        inner_key, proof = outer.one(1), Fields(outer.one(2), MAX_DEPTH + 3)
         total, index, leaf, aunts = proof.uint(1), proof.uint(2), proof.one(3), proof.many(4)
-        op.done()
+        outer.done()
         proof.done()
     except ValueError as error:
         raise ProofInvalid(f"malformed ValueOp: {error}") from error
-    if leaf != leaf_hash(key, value):
-        raise ProofInvalid("the leaf hash is not that of the key and value")
-    if not 0 <= index < total <= 1 << MAX_DEPTH or any(len(aunt) != HASH_BYTES for aunt in aunts):
+    if inner_key != key or leaf != leaf_hash(key, value):
+        raise ProofInvalid("the leaf is not that of the key and value")
+    if total != 1 << len(aunts) or index >= total or any(len(aunt) != HASH_BYTES for aunt in aunts):
         raise ProofInvalid("total, index or a hash is out of range")
-    if len(aunts) > MAX_AUNTS:
-        raise ProofInvalid(f"more than {MAX_AUNTS} aunts")
-    return _root_from_aunts(leaf, aunts, index, total)
-
-
-def _root_from_aunts(leaf: bytes, aunts: list[bytes], index: int, total: int) -> bytes:
-    """CometBFT's computeHashFromAunts: a list of n splits at the largest power of two below n."""
-    sides = []
-    while total > 1:
-        split = 1 << (total - 1).bit_length() - 1
-        is_right = index >= split
-        sides.append(is_right)
-        index, total = (index - split, total - split) if is_right else (index, split)
-    if len(sides) != len(aunts):
-        raise ProofInvalid(f"{len(sides)} aunts expected, {len(aunts)} given")
-    node = leaf
-    for is_right, aunt in zip(reversed(sides), aunts, strict=True):
-        node = inner_hash(aunt, node) if is_right else inner_hash(node, aunt)
-    return node
+    return Existence(key, value, tuple(Step(bool(index >> level & 1), aunt) for level, aunt in enumerate(aunts)))
