@@ -52,7 +52,8 @@ def new_genesis(chain_id: str, validators: list[dict[str, str]], accounts: dict[
     Raises GenesisInvalid.
     """
     if not 0 < len(chain_id) <= CHAIN_ID_CHARS_MAX:
-        raise GenesisInvalid("chain_id", f"{chain_id!r} is not a chain id", "1 to 50 characters, such as gradus-local-1")
+        raise GenesisInvalid("chain_id", f"{chain_id!r} is not a chain id",
+                             f"1 to {CHAIN_ID_CHARS_MAX} characters, such as gradus-local-1")
     for address in sorted(accounts):
         _check_address(f"accounts.{address}", address)
         if not 0 <= accounts[address] <= U64_MAX:

@@ -184,5 +184,3 @@ class Chain:
 def codes(results: Sequence[TxResult]) -> list[tuple[str, int]]:
     """(codespace, code) of each result."""
     return [(result.codespace, result.code) for result in results]
-
-

@@ -87,7 +87,10 @@ def new_mnemonic() -> str:
 
 
 def derive_key(words: str, path: str = HD_PATH) -> Key:
-    """The key of a mnemonic (12 to 24 English words) at a BIP-32 path. KeyringError when a word or the path is wrong."""
+    """The key of a mnemonic (12 to 24 English words) at a BIP-32 path.
+
+    KeyringError when a word, the checksum or the path is wrong.
+    """
     words = " ".join(words.split()).lower()
     english = Mnemonic("english")
     unknown = [str(place) for place, word in enumerate(words.split(), 1) if word not in english.wordlist]
@@ -174,7 +177,8 @@ def _read(path: Path) -> tuple[KeyInfo, dict[str, Any]]:
             raise ValueError("the address does not belong to the public key")
         return KeyInfo(str(record["name"]), record["address"], public, record["backend"] == "test"), record
     except FileNotFoundError:
-        raise KeyringError(f"there is no key {path.stem} in {path.parent}", "`gradus keys list` shows what is") from None
+        raise KeyringError(f"there is no key {path.stem} in {path.parent}",
+                           "`gradus keys list` shows those that are") from None
     except OSError as error:
         raise KeyringError(f"cannot read {path}: {error.strerror}", "check who owns the file") from None
     except KeyringError:

@@ -12,7 +12,7 @@ from abci_app.client.keys import Key
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.ints import PPM, mul_div_ceil
 from abci_app.wire.pb.cosmos.crypto.secp256k1.keys_pb2 import PubKey
-from abci_app.wire.pb.cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT, SIGN_MODE_UNSPECIFIED
+from abci_app.wire.pb.cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT, SIGN_MODE_UNSPECIFIED, SignMode
 from abci_app.wire.pb.cosmos.tx.v1beta1.tx_pb2 import AuthInfo, Fee, ModeInfo, SignerInfo, TxBody, TxRaw
 from abci_app.wire.tx import pack, sign_bytes
 
@@ -42,7 +42,7 @@ def build_body(messages: Sequence[Message], terms: TxTerms) -> bytes:
     return body.SerializeToString(deterministic=True)
 
 
-def build_auth_info(public_key: bytes, terms: TxTerms, mode: int = SIGN_MODE_DIRECT) -> bytes:
+def build_auth_info(public_key: bytes, terms: TxTerms, mode: SignMode = SIGN_MODE_DIRECT) -> bytes:
     """The bytes of the auth info: who signs, with which sequence, for which fee."""
     amount = [coin_pb(base_coin(terms.fee_ugrad))] if terms.fee_ugrad else []
     signer = SignerInfo(public_key=pack(PubKey(key=public_key)), sequence=terms.sequence,

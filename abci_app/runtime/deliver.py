@@ -57,6 +57,10 @@ def simulate_tx(ante: Ante, ctx: Ctx, raw: bytes) -> TxResult:
         ante.admit(trial, admitted, simulate=True)
     except ChainError as error:
         return _failure(error, meter, 0)
+    except HALTING:
+        raise
+    except Exception as error:  # det: a bug in admission refuses the transaction and never stops the node
+        return _internal(error, meter, 0)
     return _run_messages(trial, admitted, TxResult())
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import Message
@@ -9,6 +10,8 @@ from google.protobuf.message import Message
 from abci_app.runtime.module import InjectedRoute, Module, MsgRoute, QueryRoute
 from abci_app.wire.errors import UnknownRequest
 from abci_app.wire.tx import parse_strict
+
+Route = TypeVar("Route", MsgRoute, InjectedRoute, QueryRoute)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def new_router(modules: Iterable[Module]) -> Router:
     return router
 
 
-def _add(routes: dict, name: str, route: MsgRoute | InjectedRoute | QueryRoute) -> None:
+def _add(routes: dict[str, Route], name: str, route: Route) -> None:
     if name in routes:
         raise ValueError(f"{name} is served by two modules")
     routes[name] = route

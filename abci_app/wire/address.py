@@ -5,6 +5,7 @@ A module account's address is the first 20 bytes of SHA-256 over its name, so no
 """
 
 import hashlib
+from functools import lru_cache
 
 from Crypto.Hash import RIPEMD160
 
@@ -17,6 +18,7 @@ _CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _CHAR_VALUE = {char: value for value, char in enumerate(_CHARSET)}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 _TEXT_MAX = 90
+CACHED_ADDRESSES = 1 << 14  # both directions are pure functions: the caches save time and change nothing
 
 
 def _polymod(values: list[int]) -> int:
@@ -73,6 +75,7 @@ def decode_bech32(text: str) -> tuple[str, bytes]:
     return prefix, bytes(data)
 
 
+@lru_cache(maxsize=CACHED_ADDRESSES)
 def encode_address(address: bytes) -> str:
     """The bech32 text of a 20-byte account address."""
     if len(address) != ADDRESS_BYTES:
@@ -80,6 +83,7 @@ def encode_address(address: bytes) -> str:
     return encode_bech32(ACCOUNT_PREFIX, address)
 
 
+@lru_cache(maxsize=CACHED_ADDRESSES)
 def decode_address(text: str, prefix: str = ACCOUNT_PREFIX) -> bytes:
     """The 20 bytes of a bech32 account address. Raises InvalidAddress (sdk/7) for anything else."""
     found, address = decode_bech32(text)
@@ -90,6 +94,7 @@ def decode_address(text: str, prefix: str = ACCOUNT_PREFIX) -> bytes:
     return address
 
 
+@lru_cache(maxsize=CACHED_ADDRESSES)
 def account_address(public_key: bytes) -> bytes:
     """Address of a compressed secp256k1 key (33 bytes). Raises InvalidPubKey (sdk/8) for another length."""
     if len(public_key) != 33:
@@ -97,6 +102,7 @@ def account_address(public_key: bytes) -> bytes:
     return RIPEMD160.new(hashlib.sha256(public_key).digest()).digest()
 
 
+@lru_cache(maxsize=CACHED_ADDRESSES)
 def module_address(name: str) -> bytes:
     """Address of the module account `name`."""
     return hashlib.sha256(b"gradus/module/" + name.encode()).digest()[:ADDRESS_BYTES]

@@ -7,6 +7,7 @@ Source: Cosmos ADR-020 (TxRaw, SignDoc) and ADR-027 (signed bytes are used as re
 
 import hashlib
 from dataclasses import dataclass
+from typing import TypeVar
 
 from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError, Message
@@ -18,6 +19,7 @@ TX_BYTES_MAX = 1 << 20
 MESSAGES_MAX = 16
 MEMO_CHARS_MAX = 256
 INJECTED_MARK = b"\x00gradus/injected\x00"
+Parsed = TypeVar("Parsed", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def tx_hash(raw: bytes) -> bytes:
     return hashlib.sha256(raw).digest()
 
 
-def parse_strict(kind: type[Message], data: bytes, what: str) -> Message:
+def parse_strict(kind: type[Parsed], data: bytes, what: str) -> Parsed:
     """`data` as `kind`, refusing fields we do not know at any depth. Raises TxDecodeError (sdk/2)."""
     message = kind()
     try:
