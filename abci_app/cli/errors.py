@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -17,9 +18,8 @@ class CommandError(click.ClickException):
         self.hint, self.exit_code, self.fields = hint, int(status), fields
 
     def show(self, file: Any = None) -> None:
-        """Text to stderr, or one JSON object when the command was asked for JSON."""
-        context = click.get_current_context(silent=True)
-        if context is not None and is_json(context):
+        """Two lines to stderr, or one JSON object when the command was asked for JSON."""
+        if is_json_wanted(sys.argv[1:]):
             click.echo(json.dumps({"error": self.message, "hint": self.hint, **self.fields}), file=file or sys.stderr)
             return
         click.secho(f"error: {self.message}", fg="red", err=True)
@@ -27,10 +27,6 @@ class CommandError(click.ClickException):
             click.echo(f"hint:  {self.hint}", err=True)
 
 
-def is_json(context: click.Context) -> bool:
-    """Whether the running command, or one above it, has --output json."""
-    while context is not None:
-        if context.params.get("output") == "json":
-            return True
-        context = context.parent  # type: ignore[assignment]
-    return False
+def is_json_wanted(arguments: Sequence[str]) -> bool:
+    """Whether a command line asks for JSON. It is read as text, because it may be the part that is wrong."""
+    return "--output=json" in arguments or ("--output", "json") in zip(arguments, arguments[1:])

@@ -1,10 +1,12 @@
 """`gradus`: a table of commands, each imported only when it is used, so that --help and errors are instant."""
 
 import importlib
+import json
 import sys
 
 import click
 
+from abci_app.cli.errors import CommandError, is_json_wanted
 from abci_app.cli.exit_status import ExitStatus
 
 COMMANDS = {
@@ -55,7 +57,10 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         status = gradus.main(arguments, prog_name="gradus", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        if is_json_wanted(sys.argv[1:]) and not isinstance(error, CommandError):
+            click.echo(json.dumps({"error": error.format_message(), "hint": "--help shows the usage"}), err=True)
+        else:
+            error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)

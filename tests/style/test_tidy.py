@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.style import filemap
+
 ROOT = Path(__file__).parents[2]
 SOURCES = ("abci_app", "kernels", "localnet", "proto", "tests")
 GENERATED = "abci_app/wire/pb"
@@ -65,15 +67,7 @@ def test_public_functions_and_classes_say_what_they_are() -> None:
     assert total > 0 and len(bare) * 100 <= total * 5, bare
 
 
-def test_readme_maps_every_source_file() -> None:
-    """Every module outside of tests stands in README.md's map by its path."""
+def test_readme_maps_every_file_with_what_the_file_says_of_itself() -> None:
+    """`python -m tests.style.filemap --write` mends it."""
     readme = (ROOT / "README.md").read_text()
-    named = [name for name in modules() if not name.endswith("__init__.py") and not name.startswith("tests/")]
-    missing = [name for name in named if f"`{name}`" not in readme]
-    assert missing == []
-
-
-def test_readme_names_no_file_that_is_not_there() -> None:
-    readme = (ROOT / "README.md").read_text()
-    paths = re.findall(r"^\| `([^`]+\.\w+)` \|", readme, re.M)
-    assert paths and [path for path in paths if not (ROOT / path).exists()] == []
+    assert readme.partition(filemap.BEGIN)[2].partition(filemap.END)[0] == filemap.new_map()

@@ -1,0 +1,55 @@
+"""The README's map of files, written from the first line of every module: python -m tests.style.filemap [--write]."""
+
+import ast
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BEGIN, END = "<!-- map: python -m tests.style.filemap --write -->\n", "<!-- end of map -->\n"
+SOURCES = ("abci_app", "kernels", "localnet", "proto", "tests")
+GENERATED = "abci_app/wire/pb"
+PLAIN = {
+    "Makefile": "`make demo`, `make test`, `make style`.",
+    "constraints.txt": "The exact versions that are installed.",
+    "setup.cfg": "Metadata, dependencies, and the settings of every tool.",
+    ".ci/run": "What CI runs: `make test` on a clean clone.",
+    "localnet/engine/go.mod": "The engine's version; go.sum beside it holds the checksums.",
+    "abci_app/wire/pb/": "Generated from proto/ by proto/gen.py; never edited.",
+}
+
+
+def first_line(path: Path) -> str:
+    """The first sentence of a module's docstring, on one line."""
+    text = ast.get_docstring(ast.parse(path.read_text())) or ""
+    return " ".join(text.split("\n\n")[0].split()).replace("|", "\\|")
+
+
+def modules() -> list[str]:
+    """Every module that has more to say than its package's name, sorted by path."""
+    found = [path for part in SOURCES for path in (ROOT / part).rglob("*.py") if "node_modules" not in path.parts]
+    names = sorted(str(path.relative_to(ROOT)) for path in found)
+    return [name for name in names if not name.startswith(GENERATED) and len((ROOT / name).read_text().splitlines()) > 2]
+
+
+def new_map() -> str:
+    """The table of all files."""
+    rows = PLAIN | {name: first_line(ROOT / name) for name in modules()}
+    rows |= {str(path.relative_to(ROOT)): path.read_text().splitlines()[0].lstrip("# ").strip()
+             for path in ROOT.glob("*/**/README.md")
+             if path.relative_to(ROOT).parts[0] in SOURCES and "node_modules" not in path.parts}
+    lines = [f"| `{name}` | {text} |" for name, text in sorted(rows.items())]
+    return "\n".join(["| file | what it is |", "| --- | --- |", *lines]) + "\n"
+
+
+def main() -> None:
+    """Print the map, or put it into README.md."""
+    if "--write" not in sys.argv[1:]:
+        print(new_map())
+        return
+    readme = ROOT / "README.md"
+    head, _, rest = readme.read_text().partition(BEGIN)
+    readme.write_text(head + BEGIN + new_map() + END + rest.partition(END)[2])
+
+
+if __name__ == "__main__":
+    main()
