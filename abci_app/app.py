@@ -18,8 +18,11 @@ from abci_app.x.bank.keeper import Keeper as BankKeeper
 from abci_app.x.bank.module import new_module as new_bank
 from abci_app.x.models.keeper import Keeper as ModelsKeeper
 from abci_app.x.models.module import new_module as new_models
+from abci_app.x.models.types import compute_learning_rate_q16
 from abci_app.x.rewards.keeper import Keeper as RewardsKeeper
 from abci_app.x.rewards.module import new_module as new_rewards
+from abci_app.x.work.keeper import Keeper as WorkKeeper
+from abci_app.x.work.module import new_module as new_work
 
 STORE_NAMES = ("auth", "bank", "models", "rewards", "work")
 MODULE_ACCOUNTS: dict[str, tuple[str, ...]] = {FEE_COLLECTOR: (), "models": (), "work": ("burner",)}
@@ -36,6 +39,7 @@ class App:
     bank: BankKeeper
     models: ModelsKeeper
     rewards: RewardsKeeper
+    work: WorkKeeper
 
     def init_chain(self, ctx: Ctx, app_state: dict[str, Any]) -> None:
         """Write the genesis state of every room; one that is left out starts empty. Raises GenesisInvalid."""
@@ -64,6 +68,7 @@ def new_app() -> App:
     bank = BankKeeper(accounts=auth)
     models = ModelsKeeper(bank=bank)
     rewards = RewardsKeeper(bank=bank, models=models)
-    modules = (new_auth(auth), new_bank(bank), new_models(models), new_rewards(rewards))
+    work = WorkKeeper(bank=bank, models=models, rewards=rewards, compute_learning_rate_q16=compute_learning_rate_q16)
+    modules = (new_auth(auth), new_bank(bank), new_models(models), new_rewards(rewards), new_work(work))
     router = new_router(modules)
-    return App(modules, router, Ante(router, auth, bank), auth, bank, models, rewards)
+    return App(modules, router, Ante(router, auth, bank), auth, bank, models, rewards, work)

@@ -1,0 +1,1 @@
+"""Training rounds: trainers, units, claims, audits, slashing. See README.md."""

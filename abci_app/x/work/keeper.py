@@ -1,0 +1,295 @@
+"""Trainers, rounds, units, payloads and slashes: the only reader and writer of this room's state.
+
+State: store `work` (see keys.py). Payloads are blobs beside the state; the Unit records, which are in the state,
+commit to them by BLAKE3, and every load in a block is checked against its hash. Every record written costs WRITE_GAS,
+a payload BLOB_BYTE_GAS for each byte.
+Invariant: the bonds of all trainers add up to the balance of the module account `work`.
+Source: README.md beside this file.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from abci_app.runtime.context import Ctx
+from abci_app.runtime.gas import BLOB_BYTE_GAS, WRITE_GAS
+from abci_app.wire.address import decode_address
+from abci_app.wire.coin import base_coin
+from abci_app.wire.errors import InvariantBroken
+from abci_app.wire.ints import U32_MAX, U64_MAX, u32_bytes, u64_bytes
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import AuditPolicy
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
+    TRAINER_STATUS_ACTIVE, TRAINER_STATUS_STOOD_DOWN, AuditLoad, Round, Slash, SlashReason, Trainer, Unit,
+)
+from abci_app.x.work import events, keys
+from abci_app.x.work.errors import RoundNotFound, TrainerNotFound, UnitNotFound
+from abci_app.x.work.needs import Bank, Models, Rewards, Schedule
+from abci_app.x.work.types import STORE, compute_slash, hash_payload
+
+MARK = b"\x01"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeper:
+    """Reads and writes this room's state, over what it needs of others."""
+
+    bank: Bank
+    models: Models
+    rewards: Rewards
+    compute_learning_rate_q16: Schedule
+
+    def find_trainer(self, ctx: Ctx, model_id: int, address: bytes) -> Trainer | None:
+        """A model's trainer, None when the account is not enrolled."""
+        if not 0 < model_id <= U64_MAX:
+            return None
+        raw = ctx.state.store(STORE).get(keys.trainer(model_id, address))
+        return None if raw is None else Trainer.FromString(raw)
+
+    def get_trainer(self, ctx: Ctx, model_id: int, address: bytes) -> Trainer:
+        """A model's trainer. Raises TrainerNotFound (work/9)."""
+        trainer = self.find_trainer(ctx, model_id, address)
+        if trainer is None:
+            raise TrainerNotFound(f"model {model_id}")
+        return trainer
+
+    def put_trainer(self, ctx: Ctx, trainer: Trainer) -> None:
+        """Write the record and keep the index of active trainers in step with its status."""
+        address = decode_address(trainer.address)
+        self._put(ctx, keys.trainer(trainer.model_id, address), _pack(trainer))
+        self._mark_active(ctx, trainer.model_id, address, trainer.status == TRAINER_STATUS_ACTIVE)
+
+    def drop_trainer(self, ctx: Ctx, trainer: Trainer) -> None:
+        """Take away a record and its mark."""
+        address = decode_address(trainer.address)
+        ctx.state.store(STORE).delete(keys.trainer(trainer.model_id, address))
+        self._mark_active(ctx, trainer.model_id, address, False)
+
+    def iter_trainers(self, ctx: Ctx) -> Iterator[Trainer]:
+        """Every trainer of every model, in the order of models and addresses."""
+        for _, raw in ctx.state.store(STORE).iter(keys.TRAINERS):
+            yield Trainer.FromString(raw)
+
+    def list_active(self, ctx: Ctx, model_id: int) -> list[bytes]:
+        """Addresses of a model's active trainers, rising; at most TRAINERS_MAX."""
+        prefix = keys.active_of(model_id)
+        return [key[len(prefix):] for key, _ in ctx.state.store(STORE).iter(prefix)]
+
+    def count_active(self, ctx: Ctx, model_id: int) -> int:
+        """How many active trainers a model has."""
+        return int.from_bytes(ctx.state.store(STORE).get(keys.active_count(model_id)) or b"", "big")
+
+    def _mark_active(self, ctx: Ctx, model_id: int, address: bytes, active: bool) -> None:
+        store, key = ctx.state.store(STORE), keys.active(model_id, address)
+        if store.has(key) == active:
+            return
+        count = self.count_active(ctx, model_id) + (1 if active else -1)
+        if active:
+            self._put(ctx, key, MARK)
+        else:
+            store.delete(key)
+        self._put(ctx, keys.active_count(model_id), u32_bytes(count))
+
+    def stand_down(self, ctx: Ctx, trainer: Trainer) -> None:
+        """Deal an active trainer no more units until it enrols again. Emits work.trainer_stood_down."""
+        trainer.status = TRAINER_STATUS_STOOD_DOWN
+        self.put_trainer(ctx, trainer)
+        ctx.emit(events.trainer_stood_down(trainer))
+
+    def slash_bond(self, ctx: Ctx, trainer: Trainer, unit: Unit, reason: SlashReason, policy: AuditPolicy,
+                   slash_ppm: int) -> None:
+        """Take part of the bond: some is burnt, the rest goes to the auditors. Writes `trainer` with what is left.
+
+        Emits work.trainer_slashed.
+        """
+        amount_ugrad, burnt_ugrad = compute_slash(trainer.bond_ugrad, slash_ppm, policy.burn_ppm)
+        trainer.bond_ugrad -= amount_ugrad
+        self.put_trainer(ctx, trainer)
+        if burnt_ugrad:
+            self.bank.burn(ctx, STORE, (base_coin(burnt_ugrad),))
+        if amount_ugrad > burnt_ugrad:
+            self.rewards.pay_auditor(ctx, amount_ugrad - burnt_ugrad)
+        slash = Slash(model_id=unit.model_id, trainer=unit.trainer, round=unit.round, unit=unit.index, reason=reason,
+                      amount_ugrad=amount_ugrad, burnt_ugrad=burnt_ugrad, height=ctx.height)
+        self.put_slash(ctx, slash)
+        ctx.emit(events.trainer_slashed(slash))
+
+    def put_slash(self, ctx: Ctx, slash: Slash) -> None:
+        """Write a slash; a second one for the same unit in the same block would be a bug."""
+        key = keys.slash(slash.model_id, slash.height, slash.unit)
+        if ctx.state.store(STORE).has(key):
+            raise InvariantBroken(f"unit {slash.unit} of model {slash.model_id} is slashed twice at {slash.height}")
+        self._put(ctx, key, _pack(slash))
+
+    def iter_slashes(self, ctx: Ctx) -> Iterator[Slash]:
+        """Every slash, by model and height."""
+        for _, raw in ctx.state.store(STORE).iter(keys.SLASHES):
+            yield Slash.FromString(raw)
+
+    def find_round(self, ctx: Ctx, model_id: int, number: int) -> Round | None:
+        """A round, None when it was never opened or is no longer kept."""
+        if not 0 < model_id <= U64_MAX or not 0 < number <= U32_MAX:
+            return None
+        raw = ctx.state.store(STORE).get(keys.round_(model_id, number))
+        return None if raw is None else Round.FromString(raw)
+
+    def get_round(self, ctx: Ctx, model_id: int, number: int) -> Round:
+        """A round. Raises RoundNotFound (work/12)."""
+        found = self.find_round(ctx, model_id, number)
+        if found is None:
+            raise RoundNotFound(f"model {model_id}, round {number}")
+        return found
+
+    def put_round(self, ctx: Ctx, written: Round) -> None:
+        """Write the record."""
+        self._put(ctx, keys.round_(written.model_id, written.number), _pack(written))
+
+    def iter_rounds(self, ctx: Ctx) -> Iterator[Round]:
+        """Every kept round, in the order of models and numbers."""
+        for _, raw in ctx.state.store(STORE).iter(keys.ROUNDS):
+            yield Round.FromString(raw)
+
+    def drop_round(self, ctx: Ctx, model_id: int, number: int) -> None:
+        """Take away a round with its units and payloads, as far as they are kept."""
+        self.drop_units(ctx, model_id, number)
+        ctx.state.store(STORE).delete(keys.round_(model_id, number))
+
+    def find_unit(self, ctx: Ctx, model_id: int, number: int, index: int) -> Unit | None:
+        """A unit, None when there is none or it is no longer kept."""
+        if not 0 < model_id <= U64_MAX:
+            return None
+        raw = ctx.state.store(STORE).get(keys.unit(model_id, number, index))
+        return None if raw is None else Unit.FromString(raw)
+
+    def get_unit(self, ctx: Ctx, model_id: int, number: int, index: int) -> Unit:
+        """A unit. Raises UnitNotFound (work/14)."""
+        unit = self.find_unit(ctx, model_id, number, index)
+        if unit is None:
+            raise UnitNotFound(f"model {model_id}, round {number}, unit {index}")
+        return unit
+
+    def put_unit(self, ctx: Ctx, unit: Unit) -> None:
+        """Write the record."""
+        self._put(ctx, keys.unit(unit.model_id, unit.round, unit.index), _pack(unit))
+
+    def list_units(self, ctx: Ctx, model_id: int, number: int) -> list[Unit]:
+        """The units of a round, indices rising; at most the contract's units_max."""
+        return [Unit.FromString(raw) for _, raw in ctx.state.store(STORE).iter(keys.units_of(model_id, number))]
+
+    def iter_units(self, ctx: Ctx) -> Iterator[Unit]:
+        """Every kept unit, in the order of models, rounds and indices."""
+        for _, raw in ctx.state.store(STORE).iter(keys.UNITS):
+            yield Unit.FromString(raw)
+
+    def drop_units(self, ctx: Ctx, model_id: int, number: int) -> None:
+        """Take away the units of a round with their payloads, as far as they are kept."""
+        self.drop_payloads(ctx, model_id, number)
+        for key, _ in ctx.state.store(STORE).iter(keys.units_of(model_id, number)):
+            ctx.state.store(STORE).delete(key)
+
+    def put_payload(self, ctx: Ctx, unit: Unit, payload: bytes) -> None:
+        """Keep a revealed unit's payload beside the state."""
+        ctx.gas.use(BLOB_BYTE_GAS * len(payload), "payload")
+        ctx.state.blobs.set(keys.payload(unit.model_id, unit.round, unit.index), payload)
+
+    def find_payload(self, ctx: Ctx, unit: Unit) -> bytes | None:
+        """The payload that the unit's record commits to; None when the blobs do not hold exactly it."""
+        payload = ctx.state.blobs.get(keys.payload(unit.model_id, unit.round, unit.index))
+        return payload if payload is not None and hash_payload(payload) == unit.payload_hash else None
+
+    def get_payload(self, ctx: Ctx, unit: Unit) -> bytes:
+        """The payload of a revealed unit of the running round. InvariantBroken when the blobs contradict the state."""
+        payload = self.find_payload(ctx, unit)
+        if payload is None:
+            raise InvariantBroken(f"the payload of model {unit.model_id}, round {unit.round}, unit {unit.index} "
+                                  "is not in the blobs")
+        return payload
+
+    def drop_payload(self, ctx: Ctx, unit: Unit) -> None:
+        """Take away one payload."""
+        ctx.state.blobs.delete(keys.payload(unit.model_id, unit.round, unit.index))
+
+    def drop_payloads(self, ctx: Ctx, model_id: int, number: int) -> None:
+        """Take away the payloads of a round, as far as they are kept; the round's units say which there may be."""
+        for unit in self.list_units(ctx, model_id, number):
+            if unit.payload_hash:
+                self.drop_payload(ctx, unit)
+
+    def mark_live(self, ctx: Ctx, model_id: int) -> None:
+        """Have the end of the block visit a model."""
+        self._put(ctx, keys.live(model_id), MARK)
+
+    def drop_live(self, ctx: Ctx, model_id: int) -> None:
+        """Visit a model no longer."""
+        ctx.state.store(STORE).delete(keys.live(model_id))
+
+    def has_live(self, ctx: Ctx, model_id: int) -> bool:
+        """Whether the end of the block visits a model."""
+        return ctx.state.store(STORE).has(keys.live(model_id))
+
+    def iter_live(self, ctx: Ctx) -> Iterator[int]:
+        """Every model that is visited, ids rising."""
+        for key, _ in ctx.state.store(STORE).iter(keys.LIVE):
+            yield _read_id(key)
+
+    def list_turn(self, ctx: Ctx, count: int) -> list[int]:
+        """At most `count` different live models: those after the last one visited, then from the first on."""
+        store, cursor = ctx.state.store(STORE), self.cursor(ctx)
+        after = [_read_id(key) for key, _ in store.iter(keys.LIVE, keys.live(cursor) + b"\x00", limit=count)]
+        wrapped = (_read_id(key) for key, _ in store.iter(keys.LIVE, limit=count - len(after)))
+        return after + [model_id for model_id in wrapped if model_id <= cursor]
+
+    def cursor(self, ctx: Ctx) -> int:
+        """The model after which the next block begins its visits; 0 at first."""
+        return int.from_bytes(ctx.state.store(STORE).get(keys.CURSOR) or b"", "big")
+
+    def put_cursor(self, ctx: Ctx, model_id: int) -> None:
+        """Begin the next block's visits after this model."""
+        self._put(ctx, keys.CURSOR, u64_bytes(model_id))
+
+    def mark_undrawn(self, ctx: Ctx, model_id: int, number: int) -> None:
+        """Draw the round's audits at the next begin of a block."""
+        self._put(ctx, keys.undrawn(model_id), u32_bytes(number))
+
+    def drop_undrawn(self, ctx: Ctx, model_id: int) -> None:
+        """The round's audits are drawn."""
+        ctx.state.store(STORE).delete(keys.undrawn(model_id))
+
+    def list_undrawn(self, ctx: Ctx) -> list[tuple[int, int]]:
+        """(model, round) of the audits to draw: at most as many as one end of a block visits."""
+        return [(_read_id(key), int.from_bytes(raw, "big")) for key, raw in ctx.state.store(STORE).iter(keys.UNDRAWN)]
+
+    def mark_pending(self, ctx: Ctx, deadline_height: int, unit: Unit) -> None:
+        """Ask proposers for the unit's rows."""
+        self._put(ctx, keys.pending(deadline_height, unit.model_id, unit.round, unit.index), MARK)
+
+    def drop_pending(self, ctx: Ctx, deadline_height: int, unit: Unit) -> None:
+        """The unit's audit has ended."""
+        ctx.state.store(STORE).delete(keys.pending(deadline_height, unit.model_id, unit.round, unit.index))
+
+    def iter_pending(self, ctx: Ctx, limit: int | None = None) -> Iterator[tuple[int, int, int]]:
+        """(model, round, unit) of pending audits, the earliest deadline first."""
+        for key, _ in islice(ctx.state.store(STORE).iter(keys.PENDING), limit):
+            yield keys.read_pending(key)
+
+    def audit_gas_used(self, ctx: Ctx) -> int:
+        """Gas that the audits of this block have used so far."""
+        raw = ctx.state.store(STORE).get(keys.AUDIT_LOAD)
+        load = AuditLoad() if raw is None else AuditLoad.FromString(raw)
+        return load.gas if load.height == ctx.height else 0
+
+    def put_audit_gas_used(self, ctx: Ctx, gas: int) -> None:
+        """Write the gas that the audits of this block have used."""
+        self._put(ctx, keys.AUDIT_LOAD, _pack(AuditLoad(height=ctx.height, gas=gas)))
+
+    def _put(self, ctx: Ctx, key: bytes, value: bytes) -> None:
+        ctx.gas.use(WRITE_GAS, "write of a record of work")
+        ctx.state.store(STORE).set(key, value)
+
+
+def _pack(record: Trainer | Round | Unit | Slash | AuditLoad) -> bytes:
+    return record.SerializeToString(deterministic=True)
+
+
+def _read_id(key: bytes) -> int:
+    """The model of a one-model key."""
+    return int.from_bytes(key[1:9], "big")

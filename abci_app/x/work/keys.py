@@ -1,0 +1,104 @@
+"""Every key of the room. Numbers are big-endian and of fixed width, so key order is number order.
+
+Store `work`: 01 model address -> Trainer; 02 model address -> 01 while ACTIVE; 03 model -> number of ACTIVE (u32);
+04 model round -> Round; 05 model round unit -> Unit; 06 model height unit -> Slash; 07 model -> 01 while a round may
+open or run; 08 -> last model visited (u64); 09 model -> round whose audits are to be drawn (u32);
+0a deadline model round unit -> 01 while its audit is pending; 0b -> AuditLoad.
+Blobs: work/p/ model round unit -> payload.
+"""
+
+from abci_app.wire.ints import u32_bytes, u64_bytes
+
+TRAINERS = b"\x01"
+ACTIVE = b"\x02"
+ACTIVE_COUNTS = b"\x03"
+ROUNDS = b"\x04"
+UNITS = b"\x05"
+SLASHES = b"\x06"
+LIVE = b"\x07"
+CURSOR = b"\x08"
+UNDRAWN = b"\x09"
+PENDING = b"\x0a"
+AUDIT_LOAD = b"\x0b"
+PAYLOADS = b"work/p/"
+
+
+def trainers_of(model_id: int) -> bytes:
+    """Prefix of a model's Trainer records."""
+    return TRAINERS + u64_bytes(model_id)
+
+
+def trainer(model_id: int, address: bytes) -> bytes:
+    """Key of a Trainer record."""
+    return trainers_of(model_id) + address
+
+
+def active_of(model_id: int) -> bytes:
+    """Prefix of the marks of a model's active trainers."""
+    return ACTIVE + u64_bytes(model_id)
+
+
+def active(model_id: int, address: bytes) -> bytes:
+    """Key of the mark that a trainer is active."""
+    return active_of(model_id) + address
+
+
+def active_count(model_id: int) -> bytes:
+    """Key of the number of a model's active trainers."""
+    return ACTIVE_COUNTS + u64_bytes(model_id)
+
+
+def rounds_of(model_id: int) -> bytes:
+    """Prefix of a model's Round records."""
+    return ROUNDS + u64_bytes(model_id)
+
+
+def round_(model_id: int, number: int) -> bytes:
+    """Key of a Round record."""
+    return rounds_of(model_id) + u32_bytes(number)
+
+
+def units_of(model_id: int, number: int) -> bytes:
+    """Prefix of a round's Unit records."""
+    return UNITS + u64_bytes(model_id) + u32_bytes(number)
+
+
+def unit(model_id: int, number: int, index: int) -> bytes:
+    """Key of a Unit record."""
+    return units_of(model_id, number) + u32_bytes(index)
+
+
+def slashes_of(model_id: int) -> bytes:
+    """Prefix of a model's Slash records."""
+    return SLASHES + u64_bytes(model_id)
+
+
+def slash(model_id: int, height: int, index: int) -> bytes:
+    """Key of a Slash record. A model's unit is slashed once in a block: a redealt unit is claimed in a later one."""
+    return slashes_of(model_id) + u64_bytes(height) + u32_bytes(index)
+
+
+def live(model_id: int) -> bytes:
+    """Key of the mark that the end of the block visits a model."""
+    return LIVE + u64_bytes(model_id)
+
+
+def undrawn(model_id: int) -> bytes:
+    """Key of the mark that a model's audits are drawn at the next begin of a block."""
+    return UNDRAWN + u64_bytes(model_id)
+
+
+def pending(deadline_height: int, model_id: int, number: int, index: int) -> bytes:
+    """Key of the mark that a unit's audit is pending; the earliest deadline comes first."""
+    return PENDING + u64_bytes(deadline_height) + u64_bytes(model_id) + u32_bytes(number) + u32_bytes(index)
+
+
+def read_pending(key: bytes) -> tuple[int, int, int]:
+    """(model, round, unit) of a pending mark's key."""
+    parts = key[len(PENDING) + 8:]
+    return int.from_bytes(parts[:8], "big"), int.from_bytes(parts[8:12], "big"), int.from_bytes(parts[12:], "big")
+
+
+def payload(model_id: int, number: int, index: int) -> bytes:
+    """Blob key of a revealed unit's payload."""
+    return PAYLOADS + u64_bytes(model_id) + u32_bytes(number) + u32_bytes(index)

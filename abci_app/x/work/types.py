@@ -1,0 +1,174 @@
+"""Stateless checks of messages, and the pure rules of rounds: dealing, drawing, slashing, what an audit costs.
+
+Reads/Writes: nothing. Every bound has its reason in README.md beside this file, section "Bounds".
+"""
+
+from blake3 import blake3
+
+from abci_app.runtime.gas import MULTIPLY_ADDS_PER_GAS, WRITE_GAS
+from abci_app.wire.address import decode_address
+from abci_app.wire.coin import BASE_DENOM, parse_amount
+from abci_app.wire.errors import InvalidCoins
+from abci_app.wire.ints import PPM, U64_MAX, mul_div_ceil, ppm_floor
+from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
+    MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, Model, ModelSpec,
+)
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll, MsgLeave, MsgRevealWork
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
+    ROUND_PHASE_AUDIT, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
+    UNIT_STATUS_REVEALED, Round, Unit,
+)
+from abci_app.wire.row import join_columns, row_bytes
+from abci_app.wire.seed import draw_rows, shuffle, unit_seed
+from abci_app.x.work.errors import BondTooLarge, CommitmentMalformed, SaltMalformed, TraceRootMalformed
+from kernels import mlp
+from kernels.unit import UnitPolicy, unit_cost
+
+STORE = "work"
+HASH_BYTES = 32
+SALT_BYTES = 32
+TRAINERS_MAX = 256
+MODELS_PER_BLOCK = 64
+CLOSE_VALUES_PER_BLOCK = 1 << 26
+AUDIT_GAS_PER_BLOCK = 3_000_000
+PAYLOAD_ROUNDS_KEPT = 2
+
+EVIDENCE_GAS = 4 * WRITE_GAS
+DRAWN_ROW_GAS = 1
+HASHED_BYTE_GAS = 1
+
+LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
+RUNNING_PHASES = (ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, ROUND_PHASE_AUDIT)
+OPEN_STATUSES = (UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED)
+
+
+def check_enroll(msg: MsgEnroll) -> None:
+    """Stateless validity of MsgEnroll. Raises InvalidAddress (sdk/7), InvalidCoins, BondTooLarge (work/8)."""
+    decode_address(msg.trainer)
+    parse_bond(msg.bond)
+
+
+def check_leave(msg: MsgLeave) -> None:
+    """Stateless validity of MsgLeave. Raises InvalidAddress (sdk/7)."""
+    decode_address(msg.trainer)
+
+
+def check_commit_work(msg: MsgCommitWork) -> None:
+    """Stateless validity of MsgCommitWork. Raises InvalidAddress (sdk/7), CommitmentMalformed (work/11)."""
+    decode_address(msg.trainer)
+    if len(msg.commitment) != HASH_BYTES:
+        raise CommitmentMalformed(f"{len(msg.commitment)} bytes given")
+
+
+def check_reveal_work(msg: MsgRevealWork) -> None:
+    """Stateless validity of MsgRevealWork. Raises InvalidAddress, TraceRootMalformed, SaltMalformed (work/17, work/18).
+
+    The payload is checked in the handler, which knows the contract's codec.
+    """
+    decode_address(msg.trainer)
+    if len(msg.trace_root) != HASH_BYTES:
+        raise TraceRootMalformed(f"{len(msg.trace_root)} bytes given")
+    if len(msg.salt) != SALT_BYTES:
+        raise SaltMalformed(f"{len(msg.salt)} bytes given")
+
+
+def parse_bond(bond: Coin) -> int:
+    """The ugrad (0..2^64-1) to add to a bond: 0 is for trainers that come back with their bond whole.
+
+    Raises InvalidCoins (sdk/10), BondTooLarge (work/8).
+    """
+    if bond.denom != BASE_DENOM:
+        raise InvalidCoins(f"a bond is given in {BASE_DENOM}; write 0{BASE_DENOM} to add nothing")
+    amount_ugrad = parse_amount(bond.amount)
+    if amount_ugrad > U64_MAX:
+        raise BondTooLarge(f"{amount_ugrad} ugrad offered")
+    return amount_ugrad
+
+
+def hash_payload(payload: bytes) -> bytes:
+    """The 32-byte BLAKE3 by which a claim names its payload."""
+    return blake3(payload).digest()
+
+
+def deal_units(seed: bytes, addresses: list[bytes], units_max: int) -> list[bytes]:
+    """Who computes unit 0, 1, …: at most units_max of the rising `addresses`, in an order fixed by the round's seed."""
+    order = shuffle(seed, len(addresses))
+    return [addresses[place] for place in order[:units_max]]
+
+
+def draw_units(seed: bytes, revealed: list[int], rate_ppm: int) -> list[int]:
+    """The units to audit, rising: the rate's part of the `revealed` ones (one or more), rounded up, at least 1."""
+    count = min(max(mul_div_ceil(len(revealed), rate_ppm, PPM), 1), len(revealed))
+    return sorted(revealed[place] for place in shuffle(seed, len(revealed))[:count])
+
+
+def compute_slash(bond_ugrad: int, slash_ppm: int, burn_ppm: int) -> tuple[int, int]:
+    """(taken from the bond, burnt of that): both rounded down, so never more than there is."""
+    amount_ugrad = ppm_floor(bond_ugrad, slash_ppm)
+    return amount_ugrad, ppm_floor(amount_ugrad, burn_ppm)
+
+
+def compute_param_count(spec: ModelSpec) -> int:
+    """Weights and biases of the contract's model."""
+    return mlp.param_count(tuple(spec.mlp_classifier.widths))
+
+
+def compute_unit_policy(spec: ModelSpec, learning_rate_q16: int) -> UnitPolicy:
+    """The unit of a contract at a round's learning rate, as the numerics take it."""
+    training = spec.training
+    return UnitPolicy(
+        widths=tuple(spec.mlp_classifier.widths), local_steps=training.local_steps, batch_rows=training.batch_rows,
+        learning_rate_q16=learning_rate_q16, momentum_q16=training.momentum_q16, trace_every=training.trace_every,
+        codec=training.codec)
+
+
+def draw_unit_rows(model: Model, running: Round, index: int) -> list[int]:
+    """The rows of a unit in the order of use, with repetition."""
+    training = model.spec.training
+    return draw_rows(unit_seed(running.seed, index), training.local_steps * training.batch_rows,
+                     model.spec.dataset.train_rows)
+
+
+def distinct_rows(drawn: list[int]) -> list[int]:
+    """The drawn rows, each once, rising: what evidence holds."""
+    return sorted(dict.fromkeys(drawn))
+
+
+def join_unit_rows(drawn: list[int], distinct: list[int], rows: list[bytes], features: int) -> tuple[bytes, bytes]:
+    """(features, labels) of the `drawn` rows, given the `distinct` ones: the form that a unit takes."""
+    by_index = dict(zip(distinct, rows))
+    return join_columns([by_index[index] for index in drawn], features)
+
+
+def is_usable_row(row: bytes, features: int, classes: int) -> bool:
+    """Whether the numerics take a row: no feature of -128, a label below the number of classes."""
+    return b"\x80" not in row[:features] and int.from_bytes(row[features:], "little") < classes
+
+
+def compute_evidence_bytes(spec: ModelSpec, row_count: int) -> int:
+    """Bytes of so many rows."""
+    return row_count * row_bytes(spec.dataset.features)
+
+
+def compute_audit_gas(spec: ModelSpec) -> int:
+    """Gas of one audit, by the shape of the contract's unit: recomputing it, drawing and hashing its rows.
+
+    The same for every unit of a contract, so that the bound of a block is known before anything is computed.
+    """
+    training, dataset = spec.training, spec.dataset
+    drawn = training.local_steps * training.batch_rows
+    cost = mul_div_ceil(unit_cost(compute_unit_policy(spec, training.learning_rate.peak_q16)), 1,
+                        MULTIPLY_ADDS_PER_GAS)
+    held = compute_evidence_bytes(spec, min(drawn, dataset.train_rows))
+    return EVIDENCE_GAS + cost + DRAWN_ROW_GAS * drawn + HASHED_BYTE_GAS * held
+
+
+def compute_close_values(spec: ModelSpec, payload_count: int) -> int:
+    """Values that closing a round handles: its payloads, the weights, the momentum and the mean."""
+    return (payload_count + 4) * compute_param_count(spec)
+
+
+def is_open(unit: Unit) -> bool:
+    """Whether the trainer of a unit has still something at stake in the round."""
+    return unit.status in OPEN_STATUSES
