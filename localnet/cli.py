@@ -107,7 +107,8 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
             shutil.rmtree(net.folder, ignore_errors=True)
         raise
     except LocalnetError:
-        net.stop()
+        if net.processes:  # what ran before this command goes on
+            net.stop()
         raise
     click.echo(f"{net.manifest.chain_id} runs in {net.folder}: {len(net.manifest.nodes)} nodes, "
                f"RPC {net.manifest.nodes[0].rpc}")

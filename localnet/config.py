@@ -66,7 +66,7 @@ def compute_config(settings: Settings) -> str:
             "proxy_app": settings.proxy_app,
             "abci": "socket",
             "db_backend": "goleveldb",
-            "log_level": "main:info,state:info,*:error",
+            "log_level": "main:info,*:error",
             "filter_peers": False,
         },
         "rpc": {

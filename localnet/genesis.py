@@ -25,7 +25,7 @@ def new_composer(accounts: Mapping[str, int] | None = None) -> ComposeState:
 
     def compose(chain_id: str, identities: Sequence[Identity],
                 homes: Sequence[Home]) -> tuple[dict[str, Any], Sequence[str]]:
-        from abci_app.genesis import new_genesis
+        from abci_app.genesis import GenesisInvalid, new_genesis
 
         operators = [put_operator(home, one.name) for home, one in zip(homes, identities, strict=True)]
         validators = [{"consensus_address_hex": one.address, "operator": operator}
@@ -33,7 +33,10 @@ def new_composer(accounts: Mapping[str, int] | None = None) -> ComposeState:
         funded = {operator: OPERATOR_UGRAD for operator in operators}
         for address, ugrad in extra.items():
             funded[address] = funded.get(address, 0) + ugrad
-        return new_genesis(chain_id, validators, funded), operators
+        try:
+            return new_genesis(chain_id, validators, funded), operators
+        except GenesisInvalid as error:
+            raise HomeError(f"genesis: {error.path}: {error.problem}", error.hint) from error
 
     return compose
 

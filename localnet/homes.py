@@ -25,6 +25,7 @@ from localnet.keys import PUBLIC_TYPE, EngineKey, new_engine_key, put_node_key, 
 
 SOCKET_PATH_BYTES_MAX = 103  # 104 with the closing zero on macOS, 108 on Linux
 BLOCK_BYTES_MAX = 2 * TX_BYTES_MAX
+BLOCK_GAS_MAX = 500_000_000
 VALIDATOR_POWER = 10
 
 Json = dict[str, Any]
@@ -128,7 +129,7 @@ def new_genesis_document(chain_id: str, identities: Sequence[Identity], app_stat
     if not 0 < len(chain_id) <= 50:
         raise HomeError(f"{chain_id!r} is not a chain id", "1 to 50 characters, such as gradus-local-1")
     params: Json = {
-        "block": {"max_bytes": str(BLOCK_BYTES_MAX), "max_gas": "-1"},
+        "block": {"max_bytes": str(BLOCK_BYTES_MAX), "max_gas": str(BLOCK_GAS_MAX)},
         "evidence": {"max_age_num_blocks": "100000", "max_age_duration": str(48 * 3600 * 10**9),
                      "max_bytes": "1048576"},
         "validator": {"pub_key_types": ["ed25519"]},

@@ -21,11 +21,10 @@ from localnet.config import HOST
 from localnet.engine import Engine
 from localnet.errors import LightError, NodeUnreachable, RpcError, TimedOut
 from localnet.parent import die_with_parent
-from localnet.ports import STANDARD_BASE, is_free
+from localnet.ports import choose_random
 from localnet.rpc import Answer, Rpc, new_answer
 
 START_SECONDS = 30.0
-LIGHT_PORT = STANDARD_BASE + 7000
 
 
 class NotProved(LightError):
@@ -73,7 +72,7 @@ class LightProxy:
     def __enter__(self) -> LightProxy:
         self.temporary = None if self.folder else tempfile.TemporaryDirectory(prefix="gradus-light-")
         home = Path(self.temporary.name) if self.temporary else self.folder
-        port = next(port for port in range(LIGHT_PORT, LIGHT_PORT + 2000) if is_free(port))
+        port = choose_random(1)
         self.log = tempfile.TemporaryFile("w+")
         self.rpc = Rpc(f"http://{HOST}:{port}", timeout_s=30)
         self.process = subprocess.Popen(

@@ -45,16 +45,15 @@ def wait_first_block_visibly(net: Localnet) -> None:
 
 def print_status(chain_id: str, rows: Sequence[NodeStatus]) -> None:
     """Print the status table to stdout."""
-    table = Table(title=chain_id, title_justify="left")
-    headings = ("node", "phase", "height", "app hash", "peers", "catching up", "RPC", "pids: node, app, engine",
-                "restarts")
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in ("height", "peers", "restarts") else "left")
+    table = Table(box=None, padding=(0, 1, 0, 0), title=chain_id, title_justify="left")
+    for heading in ("node", "phase", "height", "app hash", "peers", "RPC", "pid", "app", "engine", "restarts"):
+        is_text = heading in ("node", "phase", "app hash")
+        table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
     for row in rows:
-        pids = ", ".join(str(pid or "-") for pid in (row.supervisor_pid, row.app_pid, row.engine_pid))
-        table.add_row(row.name, row.phase, show(row.height), row.app_hash[:16] or "-", show(row.peers),
-                      "-" if row.is_catching_up is None else ("yes" if row.is_catching_up else "no"),
-                      row.rpc, pids, str(row.restarts))
+        phase = "catching up" if row.is_catching_up else row.phase
+        table.add_row(row.name, phase, show(row.height), row.app_hash[:12] or "-", show(row.peers),
+                      row.rpc.rpartition(":")[2], show(row.supervisor_pid), show(row.app_pid), show(row.engine_pid),
+                      str(row.restarts))
     console = Console()
     console.print(table)
     for row in rows:

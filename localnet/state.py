@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -15,6 +16,7 @@ from typing import IO
 from localnet.errors import NodeError
 from localnet.homes import Home
 
+LOCK_TRIES = 10
 PHASES = ("starting", "running", "restarting", "stopping", "stopped", "failed")
 
 
@@ -35,14 +37,16 @@ def take_lock(home: Home) -> IO[str]:
     """Become the only supervisor of a home; NodeError when another one runs."""
     home.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = open(home.run / "lock", "a")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.close()
-        pid = find_pid(home, "supervisor")
-        raise NodeError(f"a node already runs on {home.path}" + (f" (pid {pid})" if pid else ""),
-                        f"stop it first: kill {pid}" if pid else "wait until it has ended") from None
-    return lock
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            time.sleep(0.05)  # somebody may only be looking: is_supervised holds the lock for an instant
+    lock.close()
+    pid = find_pid(home, "supervisor")
+    raise NodeError(f"a node already runs on {home.path}" + (f" (pid {pid})" if pid else ""),
+                    f"stop it first: kill {pid}" if pid else "wait until it has ended")
 
 
 def is_supervised(home: Home) -> bool:

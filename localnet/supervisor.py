@@ -28,6 +28,8 @@ from localnet.restart import RestartRule
 from localnet.state import State, put_pid, put_state, take_lock
 
 FIRST_SECONDS = 5.0  # an engine that fails this early, on its very first start, has a fault in its configuration
+FALLS_WITH_APP = (0, 1, -signal.SIGTERM)  # how an engine ends when the app's connections break
+LAST_WORDS_SECONDS = 2.0
 CONFIG_EXIT = 3  # an app that ends with this status will not do better the next time
 READY_SECONDS_MAX = 120.0
 GRACE_S = 15.0
@@ -104,7 +106,7 @@ class Supervisor:
             try:
                 self.start_parts()
                 dead = self.wait_for_death()
-                failure: LocalnetError | None = self.describe_death(dead) if dead else None
+                failure: LocalnetError | None = self.describe_death(self.find_culprit(dead)) if dead else None
             except PortInUse as error:
                 if self.restarts == 0:
                     raise
@@ -164,8 +166,15 @@ class Supervisor:
         self.wait(lambda: self.find_dead() is not None)
         return None if self.stops else self.find_dead()
 
+    def find_culprit(self, dead: Part) -> Part:
+        """The part to blame for a death: an engine ends itself when its app goes, and may be seen to end first."""
+        if dead.command.name == "engine" and dead.process.returncode in FALLS_WITH_APP:
+            first = self.parts[0]
+            self.wait(lambda: first.process.poll() is not None, LAST_WORDS_SECONDS)
+        return self.find_dead() or dead
+
     def find_dead(self) -> Part | None:
-        """The first part that has ended by itself. An engine falls with its app, so the app is blamed first."""
+        """The first part, in the order of starting, that has ended by itself."""
         return next((part for part in self.parts if part.process.poll() is not None), None)
 
     def end_parts(self) -> None:
@@ -268,7 +277,7 @@ class Supervisor:
         self.pump(part)
         status, name = part.process.returncode, part.command.name
         if name == "app" and status == CONFIG_EXIT:
-            return StartRefused("the app refuses to start:\n" + self.last_words(name, 3),
+            return StartRefused("the app refuses to start:\n" + self.last_words(name, 2),
                                 "mend what the app names, then start again")
         if name == "engine" and status > 0 and not self.restarts and time.monotonic() - part.started_s < FIRST_SECONDS:
             return StartRefused("the engine refuses to start:\n" + self.last_words(name, 3), self.log_hint(name))

@@ -1,6 +1,8 @@
 """Finding the engine: a named binary is checked, the cache is used, a failed build says what to do."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -116,3 +118,32 @@ def test_module_that_differs_from_its_checksum_is_named_as_such(tmp_path: Path, 
     with pytest.raises(EngineError) as caught:
         find_engine()
     assert "checksum" in caught.value.hint
+
+
+def test_two_processes_that_need_the_engine_at_once_build_it_once(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a Go that takes its time, counts its runs, and writes a program that says the right version."""
+    program(tmp_path / "bin" / "go", f"""
+        if [ "$1" = env ]; then echo go1.26.0; exit; fi
+        echo run >> {tmp_path}/runs; sleep 0.5
+        while [ "$1" != -o ]; do shift; done
+        printf '#!/bin/sh\\necho {VERSION}\\n' > "$2"; chmod +x "$2" """)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    script = "from localnet.engine import find_engine; print(find_engine().path)"
+    both = [subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[3], text=True,
+                             stdout=subprocess.PIPE) for _ in range(2)]
+    found = [process.communicate(timeout=60)[0].strip() for process in both]
+    assert found == [str(cached_path())] * 2
+    assert (tmp_path / "runs").read_text() == "run\n"
+    assert sorted(p.name for p in cached_path().parent.iterdir()) == [".lock", cached_path().name]
+
+
+def test_remains_of_a_killed_build_are_swept_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "bin" / "go", 'case "$1" in env) echo go1.26.0;; *) exit 1;; esac')
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    folder = cached_path().parent
+    program(folder / "unfinished.1", "exit 0")
+    (folder / "toolchain.1" / "go").mkdir(parents=True)
+    with pytest.raises(EngineError):
+        find_engine()
+    assert [p.name for p in folder.iterdir()] == [".lock"]

@@ -73,7 +73,7 @@ def test_consensus_parameters_of_the_caller_replace_whole_sections(tmp_path: Pat
     identity = new_home(Home(tmp_path / "n"), "n")
     document = new_genesis_document("net-1", [identity], {}, {"abci": {"vote_extensions_enable_height": "1"}})
     assert document["consensus_params"]["abci"] == {"vote_extensions_enable_height": "1"}
-    assert document["consensus_params"]["block"]["max_gas"] == "-1"
+    assert document["consensus_params"]["block"]["max_gas"] == "500000000"
     put_genesis(Home(tmp_path / "n"), document)
     assert json.loads(Home(tmp_path / "n").genesis.read_text()) == document
 

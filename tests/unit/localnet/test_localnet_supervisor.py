@@ -29,6 +29,8 @@ ENGINE = "import time; print('engine speaks', flush=True); time.sleep(600)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 REFUSES = "import sys; print('Error: genesis.json is not JSON'); print('Hint: mend it'); sys.exit(3)"
 FAILS = "import sys; print('panic: no luck'); sys.exit(1)"
+REFUSES_LATER = APP.replace("time.sleep(600)", "server.accept(); time.sleep(0.3); print('Error: bad'); sys.exit(3)")
+FALLS = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect({!r}); print('EOF', flush=True); sys.exit(1)"
 GRANDCHILD = "import subprocess, time; subprocess.Popen(['sleep', '600']); time.sleep(600)"
 
 RUNNER = """
@@ -168,6 +170,14 @@ def test_app_that_refuses_its_configuration_is_not_started_again(home: Home, sta
     assert "genesis.json is not JSON" in text and "Hint: mend it" in text and hint
     assert home.log("app").read_text().count("genesis.json is not JSON") == 1
     assert not home.log("engine").exists()
+
+
+def test_app_that_refuses_while_its_engine_falls_first_is_the_one_to_blame(home: Home, start: Start) -> None:
+    supervisor = start(app=REFUSES_LATER, engine=FALLS.format(str(home.run / "app.sock")), wait=False)
+    assert supervisor.wait(20) == 1
+    assert supervisor.stdout is not None
+    text, _ = json.loads(supervisor.stdout.read())
+    assert "app refuses to start" in text and "Error: bad" in text
 
 
 def test_engine_that_fails_at_once_on_its_first_start_is_not_started_again(home: Home, start: Start) -> None:

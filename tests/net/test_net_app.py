@@ -1,0 +1,169 @@
+"""Real engines with the real app: one genesis, one state, deaths of either part, answers proved by the light client."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from abci_app.wire.address import decode_address
+from abci_app.x.bank.keys import balance_key
+from localnet import checks
+from localnet.engine import find_engine
+from localnet.errors import HomeError, LightError, NodeError
+from localnet.genesis import OPERATOR_UGRAD, new_composer
+from localnet.light import LightProxy, NotProved, TrustRoot, trust_root
+from localnet.network import Localnet
+
+pytestmark = pytest.mark.net
+ROOT = Path(__file__).parents[2]
+BALANCES = "/store/bank/key"
+OPERATOR_TEXT = str(OPERATOR_UGRAD).encode()
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
+    """A running network of four validators with the real app."""
+    folder = tmp_path_factory.mktemp("app") / "net"
+    with Localnet.new(folder, 4, base_port=0, compose=new_composer(), engine=find_engine()) as net:
+        yield net
+
+
+@pytest.fixture
+def single(tmp_path: Path) -> Localnet:
+    """A network of one validator with the real app, which does not run yet."""
+    return Localnet.new(tmp_path / "net", 1, base_port=0, compose=new_composer(), engine=find_engine())
+
+
+@pytest.fixture(scope="module")
+def proxy(four: Localnet) -> Iterator[LightProxy]:
+    """The stock light client proxy, trusting block 1."""
+    four.wait_height(3)
+    engine = four.engine
+    assert engine is not None
+    with LightProxy(engine, four.manifest.chain_id, four.rpcs[0].url, [rpc.url for rpc in four.rpcs[1:]],
+                    trust_root(four.rpcs[0])) as running:
+        yield running
+
+
+def operator_key(net: Localnet, index: int) -> bytes:
+    return balance_key(decode_address(net.manifest.nodes[index].operator), "ugrad")
+
+
+def test_all_nodes_have_the_app_hash_of_the_same_genesis(four: Localnet) -> None:
+    four.wait_height(2)
+    height, app_hash = checks.same_app_hash(four.rpcs)
+    assert height >= 2
+    assert len(bytes.fromhex(app_hash)) == 32
+    documents = {node.paths.genesis.read_bytes() for node in four.manifest.nodes}
+    assert len(documents) == 1
+
+
+def test_every_operator_has_a_private_key_of_its_own_and_its_coins(four: Localnet) -> None:
+    addresses = []
+    for node in four.manifest.nodes:
+        assert node.paths.operator.stat().st_mode & 0o777 == 0o600
+        addresses.append(json.loads(node.paths.operator.read_text())["address"])
+    assert addresses == [node.operator for node in four.manifest.nodes]
+    assert len(set(addresses)) == 4
+
+
+def test_balance_is_proved_by_the_stock_light_client(four: Localnet, proxy: LightProxy) -> None:
+    verified = proxy.abci_query(BALANCES, operator_key(four, 0))
+    assert verified.key == operator_key(four, 0)
+    assert verified.value == four.rpcs[1].query(BALANCES, verified.key, verified.height).value
+    assert verified.value == OPERATOR_TEXT
+
+
+def test_balance_at_a_named_height_is_proved_for_that_height(four: Localnet, proxy: LightProxy) -> None:
+    assert proxy.abci_query(BALANCES, operator_key(four, 1), height=2).height == 2
+
+
+def test_height_that_is_still_to_come_is_waited_for(four: Localnet, proxy: LightProxy) -> None:
+    height = four.rpcs[0].status().height + 2
+    assert proxy.abci_query(BALANCES, operator_key(four, 2), height=height).height == height
+
+
+def test_absent_key_is_not_proved(proxy: LightProxy) -> None:
+    with pytest.raises(NotProved):
+        proxy.abci_query(BALANCES, b"\x02\x14" + bytes(20) + b"ugrad")
+
+
+def test_light_client_with_a_wrong_trusted_hash_does_not_start(four: Localnet) -> None:
+    assert four.engine is not None
+    with pytest.raises(LightError) as caught, LightProxy(
+            four.engine, four.manifest.chain_id, four.rpcs[0].url, [four.rpcs[1].url], TrustRoot(1, "AB" * 32)):
+        pass
+    assert "hash" in caught.value.text.lower()
+
+
+@pytest.mark.parametrize("part", ["app", "engine"])
+def test_killed_part_comes_back_catches_up_and_agrees(four: Localnet, part: str) -> None:
+    four.kill(3, part)  # type: ignore[arg-type]
+    height = checks.wait_blocks(four.rpcs[:3], 4)
+    four.wait_height(height)
+    checks.check_same_block(four.rpcs, height)
+
+
+def test_single_node_replays_to_the_same_hash_after_a_kill_of_everything(single: Localnet) -> None:
+    with single:
+        single.wait_height(4)
+        header = single.rpcs[0].header(4)
+        single.kill(0, "node")
+        single.start_one(0)
+        single.wait_height(6)
+        assert single.rpcs[0].header(4) == header
+
+
+def test_genesis_that_the_app_refuses_ends_the_start_with_the_apps_own_words(single: Localnet) -> None:
+    genesis = single.manifest.nodes[0].paths.genesis
+    document = json.loads(genesis.read_text())
+    document["consensus_params"]["block"]["max_gas"] = "-1"
+    genesis.write_text(json.dumps(document))
+    with pytest.raises(NodeError) as caught, single:
+        pass
+    assert "the app refuses to start" in caught.value.text and "max_gas" in caught.value.text
+
+
+def test_account_that_is_no_address_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    with pytest.raises(HomeError) as caught:
+        Localnet.new(tmp_path / "net", 1, base_port=0, compose=new_composer({"cosmos1x": 5}))
+    assert "cosmos1x" in caught.value.text and caught.value.hint
+    assert not (tmp_path / "net").exists()
+
+
+def test_up_starts_a_network_with_accounts_and_down_ends_it(tmp_path: Path, single: Localnet) -> None:
+    folder, address = str(tmp_path / "up"), single.manifest.nodes[0].operator
+
+    def command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        return subprocess.run([sys.executable, "-m", "localnet", *arguments, "--dir", folder], cwd=ROOT, text=True,
+                              capture_output=True, timeout=180, check=False)
+
+    done = command("up", "--validators", "1", "--base-port", "0", "--account", f"{address}=7")
+    try:
+        assert (done.returncode, done.stdout.split()[0]) == (0, "gradus-local-1"), done.stderr
+        shown = json.loads(command("status", "--output", "json").stdout)["nodes"][0]
+        assert shown["phase"] == "running" and shown["app_pid"] and shown["engine_pid"] and shown["height"] >= 1
+        rpc = Localnet(Path(folder)).rpcs[0]
+        assert rpc.query(BALANCES, balance_key(decode_address(address), "ugrad")).value
+        again = command("up", "--validators", "2")
+        assert again.returncode == 1 and "has 1 nodes, not 2" in again.stderr
+    finally:
+        assert command("down").stdout == "1 nodes stopped\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_start_leaves_no_process_and_no_folder(tmp_path: Path, number: int) -> None:
+    folder = tmp_path / "net"
+    runner = subprocess.Popen([sys.executable, "-m", "localnet", "up", "--validators", "2", "--base-port", "0",
+                               "--dir", str(folder)], cwd=ROOT, stderr=subprocess.DEVNULL)
+    pid_files = [folder / f"node{i}" / "run" / "app.pid" for i in range(2)]
+    checks.wait_until(lambda: all(file.exists() for file in pid_files), 60, "the start of the apps")
+    pids = [int(file.read_text()) for file in pid_files]
+    runner.send_signal(number)
+    assert runner.wait(60) == 130
+    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    assert not folder.exists()
