@@ -33,7 +33,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("path", "line"), [
     ("abci_app/x/bank/keeper.py", "from abci_app.x.auth import keys"),
-    ("abci_app/x/bank/errors.py", "from abci_app.x.bank import keeper"),
+    ("abci_app/x/bank/types.py", "from abci_app.x.bank import keeper"),
     ("abci_app/x/bank/keeper.py", "import abci_app.client.rpc"),
     ("abci_app/store/tree.py", "from abci_app.runtime import gas"),
     ("abci_app/wire/ints.py", "from abci_app.store import tree"),
