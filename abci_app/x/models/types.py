@@ -6,7 +6,7 @@ Source: README.md; the numerics' own ranges are those of kernels/README.md.
 
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import parse_base_amount
-from abci_app.wire.ints import PPM, U32_MAX, mul_div_ceil, ppm_floor
+from abci_app.wire.ints import PPM, U32_MAX, U64_MAX, mul_div_ceil, ppm_floor
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
     AuditPolicy, Dataset, Economy, LearningRate, MlpClassifier, ModelSpec, TrainingPolicy, Weights,
 )
@@ -299,7 +299,7 @@ def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25
     audit = AuditPolicy(rate_ppm=400_000, mismatch_slash_ppm=500_000, withhold_slash_ppm=100_000, burn_ppm=500_000,
                         missed_rounds_max=3)
     economy = Economy(round_reward_ugrad=round_reward_ugrad)
-    economy.bond_ugrad = max(compute_bond_min(economy, audit), 1)
+    economy.bond_ugrad = min(max(compute_bond_min(economy, audit), 1), U64_MAX)
     widths = (dataset.features, *_fit_hidden(hidden, dataset), dataset.classes)
     spec = ModelSpec(name=name, numerics=NUMERICS, mlp_classifier=MlpClassifier(widths=widths), dataset=dataset,
                      init_seed=init_seed, training=training, audit=audit, economy=economy,

@@ -1,0 +1,121 @@
+"""Making and funding models: what is written, what is paid, what is refused."""
+
+import pytest
+
+from abci_app.wire.address import module_address
+from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.errors import ChainError, InsufficientFunds, OutOfGas
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
+    MODEL_STATUS_OPEN, MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING,
+)
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgFundModel
+from abci_app.x.models import errors
+from abci_app.x.models.msgs import compute_weights_gas
+from kernels import chunks, mlp
+from tests.unit.models.rooms import ALICE, ALICE_TEXT, BOB, BOB_TEXT, FUNDS_UGRAD, Rooms, create_msg, small_spec
+
+MODULE = module_address("models")
+
+
+def fund_msg(amount_ugrad: int = 1_000, model_id: int = 1) -> MsgFundModel:
+    return MsgFundModel(sender=BOB_TEXT, model_id=model_id, amount=coin_pb(base_coin(amount_ugrad)))
+
+
+def test_created_model_stands_open_with_the_weights_of_its_seed_and_its_escrow_in_the_module(rooms: Rooms) -> None:
+    model = rooms.create(escrow_ugrad=5_000_000)
+    weights = mlp.init_weights((4, 5, 3), bytes(range(32)))
+    assert (model.id, model.admin, model.status, model.rounds_closed) == (1, ALICE_TEXT, MODEL_STATUS_OPEN, 0)
+    assert model.weights_root == chunks.chunk_root(weights) and model.created_height == 7
+    assert rooms.models.load_weights(rooms.ctx, 1, 0) == weights
+    assert rooms.models.load_momentum(rooms.ctx, 1) == bytes(8 * 43)
+    assert model.escrow_ugrad == rooms.bank.balance(rooms.ctx, MODULE) == 5_000_000
+    assert rooms.bank.balance(rooms.ctx, ALICE) == FUNDS_UGRAD - 5_000_000
+    assert rooms.models.iter_live_ids(rooms.ctx) == [1]
+    assert rooms.broken() == []
+
+
+def test_creation_is_told_by_an_event(rooms: Rooms) -> None:
+    model = rooms.create()
+    assert [event.attributes for event in rooms.events("models.model_created")] == [(
+        ("model_id", "1"), ("admin", ALICE_TEXT), ("name", "iris"), ("weights_root", model.weights_root.hex()),
+        ("escrow_ugrad", "5000000"))]
+
+
+def test_ids_count_from_one_and_weights_differ_by_seed(rooms: Rooms) -> None:
+    other = small_spec()
+    other.init_seed = bytes(32)
+    first, second, third = rooms.create(), rooms.create(other), rooms.create()
+    assert [first.id, second.id, third.id] == rooms.models.iter_live_ids(rooms.ctx) == [1, 2, 3]
+    assert first.weights_root == third.weights_root != second.weights_root
+
+
+def test_model_without_reward_needs_no_escrow(rooms: Rooms) -> None:
+    spec = small_spec(round_reward_ugrad=0)
+    message = create_msg(spec)
+    message.ClearField("escrow")
+    assert rooms.models.get_model(rooms.ctx, rooms.deliver(message).model_id).escrow_ugrad == 0
+    assert rooms.bank.balance(rooms.ctx, ALICE) == FUNDS_UGRAD
+
+
+def test_creator_without_the_escrow_is_refused_and_nothing_is_written(rooms: Rooms) -> None:
+    before = rooms.state()
+    with pytest.raises(InsufficientFunds):
+        rooms.deliver(create_msg(escrow_ugrad=FUNDS_UGRAD + 1))
+    assert rooms.state() == before
+
+
+def test_creation_out_of_gas_is_refused_before_any_weight_is_drawn(
+        rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mlp, "init_weights", lambda *_: pytest.fail("weights were drawn"))
+    before = rooms.state()
+    with pytest.raises(OutOfGas):
+        rooms.deliver(create_msg(), gas_limit=compute_weights_gas(small_spec()) - 1)
+    assert rooms.state() == before
+
+
+def test_gas_of_weights_is_three_a_byte_and_sixteen_thousandths_a_parameter() -> None:
+    assert compute_weights_gas(small_spec()) == 3 * 4 * 43 + 1
+
+
+def test_anyone_funds_a_live_model(rooms: Rooms) -> None:
+    model = rooms.create()
+    rooms.deliver(fund_msg(7))
+    rooms.models.start_training(rooms.ctx, model)
+    rooms.deliver(fund_msg(8))
+    assert rooms.models.get_model(rooms.ctx, 1).escrow_ugrad == 5_000_015
+    assert rooms.models.get_model(rooms.ctx, 1).status == MODEL_STATUS_TRAINING
+    assert rooms.bank.balance(rooms.ctx, BOB) == FUNDS_UGRAD - 15
+    assert [event.attributes for event in rooms.events("models.model_funded")][1] == (
+        ("model_id", "1"), ("sender", BOB_TEXT), ("amount_ugrad", "8"), ("escrow_ugrad", "5000015"))
+    assert rooms.broken() == []
+
+
+@pytest.mark.parametrize(("message", "error"), [
+    (fund_msg(model_id=2), errors.ModelNotFound),
+    (fund_msg(model_id=0), errors.ModelNotFound),
+    (fund_msg(2**64 - 5_000_000), errors.EscrowTooLarge),
+    (fund_msg(FUNDS_UGRAD + 1), InsufficientFunds),
+])
+def test_funding_that_cannot_be_is_refused_and_nothing_is_written(
+        rooms: Rooms, message: MsgFundModel, error: type[ChainError]) -> None:
+    rooms.create()
+    before = rooms.state()
+    with pytest.raises(error):
+        rooms.deliver(message)
+    assert rooms.state() == before
+
+
+def test_funding_a_model_that_trains_no_longer_is_refused_and_nothing_is_written(rooms: Rooms) -> None:
+    model = rooms.models.start_training(rooms.ctx, rooms.create(small_spec(rounds=1)))
+    assert rooms.close(model, 1).status == MODEL_STATUS_SERVING
+    before = rooms.state()
+    with pytest.raises(errors.ModelNotLive):
+        rooms.deliver(fund_msg())
+    assert rooms.state() == before
+
+
+def test_escrow_counts_what_was_paid_so_that_no_total_passes_u64(rooms: Rooms) -> None:
+    model = rooms.create()
+    rooms.models.draw_escrow(rooms.ctx, model.id, BOB, 4_000_000)
+    with pytest.raises(errors.EscrowTooLarge):
+        rooms.deliver(fund_msg(2**64 - 5_000_000))

@@ -1,0 +1,272 @@
+"""The terms of a contract: what is refused with which code, the sizes that bound it, the defaults, the schedule."""
+
+import random
+from collections.abc import Callable
+from fractions import Fraction
+from math import ceil
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from abci_app.wire.address import encode_address
+from abci_app.wire.errors import ChainError, InvalidAddress, InvalidCoins
+from abci_app.wire.ints import U64_MAX
+from abci_app.wire.merkle import MerkleTree
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, LearningRate, MlpClassifier, ModelSpec
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel, MsgFundModel
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import AuditEvidence
+from abci_app.wire.seed import draw_rows
+from abci_app.wire.tx import TX_BYTES_MAX, encode_injected
+from abci_app.x.models import errors, types
+from kernels.payload import payload_bytes
+from tests.unit.models.rooms import ALICE_TEXT, BOB_TEXT, Rooms, create_msg, small_spec
+
+
+def edit(text: str) -> Callable[[ModelSpec], None]:
+    """An edit of a contract, `spec` in its code."""
+    return lambda spec: exec(text, {"spec": spec, "encode_address": encode_address})
+
+
+REFUSED = [
+    ("spec.name = ''", errors.NameInvalid),
+    ("spec.name = 'a' * 65", errors.NameInvalid),
+    ("spec.name = ' digits'", errors.NameInvalid),
+    ("spec.name = 'digits.'", errors.NameInvalid),
+    ("spec.name = 'di\\ngits'", errors.NameInvalid),
+    ("spec.name = 'dıgits'", errors.NameInvalid),
+    ("spec.numerics = 'gin2'", errors.NumericsUnknown),
+    ("spec.ClearField('dataset')", errors.DatasetInvalid),
+    ("spec.dataset.rows_root = bytes(31)", errors.DatasetInvalid),
+    ("spec.dataset.train_rows = 0", errors.DatasetInvalid),
+    ("spec.dataset.train_rows = spec.dataset.test_rows = 2**31", errors.DatasetInvalid),
+    ("spec.dataset.features = 0", errors.DatasetInvalid),
+    ("spec.dataset.classes = 1", errors.DatasetInvalid),
+    ("spec.dataset.classes = 65536", errors.DatasetInvalid),
+    ("spec.ClearField('mlp_classifier')", errors.ArchitectureInvalid),
+    ("spec.mlp_classifier.widths[:] = [4]", errors.ArchitectureInvalid),
+    ("spec.mlp_classifier.widths[:] = [4, 5, 5, 5, 5, 5, 5, 5, 3]", errors.ArchitectureInvalid),
+    ("spec.mlp_classifier.widths[:] = [5, 5, 3]", errors.ArchitectureInvalid),
+    ("spec.mlp_classifier.widths[:] = [4, 5, 4]", errors.ArchitectureInvalid),
+    ("spec.mlp_classifier.widths[:] = [4, 0, 3]", errors.ArchitectureInvalid),
+    ("spec.mlp_classifier.widths[:] = [4, 65537, 3]", errors.ArchitectureInvalid),
+    ("spec.mlp_classifier.widths[:] = [4, 65536, 3]", errors.ModelTooLarge),
+    ("spec.init_seed = bytes(33)", errors.SeedInvalid),
+    ("spec.training.rounds = 1_000_001", errors.RoundPolicyInvalid),
+    ("spec.training.units_max = 0", errors.RoundPolicyInvalid),
+    ("spec.training.units_max = 65", errors.RoundPolicyInvalid),
+    ("spec.training.trainers_min = 0", errors.RoundPolicyInvalid),
+    ("spec.training.trainers_min = spec.training.units_max + 1", errors.RoundPolicyInvalid),
+    ("spec.training.commit_blocks = 0", errors.RoundPolicyInvalid),
+    ("spec.training.reveal_blocks = 0", errors.RoundPolicyInvalid),
+    ("spec.training.audit_blocks = 10_001", errors.RoundPolicyInvalid),
+    ("spec.training.kept_rounds = 0", errors.RoundPolicyInvalid),
+    ("spec.training.kept_rounds = 1_001", errors.RoundPolicyInvalid),
+    ("spec.training.learning_rate.peak_q16 = 0", errors.LearningRateInvalid),
+    ("spec.training.learning_rate.peak_q16 = 2**20 + 1", errors.LearningRateInvalid),
+    ("spec.training.learning_rate.warmup_rounds = 1_000_001", errors.LearningRateInvalid),
+    ("spec.training.learning_rate.decay_rounds = 1_000_001", errors.LearningRateInvalid),
+    ("spec.training.learning_rate.floor_ppm = 1_000_001", errors.LearningRateInvalid),
+    ("spec.training.local_steps = 0", errors.UnitPolicyInvalid),
+    ("spec.training.batch_rows = 0", errors.UnitPolicyInvalid),
+    ("spec.training.momentum_q16 = 65536", errors.UnitPolicyInvalid),
+    ("spec.training.trace_every = 0", errors.UnitPolicyInvalid),
+    ("spec.training.codec = 'int4/256'", errors.UnitPolicyInvalid),
+    ("spec.training.aggregation = 'median'", errors.AggregationInvalid),
+    ("spec.training.aggregation = 'mean'", errors.AggregationInvalid),
+    ("spec.training.trim = 2", errors.AggregationInvalid),
+    ("spec.training.outer_learning_rate_q16 = 0", errors.OuterPolicyInvalid),
+    ("spec.training.outer_momentum_q16 = 65536", errors.OuterPolicyInvalid),
+    ("spec.audit.rate_ppm = 0", errors.AuditPolicyInvalid),
+    ("spec.audit.rate_ppm = 1_000_001", errors.AuditPolicyInvalid),
+    ("spec.audit.mismatch_slash_ppm = 0", errors.AuditPolicyInvalid),
+    ("spec.audit.withhold_slash_ppm = 1_000_001", errors.AuditPolicyInvalid),
+    ("spec.audit.burn_ppm = 1_000_001", errors.AuditPolicyInvalid),
+    ("spec.audit.missed_rounds_max = 0", errors.AuditPolicyInvalid),
+    ("spec.audit.missed_rounds_max = 1_001", errors.AuditPolicyInvalid),
+    ("spec.training.local_steps = spec.training.batch_rows = 2048", errors.UnitTooCostly),
+    ("spec.training.local_steps = 1024; spec.training.batch_rows = 2048; spec.training.units_max = 64",
+     errors.UnitTooCostly),
+    ("spec.training.local_steps = 1000; spec.dataset.train_rows = 2**20", errors.EvidenceTooLarge),
+    ("spec.economy.bond_ugrad -= 1", errors.BondTooLow),
+    ("spec.economy.round_reward_ugrad = spec.economy.bond_ugrad = 0", errors.BondTooLow),
+    ("spec.invited_trainers.append(encode_address(bytes(20)))", errors.TrainersInvalid),
+    ("spec.invited_trainers.extend(encode_address(bytes([n // 2] * 20)) for n in range(8))", errors.TrainersInvalid),
+    ("spec.invited_trainers.extend(encode_address(n.to_bytes(20, 'big')) for n in range(257))",
+     errors.TrainersInvalid),
+    ("spec.invited_trainers.extend(['gradus1', 'a', 'b', 'c'])", InvalidAddress),
+]
+
+
+@pytest.mark.parametrize(("change", "error"), REFUSED)
+def test_contract_with_wrong_terms_is_refused_and_nothing_is_written(
+        rooms: Rooms, change: str, error: type[ChainError]) -> None:
+    spec = small_spec()
+    edit(change)(spec)
+    before = rooms.state()
+    with pytest.raises(ChainError) as caught:
+        rooms.deliver(create_msg(spec))
+    assert type(caught.value) is error
+    assert rooms.state() == before
+
+
+def test_every_error_of_the_terms_is_raised_by_a_case() -> None:
+    """Codes 4 to 19 are those of check_spec."""
+    raised = {error.code for _, error in REFUSED if error.codespace == "models"}
+    assert raised == set(range(4, 20))
+
+
+@pytest.mark.parametrize("change", [
+    "spec.name = 'A'", "spec.name = 'a b.c_d-9'", "spec.dataset.test_rows = 0", "spec.training.rounds = 0",
+    "spec.training.aggregation = 'mean'; spec.training.trim = 0", "spec.audit.rate_ppm = 1_000_000",
+    "spec.audit.rate_ppm = 1_000_000; spec.economy.bond_ugrad = 1",
+    "spec.economy.round_reward_ugrad = 0; spec.economy.bond_ugrad = 1",
+    "spec.invited_trainers.extend(encode_address(bytes([n] * 20)) for n in range(4)); "
+    "spec.economy.round_reward_ugrad = spec.economy.bond_ugrad = 0",
+    "spec.mlp_classifier.widths[:] = [4, 3]",
+])
+def test_contract_at_the_edge_of_the_terms_is_accepted(rooms: Rooms, change: str) -> None:
+    spec = small_spec()
+    edit(change)(spec)
+    assert rooms.create(spec).spec == spec
+
+
+@pytest.mark.parametrize(("message", "error"), [
+    (MsgCreateModel(creator="gradus1", spec=small_spec()), InvalidAddress),
+    (create_msg(escrow_ugrad=999_999), errors.EscrowTooLow),
+    (MsgCreateModel(creator=ALICE_TEXT, spec=small_spec()), errors.EscrowTooLow),
+    (create_msg(escrow_ugrad=0), InvalidCoins),
+    (create_msg(escrow_ugrad=2**64), InvalidCoins),
+    (MsgFundModel(sender="", model_id=1), InvalidAddress),
+    (MsgFundModel(sender=BOB_TEXT, model_id=1), InvalidCoins),
+])
+def test_message_with_wrong_fields_is_refused_and_nothing_is_written(
+        rooms: Rooms, message: MsgCreateModel | MsgFundModel, error: type[ChainError]) -> None:
+    before = rooms.state()
+    with pytest.raises(error):
+        rooms.deliver(message)
+    assert rooms.state() == before
+
+
+def test_a_payload_of_the_largest_model_fits_its_bound_and_one_more_parameter_does_not() -> None:
+    wide = Dataset(rows_root=bytes(32), train_rows=1, features=60_000, classes=2)
+    fits = (2**19 - 1 - 2**11) // 60_003  # of [60_000, h, 2], each hidden unit has 60_001 + 2 parameters
+    types.check_architecture(MlpClassifier(widths=[60_000, fits, 2]), wide)
+    with pytest.raises(errors.ModelTooLarge):
+        types.check_architecture(MlpClassifier(widths=[60_000, fits + 1, 2]), wide)
+    square = Dataset(rows_root=bytes(32), train_rows=1, features=723, classes=720)
+    assert payload_bytes(724 * 720, types.CODEC) <= 2**19 < payload_bytes(725 * 721, types.CODEC)
+    types.check_architecture(MlpClassifier(widths=[723, 720]), square)
+    square.features, square.classes = 724, 721
+    with pytest.raises(errors.ModelTooLarge):
+        types.check_architecture(MlpClassifier(widths=[724, 721]), square)
+
+
+@settings(max_examples=60, deadline=None)
+@given(features=st.integers(1, 65_536), classes=st.integers(2, 65_535), train_rows=st.integers(1, 2**31),
+       test_rows=st.integers(0, 2**30), trainers_min=st.integers(1, 64), rounds=st.integers(0, 10_000),
+       reward=st.integers(0, 10**12))
+def test_default_terms_are_valid_for_every_table(features: int, classes: int, train_rows: int, test_rows: int,
+                                                 trainers_min: int, rounds: int, reward: int) -> None:
+    dataset = Dataset(rows_root=bytes(32), train_rows=train_rows, test_rows=test_rows, features=features,
+                      classes=classes)
+    types.check_spec(types.default_spec("table", dataset, bytes(32), rounds, trainers_min, reward))
+
+
+def test_default_terms_for_a_reward_that_no_bond_secures_are_refused_with_a_code() -> None:
+    with pytest.raises(errors.BondTooLow):
+        types.check_spec(small_spec(round_reward_ugrad=2**64 - 1))
+
+
+def test_default_terms_keep_the_measured_recipe_for_a_small_table() -> None:
+    dataset = Dataset(rows_root=bytes(32), train_rows=1437, test_rows=360, features=64, classes=10)
+    spec = types.default_spec("digits", dataset, bytes(32))
+    assert list(spec.mlp_classifier.widths) == [64, 128, 64, 10]
+    assert (spec.training.local_steps, spec.training.batch_rows, spec.training.trace_every) == (32, 16, 8)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.binary(min_size=32, max_size=32), train_rows=st.integers(1, 3_000), test_rows=st.integers(0, 500),
+       local_steps=st.integers(1, 32), batch_rows=st.integers(1, 32), features=st.integers(1, 40))
+def test_evidence_of_a_unit_is_never_larger_than_its_bound(seed: bytes, train_rows: int, test_rows: int,
+                                                           local_steps: int, batch_rows: int, features: int) -> None:
+    spec = small_spec()
+    spec.dataset.train_rows, spec.dataset.test_rows, spec.dataset.features = train_rows, test_rows, features
+    spec.training.local_steps, spec.training.batch_rows = local_steps, batch_rows
+    drawn = sorted(set(draw_rows(seed, local_steps * batch_rows, train_rows)))
+    row = bytes(features + 2)
+    tree = MerkleTree(row for _ in range(train_rows + test_rows))
+    evidence = AuditEvidence(model_id=2**64 - 1, round=2**32 - 1, unit=63, rows=row * len(drawn),
+                             proof=tree.prove(drawn))
+    slack = TX_BYTES_MAX - types.EVIDENCE_BYTES_MAX
+    assert len(encode_injected(evidence)) <= types.compute_evidence_bytes_max(spec) + slack
+
+
+@given(reward=st.integers(0, 2**40), rate_ppm=st.integers(1, 1_000_000), slash_ppm=st.integers(1, 1_000_000))
+def test_least_bond_makes_cheating_lose_and_one_less_does_not(reward: int, rate_ppm: int, slash_ppm: int) -> None:
+    spec = small_spec(invited_trainers=(ALICE_TEXT,))
+    spec.economy.round_reward_ugrad, spec.audit.rate_ppm, spec.audit.mismatch_slash_ppm = reward, rate_ppm, slash_ppm
+    bond = types.compute_bond_min(spec.economy, spec.audit)
+    assume(bond <= U64_MAX)
+    spec.economy.bond_ugrad = bond
+    types.check_economy(spec)
+    audited = Fraction(rate_ppm, 10**6)
+    assert (1 - audited) * reward <= audited * (bond * slash_ppm // 10**6)
+    if bond:
+        spec.economy.bond_ugrad = bond - 1
+        with pytest.raises(errors.BondTooLow):
+            types.check_economy(spec)
+
+
+RATES = st.builds(LearningRate, peak_q16=st.integers(1, 2**20), warmup_rounds=st.integers(0, 50),
+                  decay_rounds=st.integers(0, 50), floor_ppm=st.integers(0, 10**6))
+
+
+@given(rate=RATES, round_number=st.integers(1, 200))
+def test_learning_rate_is_the_exact_line_rounded_up_by_less_than_two(rate: LearningRate, round_number: int) -> None:
+    top = max(rate.warmup_rounds, 1)
+    floor = Fraction(rate.peak_q16 * rate.floor_ppm, 10**6)
+    if round_number <= top:
+        exact = Fraction(rate.peak_q16 * round_number, top)
+    elif rate.decay_rounds == 0:
+        exact = Fraction(rate.peak_q16)
+    else:
+        left = max(0, rate.decay_rounds - (round_number - top))
+        exact = floor + (rate.peak_q16 - floor) * Fraction(left, rate.decay_rounds)
+    computed = types.compute_learning_rate_q16(rate, round_number)
+    assert max(1, ceil(exact)) <= computed <= ceil(exact) + 1
+    assert 1 <= computed <= rate.peak_q16
+
+
+@given(rate=RATES)
+def test_learning_rate_rises_to_its_peak_and_then_falls_to_its_floor(rate: LearningRate) -> None:
+    top = max(rate.warmup_rounds, 1)
+    rates = [types.compute_learning_rate_q16(rate, number) for number in range(1, top + rate.decay_rounds + 3)]
+    assert rates[top - 1] == rate.peak_q16
+    assert rates[:top] == sorted(rates[:top]) and rates[top - 1:] == sorted(rates[top - 1:], reverse=True)
+    least = max(1, ceil(Fraction(rate.peak_q16 * rate.floor_ppm, 10**6))) if rate.decay_rounds else rate.peak_q16
+    assert rates[-1] == rates[-2] == least
+
+
+def test_learning_rate_of_the_defaults_by_round() -> None:
+    rate = LearningRate(peak_q16=1000, warmup_rounds=3, decay_rounds=4, floor_ppm=100_000)
+    assert [types.compute_learning_rate_q16(rate, number) for number in range(1, 10)] == [
+        334, 667, 1000, 775, 550, 325, 100, 100, 100]
+
+
+def test_a_random_contract_never_raises_anything_but_a_coded_error() -> None:
+    rng = random.Random(1)
+    raw = small_spec().SerializeToString()
+    for _ in range(500):
+        bad = bytearray(raw)
+        for _ in range(rng.randrange(1, 4)):
+            bad[rng.randrange(len(bad))] = rng.randrange(256)
+        spec = ModelSpec()
+        try:
+            spec.ParseFromString(bytes(bad))
+        except Exception:
+            continue
+        try:
+            types.check_spec(spec)
+        except ChainError as error:
+            assert error.code > 1

@@ -1,0 +1,199 @@
+"""Pay: every coin that leaves an escrow reaches a trainer, every fee the proposer, and both are booked."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from abci_app.runtime.genesis import GenesisInvalid
+from abci_app.wire.address import encode_address, module_address
+from abci_app.wire.coin import base_coin
+from abci_app.wire.errors import InvalidAddress, NotFound
+from abci_app.wire.pb.cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
+from abci_app.wire.pb.gradus.rewards.v1.query_pb2 import (
+    QueryContributionRequest, QueryContributionsRequest, QueryPayoutsRequest,
+)
+from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
+from abci_app.x.rewards.types import compute_share
+from tests.unit.models.rooms import ALICE, BOB, BOB_TEXT, CAROL, CAROL_TEXT, PROPOSER, Rooms, small_spec
+
+PATH = "/gradus.rewards.v1.Query/"
+FEES, BONDS = module_address("fee_collector"), module_address("work")
+
+
+def trainer(index: int) -> bytes:
+    return bytes([100 + index] * 20)
+
+
+def pay_in_fees(rooms: Rooms, amount_ugrad: int) -> None:
+    rooms.bank.collect_fee(rooms.ctx, BOB, (base_coin(amount_ugrad),))
+
+
+def end_block(rooms: Rooms) -> None:
+    for module in rooms.modules:
+        if module.end_block is not None:
+            module.end_block(rooms.ctx)
+
+
+@given(reward=st.integers(0, 2**64 - 1), escrow=st.integers(0, 2**64 - 1), accepted=st.integers(1, 64))
+def test_shares_are_equal_and_never_more_than_reward_or_escrow(reward: int, escrow: int, accepted: int) -> None:
+    share = compute_share(reward, escrow, accepted)
+    assert share * accepted <= min(reward, escrow) < (share + 1) * accepted
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(reward=st.integers(0, 10**7), surplus=st.integers(1, 10**7),
+       rounds=st.lists(st.lists(st.integers(0, 6), max_size=12), max_size=6))
+def test_no_coin_is_made_or_lost_whatever_the_rounds(reward: int, surplus: int, rounds: list[list[int]]) -> None:
+    rooms = Rooms()
+    model = rooms.create(small_spec(round_reward_ugrad=reward), escrow_ugrad=reward + surplus)
+    supply = rooms.bank.supply(rooms.ctx)
+    earned, units = dict.fromkeys(range(7), 0), dict.fromkeys(range(7), 0)
+    for accepted in rounds:
+        held = rooms.models.get_model(rooms.ctx, model.id).escrow_ugrad
+        share = rooms.rewards.pay_round(rooms.ctx, model, [trainer(index) for index in accepted])
+        assert share == (min(reward, held) // len(accepted) if accepted else 0)
+        for index in accepted:
+            earned[index] += share
+            units[index] += 1
+    after = rooms.models.get_model(rooms.ctx, model.id)
+    assert after.escrow_ugrad + after.paid_ugrad == reward + surplus
+    assert after.paid_ugrad == sum(earned.values())
+    for index in range(7):
+        booked = rooms.rewards.find_contribution(rooms.ctx, model.id, trainer(index))
+        assert (booked.units, booked.earned_ugrad) == (units[index], earned[index]) if booked else not units[index]
+        assert rooms.bank.balance(rooms.ctx, trainer(index)) == earned[index]
+    assert rooms.bank.supply(rooms.ctx) == supply
+    assert rooms.broken() == []
+
+
+def test_round_is_paid_by_units_and_told_by_events(rooms: Rooms) -> None:
+    model = rooms.create()
+    assert rooms.rewards.pay_round(rooms.ctx, model, [BOB, ALICE, BOB]) == 333_333
+    assert rooms.models.get_model(rooms.ctx, model.id).escrow_ugrad == 5_000_000 - 999_999
+    assert rooms.rewards.find_contribution(rooms.ctx, model.id, BOB) == Contribution(
+        model_id=1, trainer=BOB_TEXT, units=2, earned_ugrad=666_666)
+    assert len(rooms.events("rewards.trainer_paid")) == 3
+    assert rooms.events("rewards.trainer_paid")[0].attributes == (
+        ("model_id", "1"), ("trainer", BOB_TEXT), ("amount_ugrad", "333333"))
+    assert rooms.events("rewards.round_paid")[0].attributes == (
+        ("model_id", "1"), ("units", "3"), ("share_ugrad", "333333"))
+
+
+def test_round_without_accepted_units_pays_nobody(rooms: Rooms) -> None:
+    model = rooms.create()
+    before = rooms.state()
+    assert rooms.rewards.pay_round(rooms.ctx, model, []) == 0
+    assert rooms.state() == before
+
+
+def test_units_are_booked_when_the_escrow_is_empty(rooms: Rooms) -> None:
+    model = rooms.create(escrow_ugrad=1_000_000)
+    assert rooms.rewards.pay_round(rooms.ctx, model, [BOB]) == 1_000_000
+    assert rooms.rewards.pay_round(rooms.ctx, model, [BOB]) == 0
+    booked = rooms.rewards.find_contribution(rooms.ctx, model.id, BOB)
+    assert booked is not None and (booked.units, booked.earned_ugrad) == (2, 1_000_000)
+    assert len(rooms.events("rewards.trainer_paid")) == 1
+
+
+def test_auditors_part_of_a_slash_goes_through_the_fees_to_the_proposer(rooms: Rooms) -> None:
+    rooms.bank.send_to_module(rooms.ctx, BOB, "work", (base_coin(500),))
+    rooms.rewards.pay_auditor(rooms.ctx, 200)
+    assert (rooms.bank.balance(rooms.ctx, BONDS), rooms.bank.balance(rooms.ctx, FEES)) == (300, 200)
+    assert rooms.events("rewards.auditors_paid")[0].attributes == (("amount_ugrad", "200"),)
+    end_block(rooms)
+    assert rooms.bank.balance(rooms.ctx, CAROL) == 200
+
+
+def test_no_auditors_part_moves_nothing(rooms: Rooms) -> None:
+    before = rooms.state()
+    rooms.rewards.pay_auditor(rooms.ctx, 0)
+    assert rooms.state() == before
+
+
+def test_fees_go_to_the_proposers_account_at_the_end_of_its_block(rooms: Rooms) -> None:
+    pay_in_fees(rooms, 12_345)
+    end_block(rooms)
+    assert (rooms.bank.balance(rooms.ctx, CAROL), rooms.bank.balance(rooms.ctx, FEES)) == (12_345, 0)
+    assert rooms.events("rewards.fees_paid")[0].attributes == (
+        ("proposer", PROPOSER.hex().upper()), ("account", CAROL_TEXT), ("amount_ugrad", "12345"))
+
+
+def test_block_without_fees_writes_nothing(rooms: Rooms) -> None:
+    before = rooms.state()
+    end_block(rooms)
+    assert rooms.state() == before and rooms.events("rewards.fees_paid") == []
+
+
+@pytest.mark.parametrize("proposer", [b"", bytes(20), PROPOSER[:19]])
+def test_fees_stay_when_the_proposer_has_no_account_and_go_to_the_next(rooms: Rooms, proposer: bytes) -> None:
+    known = rooms.ctx
+    pay_in_fees(rooms, 10)
+    rooms.ctx = replace(known, proposer_address=proposer)
+    end_block(rooms)
+    assert rooms.bank.balance(rooms.ctx, FEES) == 10
+    rooms.ctx = known
+    pay_in_fees(rooms, 5)
+    end_block(rooms)
+    assert rooms.bank.balance(rooms.ctx, CAROL) == 15
+
+
+def test_contributions_are_answered_singly_and_by_pages(rooms: Rooms) -> None:
+    model, other = rooms.create(), rooms.create()
+    rooms.rewards.pay_round(rooms.ctx, model, [trainer(index) for index in (2, 0, 1)])
+    rooms.rewards.pay_round(rooms.ctx, other, [trainer(5)])
+    one = rooms.query(PATH + "Contribution",
+                      QueryContributionRequest(model_id=1, trainer=encode_address(trainer(1))))
+    assert one.contribution == Contribution(model_id=1, trainer=encode_address(trainer(1)), units=1,
+                                            earned_ugrad=333_333)
+    request = QueryContributionsRequest(model_id=1, pagination=PageRequest(limit=2))
+    first = rooms.query(PATH + "Contributions", request)
+    request.pagination.key = first.pagination.next_key
+    second = rooms.query(PATH + "Contributions", request)
+    found = [record.trainer for record in (*first.contributions, *second.contributions)]
+    assert found == [encode_address(trainer(index)) for index in range(3)]
+    assert second.pagination.next_key == b""
+    assert len(rooms.query(PATH + "Contributions", QueryContributionsRequest(model_id=3)).contributions) == 0
+
+
+def test_contribution_that_is_not_there_is_not_found(rooms: Rooms) -> None:
+    with pytest.raises(NotFound):
+        rooms.query(PATH + "Contribution", QueryContributionRequest(model_id=1, trainer=BOB_TEXT))
+    with pytest.raises(InvalidAddress):
+        rooms.query(PATH + "Contribution", QueryContributionRequest(model_id=1, trainer="bob"))
+
+
+def test_payouts_are_answered(rooms: Rooms) -> None:
+    payouts = rooms.query(PATH + "Payouts", QueryPayoutsRequest()).payouts
+    assert [(payout.consensus_address, payout.account) for payout in payouts] == [(PROPOSER, CAROL_TEXT)]
+
+
+def test_earnings_that_did_not_leave_the_escrow_break_the_invariant(rooms: Rooms) -> None:
+    model = rooms.create()
+    rooms.rewards.pay_round(rooms.ctx, model, [BOB])
+    assert rooms.broken() == []
+    rooms.rewards.put_contribution(rooms.ctx, Contribution(model_id=1, trainer=CAROL_TEXT, units=1, earned_ugrad=1))
+    assert rooms.broken() == ["rewards/earnings"]
+    rooms.rewards.put_contribution(rooms.ctx, Contribution(model_id=1, trainer=CAROL_TEXT, units=1))
+    assert rooms.broken() == []
+    rooms.rewards.put_contribution(rooms.ctx, Contribution(model_id=2, trainer=CAROL_TEXT, units=1))
+    assert rooms.broken() == ["rewards/earnings"]
+
+
+@pytest.mark.parametrize(("change", "path"), [
+    ({"payouts": [{"consensus_address": "09" * 19, "account": CAROL_TEXT}]}, "payouts[0].consensus_address"),
+    ({"payouts": [{"consensus_address": "09" * 20, "account": "carol"}]}, "payouts[0].account"),
+    ({"payouts": [{"consensus_address": "09" * 20, "account": CAROL_TEXT}] * 2}, "payouts[1].consensus_address"),
+    ({"payouts": [{"account": CAROL_TEXT}]}, "payouts[0].consensus_address"),
+    ({"fees": []}, "fees"),
+    ({"contributions": [{"model_id": "2", "trainer": BOB_TEXT}]}, "contributions[0].model_id"),
+    ({"contributions": [{"model_id": "1"}]}, "contributions[0].trainer"),
+    ({"contributions": [{"model_id": "1", "trainer": BOB_TEXT}] * 2}, "contributions[1].trainer"),
+])
+def test_mistake_in_the_genesis_is_named_by_its_path(rooms: Rooms, change: dict[str, object], path: str) -> None:
+    rooms.create()
+    state = rooms.export() | {"rewards": change}
+    with pytest.raises(GenesisInvalid) as caught:
+        Rooms(state)
+    assert caught.value.path == f"app_state.rewards.{path}"
