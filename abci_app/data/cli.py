@@ -14,6 +14,7 @@ from rich.table import Table as Grid
 
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
+from abci_app.cli.options import combine, home_option, output_option
 from abci_app.data import csv, named
 from abci_app.data.columns import Column, NumericColumn
 from abci_app.data.dataset import HELD_OUT_PPM, SCALINGS, Options, new_dataset
@@ -31,16 +32,9 @@ def datasets_folder(home: Path) -> Path:
     return home / "datasets"
 
 
-def store_options(command: Any) -> Any:
-    """--home, --dir and --output, the same for every command on a store."""
-    for option in (
-        click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True),
-        click.option("--dir", "folder", type=click.Path(path_type=Path), help="Folder of datasets [HOME/datasets]."),
-        click.option("--home", type=click.Path(path_type=Path), envvar="GRADUS_HOME", default=Path("~/.gradus"),
-                     show_default=True, show_envvar=True, help="Gradus home."),
-    ):
-        command = option(command)
-    return command
+folder_option = click.option("--dir", "folder", type=click.Path(path_type=Path),
+                             help="Folder of datasets [HOME/datasets].")
+store_options = combine(home_option, folder_option, output_option)
 
 
 def open_store(home: Path, folder: Path | None) -> DatasetStore:
@@ -166,7 +160,7 @@ def verify(root: str | None, home: Path, folder: Path | None, output: str) -> No
 
 def _read_source(source: str, label: str | None, name: str | None, delimiter: str | None,
                  report: Report) -> tuple[Table, str, str]:
-    """(table, label, name) of a name or a file; a file wins over a name when both exist and it has a suffix."""
+    """(table, label, name) of a known name, else of a file."""
     path = Path(source)
     if source in named.NAMES and not path.suffix:
         if label not in (None, named.LABEL) or delimiter:

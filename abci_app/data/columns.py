@@ -84,10 +84,10 @@ def read_numbers(name: str, cells: Sequence[str], lines: Sequence[int]) -> Numbe
 
 
 def is_numeric(cells: Sequence[str]) -> bool:
-    """Whether all cells that are not missing are numbers, of at least two values."""
-    distinct = {cell: None for cell in cells if cell}
-    values = {find_decimal(cell): None for cell in distinct}
-    return len(values) > 1 and None not in values
+    """Whether all cells that are not missing are numbers; one number and missing ones are two categories instead."""
+    distinct = {cell: None for cell in cells}
+    values = {find_decimal(cell): None for cell in distinct if cell}
+    return None not in values and (len(values) > 1 or "" not in distinct)
 
 
 def fit_numeric(numbers: Numbers, cells: Sequence[str], train_cells: Sequence[str],

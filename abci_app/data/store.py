@@ -119,14 +119,11 @@ class DatasetStore:
                 _write_synced(temporary / MANIFEST_FILE, dataset.manifest.encode())
                 _sync_folder(temporary)
                 temporary.chmod(0o755)
-                temporary.rename(target)
+                _move_unless_there(temporary, target)
                 _sync_folder(self.folder)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another process has just added it
-                self.verify(dataset.manifest.rows_root)
-                return False
             raise DataError(f"cannot write to {self.folder}: {error.strerror or error}",
                             hint="choose another folder with --dir") from None
         return True
@@ -242,6 +239,15 @@ def _write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+
+
+def _move_unless_there(source: Path, target: Path) -> None:
+    """Rename a folder; when another process was first, its folder stays, which has the same root as its name."""
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def _sync_folder(path: Path) -> None:

@@ -1,0 +1,93 @@
+"""`gradus data`: exit statuses, output for people and for programs, errors with a hint."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from abci_app.cli.main import main
+from abci_app.data.cli import data
+
+IRIS = "55a2a9016d542886bdd9e454392b541a2e9c8b2731db5b49e266a16f7ef881eb"
+DIGITS = "65dc702c19be66ea7320a5eff0e98c2ad17ee1867b83ccdf35b4b46bedfa0940"
+
+
+def run(home: Path, *arguments: str) -> Result:
+    return CliRunner(env={"GRADUS_HOME": str(home)}).invoke(data, list(arguments))
+
+
+def test_named_dataset_is_added_once_listed_shown_and_verified(tmp_path: Path) -> None:
+    first, second = run(tmp_path, "add", "digits"), run(tmp_path, "add", "digits", "--output", "json")
+    assert first.exit_code == 0 and DIGITS in first.stdout and "dropped   pixel_0_0" in first.stdout
+    assert "stored in" in first.stderr
+    answer = json.loads(second.stdout)
+    assert (answer["rows_root"], answer["added"]) == (DIGITS, False)
+    assert answer["folder"] == str(tmp_path / "datasets")
+    run(tmp_path, "add", "iris", "--name", "flowers")
+    listed = json.loads(run(tmp_path, "list", "--output", "json").stdout)
+    assert [(entry["name"], entry["rows_root"]) for entry in listed] == [("digits", DIGITS), ("flowers", IRIS)]
+    assert IRIS in run(tmp_path, "list").stdout
+    for root in (IRIS, IRIS[:8], "flowers"):
+        assert json.loads(run(tmp_path, "show", root, "--output", "json").stdout)["rows_root"] == IRIS
+    assert "sepal length (cm): number, 64 * (x - 5.8) / 1.3817" in run(tmp_path, "show", "flowers").stdout
+    verified = json.loads(run(tmp_path, "verify", "--output", "json").stdout)
+    assert [entry["verified"] for entry in verified] == [True, True]
+
+
+def test_file_is_added_with_its_options(tmp_path: Path) -> None:
+    path = tmp_path / "people.csv"
+    path.write_text("id\tage\tzip\tok\n1\t30\t10\tno\n2\t40\t10\tyes\n3\t50\t20\tno\n4\t60\t20\tyes\n")
+    result = run(tmp_path, "add", str(path), "--label", "ok", "--drop", "id", "--categorical", "zip",
+                 "--held-out-ppm", "250000", "--delimiter", "\\t", "--dir", str(tmp_path / "d"), "--output", "json")
+    answer = json.loads(result.stdout)
+    assert (answer["name"], answer["train_rows"], answer["test_rows"]) == ("people", 3, 1)
+    assert [column["kind"] for column in answer["columns"]] == ["numeric", "categorical"]
+    assert (tmp_path / "d" / answer["rows_root"] / "rows.bin").stat().st_size == 4 * (3 + 2)
+
+
+def test_bad_table_names_file_row_and_column_on_stderr_and_exits_1(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text("a,y\n1,k\n2,\n")
+    result = run(tmp_path, "add", str(path), "--label", "y")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert f"error: {path}: row 3, column 'y': the label is missing" in result.stderr and "hint:" in result.stderr
+    arguments = ["data", "add", str(path), "--label", "y", "--dir", str(tmp_path / "d"), "--output", "json"]
+    monkeypatch.setattr(sys, "argv", ["gradus", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    error = json.loads(capsys.readouterr().err)
+    assert ended.value.code == 1
+    assert (error["row"], error["column"]) == (3, "y") and error["hint"]
+
+
+def test_wrong_usage_exits_2(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,y\n1,k\n2,l\n")
+    for arguments in (["add", str(path)], ["add", "iris", "--label", "x"], ["add"], ["show"],
+                      ["add", "iris", "--held-out-ppm", "1000000"]):
+        result = run(tmp_path, *arguments)
+        assert result.exit_code == 2 and "Usage:" in result.stderr
+
+
+def test_unknown_name_or_root_exits_1_with_what_there_is(tmp_path: Path) -> None:
+    result = run(tmp_path, "add", "mnist")
+    assert result.exit_code == 1 and "breast_cancer, digits, iris, wine" in result.stderr
+    result = run(tmp_path, "show", "mnist")
+    assert result.exit_code == 1 and "gradus data list" in result.stderr
+
+
+def test_verify_fails_on_a_damaged_dataset(tmp_path: Path) -> None:
+    run(tmp_path, "add", "iris")
+    rows = tmp_path / "datasets" / IRIS / "rows.bin"
+    rows.write_bytes(bytes([1]) + rows.read_bytes()[1:])
+    assert run(tmp_path, "verify").exit_code == 1
+    assert IRIS in run(tmp_path, "verify", IRIS).stderr
+    (tmp_path / "datasets" / IRIS / "manifest.json").write_text("{}")
+    assert run(tmp_path, "verify").exit_code == 1
+
+
+def test_help_has_an_example() -> None:
+    assert "gradus data add digits" in CliRunner().invoke(data, ["add", "--help"]).stdout
