@@ -11,6 +11,7 @@ from typing import Any
 from abci_app.data.columns import CategoricalColumn, Column, NumericColumn
 from abci_app.data.decimals import find_decimal
 from abci_app.data.errors import DatasetCorrupt
+from abci_app.wire.ints import U64_MAX
 from abci_app.wire.row import row_bytes
 
 FORMAT = "gradus-dataset/1"
@@ -136,6 +137,6 @@ def _text(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 1 << 63:
-        raise TypeError("expected a number that is not negative")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= U64_MAX:
+        raise TypeError("expected a whole number of 0 to 2^64-1")
     return value

@@ -40,8 +40,11 @@ def features(dataset: Dataset) -> list[tuple[int, ...]]:
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_delimiter_is_found_in_the_text(delimiter: str) -> None:
-    text = "a,b;y\n1.5,2;k\n".replace(";", delimiter) if delimiter == "," else f"a{delimiter}b,c{delimiter}y\n1,2{delimiter}3{delimiter}k\n"
-    assert find_delimiter(text) == delimiter
+    assert find_delimiter(delimiter.join(["a", "b c", "y"]) + "\n" + delimiter.join(["1.5", "2 3", "k"])) == delimiter
+
+
+def test_delimiter_that_cuts_unevenly_is_not_taken() -> None:
+    assert find_delimiter("a;b;y\n1,5;2;k\n3;4,5;l\n") == ";"
 
 
 def test_quotes_byte_order_mark_blank_lines_and_crlf_are_read(tmp_path: Path) -> None:

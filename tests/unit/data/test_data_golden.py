@@ -1,4 +1,4 @@
-"""Golden roots: the same source gives the same rows on every machine. A changed root is a new dataset to every chain."""
+"""Golden roots: the same source gives the same rows on every machine. A changed root is another dataset to a chain."""
 
 from pathlib import Path
 

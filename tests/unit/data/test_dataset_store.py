@@ -85,7 +85,6 @@ def damage_manifest(folder: Path) -> None:
     (folder / "manifest.json").write_bytes(b"{")
 
 
-
 def replace_rows_by_folder(folder: Path) -> None:
     (folder / "rows.bin").unlink()
     (folder / "rows.bin").mkdir()
