@@ -46,7 +46,7 @@ from abci_app.store.tree import EMPTY_ROOT, Change, Draft, Root, compute_app_has
 from abci_app.store.version import NodeMissing, Version
 
 KEEP_VERSIONS = 1000
-CACHE_NODES = 1 << 18
+CACHE_NODES = 1 << 19
 MAX_CACHED_NODE_BYTES = 2 << 10  # larger leaves are left to RocksDB's own cache
 MAX_HEIGHT = (1 << 63) - 1
 BLOCK_CACHE_BYTES = 32 << 20

@@ -13,6 +13,8 @@ from abci_app.store.tree import Root, compute_app_hash, find_value, iter_range, 
 from abci_app.wire.proof import Proof
 
 FIRST_KEY = SENTINEL_KEY + b"\x00"  # the smallest key that rooms can have
+MAX_KNOWN = 1 << 12  # answers that one store of one version remembers
+MAX_KNOWN_VALUE_BYTES = 1 << 10
 
 
 class NodeMissing(Exception):
@@ -34,23 +36,30 @@ class Source(Protocol):
 
 
 class StoreReader:
-    """One store at one height. Implements Reader."""
+    """One store at one height. Implements Reader. Remembers small answers: parameters and busy accounts."""
 
-    __slots__ = ("_source", "_root", "_height")
+    __slots__ = ("_source", "_root", "_height", "_known")
 
     def __init__(self, source: Source, root: Root, height: int) -> None:
         self._source = source
         self._root = root
         self._height = height
+        self._known: dict[bytes, bytes | None] = {SENTINEL_KEY: None}
 
     def get(self, key: bytes) -> bytes | None:
         """See Reader.get."""
-        if key == SENTINEL_KEY:
-            return None
+        known = self._known
+        if key in known:
+            return known[key]
         try:
-            return find_value(self._source.load, self._root, key)
+            value = find_value(self._source.load, self._root, key)
         except NodeMissing as error:
             raise self._source.explain_missing(self._height) from error
+        if len(known) >= MAX_KNOWN:
+            self._known = known = {SENTINEL_KEY: None}
+        if len(key) + len(value or b"") <= MAX_KNOWN_VALUE_BYTES:
+            known[key] = value
+        return value
 
     def has(self, key: bytes) -> bool:
         """See Reader.has."""
@@ -73,7 +82,7 @@ class StoreReader:
 class Version:
     """The committed state at `height`; height 0 is the empty state before the first commit."""
 
-    __slots__ = ("height", "app_hash", "store_names", "roots", "_source")
+    __slots__ = ("height", "app_hash", "store_names", "roots", "_source", "_readers")
 
     def __init__(self, source: Source, store_names: tuple[str, ...], height: int, roots: tuple[Root, ...]) -> None:
         """`roots` are in the order of `store_names`, which is sorted."""
@@ -82,6 +91,7 @@ class Version:
         self.height = height
         self.roots = roots
         self.app_hash = compute_app_hash(self.store_roots())
+        self._readers = {n: StoreReader(source, root, height) for n, root in zip(store_names, roots, strict=True)}
 
     def store_roots(self) -> list[tuple[str, bytes]]:
         """(store name, root hash) in name order: what the app hash is made of, for comparing two nodes."""
@@ -89,12 +99,9 @@ class Version:
 
     def store(self, name: str) -> Reader:
         """The store of this name at this height; raises UnknownStore."""
-        return StoreReader(self._source, self._root(name), self.height)
-
-    def _root(self, name: str) -> Root:
-        if name not in self.store_names:
+        if name not in self._readers:
             raise UnknownStore(f"there is no store {name!r}", f"known: {', '.join(self.store_names)}")
-        return self.roots[self.store_names.index(name)]
+        return self._readers[name]
 
     @property
     def blobs(self) -> Reader:
@@ -108,7 +115,9 @@ class Version:
         """
         if not key or key == SENTINEL_KEY:
             raise InvalidEntry("the empty key and the reserved key have no proof")
-        root = self._root(store_name)
+        if store_name not in self._readers:
+            raise UnknownStore(f"there is no store {store_name!r}", f"known: {', '.join(self.store_names)}")
+        root = self.roots[self.store_names.index(store_name)]
         try:
             entry = prove_entry(self._source.load, root, key)
         except NodeMissing as error:

@@ -1,7 +1,7 @@
 """Branches: layered writes and merged iteration."""
 
 from pathlib import Path
-from typing import Iterator
+from typing import Any, Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -192,7 +192,9 @@ ACTIONS = st.lists(
 
 @given(ACTIONS, ACTIONS)
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_root_depends_on_the_net_writes_alone(tmp_path_factory: pytest.TempPathFactory, first, second) -> None:  # type: ignore[no-untyped-def]
+def test_root_depends_on_the_net_writes_alone(
+    tmp_path_factory: pytest.TempPathFactory, first: list[tuple[Any, ...]], second: list[tuple[Any, ...]]
+) -> None:
     """The same two blocks, once through nested branches and once as plain net writes, give the same roots."""
     folder = tmp_path_factory.mktemp("store")
     with (

@@ -19,6 +19,7 @@ from abci_app.store.errors import (
     StoreError,
     WrongDatabase,
 )
+from abci_app.store.version import MAX_KNOWN, StoreReader
 from abci_app.wire.proof import check_proof
 
 STORES = ["auth", "bank", "work"]
@@ -225,7 +226,8 @@ def test_path_that_cannot_be_a_folder_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "names, keep", [([], 2), (["a", "a"], 2), (["A"], 2), (["a b"], 2), (["x:a"], 2), ([""], 2), (["a"], 1), (["a"], -1)]
+    "names, keep",
+    [([], 2), (["a", "a"], 2), (["A"], 2), (["a b"], 2), (["x:a"], 2), ([""], 2), (["a"], 1), (["a"], -1)],
 )
 def test_bad_arguments_are_refused(tmp_path: Path, names: list[str], keep: int) -> None:
     with pytest.raises(ValueError):
@@ -284,6 +286,25 @@ def test_results_do_not_depend_on_the_cache(tmp_path: Path) -> None:
             hashes.append(database.latest().app_hash)
             assert list(database.latest().store("bank").iter(b"")) == sorted(model.items())
     assert hashes[0] == hashes[1] == hashes[2]
+
+
+def test_version_remembers_a_bounded_number_of_answers(tmp_path: Path) -> None:
+    with open_database(tmp_path) as database:
+        branch = Branch(database.latest())
+        branch.store("bank").set(b"k", b"v")
+        branch.store("bank").set(b"large", bytes(5000))
+        old = database.commit(database.stage(branch, 1))
+        reader = old.store("bank")
+        assert (reader.get(b"k"), reader.get(b"none"), reader.get(b"large")) == (b"v", None, bytes(5000))
+        branch = Branch(old)
+        branch.store("bank").set(b"k", b"w")
+        branch.store("bank").set(b"none", b"now")
+        new = database.commit(database.stage(branch, 2)).store("bank")
+        assert (reader.get(b"k"), reader.get(b"none"), reader.get(b"large")) == (b"v", None, bytes(5000))
+        assert (new.get(b"k"), new.get(b"none")) == (b"w", b"now")
+        for number in range(10_000):
+            assert reader.get(b"absent%d" % number) is None
+        assert isinstance(reader, StoreReader) and len(reader._known) <= MAX_KNOWN and reader.get(b"k") == b"v"
 
 
 def test_cache_keeps_what_is_used_and_never_more_than_its_capacity() -> None:

@@ -1,7 +1,5 @@
 """Proofs of a real database, their exact bytes, and what verifiers refuse. Random cases: tests/properties."""
 
-from pathlib import Path
-
 import pytest
 
 from abci_app.store.branch import Branch
