@@ -35,6 +35,7 @@ def tables(draw: st.DrawFn) -> Table:
     return Table("drawn", names, tuple(columns), range(2, rows + 2))
 
 
+@settings(deadline=None)
 @given(tables(), st.integers(0, 600_000), st.integers(0, 2**64 - 1), st.sampled_from(["auto", "column"]))
 def test_rows_hold_what_the_manifest_says_of_every_cell(table: Table, held_out_ppm: int, seed: int,
                                                         scaling: str) -> None:
@@ -67,6 +68,7 @@ def expected_row(table: Table, dataset: object, row: int) -> bytes:
     return bytes(features) + label.to_bytes(2, "little")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([None, ",", ";"]))
 def test_any_bytes_are_a_table_or_a_data_error(data: bytes, delimiter: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
@@ -79,7 +81,7 @@ def test_any_bytes_are_a_table_or_a_data_error(data: bytes, delimiter: str | Non
             pass
 
 
-@settings(max_examples=60)
+@settings(deadline=None)
 @given(st.lists(st.lists(st.text(st.characters(exclude_characters="\x00", codec="utf-8"), max_size=5),
                          min_size=2, max_size=2), min_size=1, max_size=20), st.sampled_from(DELIMITERS))
 def test_written_text_reads_back_as_the_same_cells(rows: list[list[str]], delimiter: str) -> None:
@@ -94,6 +96,7 @@ def test_written_text_reads_back_as_the_same_cells(rows: list[list[str]], delimi
     assert [list(row) for row in zip(*table.columns)] == clean
 
 
+@settings(deadline=None)
 @given(st.integers(-10**30, 10**30), st.integers(0, 30))
 def test_decimal_text_reads_back_as_the_same_number(units: int, digits: int) -> None:
     value = find_decimal(write_decimal(units, digits))
@@ -101,22 +104,26 @@ def test_decimal_text_reads_back_as_the_same_number(units: int, digits: int) -> 
     assert count_digits(value) <= digits and to_units(value, digits) == units
 
 
+@settings(deadline=None)
 @given(st.integers(), st.integers(min_value=1))
 def test_division_rounds_half_to_even(dividend: int, divisor: int) -> None:
     assert divide_half_even(dividend, divisor) == round(Fraction(dividend, divisor))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=70))
 def test_any_text_is_a_decimal_or_nothing(text: str) -> None:
     value = find_decimal(text)
     assert value is None or value == Fraction(text)
 
 
+@settings(deadline=None)
 @given(st.fractions(), st.fractions(), st.fractions(min_value=Fraction(1, 10**6)))
 def test_features_stay_in_range_and_rise_with_the_number(value: Fraction, offset: Fraction, scale: Fraction) -> None:
     assert -127 <= quantise(value, offset, scale) <= quantise(value + 1, offset, scale) <= 127
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(min_size=5, max_size=5), min_size=1, max_size=70), st.data())
 def test_packed_tree_is_the_wire_tree(rows: list[bytes], data: st.DataObject) -> None:
     step = data.draw(st.integers(1, len(rows)))
