@@ -88,6 +88,17 @@ def _infer_case(label: str, widths: tuple[int, ...], rows: int, weights: Callabl
     return run
 
 
+def sample_signs(label: str, count: int) -> bytes:
+    """Parameters of either sign and the largest magnitude."""
+    return pack([2**31 - 1 if byte & 1 else -2**31 for byte in sample(label, count)], 4)
+
+
+def _saturated_case(label: str, widths: tuple[int, ...], rows: int) -> Case:
+    """Deep and heavy enough for activations and slopes to reach the lowest exponent and saturate there."""
+    policy = _policy(widths, 2, rows)
+    return lambda: _run(policy, label, sample_signs(label, mlp.param_count(widths)))
+
+
 def _payload_case(label: str, count: int, bits: int) -> Case:
     def run() -> bytes:
         encoded = payload.encode(sample_ints(label, count, 8, bits), count, SEED, CODEC)
@@ -129,6 +140,9 @@ CASES: dict[str, Case] = {
     "mlp/infer": _infer_case("infer", (64, 32, 10), 9, _drawn("infer w", 24)),
     "mlp/infer_wild": _infer_case("wild", (3, 5, 7, 4), 33, _drawn("wild w", 31)),
     "mlp/infer_largest": _infer_case("largest", (1030, 3, 2), 2, lambda count: pack([2**31 - 1], 4) * count),
+    "mlp/infer_saturated": _infer_case(
+        "heavy", (9, 12, 12, 12, 12, 12, 12, 3), 3, lambda count: sample_signs("heavy", count)
+    ),
     "mlp/infer_zero": _infer_case("zero", (2, 2), 3, lambda count: bytes(4 * count)),
     "mlp/infer_deep": _infer_case("deep", (4, 3, 3, 3, 3, 3, 3, 2), 4, _drawn("deep w", 9)),
     "unit/usual": _unit_case("usual", (64, 24, 10), 4, 16),
@@ -143,6 +157,7 @@ CASES: dict[str, Case] = {
     "unit/lowest": _extreme_case("lowest", (7, 5, 3), 4, pack([-2**31], 4), -127),
     "unit/zero": _extreme_case("zero", (7, 5, 3), 4, bytes(4), 0),
     "unit/wild": _wild_case("wild", (11, 6, 5, 4), 5, 31),
+    "unit/saturated": _saturated_case("saturated", (9, 12, 12, 12, 12, 12, 12, 3), 3),
     "unit/tiny": _wild_case("tiny", (11, 6, 5, 4), 5, 3),
     "payload/every_size": _payload_case("every", 1000, 32),
     "payload/small": _payload_case("small", 257, 8),

@@ -67,8 +67,6 @@ def compute_loss_slope(
         total = np.int64(0)
         for column in range(classes):
             below: Scalar = (largest - np.int64(sums[row, column])) * _LOG2_E_Q14
-            if shift < 0:
-                below = min(below, _POWER_MAX)
             power = min(scale(below, shift), _POWER_MAX)
             grown[column] = table[power & 1023] >> (power >> 10)
             total += grown[column]

@@ -75,8 +75,6 @@ def compute_loss_slope(sums: Ints, exponent: int, labels: Ints) -> Ints:
     table = np.array(gin1.power_table(), dtype=np.int64)
     below = (sums.max(axis=1, keepdims=True) - sums) * np.int64(gin1.LOG2_E_Q14)
     shift = exponent + 14 - gin1.POWER_FRACTION_BITS
-    if shift < 0:
-        below = np.minimum(below, gin1.POWER_MAX)
     power = np.minimum(exact.scale(below, shift), gin1.POWER_MAX)
     grown = table[power & 1023] >> (power >> np.int64(10))
     inverse = np.int64(1 << 40) // grown.sum(axis=1, keepdims=True)

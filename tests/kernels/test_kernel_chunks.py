@@ -38,7 +38,8 @@ def test_changed_chunk_index_count_or_proof_does_not_verify(data: bytes, size: i
     bent = proof[:which] + [bytes([proof[which][0] ^ 1]) + proof[which][1:]] + proof[which + 1:]
     assert not chunks.verify_chunk(root, part, index, count, bent)
     other = draw.draw(st.integers(0, count - 1))
-    assert chunks.verify_chunk(root, part, other, count, proof) == (other == index)
+    assert not chunks.verify_chunk(root, part, other, count, proof) or parts[other] == part
+    assert not chunks.verify_chunk(root[:-1] + bytes([root[-1] ^ 1]), part, index, count, proof)
 
 
 def test_root_is_what_the_text_says() -> None:
@@ -50,6 +51,18 @@ def test_root_is_what_the_text_says() -> None:
     header = (10).to_bytes(8, "little") + (4).to_bytes(4, "little")
     assert chunks.chunk_root(b"abcdefghij", 4) == h(b"\x02" + header + top)
     assert chunks.chunk_proof(b"abcdefghij", 2, 4) == [header, h(b"\x01" + leaves[0] + leaves[1])]
+
+
+def test_chunk_whose_length_is_not_the_headers_does_not_verify() -> None:
+    """Even under a root whose maker hashed chunks of other lengths than the header says."""
+    def h(data: bytes) -> bytes:
+        return blake3(data).digest()
+
+    header = (8).to_bytes(8, "little") + (4).to_bytes(4, "little")
+    for first in (b"abc", b"abcde", b""):
+        last = h(b"\x00efgh")
+        root = h(b"\x02" + header + h(b"\x01" + h(b"\x00" + first) + last))
+        assert not chunks.verify_chunk(root, first, 0, 2, [header, last])
 
 
 def test_root_commits_to_length_and_chunk_size() -> None:

@@ -43,6 +43,7 @@ def test_weights_and_momentum_saturate(backend: str) -> None:
     (bytes(4), bytes(8), bytes(8), 0, ONE),
     (bytes(4), bytes(8), bytes(8), -1, 0), (bytes(4), bytes(8), (2**32).to_bytes(8, "little"), 0, 0),
     (bytes(4), (2**40 + 1).to_bytes(8, "little"), bytes(8), 0, 0), (bytes(4), bytes(7) + b"\x80", bytes(8), 0, 0),
+    (bytes(4), selftest.pack([-2**40 - 1], 8), bytes(8), 0, 0), (bytes(4), bytes(8), selftest.pack([-2**32], 8), 0, 0),
     (bytes(4), bytes(8), bytes(8), True, 0), (bytes(4), bytes(8), bytes(8), 0.5, 0),
 ])
 def test_bad_outer_step_is_refused(weights: bytes, momentum: bytes, delta: bytes, rate: int, decay: int) -> None:

@@ -108,6 +108,11 @@ def forward(layers: list[Layer], rows: Matrix) -> tuple[list[tuple[Matrix, int, 
     return kept, z, fz
 
 
+def answer(layers: list[Layer], row: list[int]) -> tuple[int, list[int]]:
+    _, z, fz = forward(layers, [row])
+    return z[0].index(max(z[0])), [clip(scale(v, fz - 16), 2**31 - 1) for v in z[0]]
+
+
 def power_table() -> list[int]:
     table = []
     for f in range(1024):
@@ -127,8 +132,6 @@ def slope(z: Matrix, fz: int, labels: list[int]) -> Matrix:
         grown = []
         for v in row:
             t = fits((max(row) - v) * 23637, 64)
-            if fz + 4 < 0:
-                t = min(t, 32767)
             p = min(scale(t, fz + 4), 32767)
             grown.append(TABLE[p & 1023] >> (p >> 10))
         g = [rs(e * (2**40 // sum(grown)), 20) for e in grown]
@@ -194,16 +197,30 @@ def encode(delta: list[int], key: bytes) -> bytes:
 def test_unit_is_what_the_text_says(
     widths: tuple[int, ...], steps: int, rows: int, bits: int, rate: int, decay: int, label: str
 ) -> None:
-    count = mlp.param_count(widths)
     policy = unit.UnitPolicy(widths, steps, rows, rate, decay, min(2, steps), "int8/256")
-    weights, seed = selftest.sample_ints(label, count, 4, bits), selftest.sample(label, 32)
-    features = selftest.sample_features(label, steps * rows * widths[0])
-    labels = selftest.sample_labels(label, steps * rows, widths[-1])
+    assert_unit_follows_the_text(policy, selftest.sample_ints(label, mlp.param_count(widths), 4, bits), label)
+
+
+def test_saturated_unit_is_what_the_text_says() -> None:
+    """Largest weights, deep: exponents of activations and slopes stop at -24."""
+    policy = unit.UnitPolicy((9, 12, 12, 12, 12, 12, 12, 3), 2, 3, 6554, 58982, 1, "int8/256")
+    weights = selftest.sample_signs("deep", mlp.param_count(policy.widths))
+    assert_unit_follows_the_text(policy, weights, "deep")
+    layers = read_layers(policy.widths, list(struct.unpack(f"<{len(weights) // 4}i", weights)))
+    kept, _, _ = forward(layers, [[127] * 9, [-127] * 9])
+    assert kept[-1][1] == -24
+    assert mlp.logits(policy.widths, weights, b"\x7f" * 9, 1)[0] == struct.pack("<3i", *answer(layers, [127] * 9)[1])
+
+
+def assert_unit_follows_the_text(policy: unit.UnitPolicy, weights: bytes, label: str) -> None:
+    widths, rows, seed = policy.widths, policy.local_steps * policy.batch_rows, selftest.sample(label, 32)
+    features = selftest.sample_features(label, rows * widths[0])
+    labels = selftest.sample_labels(label, rows, widths[-1])
     result = unit.run_unit(policy, weights, features, labels, seed)
     expected = compute_unit(
-        policy, list(struct.unpack(f"<{count}i", weights)),
+        policy, list(struct.unpack(f"<{len(weights) // 4}i", weights)),
         fold(list(struct.unpack(f"<{len(features)}b", features)), widths[0]),
-        list(struct.unpack(f"<{steps * rows}H", labels)), seed,
+        list(struct.unpack(f"<{rows}H", labels)), seed,
     )
     assert result.payload + b"".join(result.trace) + result.trace_root == expected
 
@@ -217,9 +234,9 @@ def test_answers_are_what_the_text_says(widths: tuple[int, ...], bits: int, labe
     layers = read_layers(widths, list(struct.unpack(f"<{count}i", weights)))
     labels, scores = [], []
     for row in fold(list(struct.unpack(f"<{len(features)}b", features)), widths[0]):
-        _, z, fz = forward(layers, [row])
-        labels.append(z[0].index(max(z[0])))
-        scores += [clip(scale(v, fz - 16), 2**31 - 1) for v in z[0]]
+        label_of_row, scores_of_row = answer(layers, row)
+        labels.append(label_of_row)
+        scores += scores_of_row
     assert mlp.predict(widths, weights, features, 3) == struct.pack("<3H", *labels)
     assert mlp.logits(widths, weights, features, 3) == (struct.pack(f"<{len(scores)}i", *scores), 16)
 
@@ -255,6 +272,5 @@ def test_unit_survives_the_largest_and_smallest_of_everything() -> None:
         for feature in (127, -127):
             rows = selftest.pack([feature], 1) * 65536
             layers = read_layers(widths, [weight] * mlp.param_count(widths))
-            _, z, fz = forward(layers, [[feature] * 65536])
-            expected = struct.pack("<2i", *(clip(scale(v, fz - 16), 2**31 - 1) for v in z[0]))
+            expected = struct.pack("<2i", *answer(layers, [feature] * 65536)[1])
             assert mlp.logits(widths, weights, rows, 1)[0] == expected
