@@ -1,0 +1,52 @@
+"""What can go wrong between a client and a node. `exit_status` is what a command ends with."""
+
+
+class ClientError(Exception):
+    """Root of the tree. text: what was wrong. hint: what to do, empty when nothing can be said."""
+
+    exit_status = 1
+
+    def __init__(self, text: str, hint: str = "") -> None:
+        super().__init__(text)
+        self.text, self.hint = text, hint
+
+    def __str__(self) -> str:
+        return f"{self.text} ({self.hint})" if self.hint else self.text
+
+
+class NodeUnreachable(ClientError):
+    """No node answers at the address."""
+
+    exit_status = 3
+
+
+class RpcRefused(ClientError):
+    """A node was reached and refused the call itself."""
+
+
+class QueryRefused(ClientError):
+    """The application answered a query with a code."""
+
+    def __init__(self, codespace: str, code: int, log: str) -> None:
+        super().__init__(f"{codespace}/{code} {log}")
+        self.codespace, self.code, self.log = codespace, code, log
+
+
+class TxRefused(ClientError):
+    """The chain refused a transaction, at admission or in a block (height then tells which)."""
+
+    def __init__(self, codespace: str, code: int, log: str, tx_hash: bytes = b"", height: int = 0) -> None:
+        super().__init__(f"{codespace}/{code} {log}")
+        self.codespace, self.code, self.log, self.tx_hash, self.height = codespace, code, log, tx_hash, height
+
+
+class ProofInvalid(ClientError):
+    """An answer does not verify against what it should."""
+
+    exit_status = 4
+
+
+class TimedOut(ClientError):
+    """What was waited for did not happen in time."""
+
+    exit_status = 5
