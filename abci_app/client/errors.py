@@ -20,8 +20,12 @@ class NodeUnreachable(ClientError):
     exit_status = 3
 
 
-class RpcRefused(ClientError):
+class NodeRefused(ClientError):
     """A node was reached and refused the call itself."""
+
+
+class WrongChain(ClientError):
+    """The node is of another chain than the caller's."""
 
 
 class QueryRefused(ClientError):

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from abci_app.client.errors import NodeUnreachable, RpcRefused
+from abci_app.client.errors import NodeUnreachable, NodeRefused
 
 TIMEOUT_S = 10.0
 TRIES = 2
@@ -79,7 +79,7 @@ class TxOutcome:
 
 
 class Rpc:
-    """A client of one node, usable in a `with`. Raises NodeUnreachable, RpcRefused."""
+    """A client of one node, usable in a `with`. Raises NodeUnreachable, NodeRefused."""
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         self.url = url
@@ -112,11 +112,11 @@ class Rpc:
                     raise NodeUnreachable(f"no node answers at {self.url} ({type(error).__name__})",
                                           "is it running? `gradus localnet status`; another one: --node URL") from None
             except ValueError:
-                raise RpcRefused(f"{self.url} answered {method} with something else than JSON",
+                raise NodeRefused(f"{self.url} answered {method} with something else than JSON",
                                  "is another program listening there?") from None
         if "error" in answer:
             fault = answer["error"]
-            raise RpcRefused(f"{method}: {fault.get('message', '')} {fault.get('data', '')}".strip())
+            raise NodeRefused(f"{method}: {fault.get('message', '')} {fault.get('data', '')}".strip())
         result: Json = answer["result"]
         return result
 
@@ -132,7 +132,7 @@ class Rpc:
         return int(self.call("net_info")["n_peers"])
 
     def header(self, height: int) -> Header:
-        """The identity of the block at a height; RpcRefused when the node has none there."""
+        """The identity of the block at a height; NodeRefused when the node has none there."""
         signed = self.call("commit", height=str(height))["signed_header"]
         return Header(int(signed["header"]["height"]), bytes.fromhex(signed["commit"]["block_id"]["hash"]),
                       bytes.fromhex(signed["header"]["app_hash"]))
@@ -159,7 +159,7 @@ class Rpc:
         """What a transaction did, None while no block holds it."""
         try:
             return new_outcome(self.call("tx", hash=base64.b64encode(tx_hash).decode()))
-        except RpcRefused as error:
+        except NodeRefused as error:
             if "not found" in error.text:
                 return None
             raise
