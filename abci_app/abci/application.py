@@ -1,0 +1,275 @@
+"""One method per ABCI call: what the engine asks, and which state answers.
+
+Consensus calls are one at a time. CheckTx has a layer of its own over the last committed state, made anew at Commit.
+Info and Query read committed versions and wait for nobody. FinalizeBlock writes nothing to disk; Commit writes state,
+height and hash in one batch, and Info reads them from there, so a node that was stopped anywhere is replayed by the
+engine from its last Commit. Before the first Commit the genesis exists in memory only, and InitChain may come again.
+Source: CometBFT v0.38 spec/abci; the I-numbers in tests/abci.
+"""
+
+import json
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Protocol
+
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from abci_app.abci import proposal, votes
+from abci_app.abci.chain import Chain, find_block, find_chain, new_chain, put_block, put_chain, timestamp_ns
+from abci_app.abci.errors import CallOutOfPlace, ConfigProblem
+from abci_app.abci.query import Queries
+from abci_app.abci.trace import Trace
+from abci_app.app import App
+from abci_app.runtime.block import run_block
+from abci_app.runtime.context import Ctx
+from abci_app.runtime.deliver import TxResult, check_tx
+from abci_app.runtime.events import Event
+from abci_app.runtime.genesis import GenesisInvalid
+from abci_app.runtime.module import RowSource
+from abci_app.store.branch import Branch
+from abci_app.store.disk import Database, Staged
+from abci_app.wire.errors import OutOfGas
+from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
+
+APP_VERSION = 1
+
+_log = logging.getLogger("gradus.abci")
+
+
+class BlockRequest(Protocol):
+    """What the requests about one block have in common."""
+
+    height: int
+    time: Timestamp
+    proposer_address: bytes
+
+
+@dataclass(frozen=True)
+class Genesis:
+    """A chain that has no block yet: its state, in memory, and the hash of it that InitChain answered."""
+
+    chain: Chain
+    state: Branch
+    app_hash: bytes
+    time_ns: int
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A block that FinalizeBlock ran and Commit will write."""
+
+    staged: Staged
+    tx_count: int
+    started_s: float
+
+
+class Application:
+    """The state machine behind the socket.
+
+    rows: the datasets this node holds, asked when it proposes. retain_blocks: how many blocks the engine should keep
+    at least, 0 for all.
+    """
+
+    def __init__(self, app: App, database: Database, rows: RowSource, retain_blocks: int = 0,
+                 trace: Trace | None = None) -> None:
+        self._app = app
+        self._database = database
+        self._rows = rows
+        self._retain_blocks = retain_blocks
+        self._trace = trace
+        self._software = software_version()
+        self._queries = Queries(app, database, self._software)
+        self._consensus = threading.Lock()
+        self._mempool = threading.Lock()
+        self._chain = find_chain(database.blobs)
+        self._genesis: Genesis | None = None
+        self._decided: Decided | None = None
+        self._check_ctx = self._new_check_ctx() if self._chain else None
+
+    def call(self, name: str, request: Message) -> Message:
+        """Answer one request by the method of its name."""
+        if self._trace is not None:
+            self._trace.mark(name)
+        answer: Message = getattr(self, name)(request)
+        return answer
+
+    def info(self, _request: abci.RequestInfo) -> abci.ResponseInfo:
+        """What the last Commit left (I7, I8)."""
+        latest = self._database.latest()
+        return abci.ResponseInfo(data="gradus", version=self._software, app_version=APP_VERSION,
+                                 last_block_height=latest.height,
+                                 last_block_app_hash=latest.app_hash if latest.height else b"")
+
+    def init_chain(self, request: abci.RequestInitChain) -> abci.ResponseInitChain:
+        """Make the genesis state, in memory; repeatable until the first Commit (I9). Raises ConfigProblem."""
+        with self._consensus:
+            if self._database.height:
+                raise CallOutOfPlace(f"InitChain, but the state is at height {self._database.height}")
+            self._decided = None
+            chain, time_ns = new_chain(request), timestamp_ns(request.time)
+            state = Branch(self._database.latest())
+            put_chain(state.blobs, request)
+            self._init_rooms(Ctx(chain.chain_id, chain.initial_height - 1, time_ns, b"", b"", state), request)
+            app_hash = self._database.stage(state, chain.initial_height).app_hash
+            self._genesis, self._chain = Genesis(chain, state, app_hash, time_ns), chain
+            with self._mempool:
+                self._check_ctx = self._new_check_ctx()
+        return abci.ResponseInitChain(validators=request.validators, app_hash=app_hash)
+
+    def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
+        """Admission for the mempool, new or again; its writes live until the next Commit (I38, I40).
+
+        A transaction that is checked again has its signatures in the cache, so only the state is asked.
+        """
+        with self._mempool:
+            ctx, chain = self._check_ctx, self._chain
+            if ctx is None or chain is None:
+                raise CallOutOfPlace("CheckTx before InitChain")
+            layer = ctx.branch()
+            result = check_tx(self._app.ante, layer, request.tx)
+            if result.gas_wanted > chain.block_gas_max:
+                error = OutOfGas(f"a gas limit of {result.gas_wanted} is above the block's, {chain.block_gas_max}")
+                result = TxResult(error.code, error.codespace, log=str(error), gas_wanted=result.gas_wanted)
+            if not result.code:
+                layer.state.write()
+        return abci.ResponseCheckTx(code=result.code, codespace=result.codespace, log=result.log,
+                                    gas_wanted=result.gas_wanted, gas_used=result.gas_used)
+
+    def prepare_proposal(self, request: abci.RequestPrepareProposal) -> abci.ResponsePrepareProposal:
+        """A block of what is admitted and fits (requirements 2 and 3; I12 to I14)."""
+        with self._consensus:
+            ctx, chain = self._block_ctx(request)
+            txs = proposal.prepare(self._app, ctx, chain, request.txs, request.max_tx_bytes, self._rows)
+        return abci.ResponsePrepareProposal(txs=txs)
+
+    def process_proposal(self, request: abci.RequestProcessProposal) -> abci.ResponseProcessProposal:
+        """Accept what the same predicate admits (requirements 3 to 5; I15 to I17)."""
+        with self._consensus:
+            ctx, chain = self._block_ctx(request)
+            refusal = proposal.find_refusal(self._app, ctx, chain, request.txs)
+        if not refusal:
+            return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.ACCEPT)
+        _log.warning("block %d by %s is refused: %s", request.height, request.proposer_address.hex(), refusal)
+        return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.REJECT)
+
+    def extend_vote(self, request: abci.RequestExtendVote) -> abci.ResponseExtendVote:
+        """No extension in this version."""
+        return votes.extend(request)
+
+    def verify_vote_extension(self, request: abci.RequestVerifyVoteExtension) -> abci.ResponseVerifyVoteExtension:
+        """No extension in this version."""
+        return votes.verify(request)
+
+    def finalize_block(self, request: abci.RequestFinalizeBlock) -> abci.ResponseFinalizeBlock:
+        """Run a decided block, whatever is in it; again when asked again (I20 to I24)."""
+        started_s = time.monotonic()
+        with self._consensus:
+            self._decided = None
+            ctx, _ = self._block_ctx(request)
+            result = run_block(self._app.modules, self._app.ante, ctx, request.txs)
+            put_block(ctx.state.blobs, request)
+            staged = self._database.stage(ctx.state, request.height)
+            self._decided = Decided(staged, len(request.txs), started_s)
+        return abci.ResponseFinalizeBlock(events=events_pb(result.events), app_hash=staged.app_hash,
+                                          tx_results=[result_pb(one) for one in result.tx_results])
+
+    def commit(self, _request: abci.RequestCommit) -> abci.ResponseCommit:
+        """Write the decided block in one batch, and begin a new state for CheckTx (I26)."""
+        with self._consensus:
+            decided, chain = self._decided, self._chain
+            if decided is None or chain is None:
+                raise CallOutOfPlace("Commit without FinalizeBlock")
+            with self._mempool:
+                self._database.commit(decided.staged)
+                self._decided = self._genesis = None
+                self._check_ctx = self._new_check_ctx()
+        _log.info("block %d: %d txs, %d ms, app hash %s", decided.staged.height, decided.tx_count,
+                  1000 * (time.monotonic() - decided.started_s), decided.staged.app_hash.hex()[:16])
+        return abci.ResponseCommit(retain_height=self._retain_height(chain, decided.staged.height))
+
+    def query(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+        """An answer from a committed state (I48 to I50)."""
+        return self._queries.answer(request)
+
+    def list_snapshots(self, _request: abci.RequestListSnapshots) -> abci.ResponseListSnapshots:
+        """This version takes no snapshots."""
+        return abci.ResponseListSnapshots()
+
+    def offer_snapshot(self, _request: abci.RequestOfferSnapshot) -> abci.ResponseOfferSnapshot:
+        """This version restores no snapshots: every one is refused, and the engine syncs by blocks."""
+        return abci.ResponseOfferSnapshot(result=abci.ResponseOfferSnapshot.REJECT)
+
+    def load_snapshot_chunk(self, _request: abci.RequestLoadSnapshotChunk) -> abci.ResponseLoadSnapshotChunk:
+        """No snapshot, no chunk."""
+        return abci.ResponseLoadSnapshotChunk()
+
+    def apply_snapshot_chunk(self, _request: abci.RequestApplySnapshotChunk) -> abci.ResponseApplySnapshotChunk:
+        """No snapshot was accepted, so a chunk belongs to none."""
+        return abci.ResponseApplySnapshotChunk(result=abci.ResponseApplySnapshotChunk.REJECT_SNAPSHOT)
+
+    def _init_rooms(self, ctx: Ctx, request: abci.RequestInitChain) -> None:
+        """The rooms' genesis. Raises ConfigProblem for one that cannot start a chain."""
+        try:
+            self._app.init_chain(ctx, json.loads(request.app_state_bytes))
+        except (ValueError, RecursionError) as error:
+            raise ConfigProblem(f"the genesis' app_state is no JSON: {error}", "mend config/genesis.json") from error
+        except GenesisInvalid as error:
+            raise ConfigProblem(f"the genesis cannot start a chain: {error.path}: {error.problem}",
+                                error.hint) from error
+
+    def _block_ctx(self, request: BlockRequest) -> tuple[Ctx, Chain]:
+        """A fresh layer over the last state for the block that follows it. Raises CallOutOfPlace for another height."""
+        latest, chain, genesis = self._database.latest(), self._chain, self._genesis
+        if chain is None or not (latest.height or genesis):
+            raise CallOutOfPlace("a block before InitChain")
+        height = latest.height + 1 if latest.height else chain.initial_height
+        if request.height != height:
+            raise CallOutOfPlace(f"a block of height {request.height}, but {height} is next")
+        state, app_hash = (genesis.state.branch(), genesis.app_hash) if genesis else (Branch(latest), latest.app_hash)
+        return Ctx(chain.chain_id, height, timestamp_ns(request.time), request.proposer_address, app_hash, state), chain
+
+    def _new_check_ctx(self) -> Ctx:
+        """What CheckTx sees: the last state, as the block after it would; with layers that no other thread uses."""
+        latest, chain, genesis = self._database.latest(), self._chain, self._genesis
+        if chain is None:
+            raise CallOutOfPlace("CheckTx before InitChain")
+        state = Branch(latest)
+        if genesis is not None:
+            for name, key, value in genesis.state.changes():
+                if value is not None:
+                    state.store(name).set(key, value)
+        block = find_block(latest.blobs)
+        time_ns = block.time_ns if block else genesis.time_ns if genesis else 0
+        height = latest.height + 1 if latest.height else chain.initial_height
+        app_hash = genesis.app_hash if genesis else latest.app_hash
+        return Ctx(chain.chain_id, height, time_ns, b"", app_hash, state)
+
+    def _retain_height(self, chain: Chain, height: int) -> int:
+        """The lowest block that the engine must keep; 0 for all. Misbehaviour stays provable while it counts (I33)."""
+        if not self._retain_blocks:
+            return 0
+        return max(0, height - max(self._retain_blocks, chain.evidence_blocks))
+
+
+def software_version() -> str:
+    """The installed version, or a word saying that it runs from sources."""
+    try:
+        return metadata.version("gradus")
+    except metadata.PackageNotFoundError:
+        return "source"
+
+
+def result_pb(result: TxResult) -> abci.ExecTxResult:
+    """A transaction's result for the engine."""
+    return abci.ExecTxResult(code=result.code, codespace=result.codespace, data=result.data, log=result.log,
+                             gas_wanted=result.gas_wanted, gas_used=result.gas_used, events=events_pb(result.events))
+
+
+def events_pb(events: tuple[Event, ...]) -> list[abci.Event]:
+    """Events for the engine; every attribute can be searched for."""
+    return [abci.Event(type=event.type, attributes=[abci.EventAttribute(key=key, value=value, index=True)
+                                                    for key, value in event.attributes]) for event in events]

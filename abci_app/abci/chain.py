@@ -1,0 +1,94 @@
+"""What a chain fixes at its genesis and what the last block left: kept beside the state, committed with it.
+
+Blobs: `abci/chain` the chain id, initial height and consensus parameters as a RequestInitChain; `abci/block` the last
+block's height, time and proposer as a RequestFinalizeBlock. Both are functions of genesis and blocks alone.
+"""
+
+from dataclasses import dataclass
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from abci_app.abci.errors import ConfigProblem
+from abci_app.store.kv import KV, Reader
+from abci_app.wire.ints import PPM, ppm_floor
+from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
+from abci_app.wire.tx import TX_BYTES_MAX
+
+CHAIN_KEY = b"abci/chain"
+BLOCK_KEY = b"abci/block"
+BLOCK_BYTES_MAX = 64 << 20
+INJECTED_SHARE_PPM = PPM >> 1  # of a block's bytes, so that evidence never crowds out users
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A chain's identity and limits.
+
+    block_bytes_max, block_gas_max: of the consensus parameters, both above 0. evidence_blocks: how long a
+    misbehaviour can be told, in blocks.
+    """
+
+    chain_id: str
+    initial_height: int
+    block_bytes_max: int
+    block_gas_max: int
+    evidence_blocks: int
+
+    @property
+    def injected_bytes_max(self) -> int:
+        """Bytes of injected transactions in one block."""
+        return ppm_floor(self.block_bytes_max, INJECTED_SHARE_PPM)
+
+
+@dataclass(frozen=True)
+class Block:
+    """The last committed block."""
+
+    height: int
+    time_ns: int
+
+
+def new_chain(request: abci.RequestInitChain) -> Chain:
+    """The chain that a genesis begins. Raises ConfigProblem for limits that leave a block unbounded."""
+    params = request.consensus_params
+    if not 0 < params.block.max_bytes <= BLOCK_BYTES_MAX:
+        raise ConfigProblem(f"the genesis has consensus_params.block.max_bytes = {params.block.max_bytes}",
+                            f"set it between {TX_BYTES_MAX} and {BLOCK_BYTES_MAX}")
+    if params.block.max_gas <= 0:
+        raise ConfigProblem(f"the genesis has consensus_params.block.max_gas = {params.block.max_gas}",
+                            "set a limit, such as 500000000: blocks here are always bounded")
+    return Chain(request.chain_id, max(1, request.initial_height), params.block.max_bytes, params.block.max_gas,
+                 params.evidence.max_age_num_blocks)
+
+
+def put_chain(blobs: KV, request: abci.RequestInitChain) -> None:
+    """Keep what `find_chain` needs."""
+    record = abci.RequestInitChain(chain_id=request.chain_id, initial_height=request.initial_height,
+                                   consensus_params=request.consensus_params)
+    blobs.set(CHAIN_KEY, record.SerializeToString(deterministic=True))
+
+
+def find_chain(blobs: Reader) -> Chain | None:
+    """The chain of a committed state; None before its first block."""
+    record = blobs.get(CHAIN_KEY)
+    return None if record is None else new_chain(abci.RequestInitChain.FromString(record))
+
+
+def put_block(blobs: KV, request: abci.RequestFinalizeBlock) -> None:
+    """Keep what `find_block` needs."""
+    record = abci.RequestFinalizeBlock(height=request.height, time=request.time)
+    blobs.set(BLOCK_KEY, record.SerializeToString(deterministic=True))
+
+
+def find_block(blobs: Reader) -> Block | None:
+    """The last committed block; None before the first."""
+    record = blobs.get(BLOCK_KEY)
+    if record is None:
+        return None
+    block = abci.RequestFinalizeBlock.FromString(record)
+    return Block(block.height, timestamp_ns(block.time))
+
+
+def timestamp_ns(time: Timestamp) -> int:
+    """A protobuf time in nanoseconds since 1970; exact, where ToNanoseconds of some versions is not."""
+    return time.seconds * 1_000_000_000 + time.nanos

@@ -1,0 +1,122 @@
+"""Proposals: what a proposer puts into a block and what the others accept are one predicate, `Admission.admit`.
+
+A block is injected transactions first, then users'. An injected one must pass its route's check, and may not stand
+there twice; a user's must pass admission after those before it; both within the block's bytes and gas. The predicate
+is a function of the block and the state before it: no clock, no mempool, no data of this node, no kernel. Messages do
+not run here, so a transaction may still fail when the block is executed; it then has a result with a code.
+Source: CometBFT ABCI 2.0 requirements 1 to 5 and 9 (limits, coherence, determinism, no side effects).
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from abci_app.abci.chain import Chain
+from abci_app.app import App
+from abci_app.runtime.block import begin_block
+from abci_app.runtime.context import Ctx
+from abci_app.runtime.deliver import HALTING, check_tx
+from abci_app.runtime.module import RowSource
+from abci_app.wire.errors import ChainError, InvariantBroken
+from abci_app.wire.tx import decode_injected, encode_injected, is_injected
+from abci_app.wire.varint import encode_uvarint
+
+_log = logging.getLogger("gradus.abci")
+
+
+class Admission:
+    """A block in the making, on a layer of `ctx` that the caller drops: begun, and extended by what is admitted."""
+
+    def __init__(self, app: App, ctx: Ctx, chain: Chain) -> None:
+        self.ctx = ctx.branch()
+        self._app = app
+        self._gas_left = chain.block_gas_max
+        self._injected_bytes_left = chain.injected_bytes_max
+        self._injected: dict[bytes, None] = {}
+        self._has_user_txs = False
+        begin_block(app.modules, self.ctx)
+
+    def admit(self, raw: bytes) -> str:
+        """Take the next transaction and return ""; or return why not, and change nothing."""
+        return self._admit_injected(raw) if is_injected(raw) else self._admit_user(raw)
+
+    def _admit_injected(self, raw: bytes) -> str:
+        if self._has_user_txs:
+            return "an injected transaction behind a user's"
+        if raw in self._injected:
+            return "an injected transaction twice"
+        if len(raw) > self._injected_bytes_left:
+            return f"more injected bytes than a block takes; {self._injected_bytes_left} are left"
+        try:
+            route, message = self._app.router.decode_injected(decode_injected(raw))
+            route.check(self.ctx.branch(), message)
+        except ChainError as error:
+            return f"an injected transaction that does not check: {error}"
+        except HALTING:
+            raise
+        except Exception as error:  # a check's bug refuses the transaction; every node sees the same
+            _log.exception("the check of an injected transaction failed")
+            return f"an injected transaction whose check fails: {type(error).__name__}"
+        self._injected[raw] = None
+        self._injected_bytes_left -= len(raw)
+        return ""
+
+    def _admit_user(self, raw: bytes) -> str:
+        layer = self.ctx.branch()
+        result = check_tx(self._app.ante, layer, raw)
+        if result.code:
+            return f"a transaction that is not admitted: {result.codespace}/{result.code} {result.log}"
+        if result.gas_wanted > self._gas_left:
+            return f"more gas than the block takes; {self._gas_left} is left"
+        layer.state.write()
+        self._gas_left -= result.gas_wanted
+        self._has_user_txs = True
+        return ""
+
+
+def prepare(app: App, ctx: Ctx, chain: Chain, txs: Iterable[bytes], max_tx_bytes: int, rows: RowSource) -> list[bytes]:
+    """The transactions of a proposal: what this node can inject, then those of `txs` that are admitted and fit."""
+    admission = Admission(app, ctx, chain)
+    taken: list[bytes] = []
+    room = max_tx_bytes
+    for raw in iter_candidates(app, admission.ctx, txs, rows):
+        size = proto_bytes(raw)
+        if size > room:
+            continue
+        refusal = admission.admit(raw)
+        if refusal:
+            _log.debug("left out of the proposal: %s", refusal)
+            continue
+        taken.append(raw)
+        room -= size
+    return taken
+
+
+def find_refusal(app: App, ctx: Ctx, chain: Chain, txs: Iterable[bytes]) -> str:
+    """Why a proposed block is refused; "" when it is accepted."""
+    admission = Admission(app, ctx, chain)
+    for index, raw in enumerate(txs):
+        refusal = admission.admit(raw)
+        if refusal:
+            return f"tx {index}: {refusal}"
+    return ""
+
+
+def iter_candidates(app: App, ctx: Ctx, txs: Iterable[bytes], rows: RowSource) -> Iterator[bytes]:
+    """Injected transactions that this node can make, then users'."""
+    for module in app.modules:
+        for route in module.injected:
+            try:
+                for message in route.propose(ctx.branch(), rows):
+                    yield encode_injected(message)
+            except (InvariantBroken, MemoryError, RecursionError):
+                raise
+            except Exception:  # a dataset that cannot be read costs this node's evidence, not its proposal
+                _log.exception("%s cannot be proposed", route.type_url)
+    for raw in txs:
+        if not is_injected(raw):
+            yield raw
+
+
+def proto_bytes(raw: bytes) -> int:
+    """Bytes that a transaction takes of max_tx_bytes: as a field of the engine's Data message."""
+    return 1 + len(encode_uvarint(len(raw))) + len(raw)
