@@ -81,7 +81,7 @@ def forced(name: str) -> Iterator[None]:
 
 
 def warm(policy: UnitPolicy | None = None, progress: Progress | None = None) -> Choice:
-    """Compile and test everything, so that the first real call is fast; about 15 s on an empty cache.
+    """Compile and test everything, so that the first real call is fast; about 5 s on an empty cache.
 
     policy: also computes one unit of this shape on zeros. progress(what, done, total) is told each step.
     """
