@@ -50,7 +50,7 @@ def read_record(section: Section, kind: type[Record]) -> Record:
     return record
 
 
-def _export_value(field: FieldDescriptor, value: Any) -> Any:
+def _export_value(field: Any, value: Any) -> Any:
     if field.message_type is not None:
         return export_record(value)
     if field.enum_type is not None:
@@ -60,7 +60,7 @@ def _export_value(field: FieldDescriptor, value: Any) -> Any:
     return str(value)
 
 
-def _read_value(field: FieldDescriptor, path: str, value: Any) -> Any:
+def _read_value(field: Any, path: str, value: Any) -> Any:
     if field.message_type is not None:
         return read_record(Section(path, value), GetMessageClass(field.message_type))
     if not isinstance(value, str):

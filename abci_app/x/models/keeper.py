@@ -49,10 +49,11 @@ class Keeper:
     def put_model(self, ctx: Ctx, model: Model) -> None:
         """Write the record and keep the index of live models in step with its status."""
         self._put(ctx, keys.model(model.id), model.SerializeToString(deterministic=True))
-        if model.status in LIVE_STATUSES:
-            self._put(ctx, keys.live(model.id), LIVE_MARK)
-        else:
-            ctx.state.store(STORE).delete(keys.live(model.id))
+        key, store = keys.live(model.id), ctx.state.store(STORE)
+        if model.status not in LIVE_STATUSES:
+            store.delete(key)
+        elif not store.has(key):
+            self._put(ctx, key, LIVE_MARK)
 
     def iter_models(self, ctx: Ctx) -> Iterator[Model]:
         """All models, ids rising."""

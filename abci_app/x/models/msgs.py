@@ -40,7 +40,7 @@ def fund_model(ctx: Ctx, keeper: Keeper, msg: MsgFundModel) -> MsgFundModelRespo
     Checks, in consensus order: the model exists, it is live, the escrow stays below 2^64, the signer has the coins.
 
     Raises: ModelNotFound (models/2), ModelNotLive (models/22), EscrowTooLarge (models/21), InsufficientFunds (sdk/5).
-    Emits: models.model_funded. Gas: 2 writes of this room, and the bank's.
+    Emits: models.model_funded. Gas: one write of this room, and the bank's.
     """
     model = keeper.get_model(ctx, msg.model_id)
     _check_live(model)
