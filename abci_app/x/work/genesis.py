@@ -117,7 +117,7 @@ def _init_slash(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     slash = read_record(item, Slash)
     _known_model(ctx, keeper, item, slash.model_id)
     _known_address(item, "trainer", slash.trainer)
-    keeper.put_slash(ctx, slash)
+    keeper.add_slash(ctx, slash)
 
 
 def _known_model(ctx: Ctx, keeper: Keeper, item: Section, model_id: int) -> int:

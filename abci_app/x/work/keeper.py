@@ -110,18 +110,17 @@ class Keeper:
             self.rewards.pay_auditor(ctx, amount_ugrad - burnt_ugrad)
         slash = Slash(model_id=unit.model_id, trainer=unit.trainer, round=unit.round, unit=unit.index, reason=reason,
                       amount_ugrad=amount_ugrad, burnt_ugrad=burnt_ugrad, height=ctx.height)
-        self.put_slash(ctx, slash)
+        self.add_slash(ctx, slash)
         ctx.emit(events.trainer_slashed(slash))
 
-    def put_slash(self, ctx: Ctx, slash: Slash) -> None:
-        """Write a slash; a second one for the same unit in the same block would be a bug."""
-        key = keys.slash(slash.model_id, slash.height, slash.unit)
-        if ctx.state.store(STORE).has(key):
-            raise InvariantBroken(f"unit {slash.unit} of model {slash.model_id} is slashed twice at {slash.height}")
-        self._put(ctx, key, _pack(slash))
+    def add_slash(self, ctx: Ctx, slash: Slash) -> None:
+        """Write a slash behind the model's earlier ones."""
+        count = int.from_bytes(ctx.state.store(STORE).get(keys.slash_count(slash.model_id)) or b"", "big")
+        self._put(ctx, keys.slash(slash.model_id, count), _pack(slash))
+        self._put(ctx, keys.slash_count(slash.model_id), u64_bytes(count + 1))
 
     def iter_slashes(self, ctx: Ctx) -> Iterator[Slash]:
-        """Every slash, by model and height."""
+        """Every slash, by model, the earliest first."""
         for _, raw in ctx.state.store(STORE).iter(keys.SLASHES):
             yield Slash.FromString(raw)
 
@@ -149,7 +148,9 @@ class Keeper:
             yield Round.FromString(raw)
 
     def drop_round(self, ctx: Ctx, model_id: int, number: int) -> None:
-        """Take away a round with its units and payloads, as far as they are kept."""
+        """Take away a round with its units and payloads, as far as they are kept; nothing for numbers below 1."""
+        if number < 1:
+            return
         self.drop_units(ctx, model_id, number)
         ctx.state.store(STORE).delete(keys.round_(model_id, number))
 
@@ -209,7 +210,9 @@ class Keeper:
         ctx.state.blobs.delete(keys.payload(unit.model_id, unit.round, unit.index))
 
     def drop_payloads(self, ctx: Ctx, model_id: int, number: int) -> None:
-        """Take away the payloads of a round, as far as they are kept; the round's units say which there may be."""
+        """Take away the payloads of a round, as far as they are kept; nothing for numbers below 1."""
+        if number < 1:
+            return
         for unit in self.list_units(ctx, model_id, number):
             if unit.payload_hash:
                 self.drop_payload(ctx, unit)

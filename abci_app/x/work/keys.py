@@ -1,9 +1,9 @@
 """Every key of the room. Numbers are big-endian and of fixed width, so key order is number order.
 
 Store `work`: 01 model address -> Trainer; 02 model address -> 01 while ACTIVE; 03 model -> number of ACTIVE (u32);
-04 model round -> Round; 05 model round unit -> Unit; 06 model height unit -> Slash; 07 model -> 01 while a round may
+04 model round -> Round; 05 model round unit -> Unit; 06 model ordinal -> Slash; 07 model -> 01 while a round may
 open or run; 08 -> last model visited (u64); 09 model -> round whose audits are to be drawn (u32);
-0a deadline model round unit -> 01 while its audit is pending; 0b -> AuditLoad.
+0a deadline model round unit -> 01 while its audit is pending; 0b -> AuditLoad; 0c model -> number of slashes (u64).
 Blobs: work/p/ model round unit -> payload.
 """
 
@@ -20,6 +20,7 @@ CURSOR = b"\x08"
 UNDRAWN = b"\x09"
 PENDING = b"\x0a"
 AUDIT_LOAD = b"\x0b"
+SLASH_COUNTS = b"\x0c"
 PAYLOADS = b"work/p/"
 
 
@@ -73,9 +74,14 @@ def slashes_of(model_id: int) -> bytes:
     return SLASHES + u64_bytes(model_id)
 
 
-def slash(model_id: int, height: int, index: int) -> bytes:
-    """Key of a Slash record. A model's unit is slashed once in a block: a redealt unit is claimed in a later one."""
-    return slashes_of(model_id) + u64_bytes(height) + u32_bytes(index)
+def slash(model_id: int, ordinal: int) -> bytes:
+    """Key of a Slash record; a model's are counted from 0."""
+    return slashes_of(model_id) + u64_bytes(ordinal)
+
+
+def slash_count(model_id: int) -> bytes:
+    """Key of the number of a model's slashes."""
+    return SLASH_COUNTS + u64_bytes(model_id)
 
 
 def live(model_id: int) -> bytes:
