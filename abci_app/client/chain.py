@@ -1,0 +1,246 @@
+"""ChainClient: typed answers of the application, each checked against what the chain commits to where it can be.
+
+`find_x` gives None for what is not there, `get_x` raises QueryRefused. Reads a node only; sends nothing (send.py).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from google.protobuf.message import DecodeError, Message
+
+from abci_app.client.errors import ProofInvalid, QueryRefused
+from abci_app.client.node import Node
+from abci_app.wire.address import decode_address
+from abci_app.wire.coin import BASE_DENOM, parse_amount
+from abci_app.wire.errors import InvalidCoins, NotFound
+from abci_app.wire.pb.cosmos.auth.v1beta1 import query_pb2 as auth_pb2
+from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount, ModuleAccount
+from abci_app.wire.pb.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
+from abci_app.wire.pb.cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
+from abci_app.wire.pb.cosmos.tx.v1beta1.service_pb2 import SimulateRequest, SimulateResponse
+from abci_app.wire.pb.gradus.auth.v1 import query_pb2 as price_pb2
+from abci_app.wire.pb.gradus.models.v1 import query_pb2 as models_pb2
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
+from abci_app.wire.pb.gradus.rewards.v1 import query_pb2 as rewards_pb2
+from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
+from abci_app.wire.pb.gradus.work.v1 import query_pb2 as work_pb2
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Slash, Trainer, Unit
+from abci_app.wire.tx import type_url
+from kernels import chunks
+
+PAGE_LIMIT = 500
+PAGES_MAX = 10_000
+WEIGHTS_BYTES_MAX = 1 << 30
+_Answer = TypeVar("_Answer", bound=Message)
+_Record = TypeVar("_Record", bound=Message)
+ChunkReport = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Dealing:
+    """A round and units of it: all, or those of one trainer. round, trainer: None where there is none."""
+
+    round: Round | None
+    units: tuple[Unit, ...]
+    trainer: Trainer | None = None
+
+
+class ChainClient:
+    """Questions to a node (or several: node.Nodes). Every call may raise NodeUnreachable, NodeRefused, QueryRefused
+    (codespace and code of the application) and ProofInvalid. Rounds count from 1; model ids from 1."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def chain_id(self) -> str:
+        """Name of the chain."""
+        return self.node.status().chain_id
+
+    def height(self) -> int:
+        """The node's last height."""
+        return self.node.status().height
+
+    def find_account(self, address: str) -> BaseAccount | None:
+        """Number, sequence and key of an account (a room's own too)."""
+        request = auth_pb2.QueryAccountRequest(address=address)
+        found = self._find("/cosmos.auth.v1beta1.Query/Account", request, auth_pb2.QueryAccountResponse)
+        if found is None:
+            return None
+        try:
+            if found.account.type_url == type_url(ModuleAccount):
+                return ModuleAccount.FromString(found.account.value).base_account
+            account = BaseAccount.FromString(found.account.value)
+        except DecodeError:
+            raise ProofInvalid("the node's answer is no account") from None
+        if account.address != address:
+            raise ProofInvalid(f"asked for account {address}, the node answered with {account.address}")
+        return account
+
+    def balance(self, address: str, denom: str = BASE_DENOM) -> int:
+        """Coins of an account, 0 for one that does not exist."""
+        decode_address(address)
+        request = bank_pb2.QueryBalanceRequest(address=address, denom=denom)
+        answer = self._ask("/cosmos.bank.v1beta1.Query/Balance", request, bank_pb2.QueryBalanceResponse)
+        try:
+            return parse_amount(answer.balance.amount or "0")
+        except InvalidCoins as error:
+            raise ProofInvalid(f"the node's answer is no balance: {error}") from None
+
+    def gas_price_ppm(self) -> int:
+        """ugrad per million gas that a transaction must offer at least."""
+        answer = self._ask("/gradus.auth.v1.Query/GasPrice", price_pb2.QueryGasPriceRequest(),
+                           price_pb2.QueryGasPriceResponse)
+        return answer.gas_price_ppm
+
+    def simulate(self, tx: bytes) -> int:
+        """Gas that an unsigned transaction would use now. Raises QueryRefused with the error it would end with."""
+        answer = self._ask("/cosmos.tx.v1beta1.Service/Simulate", SimulateRequest(tx_bytes=tx), SimulateResponse)
+        return answer.gas_info.gas_used
+
+    def find_model(self, model_id: int) -> Model | None:
+        """A model contract and where it stands."""
+        request = models_pb2.QueryModelRequest(model_id=model_id)
+        found = self._find("/gradus.models.v1.Query/Model", request, models_pb2.QueryModelResponse)
+        return None if found is None else found.model
+
+    def get_model(self, model_id: int) -> Model:
+        """A model contract. Raises QueryRefused (sdk/22)."""
+        return _get(self.find_model(model_id), f"there is no model {model_id}")
+
+    def iter_models(self) -> Iterator[Model]:
+        """All models, ids rising."""
+        for page in self._pages("/gradus.models.v1.Query/Models", models_pb2.QueryModelsRequest(),
+                                models_pb2.QueryModelsResponse):
+            yield from page.models
+
+    def find_weights_record(self, model_id: int, round_number: int) -> Weights | None:
+        """What commits to the weights after a round (0: the initial ones); None when no longer kept."""
+        request = models_pb2.QueryWeightsRequest(model_id=model_id, round=round_number)
+        found = self._find("/gradus.models.v1.Query/Weights", request, models_pb2.QueryWeightsResponse)
+        return None if found is None else found.weights
+
+    def find_weights(self, model_id: int, round_number: int, root: bytes | None = None,
+                     report: ChunkReport = lambda done, total: None) -> bytes | None:
+        """The weights after a round: every chunk fetched and verified against Weights.root, None when no longer kept.
+
+        root: what Weights.root must be, when the caller knows it already, such as Round.weights_root.
+        Raises ProofInvalid for another root, a wrong chunk or sizes that do not fit.
+        """
+        record = self.find_weights_record(model_id, round_number)
+        if record is None:
+            return None
+        if root is not None and record.root != root:
+            raise ProofInvalid(f"the node names {record.root.hex()} as root of the weights, not {root.hex()}")
+        if not 0 < record.total_bytes <= WEIGHTS_BYTES_MAX or not 0 < record.chunk_bytes <= chunks.CHUNK_BYTES_MAX \
+                or record.chunk_count != chunks.chunk_count(record.total_bytes, record.chunk_bytes):
+            raise ProofInvalid(f"the sizes of the weights of model {model_id} contradict each other")
+        parts = []
+        for index in range(record.chunk_count):
+            chunk = self._find_chunk(record, index)
+            if chunk is None:
+                return None
+            parts.append(chunk)
+            report(index + 1, record.chunk_count)
+        weights = b"".join(parts)
+        if len(weights) != record.total_bytes:
+            raise ProofInvalid(f"the weights have {len(weights)} bytes, not {record.total_bytes}")
+        return weights
+
+    def _find_chunk(self, record: Weights, index: int) -> bytes | None:
+        request = models_pb2.QueryWeightsChunkRequest(model_id=record.model_id, round=record.round, index=index)
+        found = self._find("/gradus.models.v1.Query/WeightsChunk", request, models_pb2.QueryWeightsChunkResponse)
+        if found is None:
+            return None
+        if not chunks.verify_chunk(record.root, found.chunk, index, record.chunk_count, list(found.proof)):
+            raise ProofInvalid(f"chunk {index} of the weights does not stand under the root {record.root.hex()}",
+                                "ask another node")
+        return found.chunk
+
+    def find_round(self, model_id: int, number: int = 0) -> Dealing | None:
+        """A round with all its units; number 0: the running one. None when there is none or it is no longer kept."""
+        request = work_pb2.QueryRoundRequest(model_id=model_id, round=number)
+        found = self._find("/gradus.work.v1.Query/Round", request, work_pb2.QueryRoundResponse)
+        return None if found is None else Dealing(found.round, tuple(found.units))
+
+    def assignments(self, model_id: int, address: str) -> Dealing:
+        """What a trainer has to do now."""
+        request = work_pb2.QueryAssignmentsRequest(model_id=model_id, trainer=address)
+        answer = self._ask("/gradus.work.v1.Query/Assignments", request, work_pb2.QueryAssignmentsResponse)
+        return Dealing(answer.round if answer.HasField("round") else None, tuple(answer.units),
+                       answer.trainer if answer.HasField("trainer") else None)
+
+    def find_trainer(self, model_id: int, address: str) -> Trainer | None:
+        """A model's trainer."""
+        request = work_pb2.QueryTrainerRequest(model_id=model_id, address=address)
+        found = self._find("/gradus.work.v1.Query/Trainer", request, work_pb2.QueryTrainerResponse)
+        return None if found is None else found.trainer
+
+    def iter_trainers(self, model_id: int) -> Iterator[Trainer]:
+        """A model's trainers by address."""
+        for page in self._pages("/gradus.work.v1.Query/Trainers", work_pb2.QueryTrainersRequest(model_id=model_id),
+                                work_pb2.QueryTrainersResponse):
+            yield from page.trainers
+
+    def iter_slashes(self, model_id: int) -> Iterator[Slash]:
+        """A model's slashes, the earliest first."""
+        for page in self._pages("/gradus.work.v1.Query/Slashes", work_pb2.QuerySlashesRequest(model_id=model_id),
+                                work_pb2.QuerySlashesResponse):
+            yield from page.slashes
+
+    def find_payload(self, model_id: int, round_number: int, unit: int) -> bytes | None:
+        """The payload of a revealed unit, None when there is none or it is no longer kept."""
+        request = work_pb2.QueryPayloadRequest(model_id=model_id, round=round_number, unit=unit)
+        found = self._find("/gradus.work.v1.Query/Payload", request, work_pb2.QueryPayloadResponse)
+        return None if found is None else found.payload
+
+    def find_contribution(self, model_id: int, address: str) -> Contribution | None:
+        """What a trainer has done for a model and earned; None before its first accepted unit."""
+        request = rewards_pb2.QueryContributionRequest(model_id=model_id, trainer=address)
+        found = self._find("/gradus.rewards.v1.Query/Contribution", request, rewards_pb2.QueryContributionResponse)
+        return None if found is None else found.contribution
+
+    def iter_contributions(self, model_id: int) -> Iterator[Contribution]:
+        """All contributions to a model by address."""
+        request = rewards_pb2.QueryContributionsRequest(model_id=model_id)
+        for page in self._pages("/gradus.rewards.v1.Query/Contributions", request,
+                                rewards_pb2.QueryContributionsResponse):
+            yield from page.contributions
+
+    def _ask(self, path: str, request: Message, kind: type[_Answer], height: int = 0) -> _Answer:
+        answer = self.node.abci_query(path, request.SerializeToString(deterministic=True), height)
+        if answer.code:
+            raise QueryRefused(answer.codespace, answer.code, answer.log)
+        try:
+            return kind.FromString(answer.value)
+        except DecodeError:
+            raise ProofInvalid(f"the node's answer to {path} is no {kind.DESCRIPTOR.full_name}") from None
+
+    def _find(self, path: str, request: Message, kind: type[_Answer]) -> _Answer | None:
+        try:
+            return self._ask(path, request, kind)
+        except QueryRefused as error:
+            if (error.codespace, error.code) == (NotFound.codespace, NotFound.code):
+                return None
+            raise
+
+    def _pages(self, path: str, request: Message, kind: type[_Answer]) -> Iterator[_Answer]:
+        """All pages of an answer, each of the latest state: records may come and go between two of them."""
+        key = b""
+        for _ in range(PAGES_MAX):
+            request.pagination.CopyFrom(PageRequest(key=key, limit=PAGE_LIMIT))  # type: ignore[attr-defined]
+            page = self._ask(path, request, kind)
+            yield page
+            following: bytes = page.pagination.next_key  # type: ignore[attr-defined]
+            if not following:
+                return
+            if following <= key:
+                raise ProofInvalid(f"the pages of {path} do not come to an end")
+            key = following
+        raise ProofInvalid(f"the pages of {path} do not come to an end")
+
+
+def _get(found: _Record | None, problem: str) -> _Record:
+    if found is None:
+        raise QueryRefused(NotFound.codespace, NotFound.code, problem)
+    return found

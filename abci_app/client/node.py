@@ -1,0 +1,98 @@
+"""What a client needs of a node, and the use of several nodes of one chain as one."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar
+
+from abci_app.client.errors import ClientError, NodeUnreachable, WrongChain
+from abci_app.client.rpc import Answer, Rpc, Status, TxOutcome
+
+_log = logging.getLogger("gradus.client")
+_Result = TypeVar("_Result")
+
+
+class Node(Protocol):
+    """The part of rpc.Rpc that clients of the application use. Calls raise NodeUnreachable, NodeRefused."""
+
+    url: str
+
+    def status(self) -> Status:
+        """The node's chain and height."""
+
+    def abci_query(self, path: str, data: bytes = b"", height: int = 0, prove: bool = False) -> Answer:
+        """One query to the application."""
+
+    def broadcast_tx(self, raw: bytes) -> TxOutcome:
+        """Hand in a transaction; the outcome is that of its admission."""
+
+    def find_tx(self, tx_hash: bytes) -> TxOutcome | None:
+        """What a transaction did, None while no block holds it."""
+
+
+class Nodes:
+    """Several nodes as one: each call goes to the node that answered last, else to the next one that does.
+
+    A node is asked for its chain before its first use and after each silence, and left out when it is of another.
+    """
+
+    def __init__(self, nodes: Sequence[Node], chain_id: str | None = None) -> None:
+        """At least one node. chain_id: what they must be of; None takes the chain of the first that answers."""
+        if not nodes:
+            raise ValueError("at least one node")
+        self._nodes = list(nodes)
+        self._chain_id = chain_id
+        self._checked = [False] * len(nodes)
+        self._current = 0
+
+    @property
+    def url(self) -> str:
+        """The node in use."""
+        return self._nodes[self._current].url
+
+    def status(self) -> Status:
+        """State of the node in use."""
+        return self._call(lambda node: node.status())
+
+    def abci_query(self, path: str, data: bytes = b"", height: int = 0, prove: bool = False) -> Answer:
+        """One query to the application."""
+        return self._call(lambda node: node.abci_query(path, data, height, prove))
+
+    def broadcast_tx(self, raw: bytes) -> TxOutcome:
+        """Hand in a transaction. When a node dies over it, the next one gets it too: a sequence counts once."""
+        return self._call(lambda node: node.broadcast_tx(raw))
+
+    def find_tx(self, tx_hash: bytes) -> TxOutcome | None:
+        """What a transaction did, None while no block holds it."""
+        return self._call(lambda node: node.find_tx(tx_hash))
+
+    def _call(self, call: Callable[[Node], _Result]) -> _Result:
+        problems: list[ClientError] = []
+        for _ in self._nodes:
+            node = self._nodes[self._current]
+            try:
+                self._check_chain(node)
+                return call(node)
+            except (NodeUnreachable, WrongChain) as error:
+                self._checked[self._current] = False
+                problems.append(error)
+            self._current = (self._current + 1) % len(self._nodes)
+            if len(self._nodes) > 1:
+                _log.warning("%s; trying %s", problems[-1].text, self.url)
+        unreachable = [problem for problem in problems if isinstance(problem, NodeUnreachable)]
+        raise (unreachable or problems)[-1]
+
+    def _check_chain(self, node: Node) -> None:
+        if self._checked[self._current]:
+            return
+        found = node.status().chain_id
+        if self._chain_id is None:
+            self._chain_id = found
+        if found != self._chain_id:
+            raise WrongChain(f"{node.url} is a node of chain {found!r}, not of {self._chain_id!r}",
+                             "check --node and --chain-id")
+        self._checked[self._current] = True
+
+
+def connect(urls: Sequence[str], chain_id: str | None = None) -> Nodes:
+    """The nodes at RPC addresses, nothing being asked of them yet."""
+    return Nodes([Rpc(url) for url in urls], chain_id)

@@ -1,0 +1,196 @@
+"""Sender: one account's transactions, from messages to a result in a block.
+
+A transaction is signed over one sequence, so handing its bytes in again can never do it twice. Whatever happens on the
+way (a node dies, a reply is lost), the same bytes go to the next node until the chain has an answer; new bytes are
+signed only once the old ones can never be in a block.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from google.protobuf.any_pb2 import Any
+from google.protobuf.message import DecodeError, Message
+
+from abci_app.client.chain import ChainClient
+from abci_app.client.errors import NodeRefused, NodeUnreachable, ProofInvalid, QueryRefused, TimedOut, TxRefused
+from abci_app.client.keys import Key
+from abci_app.client.rpc import TxOutcome
+from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx, unsigned_tx
+from abci_app.wire.errors import ChainError, OutOfGas, TxTimeoutHeight, WrongSequence
+from abci_app.wire.ints import PPM, mul_div_ceil
+from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
+from abci_app.wire.pb.cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
+from abci_app.wire.tx import tx_hash, type_url
+
+GAS_MARGIN_PPM = 1_300_000
+TIMEOUT_S = 60.0
+POLL_S = 0.1
+POLL_S_MAX = 0.5
+INDEX_S = 3.0
+IN_MEMPOOL = "already exists in cache"
+Sleep = Callable[[float], None]
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A transaction that did what it should. responses: one per message."""
+
+    tx_hash: bytes
+    height: int
+    gas_used: int
+    responses: tuple[Any, ...]
+
+
+class Sender:
+    """Sends the transactions of one key, one after the other; not for use from several threads at once.
+
+    sleep: waits so many seconds; may raise to give up. Gas estimates are remembered by the kinds of messages, so that
+    a message that is sent again and again is simulated once.
+    """
+
+    def __init__(self, chain: ChainClient, key: Key, timeout_s: float = TIMEOUT_S, sleep: Sleep = time.sleep) -> None:
+        self.chain, self.key, self.timeout_s, self.sleep = chain, key, timeout_s, sleep
+        self._gas: dict[tuple[str, ...], int] = {}
+        self._sequence = 0
+
+    def send(self, messages: Sequence[Message], gas_limit: int | None = None, timeout_height: int = 0,
+             memo: str = "") -> Sent:
+        """Sign, hand in, and wait until a block has it.
+
+        gas_limit: None estimates it. timeout_height: last block that may include it, 0 for any.
+        Raises TxRefused with codespace and code (on estimate, on admission, or in a block), TimedOut,
+        NodeUnreachable when no node answered in time.
+        """
+        deadline = time.monotonic() + self.timeout_s
+        kinds = tuple(type_url(message) for message in messages)
+        while True:
+            account = self._wait_account(deadline)
+            limit = gas_limit or self._gas.get(kinds) or self._estimate(messages, account, timeout_height, deadline)
+            terms = self._retry(lambda: self._terms(account, limit, timeout_height, memo), deadline)
+            try:
+                sent = self._deliver(sign_tx(self.key, messages, terms), terms, deadline)
+            except TxRefused as error:
+                if is_error(error, OutOfGas) and kinds in self._gas:
+                    del self._gas[kinds]
+                    continue
+                raise
+            if sent is not None:
+                self._sequence = terms.sequence + 1
+                self._gas |= {} if gas_limit else {kinds: limit}
+                return sent
+
+    def _wait_account(self, deadline: float) -> BaseAccount:
+        """The account, once a node has the state after this sender's last transaction."""
+        while True:
+            account = self._retry(lambda: self.chain.find_account(self.key.bech32), deadline)
+            if account is None:
+                return BaseAccount(address=self.key.bech32)
+            if account.sequence >= self._sequence or time.monotonic() >= deadline:
+                return account
+            self.sleep(POLL_S)
+
+    def _terms(self, account: BaseAccount, gas_limit: int, timeout_height: int, memo: str) -> TxTerms:
+        fee_ugrad = compute_fee_ugrad(gas_limit, self.chain.gas_price_ppm())
+        return TxTerms(chain_id=self.chain.chain_id(), account_number=account.account_number,
+                       sequence=account.sequence, gas_limit=gas_limit, fee_ugrad=fee_ugrad,
+                       timeout_height=timeout_height, memo=memo)
+
+    def _estimate(self, messages: Sequence[Message], account: BaseAccount, timeout_height: int,
+                  deadline: float) -> int:
+        """A gas limit by simulation. Raises TxRefused with the error that the transaction would end with."""
+        terms = TxTerms(chain_id="", account_number=0, sequence=account.sequence, gas_limit=0, fee_ugrad=0,
+                        timeout_height=timeout_height)
+        raw = unsigned_tx(self.key.public, messages, terms)
+        try:
+            used = self._retry(lambda: self.chain.simulate(raw), deadline)
+        except QueryRefused as error:
+            raise TxRefused(error.codespace, error.code, error.log) from None
+        return mul_div_ceil(used, GAS_MARGIN_PPM, PPM)
+
+    def _deliver(self, raw: bytes, terms: TxTerms, deadline: float) -> Sent | None:
+        """Hand in the bytes and wait for their result, handing them in again when a node was lost on the way.
+
+        None: another transaction has taken the sequence, so that these bytes can never be in a block; sign anew.
+        """
+        name, pause, hopeless_since = tx_hash(raw), POLL_S, 0.0
+        refused = self._hand_in(raw, deadline)
+        while True:
+            try:
+                found = self.chain.node.find_tx(name)
+                if found is not None:
+                    return _read_outcome(found)
+                if refused is not None and not is_error(refused, WrongSequence):
+                    raise refused
+                hopeless = self._find_hindrance(terms) if refused or terms.timeout_height else None
+                if hopeless is None and refused is not None:
+                    refused = self._hand_in(raw, deadline)
+                hopeless_since = (hopeless_since or time.monotonic()) if hopeless else 0.0
+                if hopeless and time.monotonic() - hopeless_since > INDEX_S:
+                    if is_error(hopeless, WrongSequence):
+                        return None
+                    raise hopeless
+            except NodeUnreachable:
+                refused = self._hand_in(raw, deadline)
+            except NodeRefused:
+                pause = POLL_S_MAX
+            if time.monotonic() >= deadline:
+                raise TimedOut(f"transaction {name.hex().upper()} was in no block after {self.timeout_s:g} s",
+                               "it may still get into one: ask for its hash before you send it again")
+            self.sleep(pause)
+            pause = min(2 * pause, POLL_S_MAX)
+
+    def _find_hindrance(self, terms: TxTerms) -> TxRefused | None:
+        """Why a transaction that no block has can never get into one; a block that has it may not be indexed yet."""
+        account = self.chain.find_account(self.key.bech32)
+        if account is not None and account.sequence > terms.sequence:
+            return TxRefused(WrongSequence.codespace, WrongSequence.code, "the sequence is taken")
+        if terms.timeout_height and self.chain.height() > terms.timeout_height:
+            return TxRefused(TxTimeoutHeight.codespace, TxTimeoutHeight.code,
+                             f"block {terms.timeout_height} has passed without it")
+        return None
+
+    def _hand_in(self, raw: bytes, deadline: float) -> TxRefused | None:
+        """None when a mempool has it, else the refusal."""
+        def broadcast() -> TxRefused | None:
+            try:
+                outcome = self.chain.node.broadcast_tx(raw)
+            except NodeRefused as error:
+                if IN_MEMPOOL in error.text:
+                    return None
+                raise
+            return _refusal(outcome) if outcome.code else None
+
+        return self._retry(broadcast, deadline)
+
+    def _retry(self, call: Callable[[], _Result], deadline: float) -> _Result:
+        """The call's result, tried again while no node answers, until the deadline."""
+        while True:
+            try:
+                return call()
+            except (NodeUnreachable, NodeRefused):
+                if time.monotonic() >= deadline:
+                    raise
+            self.sleep(POLL_S_MAX)
+
+
+def is_error(error: TxRefused | QueryRefused, *kinds: type[ChainError]) -> bool:
+    """Whether the chain's refusal is one of these."""
+    return (error.codespace, error.code) in [(kind.codespace, kind.code) for kind in kinds]
+
+
+def _read_outcome(outcome: TxOutcome) -> Sent:
+    """What a transaction in a block did. Raises TxRefused."""
+    if outcome.code:
+        raise _refusal(outcome)
+    try:
+        responses = TxMsgData.FromString(outcome.data).msg_responses
+    except DecodeError:
+        raise ProofInvalid("the node's answer is no result of a transaction") from None
+    return Sent(outcome.tx_hash, outcome.height, outcome.gas_used, tuple(responses))
+
+
+def _refusal(outcome: TxOutcome) -> TxRefused:
+    return TxRefused(outcome.codespace, outcome.code, outcome.log, outcome.tx_hash, outcome.height)
