@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from abci_app.cli.exit_status import ExitStatus
+from abci_app.wire.errors import ChainError
 
 
 class CommandError(click.ClickException):
@@ -30,3 +31,19 @@ class CommandError(click.ClickException):
 def is_json_wanted(arguments: Sequence[str]) -> bool:
     """Whether a command line asks for JSON. It is read as text, because it may be the part that is wrong."""
     return "--output=json" in arguments or ("--output", "json") in zip(arguments, arguments[1:])
+
+
+def find_command_error(error: Exception) -> click.ClickException | None:
+    """An error of the client, the data, a keyring, a network or a stateless check in a command's form.
+
+    All of them carry a hint, or codespace and code; None for anything else, which is a bug and keeps its traceback.
+    """
+    if isinstance(error, click.ClickException):
+        return error
+    if isinstance(error, ChainError):
+        return CommandError(f"{error.codespace}/{error.code} {error}", codespace=error.codespace, code=error.code)
+    if not hasattr(error, "hint"):
+        return None
+    fields = {name: getattr(error, name) for name in ("codespace", "code") if hasattr(error, name)}
+    status = ExitStatus(getattr(error, "exit_status", ExitStatus.REFUSED))
+    return CommandError(getattr(error, "text", str(error)), error.hint, status, **fields)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from abci_app.cli.errors import CommandError
 from abci_app.cli.options import combine, home_option, keyring, output_option, read_passphrase
 from abci_app.cli.output import print_fields, print_rows
 from abci_app.client.keys import KeyInfo, KeyringError, derive_key, new_mnemonic
@@ -65,10 +64,7 @@ def list_(home: Path, output: str) -> None:
     \b
     Example: gradus keys list --output json
     """
-    try:
-        rows = [info_fields(info) for info in keyring(home).infos()]
-    except KeyringError as error:
-        raise CommandError(error.text, error.hint) from None
+    rows = [info_fields(info) for info in keyring(home).infos()]
     print_rows(rows, ("name", "address", "keyring"), output, "no keys yet; make one: gradus keys add NAME")
 
 
@@ -81,10 +77,7 @@ def show(name: str, home: Path, output: str) -> None:
     \b
     Example: gradus keys show alice
     """
-    try:
-        print_fields(info_fields(keyring(home).get_info(name)), output)
-    except KeyringError as error:
-        raise CommandError(error.text, error.hint) from None
+    print_fields(info_fields(keyring(home).get_info(name)), output)
 
 
 @keys.command()
@@ -97,24 +90,18 @@ def delete(name: str, yes: bool, home: Path) -> None:
     \b
     Example: gradus keys delete alice
     """
-    try:
-        info = keyring(home).get_info(name)
-        if not yes:
-            click.confirm(f"Delete key {name} ({info.address})? Only its words bring it back.", abort=True, err=True)
-        keyring(home).drop(name)
-    except KeyringError as error:
-        raise CommandError(error.text, error.hint) from None
+    info = keyring(home).get_info(name)
+    if not yes:
+        click.confirm(f"Delete key {name} ({info.address})? Only its words bring it back.", abort=True, err=True)
+    keyring(home).drop(name)
 
 
 def keep(home: Path, name: str, words: str, backend: str) -> KeyInfo:
     """Put the key of `words` into the keyring, encrypted unless the backend is `test`."""
-    try:
-        if keyring(home).has(name):
-            raise KeyringError(f"there is a key {name} already", "keys are never replaced: choose another name")
-        key = derive_key(words)
-        return keyring(home).put(name, key, None if backend == "test" else read_passphrase(name, confirm=True))
-    except KeyringError as error:
-        raise CommandError(error.text, error.hint) from None
+    if keyring(home).has(name):
+        raise KeyringError(f"there is a key {name} already", "keys are never replaced: choose another name")
+    key = derive_key(words)
+    return keyring(home).put(name, key, None if backend == "test" else read_passphrase(name, confirm=True))
 
 
 def info_fields(info: KeyInfo) -> dict[str, str]:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from abci_app.cli.errors import CommandError, is_json_wanted
+from abci_app.cli.errors import CommandError, find_command_error, is_json_wanted
 from abci_app.cli.exit_status import ExitStatus
 
 COMMANDS = {
@@ -56,13 +56,21 @@ def main(arguments: list[str] | None = None) -> None:
     """Entry point of the console script. Exit statuses are those of ExitStatus."""
     try:
         status = gradus.main(arguments, prog_name="gradus", standalone_mode=False)
-    except click.ClickException as error:
-        if is_json_wanted(sys.argv[1:]) and not isinstance(error, CommandError):
-            click.echo(json.dumps({"error": error.format_message(), "hint": "--help shows the usage"}), err=True)
-        else:
-            error.show()
-        sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
         sys.exit(ExitStatus.INTERRUPTED)
+    except Exception as error:
+        found = find_command_error(error)
+        if found is None:
+            raise
+        show_error(found)
+        sys.exit(found.exit_code)
     sys.exit(status if isinstance(status, int) else ExitStatus.OK)
+
+
+def show_error(error: click.ClickException) -> None:
+    """In the form that the command line asks for."""
+    if is_json_wanted(sys.argv[1:]) and not isinstance(error, CommandError):
+        click.echo(json.dumps({"error": error.format_message(), "hint": "--help shows the usage"}), err=True)
+    else:
+        error.show()

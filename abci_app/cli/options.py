@@ -73,12 +73,8 @@ def read_passphrase(name: str, confirm: bool = False) -> str:
 
 def open_key(home: Path, name: str) -> Key:
     """The key `name`, asking for its passphrase when it is encrypted."""
-    try:
-        ring = keyring(home)
-        info = ring.get_info(name)
-        return ring.get(name, None if info.is_plain else read_passphrase(name))
-    except KeyringError as error:
-        raise CommandError(error.text, error.hint) from None
+    ring = keyring(home)
+    return ring.get(name, None if ring.get_info(name).is_plain else read_passphrase(name))
 
 
 def resolve_address(home: Path, text: str) -> str:

@@ -1,0 +1,268 @@
+"""`gradus query`: what a node says, and with --prove what the chain's validators signed."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from google.protobuf.message import Message
+
+from abci_app.cli import proofs
+from abci_app.cli.connect import connect
+from abci_app.cli.errors import CommandError
+from abci_app.cli.options import combine, home_option, node_option, output_option, resolve_address
+from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
+from abci_app.client.rpc import Rpc
+from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Trainer
+
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+MODEL = click.argument("model_id", type=click.IntRange(min=1))
+asking = combine(home_option, node_option, output_option)
+proving = combine(
+    click.option("--prove", is_flag=True, help="Have the stock light client check the answer against a header."),
+    click.option("--trust-height", type=click.IntRange(min=1), default=1, show_default=True,
+                 help="Height of the block that the proof starts from."),
+    click.option("--trust-hash", default="", help="Hash of that block, from a source you trust [the node's word]."),
+    click.option("--witness", "witnesses", multiple=True, help="RPC address of a node that must agree."))
+
+
+@click.group(context_settings=SETTINGS)
+def query() -> None:
+    """Ask a node about the state.
+
+    With --prove the answer is proved against a header by `cometbft light`; status 4 when it does not verify.
+    """
+
+
+@query.group()
+def bank() -> None:
+    """Coins."""
+
+
+@bank.command("balance")
+@click.argument("address")
+@proving
+@asking
+def bank_balance(address: str, home: Path, node: str, output: str, **trust: Any) -> None:
+    """The balance of ADDRESS, or of a key here.
+
+    \b
+    Example: gradus query bank balance alice --prove
+    """
+    address = resolve_address(home, address)
+    if trust["prove"]:
+        proved = prove(node, proofs.balance_place(address), trust)
+        amount, proof = int(proved.value), proof_fields(proved)
+    else:
+        amount, proof = connect(node).balance(address), {}
+    shown = {"balance": grad_text(amount)} if output == "text" else {}
+    print_fields({"address": address, "amount_ugrad": amount, **shown, **proof}, output)
+
+
+@query.group()
+def auth() -> None:
+    """Accounts."""
+
+
+@auth.command("account")
+@click.argument("address")
+@proving
+@asking
+def auth_account(address: str, home: Path, node: str, output: str, **trust: Any) -> None:
+    """Number and sequence of ADDRESS, or of a key here.
+
+    \b
+    Example: gradus query auth account alice
+    """
+    address = resolve_address(home, address)
+    show(output, node, trust, proofs.account_place(address), BaseAccount, lambda: connect(node).find_account(address),
+         f"there is no account {address} yet; send coins to it first")
+
+
+@query.group()
+def models() -> None:
+    """Model contracts."""
+
+
+@models.command("list")
+@asking
+def models_list(home: Path, node: str, output: str) -> None:
+    """All model contracts.
+
+    \b
+    Example: gradus query models list
+    """
+    rows = [message_fields(model) for model in connect(node).iter_models()]
+    for row in rows:
+        row["name"] = row["spec"]["name"]
+    print_rows(rows, ("id", "name", "status", "rounds_closed", "escrow_ugrad", "weights_root"), output,
+               "no model contract yet; make one: gradus tx models create")
+
+
+@models.command("show")
+@MODEL
+@proving
+@asking
+def models_show(model_id: int, home: Path, node: str, output: str, **trust: Any) -> None:
+    """One model contract.
+
+    \b
+    Example: gradus query models show 1 --prove
+    """
+    show(output, node, trust, proofs.model_place(model_id), Model, lambda: connect(node).find_model(model_id),
+         f"there is no model {model_id}")
+
+
+@query.group()
+def work() -> None:
+    """Rounds, units, trainers, slashes."""
+
+
+@work.command("round")
+@MODEL
+@click.argument("number", type=click.IntRange(min=0), default=0)
+@asking
+def work_round(model_id: int, number: int, home: Path, node: str, output: str) -> None:
+    """A round and its units; the running one when no NUMBER is given.
+
+    \b
+    Example: gradus query work round 1
+    """
+    dealing = connect(node).find_round(model_id, number)
+    if dealing is None or dealing.round is None:
+        raise CommandError(f"model {model_id} has no round {number or 'that runs'}",
+                           "old rounds are pruned; `gradus query models show` tells how many are closed")
+    if output == "json":
+        fields = message_fields(dealing.round) | {"units": [message_fields(unit) for unit in dealing.units]}
+        print_fields(fields, output)
+        return
+    print_fields(message_fields(dealing.round), output)
+    print_rows([message_fields(unit) for unit in dealing.units], ("index", "trainer", "status", "verdict"), output,
+               "no units")
+
+
+@work.command("trainer")
+@MODEL
+@click.argument("address")
+@proving
+@asking
+def work_trainer(model_id: int, address: str, home: Path, node: str, output: str, **trust: Any) -> None:
+    """A trainer of a model: bond and standing.
+
+    \b
+    Example: gradus query work trainer 1 alice
+    """
+    address = resolve_address(home, address)
+    show(output, node, trust, proofs.trainer_place(model_id, address), Trainer,
+         lambda: connect(node).find_trainer(model_id, address), f"{address} is no trainer of model {model_id}")
+
+
+@work.command("trainers")
+@MODEL
+@asking
+def work_trainers(model_id: int, home: Path, node: str, output: str) -> None:
+    """All trainers of a model.
+
+    \b
+    Example: gradus query work trainers 1
+    """
+    rows = [message_fields(trainer) for trainer in connect(node).iter_trainers(model_id)]
+    print_rows(rows, ("address", "status", "bond_ugrad", "units_accepted"), output, "no trainers yet")
+
+
+@work.command("slashes")
+@MODEL
+@asking
+def work_slashes(model_id: int, home: Path, node: str, output: str) -> None:
+    """Every slash of a model.
+
+    \b
+    Example: gradus query work slashes 1 --output json
+    """
+    rows = [message_fields(slash) for slash in connect(node).iter_slashes(model_id)]
+    print_rows(rows, ("trainer", "round", "unit", "reason", "amount_ugrad", "burnt_ugrad", "height"), output,
+               "nobody has been slashed")
+
+
+@query.group()
+def rewards() -> None:
+    """What trainers did and earned."""
+
+
+@rewards.command("contributions")
+@MODEL
+@asking
+def rewards_contributions(model_id: int, home: Path, node: str, output: str) -> None:
+    """Units and earnings of every trainer of a model.
+
+    \b
+    Example: gradus query rewards contributions 1
+    """
+    rows = [message_fields(one) for one in connect(node).iter_contributions(model_id)]
+    print_rows(rows, ("trainer", "units", "earned_ugrad"), output, "nobody has contributed yet")
+
+
+@rewards.command("contribution")
+@MODEL
+@click.argument("address")
+@proving
+@asking
+def rewards_contribution(model_id: int, address: str, home: Path, node: str, output: str, **trust: Any) -> None:
+    """What one trainer did for and earned from a model.
+
+    \b
+    Example: gradus query rewards contribution 1 alice --prove
+    """
+    address = resolve_address(home, address)
+    show(output, node, trust, proofs.contribution_place(model_id, address), Contribution,
+         lambda: connect(node).find_contribution(model_id, address), f"{address} has not contributed to model {model_id}")
+
+
+@query.command()
+@click.argument("tx_hash")
+@asking
+def tx(tx_hash: str, home: Path, node: str, output: str) -> None:
+    """What a transaction did, by its hash.
+
+    \b
+    Example: gradus query tx B8F0DC7A...
+    """
+    try:
+        digest = bytes.fromhex(tx_hash)
+    except ValueError:
+        digest = b""
+    if len(digest) != 32:
+        raise CommandError(f"{tx_hash!r} is not a transaction hash", "64 hex digits")
+    with Rpc(node) as rpc:
+        found = rpc.find_tx(digest)
+    if found is None:
+        raise CommandError(f"no block of this node holds transaction {tx_hash}", "it may still be waiting; ask again")
+    print_fields({"height": found.height, "code": found.code, "codespace": found.codespace, "log": found.log,
+                  "gas_wanted": found.gas_wanted, "gas_used": found.gas_used, "events": found.events}, output)
+
+
+def show(output: str, node: str, trust: dict[str, Any], place: proofs.Place, kind: type[Message],
+         find: Callable[[], Message | None], absent: str) -> None:
+    """Print a record as the node tells it, or as it is proved."""
+    if trust["prove"]:
+        proved = prove(node, place, trust)
+        print_fields(message_fields(kind.FromString(proved.value)) | proof_fields(proved), output)
+        return
+    record = find()
+    if record is None:
+        raise CommandError(absent)
+    print_fields(message_fields(record), output)
+
+
+def prove(node: str, place: proofs.Place, trust: dict[str, Any]) -> proofs.Proved:
+    """The proved value at a place, by the trust options."""
+    return proofs.prove(node, place, proofs.Trust(trust["trust_height"], trust["trust_hash"], trust["witnesses"]))
+
+
+def proof_fields(proved: proofs.Proved) -> dict[str, Any]:
+    """What is shown of a proof."""
+    return {"proved_height": proved.height, "verifier": proved.verifier, "trusted_height": proved.trusted_height,
+            "trusted_hash": proved.trusted_hash}

@@ -1,0 +1,178 @@
+"""`gradus tx`: messages signed by a key of this home, sent, and waited for until a block has them."""
+
+import json
+from pathlib import Path
+
+import click
+from google.protobuf.message import Message
+
+from abci_app.cli.connect import connect
+from abci_app.cli.contracts import merge_terms, new_contract, new_spec
+from abci_app.cli.errors import CommandError
+from abci_app.cli.exit_status import ExitStatus
+from abci_app.cli.options import Amount, combine, from_option, home_option, node_option, open_key, output_option, \
+    resolve_address
+from abci_app.cli.output import grad_text, print_fields
+from abci_app.client.send import Sender
+from abci_app.data.manifest import Manifest
+from abci_app.data.store import DatasetStore
+from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModelResponse, MsgFundModel
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgLeave, MsgLeaveResponse
+
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+AMOUNT = Amount()
+signing = combine(from_option, home_option, node_option, output_option)
+
+
+@click.group(context_settings=SETTINGS)
+def tx() -> None:
+    """Send transactions.
+
+    Every command waits until a block has the transaction, and ends with status 1 when the chain refuses it.
+    """
+
+
+@tx.group()
+def bank() -> None:
+    """Coins."""
+
+
+@bank.command("send")
+@click.argument("recipient")
+@click.argument("amount", type=AMOUNT)
+@signing
+def bank_send(recipient: str, amount: int, sender: str, home: Path, node: str, output: str) -> None:
+    """Send AMOUNT to RECIPIENT, an address or the name of a key here.
+
+    \b
+    Example: gradus tx bank send gradus1... 2.5grad --from alice
+    """
+    key = open_key(home, sender)
+    message = MsgSend(from_address=key.bech32, to_address=resolve_address(home, recipient),
+                      amount=[coin_pb(base_coin(amount))])
+    send(key, message, node, output)
+
+
+@tx.group()
+def models() -> None:
+    """Model contracts."""
+
+
+@models.command("create")
+@click.option("--dataset", "prefix", required=True, metavar="ROOT",
+              help="Root of a dataset of this home, or its first characters; see `gradus data list`.")
+@click.option("--escrow", type=AMOUNT, required=True, help="Coins from which the rounds are paid.")
+@click.option("--name", default="", help="Name of the model [the dataset's name].")
+@click.option("--rounds", type=click.IntRange(min=0), default=25, show_default=True, help="0: train without end.")
+@click.option("--trainers-min", type=click.IntRange(min=1), default=4, show_default=True,
+              help="Enrolled trainers before the first round opens.")
+@click.option("--reward", type=AMOUNT, default="1grad", show_default=True, help="Reward of a round, for all its units.")
+@click.option("--hidden", default="128,64", show_default=True, help="Widths of the hidden layers.")
+@click.option("--spec", "spec_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+              help="JSON with further terms, over the defaults and the options above.")
+@click.option("--dry-run", is_flag=True, help="Print the terms and stop.")
+@signing
+def models_create(prefix: str, escrow: int, name: str, rounds: int, trainers_min: int, reward: int, hidden: str,
+                  spec_path: Path | None, dry_run: bool, sender: str, home: Path, node: str, output: str) -> None:
+    """Deploy a model contract for a dataset and fund it.
+
+    \b
+    Example: gradus tx models create --dataset 3f9a --escrow 25grad --from alice
+    """
+    manifest = find_manifest(home, prefix)
+    spec = new_spec(manifest, rounds, trainers_min, reward, parse_widths(hidden), name)
+    if spec_path is not None:
+        spec = read_terms(spec, spec_path)
+    key = open_key(home, sender)
+    message = new_contract(key.bech32, spec, escrow)
+    if dry_run:
+        print_fields({"spec": spec}, output)
+        return
+    response = MsgCreateModelResponse.FromString(send(key, message, node, "none"))
+    print_fields({"model_id": response.model_id, "escrow": grad_text(escrow), "bond": grad_text(spec.economy.bond_ugrad),
+                  "next": f"gradus miner start {response.model_id} --key KEY"}, output)
+
+
+@models.command("fund")
+@click.argument("model_id", type=click.IntRange(min=1))
+@click.argument("amount", type=AMOUNT)
+@signing
+def models_fund(model_id: int, amount: int, sender: str, home: Path, node: str, output: str) -> None:
+    """Add AMOUNT to a model's escrow.
+
+    \b
+    Example: gradus tx models fund 1 10grad --from alice
+    """
+    key = open_key(home, sender)
+    send(key, MsgFundModel(sender=key.bech32, model_id=model_id, amount=coin_pb(base_coin(amount))), node, output)
+
+
+@tx.group()
+def work() -> None:
+    """Enrolment. The miner commits and reveals by itself."""
+
+
+@work.command("enroll")
+@click.argument("model_id", type=click.IntRange(min=1))
+@click.option("--bond", type=AMOUNT, required=True, help="At least what the contract asks for.")
+@signing
+def work_enroll(model_id: int, bond: int, sender: str, home: Path, node: str, output: str) -> None:
+    """Enrol as a trainer of a model with a bond.
+
+    \b
+    Example: gradus tx work enroll 1 --bond 2grad --from alice
+    """
+    key = open_key(home, sender)
+    send(key, MsgEnroll(trainer=key.bech32, model_id=model_id, bond=coin_pb(base_coin(bond))), node, output)
+
+
+@work.command("leave")
+@click.argument("model_id", type=click.IntRange(min=1))
+@signing
+def work_leave(model_id: int, sender: str, home: Path, node: str, output: str) -> None:
+    """Leave a model and take what is left of the bond back.
+
+    \b
+    Example: gradus tx work leave 1 --from alice
+    """
+    key = open_key(home, sender)
+    response = MsgLeaveResponse.FromString(send(key, MsgLeave(trainer=key.bech32, model_id=model_id), node, "none"))
+    print_fields({"returned": grad_text(response.returned_ugrad)}, output)
+
+
+def send(key: object, message: Message, node: str, output: str) -> bytes:
+    """Send one message and print what became of it, unless `output` is none; its response's bytes."""
+    sent = Sender(connect(node), key).send([message])  # type: ignore[arg-type]
+    if output != "none":
+        print_fields({"tx_hash": sent.tx_hash.hex().upper(), "height": sent.height, "gas_used": sent.gas_used}, output)
+    return sent.responses[0].value
+
+
+def find_manifest(home: Path, prefix: str) -> Manifest:
+    """The one dataset of this home whose root begins with `prefix`."""
+    store = DatasetStore(home.expanduser() / "datasets")
+    found = [manifest for manifest in store.read_manifests() if manifest.rows_root.hex().startswith(prefix.lower())]
+    if len(found) != 1:
+        problem = "no dataset" if not found else f"{len(found)} datasets"
+        raise CommandError(f"{problem} of this home has a root that begins with {prefix}",
+                           "`gradus data list` shows the roots; `gradus data add` makes one", ExitStatus.USAGE)
+    return found[0]
+
+
+def parse_widths(text: str) -> tuple[int, ...]:
+    """`128,64` as (128, 64); empty text for no hidden layer."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
+        raise CommandError(f"{text!r} are not widths", "such as 128,64", ExitStatus.USAGE)
+    return tuple(int(part) for part in parts)
+
+
+def read_terms(spec: ModelSpec, path: Path) -> ModelSpec:
+    """`spec` with the terms of a JSON file over it."""
+    try:
+        return merge_terms(spec, path, json.loads(path.read_text()))
+    except ValueError as error:
+        raise CommandError(f"{path} is not JSON: {error}", "", ExitStatus.USAGE) from None
