@@ -12,7 +12,7 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import AuditEvidence, MsgEnroll, MsgLeave
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Slash, Trainer, Unit
-from abci_app.wire.tx import encode_injected
+from abci_app.wire.tx import decode_injected, encode_injected
 from abci_app.x.models.types import default_spec
 from tests.chain import Chain, address_of, new_test_key
 from tests.sim.claims import Claim, compute_claim, new_commit, new_reveal
@@ -147,8 +147,6 @@ class Market:
 
     def evidence(self) -> list[AuditEvidence]:
         """What an honest proposer would inject into the next block."""
-        from abci_app.wire.tx import decode_injected
-
         return [AuditEvidence.FromString(decode_injected(raw).value) for raw in self.chain.propose(self.rows)]
 
     def run_round(self, claims: dict[str, Claim] | None = None) -> list[Event]:
