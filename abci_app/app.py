@@ -19,11 +19,8 @@ from abci_app.x.bank.module import new_module as new_bank
 from abci_app.x.models.keeper import Keeper as ModelsKeeper
 from abci_app.x.models.module import new_module as new_models
 from abci_app.x.models.types import compute_learning_rate_q16
-from abci_app.x.models.types import compute_learning_rate_q16
 from abci_app.x.rewards.keeper import Keeper as RewardsKeeper
 from abci_app.x.rewards.module import new_module as new_rewards
-from abci_app.x.work.keeper import Keeper as WorkKeeper
-from abci_app.x.work.module import new_module as new_work
 from abci_app.x.work.keeper import Keeper as WorkKeeper
 from abci_app.x.work.module import new_module as new_work
 

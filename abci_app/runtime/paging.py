@@ -22,6 +22,7 @@ def read_page(store: Reader, prefix: bytes, request: PageRequest,
               keep: Callable[[bytes], bool] | None = None) -> tuple[list[Record], PageResponse]:
     """The (key, value) pairs of one page under `prefix`, and where the next one begins.
 
+    No record's key is the prefix itself: an empty next_key means the end.
     keep: which values count; the others are passed over. Offsets and totals reach to SCAN_MAX records; beyond that,
     page by key. Raises InvalidRequest (sdk/18).
     """
