@@ -15,7 +15,7 @@ COMMANDS = {
     "keys": ("abci_app.cli.keys:keys", "Create, import and list account keys."),
     "tx": ("abci_app.cli.tx:tx", "Send transactions: coins, model contracts, enrolment."),
     "query": ("abci_app.cli.query:query", "Ask a node; with --prove check the answer against a header."),
-    "data": ("abci_app.data.cli:data", "Turn tables into datasets that miners and auditors check by hash."),
+    "data": ("abci_app.cli.data:data", "Turn tables into datasets that miners and auditors check by hash."),
     "miner": ("abci_app.miner.cli:miner", "Train units of a model and earn."),
 }
 

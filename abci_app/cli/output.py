@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rich.console import Console
 from rich.table import Table
@@ -29,7 +28,7 @@ def _plain(field: Any, value: Any) -> Any:
 
 def _plain_one(field: Any, value: Any) -> Any:
     if isinstance(value, Message):
-        return message_fields(value) if value.DESCRIPTOR.full_name != "google.protobuf.Any" else MessageToDict(value)
+        return message_fields(value)
     if isinstance(value, bytes):
         return value.hex()
     if field.enum_type is not None:

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from abci_app.cli.main import main
-from abci_app.data.cli import data
+from abci_app.cli.data import data
 
 IRIS = "55a2a9016d542886bdd9e454392b541a2e9c8b2731db5b49e266a16f7ef881eb"
 DIGITS = "65dc702c19be66ea7320a5eff0e98c2ad17ee1867b83ccdf35b4b46bedfa0940"

@@ -99,7 +99,7 @@ def add(source: str, label: str | None, name: str | None, delimiter: str | None,
       gradus data add loans.csv --label defaulted --drop loan_id
     """
     with data_errors(source), progress_bar() as report:
-        table, label, name = _read_source(source, label, name, delimiter, report)
+        table, label, name = read_source(source, label, name, delimiter, report)
         dataset = new_dataset(table, Options(label=label, name=name, progress=report, **choices))
         store = open_store(home, folder)
         is_new = store.add(dataset)
@@ -158,8 +158,8 @@ def verify(root: str | None, home: Path, folder: Path | None, output: str) -> No
         click.echo(f"{manifest.rows_root.hex()}  {manifest.name}: {manifest.row_count} rows give the root")
 
 
-def _read_source(source: str, label: str | None, name: str | None, delimiter: str | None,
-                 report: Report) -> tuple[Table, str, str]:
+def read_source(source: str, label: str | None, name: str | None = None, delimiter: str | None = None,
+                report: Report = lambda what, done, total: None) -> tuple[Table, str, str]:
     """(table, label, name) of a known name, else of a file."""
     path = Path(source)
     if source in named.NAMES and not path.suffix:
