@@ -86,6 +86,9 @@ class Application:
         self._consensus = threading.Lock()
         self._mempool = threading.Lock()
         self._chain = find_chain(database.blobs)
+        if database.height and self._chain is None:
+            raise ConfigProblem(f"the state is at height {database.height}, but of no chain that is known here",
+                                "move the state folder away; the engine will replay its blocks")
         self._genesis: Genesis | None = None
         self._decided: Decided | None = None
         self._check_ctx = self._new_check_ctx() if self._chain else None
