@@ -12,6 +12,8 @@ from abci_app.wire.coin import BASE_DENOM
 from abci_app.wire.errors import ChainError
 from abci_app.wire.ints import U64_MAX
 
+__all__ = ["GenesisInvalid", "check_genesis", "new_genesis"]
+
 GAS_PRICE_PPM = 1_000
 CHAIN_ID_CHARS_MAX = 50
 
