@@ -113,7 +113,8 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
     click.echo(f"{net.manifest.chain_id} runs in {net.folder}: {len(net.manifest.nodes)} nodes, "
                f"RPC {net.manifest.nodes[0].rpc}")
     if detach:
-        click.echo("look at it with `gradus localnet status`, end it with `gradus localnet down`", err=True)
+        where = f" --dir {folder}" if is_given("folder") else ""
+        click.echo(f"look at it: gradus localnet status{where}\nend it:     gradus localnet down{where}", err=True)
         return
     stay(net.check_alive, len(net.manifest.nodes), net.stop)
 
@@ -210,6 +211,46 @@ def status(folder: Path, output: str) -> None:
         print_status(manifest.chain_id, rows)
     if any(row.height is None for row in rows):
         sys.exit(NodeUnreachable.exit_status)
+
+
+@localnet.command()
+@click.option("--data", "source", default="digits", show_default=True,
+              help="A CSV file with --label, or a table by name; `gradus data add --help` lists the names.")
+@click.option("--label", help="The column to predict; a table by name has its own.")
+@click.option("--validators", type=click.IntRange(1, 32), default=4, show_default=True, help="How many nodes.")
+@click.option("--miners", type=click.IntRange(1, 64), default=5, show_default=True, help="How many, cheats included.")
+@click.option("--behaviour", "behaviours", multiple=True, default=("garbage",), show_default=True,
+              type=click.Choice(["none", "garbage", "copy", "wrong-data", "withhold"]),
+              help="What a cheat does; one cheat each time it is given, none for honest miners alone.")
+@click.option("--rounds", type=click.IntRange(1, 1000), default=25, show_default=True, help="Rounds to train.")
+@click.option("--accuracy-min-ppm", type=click.IntRange(0, 1_000_000), default=0, show_default=True,
+              help="Fail below this accuracy; it must beat always naming the commonest class in any case.")
+@click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("~/.gradus/demo"),
+              show_default=True, help="Folder of the run; what an earlier run left there is replaced.")
+@click.option("--base-port", type=click.IntRange(0, 65000), default=STANDARD_BASE, show_default=True,
+              help="RPC port of node 0, the others follow ten apart; 0 draws a free block.")
+@click.option("--keep", is_flag=True, help="Leave the network and the miners running.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
+              help="json: print the report at the end; progress goes to stderr.")
+@engine_option
+@reported
+def demo(behaviours: tuple[str, ...], output: str, **options: Any) -> None:
+    """Train a model on a network of this machine, with cheats among the miners, and prove what came of it.
+
+    Exit status 0 only when all rounds were trained, every cheat was slashed and no honest miner was, all nodes agree,
+    and a balance was proved by the stock light client. report.json in the network's folder holds every figure.
+
+    \b
+    Example: gradus localnet demo --data flowers.csv --label species --behaviour wrong-data --behaviour copy
+    """
+    from localnet.demo import DemoOptions, run_demo
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    cheats = tuple(behaviour for behaviour in behaviours if behaviour != "none")
+    report = run_demo(DemoOptions(behaviours=cheats, **options))
+    if output == "json":
+        click.echo(report.to_json())
+    sys.exit(1 if report.problems else 0)
 
 
 @localnet.command()

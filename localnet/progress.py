@@ -36,7 +36,7 @@ def find_engine_visibly(explicit: Path | None = None) -> Engine:
 
 def wait_first_block_visibly(net: Localnet) -> None:
     """Wait until every node has a block, with a bar that fills node by node. Raises as Localnet.wait_height."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), 
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
                TextColumn("{task.completed}/{task.total} nodes"), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("waiting for the first block", total=len(net.rpcs))

@@ -30,7 +30,8 @@ def test_named_binary_of_the_pinned_version_is_taken(tmp_path: Path) -> None:
     assert find_engine(path).path == path.resolve()
 
 
-def test_environment_names_a_binary_and_the_option_wins_over_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_names_a_binary_and_the_option_wins_over_it(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     good = program(tmp_path / "good", f"echo {VERSION}")
     monkeypatch.setenv("GRADUS_COMETBFT", str(good))
     assert find_engine().path == good.resolve()
@@ -102,7 +103,8 @@ def test_go_that_is_too_old_or_absent_is_not_used(tmp_path: Path, monkeypatch: p
 
 
 def test_failed_build_leaves_nothing_and_tells_what_go_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program(tmp_path / "bin" / "go", 'case "$1" in env) echo go1.26.0;; *) echo "dial tcp: no such host" >&2; exit 1;; esac')
+    program(tmp_path / "bin" / "go",
+            'case "$1" in env) echo go1.26.0;; *) echo "dial tcp: no such host" >&2; exit 1;; esac')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
     with pytest.raises(EngineError) as caught:
         find_engine()
@@ -111,7 +113,8 @@ def test_failed_build_leaves_nothing_and_tells_what_go_said(tmp_path: Path, monk
     assert [p.name for p in cached_path().parent.iterdir()] == [".lock"]
 
 
-def test_module_that_differs_from_its_checksum_is_named_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_module_that_differs_from_its_checksum_is_named_as_such(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program(tmp_path / "bin" / "go",
             'case "$1" in env) echo go1.26.0;; *) echo "verifying m: checksum mismatch" >&2; exit 1;; esac')
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")

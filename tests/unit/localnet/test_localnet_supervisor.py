@@ -28,6 +28,7 @@ time.sleep(600)
 ENGINE = "import time; print('engine speaks', flush=True); time.sleep(600)"
 DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 REFUSES = "import sys; print('Error: genesis.json is not JSON'); print('Hint: mend it'); sys.exit(3)"
+ABORTS = "import os; print('panic: no luck', flush=True); os.kill(os.getpid(), 6)"
 FAILS = "import sys; print('panic: no luck'); sys.exit(1)"
 REFUSES_LATER = APP.replace("time.sleep(600)", "server.accept(); time.sleep(0.3); print('Error: bad'); sys.exit(3)")
 FALLS = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect({!r}); print('EOF', flush=True); sys.exit(1)"
@@ -143,8 +144,7 @@ def test_when_either_part_is_killed_both_are_started_again(home: Home, start: St
 
 
 def test_part_that_keeps_failing_is_given_up_with_its_last_words_and_a_hint(home: Home, start: Start) -> None:
-    late = "import time; time.sleep(0.05); import os, signal; print('panic: no luck', flush=True); os.kill(os.getpid(), 6)"
-    supervisor = start(engine=late, tries=2, wait=False)
+    supervisor = start(engine=ABORTS, tries=2, wait=False)
     assert supervisor.wait(30) == 1
     assert supervisor.stdout is not None
     text, hint = json.loads(supervisor.stdout.read())
