@@ -1,0 +1,297 @@
+"""The main job on this machine: a network, a model contract, miners of which some cheat, training, a report.
+
+Everything runs as it would elsewhere: nodes and miners are processes of their own, and this one talks to the chain
+like any other client. What it starts, it ends; nothing of it depends on which dataset it is.
+"""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from abci_app.cli.connect import connect
+from abci_app.cli.contracts import new_contract, new_spec
+from abci_app.cli.data import read_source
+from abci_app.cli.proofs import balance_place
+from abci_app.client.chain import ChainClient
+from abci_app.client.keys import Key, Keyring, new_key
+from abci_app.client.send import Sender
+from abci_app.data.dataset import Dataset, Options, new_dataset
+from abci_app.data.store import DatasetStore, StoredDataset
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModelResponse
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import RoundPhase
+from kernels.dispatch import warm
+from localnet.engine import Engine
+from localnet.errors import LocalnetError, TimedOut
+from localnet.genesis import new_composer
+from localnet.manifest import has_manifest
+from localnet.network import Localnet
+from localnet.parent import die_with_parent
+from localnet.ports import STANDARD_BASE
+from localnet.progress import find_engine_visibly, wait_first_block_visibly
+from localnet.report import (
+    Participant, Report, accuracy_ppm, baseline_ppm, find_problems, percent, print_report, prove_balance, read_nodes,
+    read_earned, read_slashes, read_versions, read_weights,
+)
+
+CREATOR_UGRAD = 10_000_000_000
+ROUND_REWARD_UGRAD = 1_000_000
+HIDDEN = (128, 64)
+MINER_UGRAD = 1_000_000_000
+HONEST = "honest"
+POLL_S = 0.25
+ROUND_SECONDS_MAX = 60.0
+STOP_SECONDS = 10.0
+MARK = ".gradus-demo"
+DATASETS = "datasets"
+REPORT = "report.json"
+
+
+@dataclass(frozen=True)
+class DemoOptions:
+    """What to run. source: a CSV file or the name of a known table. behaviours: one for each cheat."""
+
+    folder: Path
+    source: str
+    label: str | None
+    validators: int
+    miners: int
+    behaviours: tuple[str, ...]
+    rounds: int
+    accuracy_min_ppm: int
+    keep: bool
+    base_port: int = STANDARD_BASE
+    engine: Path | None = None
+
+
+@dataclass
+class Demo:
+    """A run in progress."""
+
+    options: DemoOptions
+    console: Console
+    started_s: float = field(default_factory=time.monotonic)
+    miners: list[Participant] = field(default_factory=list)
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def run(self) -> Report:
+        """The whole job; raises LocalnetError and cleans up when a step fails."""
+        with step(self.console, "kernels compiled, back end self-tested"):
+            warm()
+        made = self.new_dataset()
+        engine = find_engine_visibly(self.options.engine)
+        self.started_s = time.monotonic()
+        net, creator = self.new_network(engine)
+        dataset = self.share_dataset(net, made)
+        try:
+            net.start(attached=not self.options.keep)
+            for notice in net.notices:
+                self.console.print(notice)
+            wait_first_block_visibly(net)
+            first_block_s = time.monotonic() - self.started_s
+            client = connect(net.manifest.nodes[0].rpc)
+            model_id = self.create_model(client, creator, dataset)
+            self.start_miners(net, model_id)
+            training_s = time.monotonic()
+            accuracy = self.watch(net, client, model_id, dataset)
+            training_s = time.monotonic() - training_s
+            report = self.read_report(net, client, model_id, dataset, accuracy, (first_block_s, training_s))
+            report.write(self.options.folder / REPORT)
+            return report
+        finally:
+            self.stop_miners()
+            if not self.options.keep or sys.exc_info()[0] is not None:
+                net.stop()
+
+    def new_dataset(self) -> Dataset:
+        """Rows and root of the table that the options name."""
+        with step(self.console, f"dataset {self.options.source}"):
+            table, label, name = read_source(self.options.source, self.options.label)
+            dataset = new_dataset(table, Options(label=label, name=name))
+        manifest = dataset.manifest
+        self.console.print(f"  {manifest.train_rows} rows to train on, {manifest.test_rows} held out, "
+                           f"{manifest.feature_count} features, {len(manifest.classes)} classes, "
+                           f"root {manifest.rows_root.hex()[:16]}…")
+        return dataset
+
+    def new_network(self, engine: Engine) -> tuple[Localnet, Key]:
+        """Homes of the nodes, and keys with coins for the creator and the miners; the creator's key."""
+        folder, count = self.options.folder, self.options.miners
+        creator, keys = new_key(), [new_key() for _ in range(count)]
+        accounts = {key.bech32: MINER_UGRAD for key in keys} | {creator.bech32: CREATOR_UGRAD}
+        net = Localnet.new(folder, self.options.validators, f"gradus-local-{secrets.token_hex(3)}",
+                           base_port=self.options.base_port, compose=new_composer(accounts), engine=engine)
+        (folder / MARK).write_text("made by gradus localnet demo\n")
+        Keyring(folder / "keys").put("creator", creator, None)
+        behaviours = [*[HONEST] * (count - len(self.options.behaviours)), *self.options.behaviours]
+        for index, (key, behaviour) in enumerate(zip(keys, behaviours, strict=True)):
+            miner = Participant(f"miner{index}", key.bech32, behaviour)
+            Keyring(self.miner_home(miner) / "keys").put(miner.name, key, None)
+            self.miners.append(miner)
+        return net, creator
+
+    def share_dataset(self, net: Localnet, made: Dataset) -> StoredDataset:
+        """The same dataset in the network's folder and in the home of every node and miner."""
+        store = DatasetStore(self.options.folder / DATASETS)
+        store.add(made)
+        for home in [*(Path(node.home) for node in net.manifest.nodes), *map(self.miner_home, self.miners)]:
+            link_datasets(store.folder, home / DATASETS)
+        return store.open(made.manifest.rows_root)
+
+    def miner_home(self, miner: Participant) -> Path:
+        """Where a miner keeps its key, its journal and its log."""
+        return self.options.folder / "miners" / miner.name
+
+    def create_model(self, client: ChainClient, creator: Key, dataset: StoredDataset) -> int:
+        """Deploy and fund the contract."""
+        with step(self.console, "model contract created and funded"):
+            rounds, count = self.options.rounds, self.options.miners
+            spec = new_spec(dataset.manifest, rounds, count, ROUND_REWARD_UGRAD, HIDDEN)
+            message = new_contract(creator.bech32, spec, max(rounds, 1) * ROUND_REWARD_UGRAD)
+            sent = Sender(client, creator).send([message])
+            return MsgCreateModelResponse.FromString(sent.responses[0].value).model_id
+
+    def start_miners(self, net: Localnet, model_id: int) -> None:
+        """One process a miner, each with its own home and its own node to talk to."""
+        nodes = net.manifest.nodes
+        for index, miner in enumerate(self.miners):
+            home = self.miner_home(miner)
+            urls = [nodes[(index + turn) % len(nodes)].rpc for turn in range(len(nodes))]
+            log = (home / "miner.log").open("wb")
+            self.processes.append(subprocess.Popen(
+                [sys.executable, "-m", "abci_app.cli", "miner", "start", str(model_id), "--key", miner.name,
+                 "--home", str(home), "--behaviour", miner.behaviour, *(part for url in urls for part in ("--node", url))],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
+                preexec_fn=None if self.options.keep else die_with_parent()))
+            log.close()
+        self.console.print(f"{len(self.miners)} miners started: " + ", ".join(m.behaviour for m in self.miners))
+
+    def watch(self, net: Localnet, client: ChainClient, model_id: int, dataset: StoredDataset) -> list[int]:
+        """Follow the training to its end; accuracy by round, the untrained weights first, from the chain's weights."""
+        accuracy: list[int] = []
+        progress = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
+                            TimeElapsedColumn(), console=self.console, transient=True)
+        with progress:
+            bar = progress.add_task("enrolling", total=self.options.rounds)
+            moved_s = time.monotonic()
+            while True:
+                model = client.get_model(model_id)
+                while len(accuracy) <= model.rounds_closed:
+                    number = len(accuracy)
+                    ppm = accuracy_ppm(model.spec.mlp_classifier.widths, read_weights(client, model_id, number), dataset)
+                    accuracy.append(ppm)
+                    progress.console.print(f"round {number:>3}  {percent(ppm):>8}  {'█' * (ppm // 25_000)}")
+                    moved_s = time.monotonic()
+                progress.update(bar, completed=model.rounds_closed, description=describe_phase(client, model_id))
+                if model.status == MODEL_STATUS_SERVING:
+                    return accuracy
+                self.check_processes(net)
+                if time.monotonic() - moved_s > ROUND_SECONDS_MAX:
+                    raise TimedOut(f"no round closed in {ROUND_SECONDS_MAX:.0f} s, {model.rounds_closed} are done",
+                                   f"read the logs in {self.options.folder}/miners/*/miner.log and node*/logs")
+                time.sleep(POLL_S)
+
+    def check_processes(self, net: Localnet) -> None:
+        """LocalnetError when a node has given up, or no miner is left."""
+        for index in range(len(net.manifest.nodes)):
+            net.check_alive(index)
+        if all(process.poll() is not None for process in self.processes):
+            raise LocalnetError("every miner has ended", f"read {self.options.folder}/miners/*/miner.log")
+
+    def read_report(self, net: Localnet, client: ChainClient, model_id: int, dataset: StoredDataset,
+                    accuracy: list[int], seconds: tuple[float, float]) -> Report:
+        """Every figure from the chain; then what is not as it should be."""
+        with step(self.console, "figures read from the chain, balance proved by the stock light client"):
+            address = self.miners[0].address
+            proved = prove_balance(net, address, balance_place(address))
+            manifest = dataset.manifest
+            report = Report(
+                chain_id=net.manifest.chain_id, model_id=model_id,
+                dataset={"name": manifest.name, "rows_root": manifest.rows_root.hex(), "source": manifest.source,
+                         "train_rows": manifest.train_rows, "test_rows": manifest.test_rows},
+                rpc=net.manifest.nodes[0].rpc, initial_accuracy_ppm=accuracy[0],
+                accuracy_ppm_per_round=accuracy[1:], baseline_ppm=baseline_ppm(dataset),
+                seconds=0.0, seconds_to_first_block=round(seconds[0], 2),
+                seconds_per_round=round(seconds[1] / max(len(accuracy) - 1, 1), 3),
+                earned_ugrad=read_earned(client, model_id, self.miners),
+                slashed=read_slashes(client, model_id, self.miners), nodes=read_nodes(net), proved_balance=proved,
+                versions=read_versions())
+            balance = client.balance(address, height=proved.height)
+        report.seconds = round(time.monotonic() - self.started_s, 2)
+        report.problems = find_problems(report, self.miners, self.options.rounds, self.options.accuracy_min_ppm, balance)
+        print_report(report, self.miners, self.console)
+        self.console.print(f"all of it: {self.options.folder / REPORT}")
+        return report
+
+    def stop_miners(self) -> None:
+        """End every miner that still runs; with --keep, after success, they go on with the network."""
+        if self.options.keep and sys.exc_info()[0] is None:
+            return
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def run_demo(options: DemoOptions) -> Report:
+    """Check the options, clear the folder of an earlier run, and run. Raises LocalnetError."""
+    options = replace(options, folder=options.folder.expanduser().absolute())
+    if len(options.behaviours) >= options.miners:
+        raise LocalnetError(f"{len(options.behaviours)} of {options.miners} miners would cheat",
+                            "leave at least one honest miner: raise --miners")
+    clear_folder(options.folder)
+    return Demo(options, Console(stderr=True)).run()
+
+
+def clear_folder(folder: Path) -> None:
+    """Remove an earlier run, and only that: LocalnetError for a folder that holds anything else, or a running one."""
+    if not folder.exists() or not any(folder.iterdir()):
+        folder.mkdir(parents=True, exist_ok=True)
+        return
+    if not (folder / MARK).is_file():
+        raise LocalnetError(f"{folder} holds something that is no earlier run", "choose another --dir")
+    if has_manifest(folder):
+        Localnet(folder).stop()
+    shutil.rmtree(folder)
+    folder.mkdir()
+
+
+@contextmanager
+def step(console: Console, what: str) -> Iterator[None]:
+    """Say what is going on, then that it is done and how long it took."""
+    began_s = time.monotonic()
+    with console.status(what):
+        yield
+    console.print(f"[green]✓[/] {what} ({time.monotonic() - began_s:.1f} s)")
+
+
+def describe_phase(client: ChainClient, model_id: int) -> str:
+    """`round 7: reveal`, for a person who waits."""
+    dealing = client.find_round(model_id)
+    if dealing is None or dealing.round is None:
+        return "enrolling"
+    return f"round {dealing.round.number}: {RoundPhase.Name(dealing.round.phase).removeprefix('ROUND_PHASE_').lower()}"
+
+
+def link_datasets(source: Path, target: Path) -> None:
+    """The same datasets in another home. Files are content-addressed and never change, so a hard link will do."""
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            copy = target / path.relative_to(source)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.hardlink_to(path)

@@ -1,0 +1,221 @@
+"""The figures of a trained network, every one read from the chain, and whether they are what they should be.
+
+No miner is asked: accuracy comes from the weights on the chain and the held-out rows, earnings from the rewards room,
+slashes from the work room, heights and app hashes from every node, one balance through the stock light client.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from abci_app.cli.proofs import Place
+from abci_app.client.chain import ChainClient
+from abci_app.data.store import StoredDataset
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import SlashReason
+from kernels import mlp
+from localnet.checks import common_height
+from localnet.engine import VERSION
+from localnet.errors import LocalnetError
+from localnet.light import LightProxy, trust_root
+from localnet.network import Localnet
+
+PPM = 1_000_000
+
+
+@dataclass(frozen=True)
+class Participant:
+    """A miner that was started. behaviour: `honest`, or what the cheat was told to do."""
+
+    name: str
+    address: str
+    behaviour: str
+
+
+@dataclass(frozen=True)
+class Slashed:
+    """A slash that stands on the chain."""
+
+    address: str
+    behaviour: str
+    round: int
+    unit: int
+    reason: str
+    amount_ugrad: int
+    burnt_ugrad: int
+
+
+@dataclass(frozen=True)
+class ProvedBalance:
+    """A balance that the stock light client proved against the header of height + 1."""
+
+    address: str
+    ugrad: int
+    height: int
+    verifier: str
+
+
+@dataclass
+class Report:
+    """What report.json holds. accuracy_ppm_per_round[i]: after round i + 1, on the held-out rows."""
+
+    chain_id: str
+    model_id: int
+    dataset: dict[str, Any]
+    rpc: str
+    initial_accuracy_ppm: int
+    accuracy_ppm_per_round: list[int]
+    baseline_ppm: int
+    seconds: float
+    seconds_to_first_block: float
+    seconds_per_round: float
+    earned_ugrad: dict[str, int]
+    slashed: list[Slashed]
+    nodes: list[dict[str, Any]]
+    proved_balance: ProvedBalance
+    versions: dict[str, str]
+    problems: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """All of it, as report.json holds it."""
+        return json.dumps(asdict(self), indent=2)
+
+    def write(self, path: Path) -> None:
+        """To a file."""
+        path.write_text(self.to_json() + "\n")
+
+
+def accuracy_ppm(widths: Sequence[int], weights: bytes, dataset: StoredDataset) -> int:
+    """Share of the held-out rows that the weights label rightly, in ppm, rounded down."""
+    features, labels = dataset.read_held_out()
+    rows = dataset.manifest.test_rows
+    predicted = mlp.predict(tuple(widths), weights, features, rows)
+    right = sum(predicted[at:at + 2] == labels[at:at + 2] for at in range(0, 2 * rows, 2))
+    return right * PPM // rows
+
+
+def baseline_ppm(dataset: StoredDataset) -> int:
+    """Share of the held-out rows with their most frequent label: what one reaches without learning."""
+    _, labels = dataset.read_held_out()
+    counts = [labels[at:at + 2] for at in range(0, len(labels), 2)]
+    return max(counts.count(label) for label in sorted(set(counts))) * PPM // dataset.manifest.test_rows
+
+
+def read_slashes(client: ChainClient, model_id: int, miners: Sequence[Participant]) -> list[Slashed]:
+    """The chain's slash records of a model, beside what each miner had been told to do."""
+    behaviours = {miner.address: miner.behaviour for miner in miners}
+    return [Slashed(slash.trainer, behaviours.get(slash.trainer, "unknown"), slash.round, slash.unit,
+                    SlashReason.Name(slash.reason).removeprefix("SLASH_REASON_").lower(), slash.amount_ugrad,
+                    slash.burnt_ugrad)
+            for slash in client.iter_slashes(model_id)]
+
+
+def read_weights(client: ChainClient, model_id: int, number: int) -> bytes:
+    """The weights after a round, checked against the root in the state; LocalnetError when they are gone."""
+    found = client.find_weights(model_id, number)
+    if found is None:
+        raise LocalnetError(f"the chain no longer keeps the weights after round {number}",
+                            "raise kept_rounds in the contract's terms")
+    return found
+
+
+def read_earned(client: ChainClient, model_id: int, miners: Sequence[Participant]) -> dict[str, int]:
+    """What every miner has earned from a model, ugrad by address."""
+    found = {one.trainer: one.earned_ugrad for one in client.iter_contributions(model_id)}
+    return {miner.address: found.get(miner.address, 0) for miner in miners}
+
+
+def prove_balance(net: Localnet, address: str, place: Place) -> ProvedBalance:
+    """The balance at its place, as the stock light client proves it, trusting block 1 of node 0."""
+    nodes = net.manifest.nodes
+    engine = net.engine
+    if engine is None:
+        raise ValueError("the network has not been started by this process")
+    witnesses = [node.rpc for node in nodes[1:]] or [nodes[0].rpc]
+    with LightProxy(engine, net.manifest.chain_id, nodes[0].rpc, witnesses, trust_root(net.rpcs[0])) as proxy:
+        verified = proxy.abci_query(place.path, place.key)
+    return ProvedBalance(address, int(verified.value), verified.height, f"cometbft light {VERSION}")
+
+
+def find_problems(report: Report, miners: Sequence[Participant], rounds: int, accuracy_min_ppm: int,
+                  balance_ugrad: int) -> list[str]:
+    """What a run must show and does not; empty when it shows all."""
+    problems = []
+    if len(report.accuracy_ppm_per_round) < rounds:
+        problems.append(f"{len(report.accuracy_ppm_per_round)} of {rounds} rounds were trained")
+    final = report.accuracy_ppm_per_round[-1] if report.accuracy_ppm_per_round else 0
+    floor = max(accuracy_min_ppm, report.baseline_ppm + 1)
+    if final < floor:
+        problems.append(f"the accuracy is {final} ppm, at least {floor} ppm was expected")
+    slashed = {slash.address for slash in report.slashed}
+    for miner in miners:
+        if miner.behaviour == "honest" and miner.address in slashed:
+            problems.append(f"{miner.name} was honest and was slashed")
+        if miner.behaviour != "honest" and miner.address not in slashed:
+            problems.append(f"{miner.name} cheated ({miner.behaviour}) and was not slashed")
+        if miner.behaviour == "honest" and not report.earned_ugrad.get(miner.address):
+            problems.append(f"{miner.name} was honest and earned nothing")
+    if len({node["app_hash"] for node in report.nodes}) != 1:
+        problems.append("the nodes do not agree on the app hash")
+    if report.proved_balance.ugrad != balance_ugrad:
+        problems.append(f"the proved balance is {report.proved_balance.ugrad} ugrad, the queried one {balance_ugrad}")
+    return problems
+
+
+def read_nodes(net: Localnet) -> list[dict[str, Any]]:
+    """Every node with its app hash at the newest height that all of them have."""
+    height = common_height(net.rpcs)
+    return [{"name": node.name, "height": height, "app_hash": rpc.header(height).app_hash}
+            for node, rpc in zip(net.manifest.nodes, net.rpcs, strict=True)]
+
+
+def read_versions() -> dict[str, str]:
+    """Of everything that had a part in the figures."""
+    names = ("gradus", "numpy", "numba", "protobuf", "rocksdict")
+    return {name: metadata.version(name) for name in names} | {
+        "cometbft": VERSION, "python": platform.python_version(), "numerics": "gin1"}
+
+
+def print_report(report: Report, miners: Sequence[Participant], console: Console) -> None:
+    """The summary that a person reads."""
+    curve = Table(title="Accuracy on held-out rows, from the weights on the chain", box=None, title_justify="left")
+    for title in ("round", "accuracy", ""):
+        curve.add_column(title, justify="right" if title else "left")
+    for number, ppm in enumerate([report.initial_accuracy_ppm, *report.accuracy_ppm_per_round]):
+        curve.add_row(str(number), percent(ppm), "█" * (ppm // 25_000))
+    console.print(curve)
+    slashes = {slash.address: slash for slash in report.slashed}
+    people = Table(title="\nMiners, from the chain", box=None, title_justify="left")
+    for title in ("miner", "behaviour", "earned", "slashed"):
+        people.add_column(title, justify="right" if title == "earned" else "left")
+    for miner in miners:
+        slash = slashes.get(miner.address)
+        fate = f"{grad(slash.amount_ugrad)} in round {slash.round}: {slash.reason}" if slash else ""
+        people.add_row(miner.address, miner.behaviour, grad(report.earned_ugrad.get(miner.address, 0)), fate)
+    console.print(people)
+    console.print(f"\n{len(report.nodes)} nodes at height {report.nodes[0]['height']}, "
+                  f"app hash {report.nodes[0]['app_hash']}")
+    proved = report.proved_balance
+    console.print(f"{proved.address} has {grad(proved.ugrad)} at height {proved.height}: proved by {proved.verifier}")
+    console.print(f"first block after {report.seconds_to_first_block:.1f} s, {report.seconds_per_round:.2f} s a round, "
+                  f"{report.seconds:.1f} s in all")
+    for problem in report.problems:
+        console.print(f"[red]not as it should be: {problem}")
+
+
+def percent(ppm: int) -> str:
+    """`97.22 %`, rounded down."""
+    return f"{ppm // 10_000}.{ppm // 100 % 100:02d} %"
+
+
+def grad(amount_ugrad: int) -> str:
+    """`12.5 grad`."""
+    return f"{amount_ugrad / PPM:g} grad"
