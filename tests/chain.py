@@ -27,8 +27,9 @@ from abci_app.runtime.module import RowSource
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database
 from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.errors import ChainError
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
-from abci_app.wire.tx import encode_injected, parse_strict
+from abci_app.wire.tx import decode_injected, encode_injected, is_injected, parse_strict
 
 CHAIN_ID = "gradus-test-1"
 GENESIS_TIME_NS = 1_700_000_000_000_000_000
@@ -111,9 +112,6 @@ class Chain:
 
     def accepts(self, txs: Iterable[bytes]) -> bool:
         """Whether a validator would accept the injected ones of these transactions in the next block."""
-        from abci_app.wire.errors import ChainError
-        from abci_app.wire.tx import decode_injected, is_injected
-
         ctx = self.ctx(self.height + 1)
         begin_block(self.app.modules, ctx)
         try:
@@ -140,12 +138,13 @@ class Chain:
         }
         return sign_tx(key, messages, TxTerms(**chosen))
 
-    def send_msg(self, sender: str, recipient: str, amount_ugrad: int) -> MsgSend:
+    @staticmethod
+    def send_msg(sender: str, recipient: str, amount_ugrad: int) -> MsgSend:
         """A transfer between names."""
         return MsgSend(from_address=address_of(sender), to_address=address_of(recipient),
                        amount=[coin_pb(base_coin(amount_ugrad))])
 
-    def query(self, path: str, request: Message, height: int | None = None) -> Message:
+    def query(self, path: str, request: Message, height: int | None = None) -> Any:
         """The answer to a query, through its bytes. Raises what the room raises."""
         route = self.app.router.queries[path]
         ctx = self.ctx() if height is None else self._ctx(Branch(self.database.version(height)), height, b"")

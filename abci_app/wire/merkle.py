@@ -37,7 +37,8 @@ class MerkleTree:
     def prove(self, indices: list[int]) -> list[bytes]:
         """The hashes that, with the leaves at rising `indices`, give the root: level by level, left to right."""
         _check_indices(indices, len(self.levels[0]))
-        proof, known = [], indices
+        proof: list[bytes] = []
+        known = indices
         for level in self.levels[:-1]:
             missing = [i ^ 1 for i in known if i ^ 1 < len(level) and not _is_paired(known, i)]
             proof.extend(level[i] for i in missing)

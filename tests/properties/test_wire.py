@@ -1,5 +1,7 @@
 """For any bytes: the decoder and delivery answer with a code, and nothing but the signed transaction itself runs."""
 
+from collections.abc import Iterator
+
 import pytest
 from google.protobuf.any_pb2 import Any
 from hypothesis import HealthCheck, assume, given, settings
@@ -22,7 +24,7 @@ FUZZ = settings(max_examples=300, deadline=None,
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     with Chain(tmp_path_factory.mktemp("chain"), {"alice": 10**9, "bob": 0}) as chain:
         chain.block([chain.sign("alice", chain.send_msg("alice", "bob", 1_000_000))])
         yield chain

@@ -1,5 +1,6 @@
 """Accounts: made once, numbered in order, found again."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ ALICE, BOB, CAROL = (new_test_key(name).address for name in ("alice", "bob", "ca
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Chain:
+def chain(tmp_path: Path) -> Iterator[Chain]:
     with Chain(tmp_path, {"alice": 100, "bob": 50}) as chain:
         yield chain
 

@@ -1,5 +1,7 @@
 """The bank's keeper: every movement is exact, checked before it is written, and never leaves the bounds."""
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -21,7 +23,7 @@ ALICE, BOB, CAROL = (new_test_key(name).address for name in ("alice", "bob", "ca
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     with Chain(tmp_path_factory.mktemp("chain"), {"alice": 100, "bob": 50}) as chain:
         yield chain
 

@@ -14,7 +14,7 @@ def test_fee_is_rounded_up() -> None:
 
 def test_terms_stand_in_the_transaction() -> None:
     terms = TxTerms(CHAIN_ID, account_number=0, sequence=3, gas_limit=5, fee_ugrad=6, timeout_height=7, memo="note")
-    tx = decode_tx(sign_tx(new_test_key("alice"), [Chain.send_msg(None, "alice", "bob", 1)], terms))
+    tx = decode_tx(sign_tx(new_test_key("alice"), [Chain.send_msg("alice", "bob", 1)], terms))
     assert (tx.body.memo, tx.body.timeout_height, tx.auth_info.signer_infos[0].sequence) == ("note", 7, 3)
     assert (tx.auth_info.fee.gas_limit, tx.auth_info.fee.amount[0].amount) == (5, "6")
 

@@ -1,7 +1,9 @@
 """Delivery: whatever the bytes and whatever a handler does, one result; kept or dropped as a whole."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,12 +15,12 @@ from tests.chain import Chain, address_of, codes, new_test_key
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Chain:
+def chain(tmp_path: Path) -> Iterator[Chain]:
     with Chain(tmp_path, {"alice": 1_000_000, "bob": 0}) as chain:
         yield chain
 
 
-def with_handler(chain: Chain, run: object) -> None:
+def with_handler(chain: Chain, run: Callable[[Ctx, Any], Any]) -> None:
     """Put another handler behind MsgSend."""
     name = "/cosmos.bank.v1beta1.MsgSend"
     chain.app.router.msgs[name] = replace(chain.app.router.msgs[name], run=run)

@@ -2,6 +2,7 @@
 
 import hashlib
 from itertools import islice
+from typing import Any
 
 from abci_app.wire.seed import (
     audit_seed, claim_commitment, draw_rows, hash_fields, iter_u64, round_seed, shuffle, unit_seed,
@@ -47,8 +48,8 @@ def test_every_field_of_a_seed_matters() -> None:
 
 
 def test_commitment_is_bound_to_address_and_salt() -> None:
-    parts = dict(address=bytes(20), model_id=1, round_number=1, unit=1, payload_hash=b"p" * 32, trace_root=b"t" * 32,
-                 salt=b"s" * 32)
+    parts: dict[str, Any] = {"address": bytes(20), "model_id": 1, "round_number": 1, "unit": 1,
+                             "payload_hash": b"p" * 32, "trace_root": b"t" * 32, "salt": b"s" * 32}
     others = [parts, parts | {"address": b"a" * 20}, parts | {"model_id": 2}, parts | {"round_number": 2},
               parts | {"unit": 2}, parts | {"payload_hash": b"q" * 32}, parts | {"trace_root": b"u" * 32},
               parts | {"salt": b"r" * 32}]
