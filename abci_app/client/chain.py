@@ -77,11 +77,11 @@ class ChainClient:
             raise ProofInvalid(f"asked for account {address}, the node answered with {account.address}")
         return account
 
-    def balance(self, address: str, denom: str = BASE_DENOM) -> int:
-        """Coins of an account, 0 for one that does not exist."""
+    def balance(self, address: str, denom: str = BASE_DENOM, height: int = 0) -> int:
+        """Coins of an account after `height` (0: the latest), 0 for one that does not exist."""
         decode_address(address)
         request = bank_pb2.QueryBalanceRequest(address=address, denom=denom)
-        answer = self._ask("/cosmos.bank.v1beta1.Query/Balance", request, bank_pb2.QueryBalanceResponse)
+        answer = self._ask("/cosmos.bank.v1beta1.Query/Balance", request, bank_pb2.QueryBalanceResponse, height)
         try:
             return parse_amount(answer.balance.amount or "0")
         except InvalidCoins as error:
@@ -154,7 +154,7 @@ class ChainClient:
             return None
         if not chunks.verify_chunk(record.root, found.chunk, index, record.chunk_count, list(found.proof)):
             raise ProofInvalid(f"chunk {index} of the weights does not stand under the root {record.root.hex()}",
-                                "ask another node")
+                               "ask another node")
         return found.chunk
 
     def find_round(self, model_id: int, number: int = 0) -> Dealing | None:
@@ -203,8 +203,8 @@ class ChainClient:
     def iter_contributions(self, model_id: int) -> Iterator[Contribution]:
         """All contributions to a model by address."""
         request = rewards_pb2.QueryContributionsRequest(model_id=model_id)
-        for page in self._pages("/gradus.rewards.v1.Query/Contributions", request,
-                                rewards_pb2.QueryContributionsResponse):
+        path, kind = "/gradus.rewards.v1.Query/Contributions", rewards_pb2.QueryContributionsResponse
+        for page in self._pages(path, request, kind):
             yield from page.contributions
 
     def _ask(self, path: str, request: Message, kind: type[_Answer], height: int = 0) -> _Answer:

@@ -65,6 +65,10 @@ class Nodes:
         """What a transaction did, None while no block holds it."""
         return self._call(lambda node: node.find_tx(tx_hash))
 
+    def move_on(self) -> None:
+        """Use the next node from now on: for a caller that was answered with what does not verify."""
+        self._current = (self._current + 1) % len(self._nodes)
+
     def _call(self, call: Callable[[Node], _Result]) -> _Result:
         problems: list[ClientError] = []
         for _ in self._nodes:
@@ -75,7 +79,7 @@ class Nodes:
             except (NodeUnreachable, WrongChain) as error:
                 self._checked[self._current] = False
                 problems.append(error)
-            self._current = (self._current + 1) % len(self._nodes)
+            self.move_on()
             if len(self._nodes) > 1:
                 _log.warning("%s; trying %s", problems[-1].text, self.url)
         unreachable = [problem for problem in problems if isinstance(problem, NodeUnreachable)]

@@ -1,0 +1,1 @@
+"""The miner: a process of its own that computes the units dealt to its key and earns."""

@@ -1,0 +1,274 @@
+"""The miner's loop: enrol, take units, compute, commit, reveal, earn.
+
+A step asks the chain where things stand and does the one thing that is due; nothing else is remembered but the journal,
+so a miner that was killed between any two steps goes on where it was. All figures that it reports are the chain's.
+
+Two rules keep an honest miner's bond whole. A claim is in the journal before its commitment is sent, and its salt is
+derived from the key, so that what was committed can always be revealed. A commitment may only get into a block before
+the phase's deadline, so that it can never meet a round that was dealt again, for which it would be wrong.
+"""
+
+import hmac
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from google.protobuf.message import Message
+
+from abci_app.client.chain import ChainClient, Dealing
+from abci_app.client.errors import NodeRefused, NodeUnreachable, ProofInvalid, QueryRefused, TimedOut, TxRefused
+from abci_app.client.keys import Key
+from abci_app.client.send import Sender, Sent, Sleep, is_error
+from abci_app.data.errors import DatasetCorrupt
+from abci_app.data.store import DatasetStore, StoredDataset
+from abci_app.miner.behaviour import Behaviour, make_claim
+from abci_app.miner.claim import compute_commitment
+from abci_app.miner.errors import MinerStopped
+from abci_app.miner.journal import Entry, Journal
+from abci_app.miner.preflight import check_behaviour, check_dataset, check_funds, check_model, is_live
+from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.errors import InsufficientFunds, TxTimeoutHeight, UnknownAddress
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll, MsgRevealWork
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
+    ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, TRAINER_STATUS_ACTIVE, TRAINER_STATUS_SLASHED, UNIT_STATUS_ASSIGNED,
+    UNIT_STATUS_COMMITTED, Round, RoundPhase, Trainer, Unit, UnitStatus,
+)
+from abci_app.wire.seed import hash_fields
+from abci_app.x.work import errors as work_errors
+
+POLL_S = 0.2
+POLL_S_MAX = 1.0
+BACKOFF_S = 0.5
+BACKOFF_S_MAX = 8.0
+JOURNAL_ROUNDS = 8
+LATE = (work_errors.RoundNotFound, work_errors.PhaseNotCommit, work_errors.PhaseNotReveal, work_errors.UnitNotFound,
+        work_errors.UnitNotAssigned, work_errors.UnitNotCommitted, TxTimeoutHeight)
+DONE = (work_errors.UnitCommitted, work_errors.UnitRevealed, work_errors.TrainerActive)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a miner tells: a name and plain fields."""
+
+    name: str
+    fields: dict[str, int | str] = field(default_factory=dict)
+
+
+Report = Callable[[Event], None]
+
+
+class Miner:
+    """One key at work for one model."""
+
+    def __init__(self, chain: ChainClient, key: Key, model_id: int, store: DatasetStore, journal: Journal, *,
+                 behaviour: Behaviour = Behaviour.HONEST, tops_up: bool = False, report: Report = lambda event: None,
+                 sleep: Sleep = time.sleep) -> None:
+        """tops_up: whether to put up again what a slash has taken from the bond."""
+        self.chain, self.key, self.model_id, self.store, self.journal = chain, key, model_id, store, journal
+        self.behaviour, self.tops_up, self.report, self.sleep = behaviour, tops_up, report, sleep
+        self.sender = Sender(chain, key, sleep=sleep)
+        self.is_draining = False
+        self._model: Model | None = None
+        self._weights: tuple[bytes, bytes] = (b"", b"")
+        self._sent: dict[tuple[bytes, int], int] = {}
+        self._told: tuple[object, ...] = ()
+
+    def check(self) -> None:
+        """Everything that must be there before the first step. Raises MinerStopped."""
+        check_behaviour(self.behaviour, self.chain.chain_id())
+        self._model = check_model(self.chain, self.model_id)
+        check_dataset(self.store, self._model)
+        trainer = self.chain.find_trainer(self.model_id, self.key.bech32)
+        if trainer is None or trainer.status != TRAINER_STATUS_ACTIVE:
+            self._compute_bond(trainer)
+
+    def run(self) -> None:
+        """Work until the model is trained or drain() was called and nothing is left to reveal. Raises MinerStopped."""
+        pause, backoff = POLL_S, BACKOFF_S
+        while True:
+            try:
+                is_moving = self.step()
+                pause, backoff = POLL_S if is_moving else min(1.5 * pause, POLL_S_MAX), BACKOFF_S
+                if self._is_over():
+                    return
+                self.sleep(pause)
+                continue
+            except ProofInvalid as error:
+                self.report(Event("refused", {"problem": error.text}))
+                getattr(self.chain.node, "move_on", lambda: None)()
+            except (NodeUnreachable, NodeRefused, QueryRefused, TimedOut) as error:
+                self.report(Event("waiting", {"problem": error.text}))
+            self.sleep(backoff)
+            backoff = min(2 * backoff, BACKOFF_S_MAX)
+
+    def drain(self) -> None:
+        """Commit to nothing new; run() returns when what is committed is revealed or lost."""
+        self.is_draining = True
+
+    def step(self) -> bool:
+        """Do what is due now. True when something was done or has changed since the last step."""
+        dealing = self.chain.assignments(self.model_id, self.key.bech32)
+        trainer, running = dealing.trainer, dealing.round
+        if trainer is not None and trainer.status == TRAINER_STATUS_SLASHED:
+            raise MinerStopped(f"a claim of {self.key.bech32} was proved wrong: {trainer.bond_ugrad} ugrad are left "
+                               "of the bond", "leave the model to get them back; a new bond is needed to return")
+        if self.is_draining and (trainer is None or trainer.status != TRAINER_STATUS_ACTIVE):
+            return self._tell(dealing)
+        if trainer is None or trainer.status != TRAINER_STATUS_ACTIVE:
+            return self._enroll(trainer)
+        did = [self._work(running, unit) for unit in dealing.units] if running is not None else []
+        return self._tell(dealing) or any(did)
+
+    def _work(self, running: Round, unit: Unit) -> bool:
+        """Commit or reveal one unit, if that is due and has not been done."""
+        if self._sent.get((running.seed, unit.index), -1) >= running.phase:
+            return False
+        if running.phase == ROUND_PHASE_COMMIT and unit.status == UNIT_STATUS_ASSIGNED and not self.is_draining:
+            return self._commit(running, unit)
+        if running.phase == ROUND_PHASE_REVEAL and unit.status == UNIT_STATUS_COMMITTED and self.behaviour.reveals:
+            return self._reveal(running, unit)
+        return False
+
+    def _commit(self, running: Round, unit: Unit) -> bool:
+        entry = self.journal.find_or_put(running, unit.index, lambda: self._compute_entry(running, unit))
+        now = self.chain.assignments(self.model_id, self.key.bech32).round
+        if now is None or (now.seed, now.phase) != (running.seed, running.phase):
+            self.report(Event("missed", {"round": running.number, "unit": unit.index, "problem": "computed too late"}))
+            return True
+        message = MsgCommitWork(trainer=self.key.bech32, model_id=self.model_id, round=running.number,
+                                unit=unit.index, commitment=self._commitment(running, unit, entry))
+        return self._send("committed", message, running, unit)
+
+    def _reveal(self, running: Round, unit: Unit) -> bool:
+        entry = self.journal.find_or_put(running, unit.index, lambda: self._compute_entry(running, unit))
+        if self._commitment(running, unit, entry) != unit.commitment:
+            self._sent[running.seed, unit.index] = running.phase
+            self.report(Event("missed", {"round": running.number, "unit": unit.index,
+                                         "problem": "what was committed is in no journal here"}))
+            return True
+        message = MsgRevealWork(trainer=self.key.bech32, model_id=self.model_id, round=running.number,
+                                unit=unit.index, payload=entry.claim.payload, trace_root=entry.claim.trace_root,
+                                salt=entry.salt)
+        return self._send("revealed", message, running, unit)
+
+    def _compute_entry(self, running: Round, unit: Unit) -> Entry:
+        began = time.monotonic()
+        model, rows = self._get_model(), self._open_rows()
+        claim = make_claim(self.behaviour, self.chain, self.key.bech32, model, running, unit.index,
+                           lambda: self._load_weights(running), rows)
+        salt = hmac.digest(self.key.private, hash_fields("gradus/salt", self._commitment_context(running, unit),
+                                                         claim.payload_hash), "sha256")
+        self.report(Event("computed", {"round": running.number, "unit": unit.index,
+                                       "milliseconds": int(1000 * (time.monotonic() - began))}))
+        return Entry(claim, salt)
+
+    def _commitment_context(self, running: Round, unit: Unit) -> bytes:
+        """What tells one unit of one dealing from all others, on any chain: its seed is drawn from the chain's name."""
+        return running.seed + unit.index.to_bytes(4, "big")
+
+    def _commitment(self, running: Round, unit: Unit, entry: Entry) -> bytes:
+        return compute_commitment(self.key.address, running, unit.index, entry.claim, entry.salt)
+
+    def _load_weights(self, running: Round) -> bytes:
+        """The round's weights, fetched once and checked against the root in the round's record."""
+        if self._weights[0] != running.weights_root:
+            found = self.chain.find_weights(self.model_id, running.number - 1, running.weights_root)
+            if found is None:
+                raise NodeRefused(f"{self.chain.node.url} does not hold the weights of round {running.number - 1}")
+            self._weights = running.weights_root, found
+        return self._weights[1]
+
+    def _open_rows(self) -> StoredDataset:
+        try:
+            return check_dataset(self.store, self._get_model())
+        except DatasetCorrupt as error:
+            raise MinerStopped(str(error), error.hint) from None
+
+    def _get_model(self) -> Model:
+        if self._model is None:
+            self._model = check_model(self.chain, self.model_id)
+        return self._model
+
+    def _compute_bond(self, trainer: Trainer | None) -> int:
+        """What to add to the bond. Raises MinerStopped when the key has not enough, or a slash must be made good."""
+        held = 0 if trainer is None else trainer.bond_ugrad
+        missing = max(0, self._get_model().spec.economy.bond_ugrad - held)
+        if missing and trainer is not None and not self.tops_up:
+            raise MinerStopped(f"part of the bond was taken by a slash: {held} ugrad are left, {missing} are missing",
+                               "start with --top-up to put them up again")
+        check_funds(self.chain, self.key.bech32, missing)
+        return missing
+
+    def _enroll(self, trainer: Trainer | None) -> bool:
+        bond_ugrad = self._compute_bond(trainer)
+        message = MsgEnroll(trainer=self.key.bech32, model_id=self.model_id, bond=coin_pb(base_coin(bond_ugrad)))
+        sent = self._try([message], 0)
+        if sent is not None:
+            self.report(Event("enrolled", {"bond_ugrad": bond_ugrad, "height": sent.height}))
+        return True
+
+    def _send(self, what: str, message: Message, running: Round, unit: Unit) -> bool:
+        """Send what is due for a unit, before the phase's deadline, and remember that it was sent."""
+        place: dict[str, int | str] = {"round": running.number, "unit": unit.index}
+        try:
+            sent = self._try([message], running.deadline_height)
+        except TxRefused as error:
+            if not is_error(error, *LATE):
+                raise MinerStopped(f"the chain refused what is due: {error.text}") from None
+            self._sent[running.seed, unit.index] = running.phase
+            self.report(Event("missed", place | {"problem": error.text}))
+            return True
+        self._sent = {key: phase for key, phase in self._sent.items() if key[0] == running.seed}
+        self._sent[running.seed, unit.index] = running.phase
+        self.journal.drop_before(running.number - JOURNAL_ROUNDS)
+        self.report(Event(what, place | {"height": sent.height if sent else 0}))
+        return True
+
+    def _try(self, messages: Sequence[Message], timeout_height: int) -> Sent | None:
+        """Send; None when an earlier attempt has already done it. Raises MinerStopped when the key cannot pay."""
+        try:
+            return self.sender.send(messages, timeout_height=timeout_height)
+        except TxRefused as error:
+            if is_error(error, *DONE):
+                return None
+            if is_error(error, InsufficientFunds, UnknownAddress):
+                raise MinerStopped(f"the key cannot pay: {error.text}",
+                                   f"send coins to {self.key.bech32}") from None
+            if messages[0].DESCRIPTOR.name == "MsgEnroll":
+                raise MinerStopped(f"the chain refused the enrolment: {error.text}") from None
+            raise
+
+    def _tell(self, dealing: Dealing) -> bool:
+        """Report where things stand, if that has changed. All figures are the chain's."""
+        running, trainer = dealing.round, dealing.trainer
+        units = tuple((unit.index, unit.status) for unit in dealing.units)
+        told = (running.number, running.attempt, running.phase) if running is not None else (), units
+        if told == self._told:
+            return False
+        booked = self.chain.find_contribution(self.model_id, self.key.bech32)
+        fields: dict[str, int | str] = {
+            "round": running.number if running is not None else 0,
+            "phase": _name(RoundPhase.Name(running.phase), "ROUND_PHASE_") if running is not None else "none",
+            "units": " ".join(f"{index}:{_name(UnitStatus.Name(status), 'UNIT_STATUS_')}" for index, status in units),
+            "accepted": booked.units if booked else 0, "earned_ugrad": booked.earned_ugrad if booked else 0,
+            "balance_ugrad": self.chain.balance(self.key.bech32),
+            "bond_ugrad": trainer.bond_ugrad if trainer is not None else 0,
+        }
+        self._told = told
+        self.report(Event("standing", fields))
+        return True
+
+    def _is_over(self) -> bool:
+        """Whether there is nothing left to wait for."""
+        if self.is_draining:
+            dealing = self.chain.assignments(self.model_id, self.key.bech32)
+            due = [unit for unit in dealing.units if unit.status == UNIT_STATUS_COMMITTED]
+            return dealing.round is None or not due or not self.behaviour.reveals
+        if self._told[:1] != ((),):
+            return False
+        return not is_live(self.chain.get_model(self.model_id))
+
+
+def _name(text: str, prefix: str) -> str:
+    return text.removeprefix(prefix).lower()

@@ -1,0 +1,60 @@
+"""What must be in order before a miner starts; each check names what is missing and how to get it."""
+
+from abci_app.client.chain import ChainClient
+from abci_app.data.errors import DataError
+from abci_app.data.store import DatasetStore, StoredDataset
+from abci_app.miner.behaviour import TEST_CHAINS, Behaviour, is_allowed
+from abci_app.miner.errors import MinerStopped
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, Model
+
+NUMERICS = "gin1"
+FEES_UGRAD = 1
+
+
+def is_live(model: Model) -> bool:
+    """Whether the model still trains, or will."""
+    return model.status in (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
+
+
+def check_behaviour(behaviour: Behaviour, chain_id: str) -> None:
+    """Raises MinerStopped for a cheat on a chain that is no test network."""
+    if not is_allowed(behaviour, chain_id):
+        raise MinerStopped(f"behaviour {behaviour} is for test networks; this is chain {chain_id!r}",
+                           f"names of test networks begin with {', '.join(TEST_CHAINS)}")
+
+
+def check_model(chain: ChainClient, model_id: int) -> Model:
+    """The contract, when there is one that this miner can train. Raises MinerStopped."""
+    model = chain.find_model(model_id)
+    if model is None:
+        raise MinerStopped(f"there is no model {model_id} on this chain", "see: gradus query models list")
+    if model.spec.numerics != NUMERICS:
+        raise MinerStopped(f"model {model_id} asks for numerics {model.spec.numerics!r}, this miner has {NUMERICS}",
+                           "use a newer version")
+    if not is_live(model):
+        raise MinerStopped(f"model {model_id} trains no longer: {model.rounds_closed} rounds are closed")
+    return model
+
+
+def check_dataset(store: DatasetStore, model: Model) -> StoredDataset:
+    """The contract's dataset, verified against its root. Raises MinerStopped when it is missing or does not fit."""
+    wanted = model.spec.dataset
+    try:
+        dataset = store.open(wanted.rows_root)
+    except DataError as error:
+        raise MinerStopped(f"model {model.id} is trained on a dataset that is not here: {error}", error.hint) from None
+    held = dataset.manifest
+    if (held.row_count, held.feature_count) != (wanted.train_rows + wanted.test_rows, wanted.features):
+        raise MinerStopped(
+            f"model {model.id} speaks of {wanted.train_rows + wanted.test_rows} rows of {wanted.features} features; "
+            f"the dataset under its root has {held.row_count} of {held.feature_count}",
+            "the contract is wrong and can never be audited: take another model")
+    return dataset
+
+
+def check_funds(chain: ChainClient, address: str, bond_ugrad: int) -> None:
+    """Raises MinerStopped when an account cannot pay a bond and the first fees."""
+    balance = chain.balance(address)
+    if balance < bond_ugrad + FEES_UGRAD:
+        raise MinerStopped(f"{address} has {balance} ugrad; the bond takes {bond_ugrad}, and fees come on top",
+                           f"send it coins: gradus tx bank send KEY {address} AMOUNT")
