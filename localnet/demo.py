@@ -171,7 +171,8 @@ class Demo:
             log = (home / "miner.log").open("wb")
             self.processes.append(subprocess.Popen(
                 [sys.executable, "-m", "abci_app.cli", "miner", "start", str(model_id), "--key", miner.name,
-                 "--home", str(home), "--behaviour", miner.behaviour, *(part for url in urls for part in ("--node", url))],
+                 "--home", str(home), "--behaviour", miner.behaviour,
+                 *(part for url in urls for part in ("--node", url))],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 preexec_fn=None if self.options.keep else die_with_parent()))
             log.close()
@@ -189,7 +190,8 @@ class Demo:
                 model = client.get_model(model_id)
                 while len(accuracy) <= model.rounds_closed:
                     number = len(accuracy)
-                    ppm = accuracy_ppm(model.spec.mlp_classifier.widths, read_weights(client, model_id, number), dataset)
+                    weights = read_weights(client, model_id, number)
+                    ppm = accuracy_ppm(model.spec.mlp_classifier.widths, weights, dataset)
                     accuracy.append(ppm)
                     progress.console.print(f"round {number:>3}  {percent(ppm):>8}  {'█' * (ppm // 25_000)}")
                     moved_s = time.monotonic()
@@ -229,7 +231,8 @@ class Demo:
                 versions=read_versions())
             balance = client.balance(address, height=proved.height)
         report.seconds = round(time.monotonic() - self.started_s, 2)
-        report.problems = find_problems(report, self.miners, self.options.rounds, self.options.accuracy_min_ppm, balance)
+        report.problems = find_problems(report, self.miners, self.options.rounds, self.options.accuracy_min_ppm,
+                                        balance)
         print_report(report, self.miners, self.console)
         self.console.print(f"all of it: {self.options.folder / REPORT}")
         return report

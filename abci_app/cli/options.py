@@ -27,7 +27,7 @@ node_option = click.option(
     help="RPC address of a node.")
 output_option = click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer.")
-from_option = click.option("--from", "sender", required=True, metavar="KEY", help="Name of the key that signs and pays.")
+from_option = click.option("--from", "sender", required=True, metavar="KEY", help="Key that signs and pays.")
 
 
 def combine(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -55,7 +55,8 @@ class Amount(click.ParamType):
                 amount = int(whole + part.ljust(exponent, "0"))
                 if 1 <= amount <= U64_MAX:
                     return amount
-        self.fail(f"{value!r} is not an amount; write 5grad, 0.25grad (6 decimals at most) or 250000ugrad", param, context)
+        self.fail(f"{value!r} is not an amount; write 5grad, 0.25grad (6 decimals at most) or 250000ugrad", param,
+                  context)
 
 
 def keyring(home: Path) -> Keyring:

@@ -218,7 +218,8 @@ def rewards_contribution(model_id: int, address: str, home: Path, node: str, out
     """
     address = resolve_address(home, address)
     show(output, node, trust, proofs.contribution_place(model_id, address), Contribution,
-         lambda: connect(node).find_contribution(model_id, address), f"{address} has not contributed to model {model_id}")
+         lambda: connect(node).find_contribution(model_id, address),
+         f"{address} has not contributed to model {model_id}")
 
 
 @query.command()

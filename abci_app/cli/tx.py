@@ -69,7 +69,7 @@ def models() -> None:
 @click.option("--rounds", type=click.IntRange(min=0), default=25, show_default=True, help="0: train without end.")
 @click.option("--trainers-min", type=click.IntRange(min=1), default=4, show_default=True,
               help="Enrolled trainers before the first round opens.")
-@click.option("--reward", type=AMOUNT, default="1grad", show_default=True, help="Reward of a round, for all its units.")
+@click.option("--reward", type=AMOUNT, default="1grad", show_default=True, help="Of a round, for all its units.")
 @click.option("--hidden", default="128,64", show_default=True, help="Widths of the hidden layers.")
 @click.option("--spec", "spec_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="JSON with further terms, over the defaults and the options above.")

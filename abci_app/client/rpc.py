@@ -147,7 +147,8 @@ class Rpc:
 
     def abci_query(self, path: str, data: bytes = b"", height: int = 0, prove: bool = False) -> Answer:
         """One query to the application. height 0: the latest state. The answer may carry a code."""
-        return new_answer(self.call("abci_query", path=path, data=data.hex(), height=str(height), prove=prove)["response"])
+        result = self.call("abci_query", path=path, data=data.hex(), height=str(height), prove=prove)
+        return new_answer(result["response"])
 
     def broadcast_tx(self, raw: bytes) -> TxOutcome:
         """Hand in a transaction; the outcome is that of its admission to the mempool. Never tried twice."""
