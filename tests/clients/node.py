@@ -1,6 +1,6 @@
 """Node.js for tests of JavaScript clients: from PATH, else from PyPI's wheel; and the clients themselves, from a lock.
 
-Both are installed once, under the user's cache, and never into the source tree.
+Both are installed once, under the user's cache.
 """
 
 import fcntl
@@ -37,7 +37,7 @@ class Node:
 
 
 def find_node(environment: Mapping[str, str] = os.environ) -> Node:
-    """Node from PATH when it is new enough and has an npm, else from the wheel in the cache, installed now if needed."""
+    """Node from PATH when it is new enough and has an npm, else the wheel's."""
     return find_on_path(environment.get("PATH", "")) or install_node()
 
 
