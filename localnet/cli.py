@@ -112,6 +112,7 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
         raise
     click.echo(f"{net.manifest.chain_id} runs in {net.folder}: {len(net.manifest.nodes)} nodes, "
                f"RPC {net.manifest.nodes[0].rpc}")
+    click.echo(f"coins: gradus tx bank send ADDRESS 5grad --from faucet --home {net.folder}", err=True)
     if detach:
         where = f" --dir {folder}" if is_given("folder") else ""
         click.echo(f"look at it: gradus localnet status{where}\nend it:     gradus localnet down{where}", err=True)

@@ -34,9 +34,9 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import RoundPhase
 from kernels.dispatch import warm
 from localnet.engine import Engine
 from localnet.errors import LocalnetError, TimedOut
-from localnet.genesis import new_composer
+from localnet.genesis import FAUCET, new_composer
 from localnet.manifest import has_manifest
-from localnet.network import Localnet
+from localnet.network import DATASETS, Localnet
 from localnet.parent import die_with_parent
 from localnet.ports import STANDARD_BASE
 from localnet.progress import find_engine_visibly, wait_first_block_visibly
@@ -45,7 +45,6 @@ from localnet.report import (
     read_earned, read_slashes, read_versions, read_weights,
 )
 
-CREATOR_UGRAD = 10_000_000_000
 ROUND_REWARD_UGRAD = 1_000_000
 HIDDEN = (128, 64)
 MINER_UGRAD = 1_000_000_000
@@ -54,7 +53,6 @@ POLL_S = 0.25
 ROUND_SECONDS_MAX = 60.0
 STOP_SECONDS = 10.0
 MARK = ".gradus-demo"
-DATASETS = "datasets"
 REPORT = "report.json"
 
 
@@ -93,7 +91,7 @@ class Demo:
         engine = find_engine_visibly(self.options.engine)
         self.started_s = time.monotonic()
         net, creator = self.new_network(engine)
-        dataset = self.share_dataset(net, made)
+        dataset = self.share_dataset(made)
         try:
             net.start(attached=not self.options.keep)
             for notice in net.notices:
@@ -126,27 +124,26 @@ class Demo:
         return dataset
 
     def new_network(self, engine: Engine) -> tuple[Localnet, Key]:
-        """Homes of the nodes, and keys with coins for the creator and the miners; the creator's key."""
+        """Homes of the nodes, and keys with coins for the miners; the key of the faucet, which creates the model."""
         folder, count = self.options.folder, self.options.miners
-        creator, keys = new_key(), [new_key() for _ in range(count)]
-        accounts = {key.bech32: MINER_UGRAD for key in keys} | {creator.bech32: CREATOR_UGRAD}
+        keys = [new_key() for _ in range(count)]
+        accounts = {key.bech32: MINER_UGRAD for key in keys}
         net = Localnet.new(folder, self.options.validators, f"gradus-local-{secrets.token_hex(3)}",
                            base_port=self.options.base_port, compose=new_composer(accounts), engine=engine)
         (folder / MARK).write_text("made by gradus localnet demo\n")
-        Keyring(folder / "keys").put("creator", creator, None)
         behaviours = [*[HONEST] * (count - len(self.options.behaviours)), *self.options.behaviours]
         for index, (key, behaviour) in enumerate(zip(keys, behaviours, strict=True)):
             miner = Participant(f"miner{index}", key.bech32, behaviour)
             Keyring(self.miner_home(miner) / "keys").put(miner.name, key, None)
             self.miners.append(miner)
-        return net, creator
+        return net, Keyring(folder / "keys").get(FAUCET)
 
-    def share_dataset(self, net: Localnet, made: Dataset) -> StoredDataset:
-        """The same dataset in the network's folder and in the home of every node and miner."""
+    def share_dataset(self, made: Dataset) -> StoredDataset:
+        """The dataset in the network's folder, which every node and miner of this machine reads."""
         store = DatasetStore(self.options.folder / DATASETS)
         store.add(made)
-        for home in [*(Path(node.home) for node in net.manifest.nodes), *map(self.miner_home, self.miners)]:
-            link_datasets(store.folder, home / DATASETS)
+        for miner in self.miners:
+            (self.miner_home(miner) / DATASETS).symlink_to(Path("..") / ".." / DATASETS)
         return store.open(made.manifest.rows_root)
 
     def miner_home(self, miner: Participant) -> Path:
@@ -289,12 +286,3 @@ def describe_phase(client: ChainClient, model_id: int) -> str:
     if dealing is None or dealing.round is None:
         return "enrolling"
     return f"round {dealing.round.number}: {RoundPhase.Name(dealing.round.phase).removeprefix('ROUND_PHASE_').lower()}"
-
-
-def link_datasets(source: Path, target: Path) -> None:
-    """The same datasets in another home. Files are content-addressed and never change, so a hard link will do."""
-    for path in sorted(source.rglob("*")):
-        if path.is_file():
-            copy = target / path.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.hardlink_to(path)

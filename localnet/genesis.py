@@ -6,6 +6,7 @@ The app is imported only when a genesis is made: a node or a test with an app in
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from localnet.errors import HomeError
@@ -13,13 +14,16 @@ from localnet.homes import Home, Identity
 from localnet.network import ComposeState
 
 OPERATOR_UGRAD = 1_000_000_000_000
+FAUCET_UGRAD = 1_000_000_000_000
+FAUCET = "faucet"
 
 
 def new_composer(accounts: Mapping[str, int] | None = None) -> ComposeState:
     """A composer for Localnet.new: draws an operator key for each node and gives the app the accounts.
 
     accounts: further accounts at genesis, bech32 address -> ugrad. Every operator has OPERATOR_UGRAD; its key
-    stands unencrypted in <home>/operator.json, as only a test network may.
+    stands unencrypted in <home>/operator.json, and that of the faucet, with FAUCET_UGRAD, in <network>/keys, as only
+    a test network may.
     """
     extra = dict(accounts or {})
 
@@ -31,6 +35,7 @@ def new_composer(accounts: Mapping[str, int] | None = None) -> ComposeState:
         validators = [{"consensus_address_hex": one.address, "operator": operator}
                       for one, operator in zip(identities, operators, strict=True)]
         funded = {operator: OPERATOR_UGRAD for operator in operators}
+        funded[put_faucet(homes[0].path.parent)] = FAUCET_UGRAD
         for address, ugrad in extra.items():
             funded[address] = funded.get(address, 0) + ugrad
         try:
@@ -39,6 +44,13 @@ def new_composer(accounts: Mapping[str, int] | None = None) -> ComposeState:
             raise HomeError(f"genesis: {error.path}: {error.problem}", error.hint) from error
 
     return compose
+
+
+def put_faucet(folder: Path) -> str:
+    """Draw the key from which a network's users get their first coins, keep it in the folder, return its address."""
+    from abci_app.client.keys import Keyring, new_key
+
+    return Keyring(folder / "keys").put(FAUCET, new_key(), None).address
 
 
 def put_operator(home: Home, name: str) -> str:

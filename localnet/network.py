@@ -33,6 +33,7 @@ from localnet.rpc import Rpc
 VALIDATORS_MAX = 32
 FIRST_BLOCK_SECONDS = 120.0
 STOP_SECONDS = 40.0
+DATASETS = "datasets"  # one folder for all nodes of a network, so that `gradus data add` reaches every auditor
 
 Part = Literal["app", "engine", "node"]
 Json = dict[str, Any]
@@ -85,8 +86,10 @@ class Localnet:
             document = new_genesis_document(chain_id, identities, app_state, consensus_params)
             peers = [f"{one.node_id}@127.0.0.1:{p2p_port(base, i)}" for i, one in enumerate(identities)]
             nodes = []
+            (folder / DATASETS).mkdir()
             for i, (home, one) in enumerate(zip(homes, identities, strict=True)):
                 socket = socket_path(home)
+                (home.path / DATASETS).symlink_to(Path("..") / DATASETS)
                 put_genesis(home, document)
                 put_config(home, Settings(
                     moniker=one.name, rpc_port=rpc_port(base, i), p2p_port=p2p_port(base, i),
