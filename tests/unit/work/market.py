@@ -16,7 +16,7 @@ from abci_app.wire.tx import decode_injected, encode_injected
 from abci_app.x.models.types import default_spec
 from tests.chain import Chain, address_of, new_test_key
 from tests.sim.claims import Claim, compute_claim, new_commit, new_reveal
-from tests.sim.rows import MemoryRows, new_rows
+from tests.sim.rows import MemoryRows, RowsTable, new_rows
 
 TRAINERS = ("ann", "ben", "cat", "dan")
 FUNDS_UGRAD = 10**12
@@ -24,9 +24,14 @@ BOND_UGRAD = 3_000_000
 ESCROW_UGRAD = 100_000_000
 
 
+def new_table() -> RowsTable:
+    """The dataset of every market: 32 rows to train on, 8 held out."""
+    return new_rows("market", 32, 8, 4, 3)
+
+
 def small_spec(**changes: Any) -> ModelSpec:
     """A contract of one hidden layer over 40 rows; `changes` replace fields of training, audit or economy."""
-    table = new_rows("market", 32, 8, 4, 3)
+    table = new_table()
     spec = default_spec("market", table.terms, bytes(range(32)), rounds=0, trainers_min=2, hidden=(5,))
     settings = {"local_steps": 3, "batch_rows": 4, "trace_every": 2, "commit_blocks": 4, "reveal_blocks": 4,
                 "audit_blocks": 4, "kept_rounds": 3, "bond_ugrad": BOND_UGRAD} | changes
@@ -51,7 +56,7 @@ class Market:
         self.chain = Chain(folder, accounts={name: FUNDS_UGRAD for name in names})
         self.names = {address_of(name): name for name in names}
         self.rows = MemoryRows()
-        self.table = self.rows.add(new_rows("market", 32, 8, 4, 3))
+        self.table = self.rows.add(new_table())
         self.results: list[TxResult] = []
         self.create(small_spec(**changes), escrow_ugrad)
         if trainers:

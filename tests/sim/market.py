@@ -1,0 +1,76 @@
+"""What everybody in the simulation can compute from the chain: models, datasets, right claims, and claims made."""
+
+import random
+from dataclasses import dataclass, field
+
+from google.protobuf.message import Message
+
+from abci_app.runtime.context import Ctx
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
+from abci_app.x.models.keeper import Keeper as ModelsKeeper
+from abci_app.x.work.keeper import Keeper as WorkKeeper
+from tests.sim.claims import Claim, compute_claim
+from tests.sim.rows import MemoryRows
+
+Place = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A message that somebody sends. succeeds: whether it must; None where it may do either."""
+
+    name: str
+    message: Message
+    succeeds: bool | None = None
+
+
+@dataclass
+class Markets:
+    """Shared knowledge; nothing here is known to the chain."""
+
+    model_keeper: ModelsKeeper
+    work: WorkKeeper
+    rows: MemoryRows = field(default_factory=MemoryRows)
+    made: dict[Place, Claim] = field(default_factory=dict)
+    right: dict[Place, Claim] = field(default_factory=dict)
+
+    def models(self, ctx: Ctx) -> list[Model]:
+        """All models of the chain."""
+        return list(self.model_keeper.iter_models(ctx))
+
+    def right_claim(self, ctx: Ctx, model: Model, running: Round, unit: int) -> Claim:
+        """What the unit gives."""
+        place = _place(running, unit)
+        if place not in self.right:
+            weights = self.model_keeper.load_weights(ctx, model.id, running.number - 1)
+            rows = self.rows.tables[model.spec.dataset.rows_root].rows
+            self.right[place] = compute_claim(model, running, unit, weights, rows)
+        return self.right[place]
+
+    def claim_on_other_rows(self, ctx: Ctx, model: Model, running: Round, unit: int) -> Claim:
+        """The unit on the dataset turned by one row: right work on wrong data."""
+        rows = self.rows.tables[model.spec.dataset.rows_root].rows
+        weights = self.model_keeper.load_weights(ctx, model.id, running.number - 1)
+        return compute_claim(model, running, unit, weights, rows[1:] + rows[:1])
+
+    def keep_claim(self, running: Round, unit: Unit, claim: Claim) -> Claim:
+        """Remember what is committed; who commits again after a block was lost commits to the same."""
+        return self.made.setdefault(_place(running, unit.index), claim)
+
+    def kept_claim(self, running: Round, unit: Unit) -> Claim:
+        """What was committed."""
+        return self.made[_place(running, unit.index)]
+
+    def find_earlier_claim(self, model: Model, running: Round, dice: random.Random) -> Claim | None:
+        """Somebody's claim of the round before, None when there is none."""
+        earlier = [place for place in sorted(self.made) if place[:2] == (model.id, running.number - 1)]
+        return self.made[dice.choice(earlier)] if earlier else None
+
+    def is_right(self, running: Round, unit: int) -> bool:
+        """Whether what was committed is what the unit gives, which has been computed before."""
+        return self.made[_place(running, unit)] == self.right[_place(running, unit)]
+
+
+def _place(running: Round, unit: int) -> Place:
+    return running.model_id, running.number, running.attempt, unit

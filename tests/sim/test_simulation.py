@@ -1,0 +1,126 @@
+"""The whole chain for some seeds: whatever people and proposers do, what must be true is true after every block."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from abci_app.miner.claim import compute_claim as compute_miner_claim
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
+from abci_app.wire.row import join_columns
+from abci_app.x.work import block
+from abci_app.x.work.msgs import audit
+from kernels import dispatch, mlp
+from tests.chain import Chain
+from tests.sim import checks
+from tests.sim.claims import compute_claim
+from tests.sim.world import SimulationFailed, World
+from tests.unit.work.market import new_table, small_spec
+
+ROOT = Path(__file__).parents[2]
+SEEDS = (1, 2, 3, 5)
+BLOCKS = 150
+
+
+@pytest.fixture(autouse=True)
+def reference_kernels() -> Iterator[None]:
+    with dispatch.forced("ref"):
+        yield
+
+
+def simulate(folder: Path, seed: int, blocks: int) -> Counter[str]:
+    world = World(folder, seed)
+    try:
+        world.run(blocks)
+        return world.checks.seen
+    finally:
+        world.close()
+
+
+def test_invariants_hold_and_honest_trainers_are_never_slashed(tmp_path: Path) -> None:
+    seen: Counter[str] = Counter()
+    for seed in SEEDS:
+        seen += simulate(tmp_path / str(seed), seed, BLOCKS)
+    for kind in ("verdict match", "verdict mismatch", "verdict expired", "slashed for mismatch", "slashed for withheld",
+                 "work.unit_missed", "work.trainer_stood_down", "work.trainer_left", "work.round_failed",
+                 "models.training_finished", "models.model_funded"):
+        assert seen[kind] > 0, f"{kind} never happened: the simulation is too tame"
+    assert seen["work.round_closed"] > 200
+
+
+def test_rounds_go_on_when_blocks_bear_hardly_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "MODELS_PER_BLOCK", 1)
+    monkeypatch.setattr(block, "CLOSE_VALUES_PER_BLOCK", 1)
+    monkeypatch.setattr(audit, "AUDIT_GAS_PER_BLOCK", 10_000)
+    seen = simulate(tmp_path / "chain", 2, BLOCKS)
+    assert seen["work.round_closed"] > 10
+    assert seen["verdict mismatch"] > 0
+
+
+def run_in_a_process(seed: int, blocks: int, hash_seed: str, backend: str) -> list[str]:
+    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, dispatch.BACKEND_VARIABLE: backend}
+    command = [sys.executable, "-m", "tests.sim", "--seed", str(seed), "--blocks", str(blocks), "--hashes"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_same_seed_gives_the_same_app_hash_at_every_height_in_any_process_on_any_backend() -> None:
+    first = run_in_a_process(3, 60, "0", "ref")
+    assert len(first) == 60 == len(dict.fromkeys(first))
+    assert run_in_a_process(3, 60, "4711", "cpu") == first
+    assert run_in_a_process(4, 5, "0", "ref") != first[:5]
+
+
+def test_state_of_a_simulation_can_be_exported_and_gone_on_with(tmp_path: Path) -> None:
+    world = World(tmp_path / "chain", 5)
+    world.run(70)
+    exported = world.chain.app.export_genesis(world.chain.ctx())
+    world.close()
+    with Chain(tmp_path / "again", app_state=exported) as again:
+        assert again.app.export_genesis(again.ctx()) == exported
+        for _ in range(5):
+            again.block()
+
+
+def test_failure_names_seed_and_height(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An honest trainer that is taken for a cheat is noticed, and the failure says how to see it again."""
+    monkeypatch.setattr(audit, "hash_payload", lambda payload: bytes(32))
+    with pytest.raises(SimulationFailed, match=r"seed 2, height \d+: AssertionError: .*\nagain: python -m tests.sim"):
+        simulate(tmp_path / "chain", 2, BLOCKS)
+
+
+def test_audit_that_believes_everything_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit, "judge_unit", lambda *args: True)
+    with pytest.raises(SimulationFailed, match="verdict"):
+        simulate(tmp_path / "chain", 2, BLOCKS)
+
+
+def test_payload_of_a_rejected_claim_in_the_result_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Aggregating in another order gives the same bytes; aggregating other payloads does not."""
+    right = checks.aggregate
+    monkeypatch.setattr(checks, "aggregate", lambda rule, payloads, *rest: right(rule, payloads[:1], *rest))
+    with pytest.raises(SimulationFailed, match="AssertionError"):
+        simulate(tmp_path / "chain", 2, BLOCKS)
+
+
+def test_claim_of_a_miner_is_the_one_that_the_simulation_computes() -> None:
+    """Two implementations over the same kernels, written apart."""
+    market_rows = new_table()
+    model = Model(id=1, spec=small_spec())
+    running = Round(model_id=1, number=4, seed=bytes(range(32)), learning_rate_q16=5_000)
+    weights = mlp.init_weights((4, 5, 3), bytes(32))
+
+    class Rows:
+        def read_columns(self, indices: list[int]) -> tuple[bytes, bytes]:
+            return join_columns([market_rows.rows[index] for index in indices], 4)
+
+    for unit in range(5):
+        mine = compute_claim(model, running, unit, weights, market_rows.rows)
+        theirs = compute_miner_claim(model, running, unit, weights, Rows())
+        assert (mine.payload, mine.trace_root) == (theirs.payload, theirs.trace_root)
