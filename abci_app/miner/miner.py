@@ -28,6 +28,7 @@ from abci_app.miner.journal import Entry, Journal
 from abci_app.miner.preflight import check_behaviour, check_dataset, check_funds, check_model, is_live
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.errors import InsufficientFunds, TxTimeoutHeight, UnknownAddress
+from abci_app.wire.ints import u32_bytes
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll, MsgRevealWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
@@ -73,6 +74,7 @@ class Miner:
         self._weights: tuple[bytes, bytes] = (b"", b"")
         self._sent: dict[tuple[bytes, int], int] = {}
         self._told: tuple[object, ...] = ()
+        self._is_idle = False
 
     def check(self) -> None:
         """Everything that must be there before the first step. Raises MinerStopped."""
@@ -110,6 +112,7 @@ class Miner:
         """Do what is due now. True when something was done or has changed since the last step."""
         dealing = self.chain.assignments(self.model_id, self.key.bech32)
         trainer, running = dealing.trainer, dealing.round
+        self._is_idle = running is None
         if trainer is not None and trainer.status == TRAINER_STATUS_SLASHED:
             raise MinerStopped(f"a claim of {self.key.bech32} was proved wrong: {trainer.bond_ugrad} ugrad are left "
                                "of the bond", "leave the model to get them back; a new bond is needed to return")
@@ -117,8 +120,9 @@ class Miner:
             return self._tell(dealing)
         if trainer is None or trainer.status != TRAINER_STATUS_ACTIVE:
             return self._enroll(trainer)
+        is_new = self._tell(dealing)
         did = [self._work(running, unit) for unit in dealing.units] if running is not None else []
-        return self._tell(dealing) or any(did)
+        return is_new or any(did)
 
     def _work(self, running: Round, unit: Unit) -> bool:
         """Commit or reveal one unit, if that is due and has not been done."""
@@ -143,7 +147,7 @@ class Miner:
     def _reveal(self, running: Round, unit: Unit) -> bool:
         entry = self.journal.find_or_put(running, unit.index, lambda: self._compute_entry(running, unit))
         if self._commitment(running, unit, entry) != unit.commitment:
-            self._sent[running.seed, unit.index] = running.phase
+            self._remember(running, unit)
             self.report(Event("missed", {"round": running.number, "unit": unit.index,
                                          "problem": "what was committed is in no journal here"}))
             return True
@@ -157,15 +161,11 @@ class Miner:
         model, rows = self._get_model(), self._open_rows()
         claim = make_claim(self.behaviour, self.chain, self.key.bech32, model, running, unit.index,
                            lambda: self._load_weights(running), rows)
-        salt = hmac.digest(self.key.private, hash_fields("gradus/salt", self._commitment_context(running, unit),
-                                                         claim.payload_hash), "sha256")
+        context = hash_fields("gradus/salt", running.seed, u32_bytes(unit.index), claim.payload_hash)
+        salt = hmac.digest(self.key.private, context, "sha256")
         self.report(Event("computed", {"round": running.number, "unit": unit.index,
                                        "milliseconds": int(1000 * (time.monotonic() - began))}))
         return Entry(claim, salt)
-
-    def _commitment_context(self, running: Round, unit: Unit) -> bytes:
-        """What tells one unit of one dealing from all others, on any chain: its seed is drawn from the chain's name."""
-        return running.seed + unit.index.to_bytes(4, "big")
 
     def _commitment(self, running: Round, unit: Unit, entry: Entry) -> bytes:
         return compute_commitment(self.key.address, running, unit.index, entry.claim, entry.salt)
@@ -216,14 +216,18 @@ class Miner:
         except TxRefused as error:
             if not is_error(error, *LATE):
                 raise MinerStopped(f"the chain refused what is due: {error.text}") from None
-            self._sent[running.seed, unit.index] = running.phase
+            self._remember(running, unit)
             self.report(Event("missed", place | {"problem": error.text}))
             return True
-        self._sent = {key: phase for key, phase in self._sent.items() if key[0] == running.seed}
-        self._sent[running.seed, unit.index] = running.phase
+        self._remember(running, unit)
         self.journal.drop_before(running.number - JOURNAL_ROUNDS)
         self.report(Event(what, place | {"height": sent.height if sent else 0}))
         return True
+
+    def _remember(self, running: Round, unit: Unit) -> None:
+        """That what is due in this phase is done, whatever a node that is behind may say."""
+        self._sent = {key: phase for key, phase in self._sent.items() if key[0] == running.seed}
+        self._sent[running.seed, unit.index] = running.phase
 
     def _try(self, messages: Sequence[Message], timeout_height: int) -> Sent | None:
         """Send; None when an earlier attempt has already done it. Raises MinerStopped when the key cannot pay."""
@@ -265,9 +269,7 @@ class Miner:
             dealing = self.chain.assignments(self.model_id, self.key.bech32)
             due = [unit for unit in dealing.units if unit.status == UNIT_STATUS_COMMITTED]
             return dealing.round is None or not due or not self.behaviour.reveals
-        if self._told[:1] != ((),):
-            return False
-        return not is_live(self.chain.get_model(self.model_id))
+        return self._is_idle and not is_live(self.chain.get_model(self.model_id))
 
 
 def _name(text: str, prefix: str) -> str:
