@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from abci_app.runtime.ante import Admitted, Ante
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.events import Event, new_event
-from abci_app.runtime.gas import GasMeter, unlimited
+from abci_app.runtime.gas import SIMULATION_GAS_MAX, GasMeter, unlimited
 from abci_app.runtime.router import Router
 from abci_app.wire.errors import ChainError, InvariantBroken, Unauthorized
 from abci_app.wire.pb.cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
@@ -50,7 +50,7 @@ def run_tx(ante: Ante, ctx: Ctx, raw: bytes) -> TxResult:
 
 def simulate_tx(ante: Ante, ctx: Ctx, raw: bytes) -> TxResult:
     """What `raw` would do now, unsigned: for gas estimates. The writes go to ctx, which the caller drops."""
-    meter = unlimited()
+    meter = GasMeter(SIMULATION_GAS_MAX)
     trial = ctx.branch(meter)
     try:
         admitted = ante.decode(raw)

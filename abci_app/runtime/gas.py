@@ -11,6 +11,7 @@ SIGNATURE_GAS = 3_000  # one check of a signature and the write of its account
 WRITE_GAS = 2_000  # a record of the state; keepers of accounts and coins book it themselves
 BLOB_BYTE_GAS = 3
 MULTIPLY_ADDS_PER_GAS = 1_000
+SIMULATION_GAS_MAX = 50_000_000  # nobody pays for an estimate, so it may not cost a node more than this
 
 
 @dataclass(slots=True)
@@ -28,5 +29,5 @@ class GasMeter:
 
 
 def unlimited() -> GasMeter:
-    """A meter for work that no transaction pays for: block ends, queries, simulation."""
+    """A meter for work that no transaction pays for: block ends, queries, injected transactions."""
     return GasMeter(I64_MAX)
