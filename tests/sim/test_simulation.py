@@ -56,7 +56,7 @@ def test_invariants_hold_and_honest_trainers_are_never_slashed(tmp_path: Path) -
 def test_rounds_go_on_when_blocks_bear_hardly_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(block, "MODELS_PER_BLOCK", 1)
     monkeypatch.setattr(block, "CLOSE_VALUES_PER_BLOCK", 1)
-    monkeypatch.setattr(audit, "AUDIT_GAS_PER_BLOCK", 10_000)
+    monkeypatch.setattr(audit, "AUDIT_GAS_PER_BLOCK", 11_000)
     seen = simulate(tmp_path / "chain", 2, BLOCKS)
     assert seen["work.round_closed"] > 10
     assert seen["verdict mismatch"] > 0

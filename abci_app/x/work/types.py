@@ -31,12 +31,12 @@ SALT_BYTES = 32
 TRAINERS_MAX = 256
 MODELS_PER_BLOCK = 64
 CLOSE_VALUES_PER_BLOCK = 1 << 26
-AUDIT_GAS_PER_BLOCK = 3_000_000
+AUDIT_GAS_PER_BLOCK = 2_000_000
 PAYLOAD_ROUNDS_KEPT = 2
 
 EVIDENCE_GAS = 4 * WRITE_GAS
-DRAWN_ROW_GAS = 1
-HASHED_BYTE_GAS = 1
+DRAWN_ROW_GAS = 16
+ROW_BYTES_PER_GAS = 64
 
 LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
 RUNNING_PHASES = (ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, ROUND_PHASE_AUDIT)
@@ -161,7 +161,7 @@ def compute_audit_gas(spec: ModelSpec) -> int:
     cost = mul_div_ceil(unit_cost(compute_unit_policy(spec, training.learning_rate.peak_q16)), 1,
                         MULTIPLY_ADDS_PER_GAS)
     held = compute_evidence_bytes(spec, min(drawn, dataset.train_rows))
-    return EVIDENCE_GAS + cost + DRAWN_ROW_GAS * drawn + HASHED_BYTE_GAS * held
+    return EVIDENCE_GAS + cost + DRAWN_ROW_GAS * drawn + mul_div_ceil(held, 1, ROW_BYTES_PER_GAS)
 
 
 def compute_close_values(spec: ModelSpec, payload_count: int) -> int:

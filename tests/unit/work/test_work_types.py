@@ -66,7 +66,7 @@ def test_evidence_gives_back_the_drawn_rows_in_the_order_of_use(seed: bytes, ind
 def test_audit_gas_is_a_formula_of_the_shape() -> None:
     spec = small_spec()
     cost = unit_cost(types.compute_unit_policy(spec, 1))
-    assert types.compute_audit_gas(spec) == 4 * 2_000 + -(-cost // 1_000) + 12 + 12 * 6
+    assert types.compute_audit_gas(spec) == 4 * 2_000 + -(-cost // 1_000) + 16 * 12 + 2  # 12 rows of 6 bytes
 
 
 def test_audits_of_the_largest_contract_fit_a_block() -> None:

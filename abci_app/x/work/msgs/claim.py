@@ -17,7 +17,7 @@ from abci_app.x.work.errors import (
     UnitNotCommitted, UnitRevealed,
 )
 from abci_app.x.work.keeper import Keeper
-from abci_app.x.work.types import HASHED_BYTE_GAS, compute_param_count, hash_payload
+from abci_app.x.work.types import compute_param_count, hash_payload
 from kernels import payload as payload_codec
 from kernels.errors import KernelInputError
 
@@ -53,9 +53,8 @@ def reveal_work(ctx: Ctx, keeper: Keeper, msg: MsgRevealWork) -> MsgRevealWorkRe
     yet, the commitment matches, the payload is canonical.
     Raises: RoundNotFound (work/12), PhaseNotReveal (work/19), UnitNotFound (work/14), UnitNotAssigned (work/15),
     UnitNotCommitted (work/20), UnitRevealed (work/21), CommitmentMismatch (work/23), PayloadInvalid (work/22).
-    Emits: work.unit_revealed.    Gas: 2 writes, HASHED_BYTE_GAS + BLOB_BYTE_GAS for each byte of the payload.
+    Emits: work.unit_revealed.    Gas: 2 writes, BLOB_BYTE_GAS for each byte of the payload.
     """
-    ctx.gas.use(HASHED_BYTE_GAS * len(msg.payload), "check of a payload")
     running = keeper.get_round(ctx, msg.model_id, msg.round)
     if running.phase != ROUND_PHASE_REVEAL:
         raise PhaseNotReveal(_phase(running))
