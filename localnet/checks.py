@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 
+from abci_app.client.rpc import Header, Rpc
 from localnet.errors import LocalnetError, NodeUnreachable, TimedOut
-from localnet.rpc import Header, Rpc
 
 POLL_S = 0.1
 
@@ -70,15 +70,16 @@ def check_same_block(rpcs: Sequence[Rpc], height: int | None = None) -> Header:
     at = common_height(rpcs) if height is None else height
     headers = {rpc.url: rpc.header(at) for rpc in rpcs}
     first = headers[rpcs[0].url]
-    differing = [f"{url} has app hash {seen.app_hash} in block {seen.block_hash}"
+    differing = [f"{url} has app hash {seen.app_hash.hex()} in block {seen.block_hash.hex()}"
                  for url, seen in sorted(headers.items()) if seen != first]
     if differing:
-        raise ChecksFailed(f"nodes differ at height {at}: {rpcs[0].url} has app hash {first.app_hash} in block "
-                           f"{first.block_hash}; " + "; ".join(differing), "keep their homes: this must never happen")
+        raise ChecksFailed(f"nodes differ at height {at}: {rpcs[0].url} has app hash {first.app_hash.hex()} in block "
+                           f"{first.block_hash.hex()}; " + "; ".join(differing),
+                           "keep their homes: this must never happen")
     return first
 
 
-def same_app_hash(rpcs: Sequence[Rpc]) -> tuple[int, str]:
+def same_app_hash(rpcs: Sequence[Rpc]) -> tuple[int, bytes]:
     """(height, app hash in hex) that all nodes agree on at their common height; ChecksFailed otherwise."""
     header = check_same_block(rpcs)
     return header.height, header.app_hash

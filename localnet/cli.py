@@ -20,7 +20,7 @@ from typing import Any
 import click
 
 from localnet import state
-from localnet.errors import LocalnetError, NodeUnreachable
+from localnet.errors import ClientError, LocalnetError, NodeUnreachable
 from localnet.homes import Home
 from localnet.logs import Follower, tail
 from localnet.manifest import NodeEntry, get_manifest
@@ -41,7 +41,7 @@ def reported(command: Callable[..., None]) -> Callable[..., None]:
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
-        except LocalnetError as error:
+        except ClientError as error:
             click.secho(f"Error: {error.text}", fg="red", err=True)
             if error.hint:
                 click.echo(f"Hint: {error.hint}", err=True)
@@ -177,7 +177,7 @@ class NodeStatus:
 
 def read_status(node: NodeEntry) -> NodeStatus:
     """What a node's supervisor and its RPC say."""
-    from localnet.rpc import Rpc
+    from abci_app.client.rpc import Rpc
 
     last = state.find_state(node.paths) or state.State("stopped", 0)
     is_live = last.phase not in ("stopped", "failed")
@@ -186,7 +186,7 @@ def read_status(node: NodeEntry) -> NodeStatus:
     if is_live:
         with Rpc(node.rpc, timeout_s=3) as rpc, suppress(NodeUnreachable):
             status = rpc.status()
-            height, app_hash, catching_up = status.height, status.app_hash, status.is_catching_up
+            height, app_hash, catching_up = status.height, status.app_hash.hex().upper(), status.is_catching_up
             peers = rpc.count_peers()
     return NodeStatus(node.name, last.phase, node.rpc, height, app_hash, peers, catching_up,
                       last.pid if is_live else None, last.app_pid if is_live else None,

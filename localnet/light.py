@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from abci_app.client.rpc import Answer, Rpc
 from localnet.checks import wait_until
 from localnet.config import HOST
 from localnet.engine import Engine
-from localnet.errors import LightError, NodeUnreachable, RpcError, TimedOut
+from localnet.errors import LightError, NodeRefused, NodeUnreachable, TimedOut
 from localnet.parent import die_with_parent
 from localnet.ports import choose_random
-from localnet.rpc import Answer, Rpc, new_answer
 
 START_SECONDS = 30.0
 
@@ -51,7 +51,7 @@ class Verified:
 def trust_root(rpc: Rpc, height: int = 1) -> TrustRoot:
     """Believe a node about one block. Sound only as far as that node, or the user who compared the hash, is."""
     header = rpc.header(height)
-    return TrustRoot(header.height, header.block_hash)
+    return TrustRoot(header.height, header.block_hash.hex().upper())
 
 
 class LightProxy:
@@ -117,7 +117,7 @@ class LightProxy:
             self.rpc.call("health")
         except NodeUnreachable:
             return False
-        except RpcError:
+        except NodeRefused:
             return True
         return True
 
@@ -153,11 +153,10 @@ class LightProxy:
         deadline_s = time.monotonic() + seconds
         while True:
             try:
-                result = self.rpc.call("abci_query", path=path, data=data.hex(), height=str(height), prove=True)
-                return new_answer(result["response"])
+                return self.rpc.abci_query(path, data, height, prove=True)
             except NodeUnreachable:
                 raise
-            except RpcError as error:
+            except NodeRefused as error:
                 is_early = any(words in error.text for words in ("height too high", "height requested is too high",
                                                                  "must be less than or equal"))
                 if not is_early or time.monotonic() > deadline_s:

@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
 
+from abci_app.client.rpc import Rpc
 from localnet import checks, state
 from localnet.config import Settings, replace_value
 from localnet.engine import VERSION, Engine, find_engine
@@ -28,7 +29,6 @@ from localnet.homes import Home, Identity, new_genesis_document, new_home, put_c
 from localnet.manifest import Manifest, NodeEntry, get_manifest, has_manifest, put_manifest
 from localnet.node import NodeProcess, find_failure, start_node, stop_supervisor
 from localnet.ports import STANDARD_BASE, choose_base, find_busy, p2p_port, rpc_port
-from localnet.rpc import Rpc
 
 VALIDATORS_MAX = 32
 FIRST_BLOCK_SECONDS = 120.0

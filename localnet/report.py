@@ -173,7 +173,7 @@ def find_problems(report: Report, miners: Sequence[Participant], rounds: int, ac
 def read_nodes(net: Localnet) -> list[dict[str, Any]]:
     """Every node with its app hash at the newest height that all of them have."""
     height = common_height(net.rpcs)
-    return [{"name": node.name, "height": height, "app_hash": rpc.header(height).app_hash}
+    return [{"name": node.name, "height": height, "app_hash": rpc.header(height).app_hash.hex()}
             for node, rpc in zip(net.manifest.nodes, net.rpcs, strict=True)]
 
 

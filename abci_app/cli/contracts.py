@@ -2,6 +2,7 @@
 
 import secrets
 from pathlib import Path
+from typing import Any
 
 from google.protobuf.json_format import ParseDict, ParseError
 
@@ -32,7 +33,7 @@ def new_contract(creator: str, spec: ModelSpec, escrow_ugrad: int) -> MsgCreateM
     return message
 
 
-def merge_terms(spec: ModelSpec, path: Path, fields: object) -> ModelSpec:
+def merge_terms(spec: ModelSpec, path: Path, fields: dict[str, Any]) -> ModelSpec:
     """The terms of a JSON file over those of `spec`; CommandError naming what the file says wrongly."""
     try:
         return ParseDict(fields, ModelSpec.FromString(spec.SerializeToString()))

@@ -14,6 +14,8 @@ from abci_app.wire.errors import ChainError
 class CommandError(click.ClickException):
     """An error with a hint and an exit status. `fields` are added to the JSON form."""
 
+    exit_code: int  # type: ignore[misc]  # click declares it for the class, and reads it from the instance
+
     def __init__(self, message: str, hint: str = "", status: ExitStatus = ExitStatus.REFUSED, **fields: Any) -> None:
         super().__init__(message)
         self.hint, self.exit_code, self.fields = hint, int(status), fields

@@ -39,7 +39,7 @@ def combine(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return decorate
 
 
-class Amount(click.ParamType):
+class Amount(click.ParamType[int]):
     """An amount of coins: 5grad, 0.25grad or 250000ugrad; read as ugrad."""
 
     name = "amount"

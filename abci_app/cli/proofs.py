@@ -4,8 +4,7 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from abci_app.cli.errors import CommandError
-from abci_app.cli.exit_status import ExitStatus
+from abci_app.client.rpc import Rpc
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM
 from abci_app.x.auth.keys import account_key
@@ -83,16 +82,12 @@ def contribution_place(model_id: int, address: str) -> Place:
 def prove(node: str, place: Place, trust: Trust) -> Proved:
     """The value at a place, by a `cometbft light` proxy that this command starts and ends.
 
-    CommandError with status 4 when anything does not verify, 3 when a node or the engine is missing.
+    Raises ClientError: its status is 4 when anything does not verify, 3 when a node does not answer.
     """
     light, engines = importlib.import_module(PROVER), importlib.import_module("localnet.engine")
-    errors, rpc = importlib.import_module("localnet.errors"), importlib.import_module("localnet.rpc")
-    try:
-        with rpc.Rpc(node) as source:
-            chain_id = source.status().chain_id
-            root = light.TrustRoot(trust.height, trust.hash) if trust.hash else light.trust_root(source, trust.height)
-        with light.LightProxy(engines.find_engine(), chain_id, node, trust.witnesses or [node], root) as proxy:
-            found = proxy.abci_query(place.path, place.key)
-    except errors.LocalnetError as error:
-        raise CommandError(error.text, error.hint, ExitStatus(error.exit_status)) from None
+    with Rpc(node) as source:
+        chain_id = source.status().chain_id
+        root = light.TrustRoot(trust.height, trust.hash) if trust.hash else light.trust_root(source, trust.height)
+    with light.LightProxy(engines.find_engine(), chain_id, node, trust.witnesses or [node], root) as proxy:
+        found = proxy.abci_query(place.path, place.key)
     return Proved(found.value, found.height, f"cometbft light {engines.VERSION}", root.height, root.hash)

@@ -92,7 +92,8 @@ def models_create(prefix: str, escrow: int, name: str, rounds: int, trainers_min
         print_fields({"spec": spec}, output)
         return
     response = MsgCreateModelResponse.FromString(send(key, message, node, "none"))
-    print_fields({"model_id": response.model_id, "escrow": grad_text(escrow), "bond": grad_text(spec.economy.bond_ugrad),
+    print_fields({"model_id": response.model_id, "escrow": grad_text(escrow),
+                  "bond": grad_text(spec.economy.bond_ugrad),
                   "next": f"gradus miner start {response.model_id} --key KEY"}, output)
 
 

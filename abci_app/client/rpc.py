@@ -113,7 +113,7 @@ class Rpc:
                                           "is it running? `gradus localnet status`; another one: --node URL") from None
             except ValueError:
                 raise NodeRefused(f"{self.url} answered {method} with something else than JSON",
-                                 "is another program listening there?") from None
+                                  "is another program listening there?") from None
         if "error" in answer:
             fault = answer["error"]
             raise NodeRefused(f"{method}: {fault.get('message', '')} {fault.get('data', '')}".strip())

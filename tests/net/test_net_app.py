@@ -57,7 +57,7 @@ def test_all_nodes_have_the_app_hash_of_the_same_genesis(four: Localnet) -> None
     four.wait_height(2)
     height, app_hash = checks.same_app_hash(four.rpcs)
     assert height >= 2
-    assert len(bytes.fromhex(app_hash)) == 32
+    assert len(app_hash) == 32
     documents = {node.paths.genesis.read_bytes() for node in four.manifest.nodes}
     assert len(documents) == 1
 
@@ -74,7 +74,7 @@ def test_every_operator_has_a_private_key_of_its_own_and_its_coins(four: Localne
 def test_balance_is_proved_by_the_stock_light_client(four: Localnet, proxy: LightProxy) -> None:
     verified = proxy.abci_query(BALANCES, operator_key(four, 0))
     assert verified.key == operator_key(four, 0)
-    assert verified.value == four.rpcs[1].query(BALANCES, verified.key, verified.height).value
+    assert verified.value == four.rpcs[1].abci_query(BALANCES, verified.key, verified.height).value
     assert verified.value == OPERATOR_TEXT
 
 
@@ -148,7 +148,7 @@ def test_up_starts_a_network_with_accounts_and_down_ends_it(tmp_path: Path, sing
         shown = json.loads(command("status", "--output", "json").stdout)["nodes"][0]
         assert shown["phase"] == "running" and shown["app_pid"] and shown["engine_pid"] and shown["height"] >= 1
         rpc = Localnet(Path(folder)).rpcs[0]
-        assert rpc.query(BALANCES, balance_key(decode_address(address), "ugrad")).value
+        assert rpc.abci_query(BALANCES, balance_key(decode_address(address), "ugrad")).value
         again = command("up", "--validators", "2")
         assert again.returncode == 1 and "has 1 nodes, not 2" in again.stderr
     finally:

@@ -13,9 +13,9 @@ import pytest
 from localnet import checks
 from localnet.checks import ChecksFailed
 from localnet.engine import find_engine
-from localnet.errors import HomeError, NodeError, NodeUnreachable, RpcError, TimedOut
+from abci_app.client.rpc import Rpc
+from localnet.errors import HomeError, NodeError, NodeRefused, NodeUnreachable, TimedOut
 from localnet.network import Localnet
-from localnet.rpc import Rpc
 
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[2]
@@ -55,14 +55,14 @@ def test_node_ids_and_validators_are_those_of_the_description(four: Localnet) ->
 
 
 def test_value_sent_to_one_node_is_read_from_all(four: Localnet) -> None:
-    assert four.rpcs[0].send(b"name=gradus")["code"] == 0
-    checks.wait_until(lambda: all(rpc.query("", b"name").value == b"gradus" for rpc in four.rpcs), 30, "the value")
+    assert four.rpcs[0].broadcast_tx(b"name=gradus").code == 0
+    checks.wait_until(lambda: all(rpc.abci_query("", b"name").value == b"gradus" for rpc in four.rpcs), 30, "the value")
 
 
 def test_transaction_of_a_megabyte_passes_the_rpc_and_one_more_byte_does_not(four: Localnet) -> None:
-    assert four.rpcs[0].send(b"b=" + b"x" * (1024 * 1024 - 2))["code"] == 0
-    with pytest.raises(RpcError, match="too large"):
-        four.rpcs[0].send(b"c=" + b"x" * (1024 * 1024 - 1))
+    assert four.rpcs[0].broadcast_tx(b"b=" + b"x" * (1024 * 1024 - 2)).code == 0
+    with pytest.raises(NodeRefused, match="too large"):
+        four.rpcs[0].broadcast_tx(b"c=" + b"x" * (1024 * 1024 - 1))
 
 
 def test_killed_engine_comes_back_catches_up_and_agrees(four: Localnet) -> None:

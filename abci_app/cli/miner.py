@@ -1,0 +1,183 @@
+"""`gradus miner`: train units of a model and earn; see where a miner stands."""
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.status import Status
+
+from abci_app.cli.data import progress_bar
+from abci_app.cli.errors import CommandError
+from abci_app.cli.options import DEFAULT_NODE, combine, home_option, open_key, output_option, resolve_address
+from abci_app.cli.output import grad_text, message_fields, print_fields
+from abci_app.client.chain import ChainClient
+from abci_app.client.node import connect
+from abci_app.data.store import DatasetStore
+from abci_app.miner.behaviour import Behaviour
+from abci_app.miner.errors import MinerStopped
+from abci_app.miner.journal import Journal, JournalBusy
+from abci_app.miner.miner import Event, Miner
+from abci_app.miner.preflight import warm_kernels
+
+NAP_S = 0.1
+nodes_option = click.option("--node", "nodes", multiple=True, envvar="GRADUS_NODE", default=(DEFAULT_NODE,),
+                            show_default=True, show_envvar=True,
+                            help="RPC address of a node; repeat it for more to fall back on.")
+chain_option = click.option("--chain-id", help="Refuse nodes of another chain [that of the first node].")
+model_argument = click.argument("model_id", type=click.IntRange(min=1))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def miner() -> None:
+    """Train units of a model and earn."""
+
+
+@miner.command()
+@model_argument
+@click.option("--key", "name", required=True, help="Name of the key that signs, is bonded and earns.")
+@click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder of datasets [HOME/datasets].")
+@click.option("--behaviour", type=click.Choice([str(one) for one in Behaviour]), default=str(Behaviour.HONEST),
+              show_default=True, help="Cheats are refused but on test networks.")
+@click.option("--top-up", "tops_up", is_flag=True, help="Put up again what a slash has taken from the bond.")
+@combine(nodes_option, chain_option, home_option, output_option)
+def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up: bool, nodes: tuple[str, ...],
+          chain_id: str | None, home: Path, output: str) -> None:
+    """Work for model MODEL_ID until it is trained: enrol with the bond, compute, commit, reveal, earn.
+
+    Ctrl-C ends it when what is committed is revealed; a second one ends it at once, which can cost a part of the bond.
+
+    \b
+    Example:
+      gradus data add digits
+      gradus miner start 1 --key alice
+    """
+    home = home.expanduser()
+    key = open_key(home, name)
+    chain = ChainClient(connect(nodes, chain_id))
+    store = DatasetStore((folder or home / "datasets").expanduser())
+    with _stops(), Journal(home / "miner", chain.chain_id(), model_id, key.bech32) as journal, _teller(output) as tell:
+        nap = Nap()
+        worker = Miner(chain, key, model_id, store, journal, behaviour=Behaviour(behaviour), tops_up=tops_up,
+                       report=tell, sleep=nap)
+        worker.check()
+        with progress_bar() as report:
+            warm_kernels(chain.get_model(model_id), report)
+        with nap.signals(worker):
+            worker.run()
+        booked = chain.find_contribution(model_id, key.bech32)
+        tell(Event("finished", {"accepted": booked.units if booked else 0,
+                                "earned_ugrad": booked.earned_ugrad if booked else 0,
+                                "balance_ugrad": chain.balance(key.bech32)}))
+
+
+@miner.command()
+@model_argument
+@click.option("--key", "who", required=True, help="Name of a key here, or an address.")
+@combine(nodes_option, chain_option, home_option, output_option)
+def status(model_id: int, who: str, nodes: tuple[str, ...], chain_id: str | None, home: Path, output: str) -> None:
+    """Show what the chain says of a miner: bond, running round, units, earnings.
+
+    \b
+    Example: gradus miner status 1 --key alice
+    """
+    chain = ChainClient(connect(nodes, chain_id))
+    address = resolve_address(home, who)
+    dealing, booked = chain.assignments(model_id, address), chain.find_contribution(model_id, address)
+    trainer = message_fields(dealing.trainer) if dealing.trainer is not None else {}
+    running = dealing.round
+    print_fields({
+        "address": address, "model_id": model_id, "status": trainer.get("status", "not enrolled"),
+        "bond_ugrad": trainer.get("bond_ugrad", 0), "accepted": booked.units if booked else 0,
+        "earned_ugrad": booked.earned_ugrad if booked else 0, "balance_ugrad": chain.balance(address),
+        "round": running.number if running is not None else 0,
+        "phase": message_fields(running).get("phase", "") if running is not None else "",
+        "units": [message_fields(unit) for unit in dealing.units],
+    }, output)
+
+
+class Nap:
+    """Sleeping that a signal cuts short. The first SIGINT or SIGTERM drains the miner, the second interrupts it."""
+
+    def __init__(self) -> None:
+        self._is_woken = False
+        self._signals = 0
+
+    def __call__(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not self._is_woken and time.monotonic() < end:
+            time.sleep(max(0.0, min(NAP_S, end - time.monotonic())))
+        self._is_woken = False
+
+    @contextmanager
+    def signals(self, worker: Miner) -> Iterator[None]:
+        """Handle the signals inside the block, and give them back afterwards."""
+        def handle(number: int, frame: FrameType | None) -> None:
+            self._signals += 1
+            self._is_woken = True
+            if self._signals > 1:
+                raise KeyboardInterrupt
+            worker.drain()
+            click.echo("ending when what is committed is revealed; once more ends at once", err=True)
+
+        kept = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in kept.items():
+                signal.signal(number, handler)
+
+
+@contextmanager
+def _stops() -> Iterator[None]:
+    """What ends a miner as a command's error."""
+    try:
+        yield
+    except MinerStopped as error:
+        raise CommandError(error.text, error.hint) from None
+    except JournalBusy as error:
+        raise CommandError(str(error), "end that one first, or use another key") from None
+
+
+@contextmanager
+def _teller(output: str) -> Iterator[Any]:
+    """Tells events: JSON lines, plain lines, or on a terminal lines above a standing line."""
+    console = Console(stderr=output == "json")
+    if output == "json" or not console.is_terminal:
+        yield lambda event: _tell_line(event, output)
+        return
+    with Status("starting", console=console) as line:
+        def tell(event: Event) -> None:
+            if event.name == "standing":
+                line.update(_write_event(event))
+            else:
+                console.print(_write_event(event), highlight=False)
+        yield tell
+
+
+def _tell_line(event: Event, output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps({"event": event.name, **event.fields}))
+    else:
+        click.echo(f"{time.strftime('%H:%M:%S')} {_write_event(event)}")
+    sys.stdout.flush()
+
+
+def _write_event(event: Event) -> str:
+    """One line for people: `revealed   round 3, unit 1, height 57`."""
+    parts = []
+    for name, value in event.fields.items():
+        if name.endswith("_ugrad") and isinstance(value, int):
+            parts.append(f"{name.removesuffix('_ugrad')} {grad_text(value).partition(' ')[0]}")
+        elif name == "problem":
+            parts.append(str(value))
+        elif value != "":
+            parts.append(f"{name} {value}")
+    return f"{event.name:<10} {', '.join(parts)}"
