@@ -220,6 +220,24 @@ def test_models_take_turns_when_there_are_more_than_a_block_visits(
     assert opened == [[1, 2], [1, 2, 3, 4], [1, 2, 3, 4, 5]]
 
 
+def test_turn_begins_after_the_last_visited_and_names_each_model_once(new_market: NewMarket) -> None:
+    keeper, ctx = (market := new_market(trainers=())).chain.app.work, market.chain.ctx()
+    for model_id in (2, 3, 5, 9):
+        keeper.mark_live(ctx, model_id)
+    for cursor, count, turn in ((0, 2, [2, 3]), (3, 2, [5, 9]), (5, 2, [9, 2]), (9, 3, [2, 3, 5]), (4, 9, [5, 9, 2, 3]),
+                                (5, 4, [9, 2, 3, 5]), (2**64 - 1, 1, [2])):
+        keeper.put_cursor(ctx, cursor)
+        assert keeper.list_turn(ctx, count) == turn
+
+
+def test_round_that_is_too_large_for_any_block_closes_alone(
+        new_market: NewMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = new_market()
+    monkeypatch.setattr(block, "CLOSE_VALUES_PER_BLOCK", 1)
+    market.run_round()
+    assert market.model().rounds_closed == 1
+
+
 def test_closing_is_spread_over_blocks_when_it_is_too_much_for_one(
         new_market: NewMarket, monkeypatch: pytest.MonkeyPatch) -> None:
     market = new_market(trainers=())
