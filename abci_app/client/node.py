@@ -14,7 +14,9 @@ _Result = TypeVar("_Result")
 class Node(Protocol):
     """The part of rpc.Rpc that clients of the application use. Calls raise NodeUnreachable, NodeRefused."""
 
-    url: str
+    @property
+    def url(self) -> str:
+        """Where the node is, for messages."""
 
     def status(self) -> Status:
         """The node's chain and height."""

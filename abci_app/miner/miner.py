@@ -20,7 +20,7 @@ from abci_app.client.errors import NodeRefused, NodeUnreachable, ProofInvalid, Q
 from abci_app.client.keys import Key
 from abci_app.client.send import Sender, Sent, Sleep, is_error
 from abci_app.data.errors import DatasetCorrupt
-from abci_app.data.store import DatasetStore, StoredDataset
+from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour, make_claim
 from abci_app.miner.claim import compute_commitment
 from abci_app.miner.errors import MinerStopped
@@ -158,9 +158,13 @@ class Miner:
 
     def _compute_entry(self, running: Round, unit: Unit) -> Entry:
         began = time.monotonic()
-        model, rows = self._get_model(), self._open_rows()
-        claim = make_claim(self.behaviour, self.chain, self.key.bech32, model, running, unit.index,
-                           lambda: self._load_weights(running), rows)
+        model = self._get_model()
+        rows = check_dataset(self.store, model)
+        try:
+            claim = make_claim(self.behaviour, self.chain, self.key.bech32, model, running, unit.index,
+                               lambda: self._load_weights(running), rows)
+        except DatasetCorrupt as error:
+            raise MinerStopped(str(error), error.hint) from None
         context = hash_fields("gradus/salt", running.seed, u32_bytes(unit.index), claim.payload_hash)
         salt = hmac.digest(self.key.private, context, "sha256")
         self.report(Event("computed", {"round": running.number, "unit": unit.index,
@@ -178,12 +182,6 @@ class Miner:
                 raise NodeRefused(f"{self.chain.node.url} does not hold the weights of round {running.number - 1}")
             self._weights = running.weights_root, found
         return self._weights[1]
-
-    def _open_rows(self) -> StoredDataset:
-        try:
-            return check_dataset(self.store, self._get_model())
-        except DatasetCorrupt as error:
-            raise MinerStopped(str(error), error.hint) from None
 
     def _get_model(self) -> Model:
         if self._model is None:

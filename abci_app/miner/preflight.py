@@ -1,11 +1,15 @@
 """What must be in order before a miner starts; each check names what is missing and how to get it."""
 
+from collections.abc import Callable
+
 from abci_app.client.chain import ChainClient
 from abci_app.data.errors import DataError
 from abci_app.data.store import DatasetStore, StoredDataset
 from abci_app.miner.behaviour import TEST_CHAINS, Behaviour, is_allowed
 from abci_app.miner.errors import MinerStopped
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, Model
+from abci_app.x.work.types import compute_unit_policy
+from kernels import dispatch
 
 NUMERICS = "gin1"
 FEES_UGRAD = 1
@@ -58,3 +62,8 @@ def check_funds(chain: ChainClient, address: str, bond_ugrad: int) -> None:
     if balance < bond_ugrad + FEES_UGRAD:
         raise MinerStopped(f"{address} has {balance} ugrad; the bond takes {bond_ugrad}, and fees come on top",
                            f"send it coins: gradus tx bank send KEY {address} AMOUNT")
+
+
+def warm_kernels(model: Model, progress: Callable[[str, int, int], None]) -> None:
+    """Compile what the model's units need before the first one is dealt: seconds on an empty cache, else nothing."""
+    dispatch.warm(compute_unit_policy(model.spec, model.spec.training.learning_rate.peak_q16), progress)
