@@ -155,6 +155,7 @@ class Demo:
         with step(self.console, "model contract created and funded"):
             rounds, count = self.options.rounds, self.options.miners
             spec = new_spec(dataset.manifest, rounds, count, ROUND_REWARD_UGRAD, HIDDEN)
+            spec.training.trim = min(spec.training.trim, (count - len(self.options.behaviours) - 1) // 2)
             message = new_contract(creator.bech32, spec, max(rounds, 1) * ROUND_REWARD_UGRAD)
             sent = Sender(client, creator).send([message])
             return MsgCreateModelResponse.FromString(sent.responses[0].value).model_id

@@ -17,7 +17,7 @@ from abci_app.x.work import events
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
     CLOSE_VALUES_PER_BLOCK, LIVE_STATUSES, MODELS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, compute_close_values,
-    compute_param_count, deal_units, draw_units,
+    compute_param_count, compute_trainers_needed, deal_units, draw_units,
 )
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step
@@ -84,7 +84,7 @@ def _is_over(ctx: Ctx, running: Round) -> bool:
 def _open_round(ctx: Ctx, keeper: Keeper, model: Model, attempt: int) -> None:
     """Deal the next round if there are trainers and escrow for it. Emits work.round_opened."""
     training, economy = model.spec.training, model.spec.economy
-    if keeper.count_active(ctx, model.id) < max(training.trainers_min, 1):
+    if keeper.count_active(ctx, model.id) < compute_trainers_needed(model):
         return
     if model.escrow_ugrad < economy.round_reward_ugrad:
         return

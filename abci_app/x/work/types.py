@@ -91,6 +91,16 @@ def hash_payload(payload: bytes) -> bytes:
     return blake3(payload).digest()
 
 
+def compute_trainers_needed(model: Model) -> int:
+    """Active trainers without whom no round opens.
+
+    The contract's trainers_min before the first round. Later as many as the trim still leaves a payload of: a slash
+    that brings the trainers below trainers_min must not stop the training, or one cheat could.
+    """
+    training = model.spec.training
+    return max(training.trainers_min, 1) if model.status == MODEL_STATUS_OPEN else 2 * training.trim + 1
+
+
 def deal_units(seed: bytes, addresses: list[bytes], units_max: int) -> list[bytes]:
     """Who computes unit 0, 1, …: at most units_max of the rising `addresses`, in an order fixed by the round's seed."""
     order = shuffle(seed, len(addresses))

@@ -9,7 +9,7 @@ from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgFundModel
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, ROUND_PHASE_WAITING,
     SLASH_REASON_WITHHELD, TRAINER_STATUS_ACTIVE, TRAINER_STATUS_STOOD_DOWN, UNIT_STATUS_ACCEPTED, UNIT_STATUS_MISSED,
-    UNIT_STATUS_WITHHELD,
+    UNIT_STATUS_REJECTED, UNIT_STATUS_WITHHELD,
 )
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.seed import round_seed, shuffle
@@ -255,3 +255,12 @@ def test_reveal_in_the_last_block_of_its_phase_counts(new_market: NewMarket) -> 
     market.block(new_reveal(units[3], market.claim(units[3])))
     assert market.round().phase == ROUND_PHASE_AUDIT
     assert market.slashes() == []
+
+
+def test_slash_that_leaves_fewer_trainers_than_the_first_round_needed_does_not_stop_the_training(
+        new_market: NewMarket) -> None:
+    market = new_market(trainers=("ann", "ben", "cat", "dan"), trainers_min=4, trim=1, rate_ppm=1_000_000)
+    dan = market.unit_of("dan").index
+    market.run_round({"dan": market.wrong_claim("dan")})
+    assert market.units(1)[dan].status == UNIT_STATUS_REJECTED
+    assert market.round().number == 2 and len(market.units()) == 3
