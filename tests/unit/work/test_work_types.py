@@ -5,6 +5,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abci_app.runtime.context import Ctx
 from abci_app.wire.ints import PPM, U64_MAX
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
@@ -83,26 +84,26 @@ def test_invariants_notice_what_they_are_for(new_market: NewMarket) -> None:
     keeper, ctx = market.chain.app.work, market.chain.ctx()
     unit, trainer, running = market.units()[0], market.trainer("ann"), market.round()
 
-    def noticed(change: Callable[[object], None]) -> list[str]:
+    def noticed(change: Callable[[Ctx], object]) -> list[str]:
         layer = ctx.branch()
         change(layer)
         return [line.partition(":")[0] for line in market.chain.app.check_invariants(layer)]
 
-    def with_trainer(**fields: object) -> Callable[..., None]:
+    def with_trainer(**fields: object) -> Callable[[Ctx], object]:
         changed = type(trainer)()
         changed.CopyFrom(trainer)
         for name in fields:
             setattr(changed, name, fields[name])
         return lambda layer: keeper.put_trainer(layer, changed)
 
-    def with_unit(**fields: object) -> Callable[..., None]:
+    def with_unit(**fields: object) -> Callable[[Ctx], object]:
         changed = type(unit)()
         changed.CopyFrom(unit)
         for name in fields:
             setattr(changed, name, fields[name])
         return lambda layer: keeper.put_unit(layer, changed)
 
-    def with_round(**fields: object) -> Callable[..., None]:
+    def with_round(**fields: object) -> Callable[[Ctx], object]:
         changed = Round()
         changed.CopyFrom(running)
         for name in fields:
