@@ -41,8 +41,8 @@ from localnet.parent import die_with_parent
 from localnet.ports import STANDARD_BASE
 from localnet.progress import find_engine_visibly, wait_first_block_visibly
 from localnet.report import (
-    Participant, Report, accuracy_ppm, baseline_ppm, find_problems, percent, print_report, prove_balance, read_nodes,
-    read_earned, read_slashes, read_versions, read_weights,
+    Participant, Report, accuracy_ppm, bar, baseline_ppm, find_problems, percent, print_report, prove_balance,
+    read_earned, read_nodes, read_slashes, read_versions, read_weights,
 )
 
 ROUND_REWARD_UGRAD = 1_000_000
@@ -119,8 +119,8 @@ class Demo:
             dataset = new_dataset(table, Options(label=label, name=name))
         manifest = dataset.manifest
         self.console.print(f"  {manifest.train_rows} rows to train on, {manifest.test_rows} held out, "
-                           f"{manifest.feature_count} features, {len(manifest.classes)} classes, "
-                           f"root {manifest.rows_root.hex()[:16]}…")
+                           f"{manifest.feature_count} features, {len(manifest.classes)} classes")
+        self.console.print(f"  root {manifest.rows_root.hex()}", highlight=False)
         return dataset
 
     def new_network(self, engine: Engine) -> tuple[Localnet, Key]:
@@ -182,7 +182,7 @@ class Demo:
         progress = Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}/{task.total}"),
                             TimeElapsedColumn(), console=self.console, transient=True)
         with progress:
-            bar = progress.add_task("enrolling", total=self.options.rounds)
+            task = progress.add_task("enrolling", total=self.options.rounds)
             moved_s = time.monotonic()
             while True:
                 model = client.get_model(model_id)
@@ -191,9 +191,9 @@ class Demo:
                     weights = read_weights(client, model_id, number)
                     ppm = accuracy_ppm(model.spec.mlp_classifier.widths, weights, dataset)
                     accuracy.append(ppm)
-                    progress.console.print(f"round {number:>3}  {percent(ppm):>8}  {'█' * (ppm // 25_000)}")
+                    progress.console.print(f"round {number:>3}  {percent(ppm):>8}  {bar(ppm)}")
                     moved_s = time.monotonic()
-                progress.update(bar, completed=model.rounds_closed, description=describe_phase(client, model_id))
+                progress.update(task, completed=model.rounds_closed, description=describe_phase(client, model_id))
                 if model.status == MODEL_STATUS_SERVING:
                     return accuracy
                 self.check_processes(net)
@@ -232,7 +232,7 @@ class Demo:
         report.problems = find_problems(report, self.miners, self.options.rounds, self.options.accuracy_min_ppm,
                                         balance)
         print_report(report, self.miners, self.console)
-        self.console.print(f"all of it: {self.options.folder / REPORT}")
+        self.console.print(f"all of it: {self.options.folder / REPORT}", soft_wrap=True)
         return report
 
     def stop_miners(self) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from abci_app.cli.proofs import Place
 from abci_app.client.chain import ChainClient
@@ -185,30 +184,33 @@ def read_versions() -> dict[str, str]:
 
 
 def print_report(report: Report, miners: Sequence[Participant], console: Console) -> None:
-    """The summary that a person reads."""
-    curve = Table(title="Accuracy on held-out rows, from the weights on the chain", box=None, title_justify="left")
-    for title in ("round", "accuracy", ""):
-        curve.add_column(title, justify="right" if title else "left")
+    """The summary that a person reads; lines are never cut, so that addresses and hashes can be copied."""
+    def say(text: str) -> None:
+        console.print(text, soft_wrap=True, highlight=False)
+
+    say("\n[bold]Accuracy on held-out rows, from the weights on the chain[/]")
     for number, ppm in enumerate([report.initial_accuracy_ppm, *report.accuracy_ppm_per_round]):
-        curve.add_row(str(number), percent(ppm), "█" * (ppm // 25_000))
-    console.print(curve)
+        say(f"{number:>5}  {percent(ppm):>8}  {bar(ppm)}")
+    say("\n[bold]Miners, from the chain[/]")
     slashes = {slash.address: slash for slash in report.slashed}
-    people = Table(title="\nMiners, from the chain", box=None, title_justify="left")
-    for title in ("miner", "behaviour", "earned", "slashed"):
-        people.add_column(title, justify="right" if title == "earned" else "left")
     for miner in miners:
         slash = slashes.get(miner.address)
-        fate = f"{grad(slash.amount_ugrad)} in round {slash.round}: {slash.reason}" if slash else ""
-        people.add_row(miner.address, miner.behaviour, grad(report.earned_ugrad.get(miner.address, 0)), fate)
-    console.print(people)
-    console.print(f"\n{len(report.nodes)} nodes at height {report.nodes[0]['height']}, "
-                  f"app hash {report.nodes[0]['app_hash']}")
+        fate = f"  [red]slashed {grad(slash.amount_ugrad)} in round {slash.round}: {slash.reason}[/]" if slash else ""
+        earned = grad(report.earned_ugrad.get(miner.address, 0))
+        say(f"{miner.address}  {miner.behaviour:<10}  earned {earned:>11}{fate}")
+    say(f"\n{len(report.nodes)} nodes agree at height {report.nodes[0]['height']}, "
+        f"app hash {report.nodes[0]['app_hash']}")
     proved = report.proved_balance
-    console.print(f"{proved.address} has {grad(proved.ugrad)} at height {proved.height}: proved by {proved.verifier}")
-    console.print(f"first block after {report.seconds_to_first_block:.1f} s, {report.seconds_per_round:.2f} s a round, "
-                  f"{report.seconds:.1f} s in all")
+    say(f"{proved.address} has {grad(proved.ugrad)} at height {proved.height}: proved by {proved.verifier}")
+    say(f"first block after {report.seconds_to_first_block:.1f} s, {report.seconds_per_round:.2f} s a round, "
+        f"{report.seconds:.1f} s in all")
     for problem in report.problems:
-        console.print(f"[red]not as it should be: {problem}")
+        say(f"[red]not as it should be: {problem}[/]")
+
+
+def bar(ppm: int) -> str:
+    """A bar of at most 40 blocks."""
+    return "█" * (ppm * 40 // PPM)
 
 
 def percent(ppm: int) -> str:
@@ -218,4 +220,4 @@ def percent(ppm: int) -> str:
 
 def grad(amount_ugrad: int) -> str:
     """`12.5 grad`."""
-    return f"{amount_ugrad / PPM:g} grad"
+    return f"{amount_ugrad // PPM}.{amount_ugrad % PPM:06d}".rstrip("0").rstrip(".") + " grad"

@@ -113,7 +113,11 @@ def add(source: str, label: str | None, name: str | None, delimiter: str | None,
 @data.command("list")
 @store_options
 def list_datasets(home: Path, folder: Path | None, output: str) -> None:
-    """List the datasets of a folder."""
+    """List the datasets of a folder.
+
+    \b
+    Example: gradus data list
+    """
     manifests = open_store(home, folder).read_manifests()
     if output == "json":
         click.echo(json.dumps([_summary(manifest) for manifest in manifests]))
@@ -132,6 +136,9 @@ def show(root: str, home: Path, folder: Path | None, output: str) -> None:
     """Show a dataset: split, classes, and how every column becomes features.
 
     ROOT: the root in hex, its first 8 characters or more, or the dataset's name.
+
+    \b
+    Example: gradus data show digits
     """
     manifest = _find(open_store(home, folder), root)
     if output == "json":
@@ -146,7 +153,11 @@ def show(root: str, home: Path, folder: Path | None, output: str) -> None:
 @click.argument("root", required=False)
 @store_options
 def verify(root: str | None, home: Path, folder: Path | None, output: str) -> None:
-    """Read a dataset's rows, or those of all datasets, and check them against the root."""
+    """Read a dataset's rows, or those of all datasets, and check them against the root.
+
+    \b
+    Example: gradus data verify digits
+    """
     store = open_store(home, folder)
     roots = [_find(store, root).rows_root] if root else store.roots()
     with data_errors(), progress_bar() as report:

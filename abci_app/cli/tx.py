@@ -62,8 +62,8 @@ def models() -> None:
 
 
 @models.command("create")
-@click.option("--dataset", "prefix", required=True, metavar="ROOT",
-              help="Root of a dataset of this home, or its first characters; see `gradus data list`.")
+@click.option("--dataset", "dataset_name", required=True, metavar="NAME|ROOT",
+              help="A dataset of this home, by name or by the first characters of its root; see `gradus data list`.")
 @click.option("--escrow", type=AMOUNT, required=True, help="Coins from which the rounds are paid.")
 @click.option("--name", default="", help="Name of the model [the dataset's name].")
 @click.option("--rounds", type=click.IntRange(min=0), default=25, show_default=True, help="0: train without end.")
@@ -75,14 +75,14 @@ def models() -> None:
               help="JSON with further terms, over the defaults and the options above.")
 @click.option("--dry-run", is_flag=True, help="Print the terms and stop.")
 @signing
-def models_create(prefix: str, escrow: int, name: str, rounds: int, trainers_min: int, reward: int, hidden: str,
+def models_create(dataset_name: str, escrow: int, name: str, rounds: int, trainers_min: int, reward: int, hidden: str,
                   spec_path: Path | None, dry_run: bool, sender: str, home: Path, node: str, output: str) -> None:
     """Deploy a model contract for a dataset and fund it.
 
     \b
-    Example: gradus tx models create --dataset 3f9a --escrow 25grad --from alice
+    Example: gradus tx models create --dataset digits --escrow 25grad --from alice
     """
-    manifest = find_manifest(home, prefix)
+    manifest = find_manifest(home, dataset_name)
     spec = new_spec(manifest, rounds, trainers_min, reward, parse_widths(hidden), name)
     if spec_path is not None:
         spec = read_terms(spec, spec_path)
@@ -152,14 +152,13 @@ def send(key: object, message: Message, node: str, output: str) -> bytes:
     return sent.responses[0].value
 
 
-def find_manifest(home: Path, prefix: str) -> Manifest:
-    """The one dataset of this home whose root begins with `prefix`."""
-    store = DatasetStore(home.expanduser() / "datasets")
-    found = [manifest for manifest in store.read_manifests() if manifest.rows_root.hex().startswith(prefix.lower())]
+def find_manifest(home: Path, name: str) -> Manifest:
+    """The one dataset of this home that has this name, or a root that begins with it."""
+    manifests = DatasetStore(home.expanduser() / "datasets").read_manifests()
+    found = [one for one in manifests if one.name == name or one.rows_root.hex().startswith(name.lower())]
     if len(found) != 1:
-        problem = "no dataset" if not found else f"{len(found)} datasets"
-        raise CommandError(f"{problem} of this home has a root that begins with {prefix}",
-                           "`gradus data list` shows the roots; `gradus data add` makes one", ExitStatus.USAGE)
+        raise CommandError(f"{len(found) or 'no'} datasets of this home have the name {name} or a root that begins so",
+                           "`gradus data list` shows them; `gradus data add` makes one", ExitStatus.USAGE)
     return found[0]
 
 
