@@ -114,10 +114,13 @@ class Rpc:
             except ValueError:
                 raise NodeRefused(f"{self.url} answered {method} with something else than JSON",
                                   "is another program listening there?") from None
-        if "error" in answer:
-            fault = answer["error"]
+        fault = answer.get("error") if isinstance(answer, dict) else None
+        if isinstance(fault, dict):
             raise NodeRefused(f"{method}: {fault.get('message', '')} {fault.get('data', '')}".strip())
-        result: Json = answer["result"]
+        result = answer.get("result") if isinstance(answer, dict) else None
+        if not isinstance(result, dict):
+            raise NodeRefused(f"{self.url} answered {method} with no result",
+                              "is another program listening there?")
         return result
 
     def status(self) -> Status:
@@ -133,13 +136,25 @@ class Rpc:
 
     def header(self, height: int) -> Header:
         """The identity of the block at a height; NodeRefused when the node has none there."""
-        signed = self.call("commit", height=str(height))["signed_header"]
+        signed = self.commit(height)["signed_header"]
         return Header(int(signed["header"]["height"]), bytes.fromhex(signed["commit"]["block_id"]["hash"]),
                       bytes.fromhex(signed["header"]["app_hash"]))
 
     def block(self, height: int) -> Json:
         """A block, as the node words it."""
         return self.call("block", height=str(height))
+
+    def commit(self, height: int) -> Json:
+        """A signed header, as the node words it."""
+        return self.call("commit", height=str(height))
+
+    def validators(self, height: int, page: int = 1, page_size: int = 100) -> Json:
+        """The validators of a height, by pages of at most 100, as the node words them."""
+        return self.call("validators", height=str(height), page=str(page), per_page=str(page_size))
+
+    def consensus_params(self, height: int) -> Json:
+        """The limits that hold at a height, as the node words them."""
+        return self.call("consensus_params", height=str(height))
 
     def block_results(self, height: int) -> Json:
         """What a block's transactions did, as the node words it."""

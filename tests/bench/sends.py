@@ -3,8 +3,8 @@
     python -m tests.bench.sends [--validators 1] [--txs 4000] [--accounts 60] [--connections 8]
 
 Transactions are signed beforehand and handed in without waiting, in batches over several connections; at most 5000 may
-wait at a node. The rate is the transactions of all blocks but the first by the time between the headers of the first and
-the last; the sender shares the machine with the network.
+wait at a node. The rate is the transactions of all blocks but the first by the time between the headers of the first
+and the last; the sender shares the machine with the network.
 """
 
 import base64

@@ -1,0 +1,101 @@
+"""The JSON-RPC client against servers that answer well, badly, late or not at all."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from abci_app.client.errors import NodeRefused, NodeUnreachable
+from abci_app.client.rpc import Rpc
+
+
+@contextmanager
+def server(answer: Callable[[dict[str, Any]], bytes | None]) -> Iterator[tuple[Rpc, list[str]]]:
+    """A server that answers with bytes, or breaks the connection on None; and the methods it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append(request["method"])
+            body = answer(request)
+            if body is not None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        with Rpc(f"http://127.0.0.1:{http.server_port}", timeout_s=2) as rpc:
+            yield rpc, asked
+    finally:
+        http.shutdown()
+        thread.join()
+        http.server_close()
+
+
+def result(value: Any) -> bytes:
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "result": value}).encode()
+
+
+def test_question_that_changes_nothing_is_asked_again_when_the_connection_breaks() -> None:
+    replies = iter([None, result({"n_peers": "3"})])
+    with server(lambda _request: next(replies)) as (rpc, asked):
+        assert rpc.count_peers() == 3
+        assert asked == ["net_info"] * 2
+
+
+def test_transaction_is_handed_in_once() -> None:
+    with server(lambda _request: None) as (rpc, asked):
+        with pytest.raises(NodeUnreachable):
+            rpc.broadcast_tx(b"tx")
+        assert asked == ["broadcast_tx_sync"]
+
+
+def test_node_that_is_not_there_is_named_with_a_hint() -> None:
+    with server(lambda _request: None) as (rpc, _):
+        url = rpc.url
+    with pytest.raises(NodeUnreachable) as caught:
+        Rpc(url).status()
+    assert url in caught.value.text and caught.value.hint
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"7", b"null", b"{}", b'{"result": []}', b'{"result": null}',
+                                  b'{"error": "odd"}', b"\xff\xfe"])
+def test_answer_of_another_program_is_refused_with_a_hint(body: bytes) -> None:
+    with server(lambda _request: body) as (rpc, _):
+        with pytest.raises(NodeRefused) as caught:
+            rpc.call("status")
+        assert caught.value.hint == "is another program listening there?"
+
+
+def test_error_of_the_node_is_told_in_its_words() -> None:
+    fault = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": "Internal error", "data": "height 9"}}
+    with server(lambda _request: json.dumps(fault).encode()) as (rpc, _):
+        with pytest.raises(NodeRefused, match="block: Internal error height 9"):
+            rpc.block(9)
+
+
+def test_transaction_that_no_block_holds_is_none() -> None:
+    fault = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": "Internal error", "data": "tx not found"}}
+    with server(lambda _request: json.dumps(fault).encode()) as (rpc, _):
+        assert rpc.find_tx(bytes(32)) is None
+
+
+@pytest.mark.parametrize(("name", "params"), [
+    ("commit", {"height": "7"}), ("consensus_params", {"height": "7"}), ("block_results", {"height": "7"}),
+    ("validators", {"height": "7", "page": "1", "per_page": "100"})])
+def test_calls_carry_their_height(name: str, params: dict[str, str]) -> None:
+    with server(lambda request: result({"asked": request["params"]})) as (rpc, asked):
+        assert getattr(rpc, name)(7) == {"asked": params}
+        assert asked == [name]
