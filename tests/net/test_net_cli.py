@@ -1,0 +1,111 @@
+"""The command line against a real node: coins, proofs, contracts, a miner, refusals."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from localnet.engine import find_engine
+from localnet.genesis import new_composer
+from localnet.network import Localnet
+
+pytestmark = pytest.mark.net
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Runs gradus with the network's folder as home."""
+
+    net: Localnet
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {"GRADUS_HOME": str(self.net.folder), "GRADUS_NODE": self.net.manifest.nodes[0].rpc,
+                       "PATH": "/usr/bin:/bin", "HOME": str(Path.home())}
+        return subprocess.run([sys.executable, "-m", "abci_app.cli", *arguments], cwd=ROOT, text=True,
+                              capture_output=True, env=environment, timeout=120)
+
+    def json(self, *arguments: str) -> Any:
+        done = self.run(*arguments, "--output", "json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
+    folder = tmp_path_factory.mktemp("cli") / "net"
+    with Localnet.new(folder, 1, base_port=0, compose=new_composer(), engine=find_engine()) as net:
+        net.wait_height(2)
+        shell = Shell(net)
+        shell.json("keys", "add", "alice", "--keyring", "test")
+        shell.json("tx", "bank", "send", "alice", "50grad", "--from", "faucet")
+        yield shell
+
+
+def test_coins_arrive_and_the_transaction_can_be_found_by_its_hash(shell: Shell) -> None:
+    shell.json("keys", "add", "bob", "--keyring", "test")
+    sent = shell.json("tx", "bank", "send", "bob", "2.5grad", "--from", "alice")
+    assert shell.json("query", "bank", "balance", "bob")["amount_ugrad"] == 2_500_000
+    found = shell.json("query", "tx", sent["tx_hash"])
+    assert (found["height"], found["code"]) == (sent["height"], 0)
+
+
+def test_proved_balance_is_the_balance(shell: Shell) -> None:
+    proved = shell.json("query", "bank", "balance", "alice", "--prove")
+    assert proved["verifier"].startswith("cometbft light") and proved["amount_ugrad"] > 0
+
+
+def test_proof_from_a_wrong_trusted_block_ends_with_4(shell: Shell) -> None:
+    done = shell.run("query", "bank", "balance", "alice", "--prove", "--trust-hash", "00" * 32)
+    assert done.returncode == 4 and done.stdout == ""
+
+
+def test_absent_record_cannot_be_proved_and_ends_with_4(shell: Shell) -> None:
+    done = shell.run("query", "models", "show", "99", "--prove", "--output", "json")
+    assert done.returncode == 4 and "hint" in json.loads(done.stderr)
+
+
+def test_what_the_chain_refuses_ends_with_1_and_names_codespace_and_code(shell: Shell) -> None:
+    done = shell.run("tx", "bank", "send", "alice", "49000000grad", "--from", "alice", "--output", "json")
+    assert done.returncode == 1
+    error = json.loads(done.stderr)
+    assert (error["codespace"], error["code"]) == ("sdk", 5)
+
+
+def test_contract_with_a_term_out_of_range_is_refused_before_it_is_sent(shell: Shell, tmp_path: Path) -> None:
+    shell.json("data", "add", "iris")
+    terms = tmp_path / "terms.json"
+    terms.write_text(json.dumps({"audit": {"rate_ppm": 2_000_000}}))
+    done = shell.run("tx", "models", "create", "--dataset", "iris", "--escrow", "5grad", "--from", "faucet",
+                     "--spec", str(terms), "--output", "json")
+    assert done.returncode == 1 and json.loads(done.stderr)["codespace"] == "models"
+
+
+def test_one_miner_trains_a_contract_to_its_end_and_leaves_with_its_bond(shell: Shell) -> None:
+    shell.json("data", "add", "iris")
+    made = shell.json("tx", "models", "create", "--dataset", "iris", "--escrow", "3grad", "--rounds", "3",
+                      "--trainers-min", "1", "--from", "faucet")
+    model = str(made["model_id"])
+    miner = subprocess.Popen(
+        [sys.executable, "-m", "abci_app.cli", "miner", "start", model, "--key", "alice", "--home",
+         str(shell.net.folder), "--node", shell.net.manifest.nodes[0].rpc],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        out, _ = miner.communicate(timeout=120)
+        assert miner.returncode == 0, out
+    finally:
+        miner.kill()
+    assert shell.json("query", "models", "show", model)["status"] == "MODEL_STATUS_SERVING"
+    earned = shell.json("query", "rewards", "contribution", model, "alice", "--prove")
+    assert (earned["units"], earned["earned_ugrad"]) == (3, 3_000_000)
+    assert shell.json("query", "work", "slashes", model) == []
+    assert shell.json("query", "work", "trainers", model)[0]["units_accepted"] == 3
+    before = shell.json("query", "bank", "balance", "alice")["amount_ugrad"]
+    shell.json("tx", "work", "leave", model, "--from", "alice")
+    bond = shell.json("query", "models", "show", model)["spec"]["economy"]["bond_ugrad"]
+    assert 0 < before + bond - shell.json("query", "bank", "balance", "alice")["amount_ugrad"] < 10_000
