@@ -11,9 +11,8 @@ Fitting, on the rows to train on alone (lists of values: on all rows):
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 
-from abci_app.data.decimals import count_digits, divide_half_even, find_decimal, to_units, write_decimal
+from abci_app.data.decimals import Decimal, divide_half_even, find_decimal, to_units, write_decimal
 from abci_app.data.errors import DataError
 from abci_app.wire.ints import mul_div_ceil
 
@@ -69,25 +68,43 @@ class Numbers:
         return [self.units[cell] for cell in cells if cell]
 
 
-def read_numbers(name: str, cells: Sequence[str], lines: Sequence[int]) -> Numbers:
-    """All cells as numbers. Raises DataError at the first that is not one."""
-    found: dict[str, Fraction] = {}
-    for cell, line in zip(cells, lines):
-        if cell and cell not in found:
+def find_numbers(name: str, cells: Sequence[str]) -> Numbers | None:
+    """The column read as numbers; None when a cell is neither a number nor missing, or when there is nothing to scale:
+    one number and missing cells are two categories instead."""
+    found: dict[str, Decimal] = {}
+    has_missing = False
+    for cell in cells:
+        if not cell:
+            has_missing = True
+        elif cell not in found:
             value = find_decimal(cell)
             if value is None:
-                raise DataError(f"{_short(cell)} is not a number", row=line, column=name,
-                                hint="mend the cell, or name the column with --categorical")
+                return None
             found[cell] = value
-    digits = max(map(count_digits, found.values()), default=0)
+    if not found or (has_missing and len({value: None for value in found.values()}) == 1):
+        return None
+    return _new_numbers(name, found)
+
+
+def get_numbers(name: str, cells: Sequence[str], lines: Sequence[int]) -> Numbers:
+    """The column read as numbers, whatever they are. Raises DataError at the first cell that is not one."""
+    found: dict[str, Decimal] = {}
+    for cell, line in zip(cells, lines):
+        if cell and cell not in found:
+            found[cell] = _get_decimal(cell, line, name, "mend the cell, or leave --numeric out")
+    return _new_numbers(name, found)
+
+
+def _new_numbers(name: str, found: dict[str, Decimal]) -> Numbers:
+    digits = max((value[1] for value in found.values()), default=0)
     return Numbers(name, digits, {cell: to_units(value, digits) for cell, value in found.items()})
 
 
-def is_numeric(cells: Sequence[str]) -> bool:
-    """Whether all cells that are not missing are numbers; one number and missing ones are two categories instead."""
-    distinct = {cell: None for cell in cells}
-    values = {find_decimal(cell): None for cell in distinct if cell}
-    return None not in values and (len(values) > 1 or "" not in distinct)
+def _get_decimal(cell: str, line: int, column: str, hint: str = "") -> Decimal:
+    value = find_decimal(cell)
+    if value is None:
+        raise DataError(f"{_short(cell)} is not a number", row=line, column=column, hint=hint)
+    return value
 
 
 def fit_numeric(numbers: Numbers, cells: Sequence[str], train_cells: Sequence[str],
@@ -159,25 +176,26 @@ def encode_column(column: Column, cells: Sequence[str], lines: Sequence[int]) ->
 
 
 def _encode_numeric(column: NumericColumn, cells: Sequence[str], lines: Sequence[int]) -> list[bytes]:
-    offset, scale = Fraction(column.offset), Fraction(column.scale)
-    encoded = {"": quantise(Fraction(column.fill), offset, scale) & 0xFF}
+    offset, scale, fill = (_get_decimal(text, 0, column.name) for text in (column.offset, column.scale, column.fill))
+    encoded = {"": quantise(fill, offset, scale) & 0xFF}
     feature = bytearray(len(cells))
     for row, cell in enumerate(cells):
-        if cell not in encoded:
-            value = find_decimal(cell)
-            if value is None:
-                raise DataError(f"{_short(cell)} is not a number", row=lines[row], column=column.name)
-            encoded[cell] = quantise(value, offset, scale) & 0xFF
-        feature[row] = encoded[cell]
+        byte = encoded.get(cell)
+        if byte is None:
+            value = _get_decimal(cell, lines[row], column.name)
+            byte = encoded[cell] = quantise(value, offset, scale) & 0xFF
+        feature[row] = byte
     if not column.has_indicator:
         return [bytes(feature)]
     return [bytes(feature), bytes(0 if cell else ONE for cell in cells)]
 
 
-def quantise(value: Fraction, offset: Fraction, scale: Fraction) -> int:
-    """The int8 feature of a number: nearest, a half to even, clipped to +-127."""
-    exact = ONE * (value - offset) / scale
-    return max(-FEATURE_MAX, min(FEATURE_MAX, divide_half_even(exact.numerator, exact.denominator)))
+def quantise(value: Decimal, offset: Decimal, scale: Decimal) -> int:
+    """The int8 feature of a number: nearest, a half to even, clipped to +-127. scale: positive."""
+    digits = max(value[1], offset[1])
+    distance = to_units(value, digits) - to_units(offset, digits)
+    quotient = divide_half_even(ONE * distance * 10**scale[1], scale[0] * 10**digits)
+    return max(-FEATURE_MAX, min(FEATURE_MAX, quotient))
 
 
 def _short(text: str) -> str:

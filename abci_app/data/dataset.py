@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from abci_app.data.columns import (
-    Column, Numbers, encode_column, find_shared_range, fit_categorical, fit_numeric, is_numeric, read_numbers,
+    Column, Numbers, encode_column, find_numbers, find_shared_range, fit_categorical, fit_numeric, get_numbers,
 )
 from abci_app.data.errors import DataError
 from abci_app.data.manifest import CLASSES_MAX, Dropped, Manifest
@@ -151,8 +151,9 @@ def _read_numeric_columns(table: Table, label_index: int, options: Options) -> d
         options.progress("reading columns", index, len(table.names))
         if index == label_index or name in options.drop or name in options.categorical:
             continue
-        if name in options.numeric or is_numeric(cells):
-            numbers[index] = read_numbers(name, cells, table.lines)
+        found = get_numbers(name, cells, table.lines) if name in options.numeric else find_numbers(name, cells)
+        if found is not None:
+            numbers[index] = found
     options.progress("reading columns", len(table.names), len(table.names))
     return numbers
 

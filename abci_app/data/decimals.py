@@ -1,43 +1,43 @@
 """Decimal text as exact integers: the reason why one table gives the same rows on every machine.
 
-A column of decimals is read as integers in units of 10^-digits; no float is ever made.
+A decimal is (units, digits): units * 10^-digits, with no more digits than it needs, so that equal numbers are equal
+pairs. No float is ever made.
 """
 
 import re
-from fractions import Fraction
 
 DECIMAL_CHARS_MAX = 64
 EXPONENT_MAX = 30
-_DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE]([+-]?[0-9]{1,3}))?", re.ASCII)
+_DECIMAL = re.compile(r"([+-]?)(?:([0-9]+)(?:\.([0-9]*))?|\.([0-9]+))(?:[eE]([+-]?[0-9]{1,3}))?", re.ASCII)
+
+Decimal = tuple[int, int]
 
 
-def find_decimal(text: str) -> Fraction | None:
-    """The number that `text` writes (digits, sign, point, exponent of at most 10^30), or None."""
+def find_decimal(text: str) -> Decimal | None:
+    """The number that `text` writes (sign, digits, point, exponent of at most 10^30), or None."""
     match = _DECIMAL.fullmatch(text)
-    if match is None or len(text) > DECIMAL_CHARS_MAX or abs(int(match[1] or 0)) > EXPONENT_MAX:
+    if match is None or len(text) > DECIMAL_CHARS_MAX:
         return None
-    return Fraction(text)
+    sign, whole, part, bare_part, exponent = match.groups()
+    part = bare_part or part or ""
+    units, digits = int((whole or "") + part), len(part)
+    if exponent:
+        if abs(int(exponent)) > EXPONENT_MAX:
+            return None
+        digits -= int(exponent)
+    if digits < 0:
+        units, digits = units * 10**-digits, 0
+    while digits and units % 10 == 0:
+        units, digits = units // 10, digits - 1
+    return (-units if sign == "-" else units), digits
 
 
-def count_digits(value: Fraction) -> int:
-    """Digits behind the point of a decimal; ValueError when it has no end."""
-    digits, rest = 0, value.denominator
-    while rest % 10 == 0:
-        digits, rest = digits + 1, rest // 10
-    for prime in (2, 5):
-        while rest % prime == 0:
-            digits, rest = digits + 1, rest // prime
-    if rest != 1:
-        raise ValueError(f"{value} is not a decimal")
-    return digits
-
-
-def to_units(value: Fraction, digits: int) -> int:
-    """`value` in units of 10^-digits, of which it must be a whole number."""
-    units, rest = divmod(value.numerator * 10**digits, value.denominator)
-    if rest:
-        raise ValueError(f"{value} has more than {digits} digits")
-    return int(units)
+def to_units(value: Decimal, digits: int) -> int:
+    """`value` in units of 10^-digits; ValueError when it has more digits."""
+    units, own_digits = value
+    if own_digits > digits:
+        raise ValueError(f"{write_decimal(units, own_digits)} has more than {digits} digits")
+    return int(units * 10**(digits - own_digits))
 
 
 def write_decimal(units: int, digits: int) -> str:

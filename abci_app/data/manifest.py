@@ -122,7 +122,7 @@ def _read_column(value: dict[str, Any]) -> Column:
 def _read_numeric(value: dict[str, Any]) -> NumericColumn:
     offset, scale, fill = (_text(part) for part in (value["offset"], value["scale"], value["missing"]["fill"]))
     divisor = find_decimal(scale)
-    if divisor is None or divisor <= 0 or find_decimal(offset) is None or find_decimal(fill) is None:
+    if divisor is None or divisor[0] <= 0 or find_decimal(offset) is None or find_decimal(fill) is None:
         raise ValueError(f"column {value['name']!r} has no quantisation")
     indicator = value["missing"]["indicator"]
     if not isinstance(indicator, bool):

@@ -68,6 +68,13 @@ def test_plain_lines_and_status_say_the_same_for_people(rig: Rig, home: Path) ->
     assert "not enrolled" in run(home, "status", "1", "--key", address_of("mallory")).stdout
 
 
+def test_terminal_shows_where_things_stand(home: Path) -> None:
+    runner = CliRunner(env={"GRADUS_HOME": str(home), "FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "200"})
+    result = runner.invoke(command.miner, ["start", "1", "--key", "ann"])
+    assert result.exit_code == 0
+    assert "phase reveal" in result.stdout and "\x1b[" in result.stdout and "finished   accepted 3" in result.stdout
+
+
 @pytest.mark.parametrize("arguments, text", [
     (["start", "9", "--key", "ann"], "there is no model 9"),
     (["start", "1", "--key", "nobody"], "the bond takes 3000000"),
