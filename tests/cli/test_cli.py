@@ -77,7 +77,8 @@ def test_a_key_is_made_listed_shown_and_deleted(gradus: Callable) -> None:
     assert made["address"] in gradus("keys", "show", "alice").out
     assert gradus("keys", "delete", "alice", "--yes").status == 0
     assert gradus("keys", "show", "alice").status == 1
-    restored = gradus("keys", "import", "alice", "--keyring", "test", "--mnemonic", made["mnemonic"], "--output", "json")
+    restored = gradus("keys", "import", "alice", "--keyring", "test", "--mnemonic", made["mnemonic"],
+                      "--output", "json")
     assert json.loads(restored.out)["address"] == made["address"]
 
 

@@ -14,6 +14,6 @@ def test_mypy_strict_finds_nothing() -> None:
 
 
 def test_flake8_finds_nothing() -> None:
-    done = subprocess.run([sys.executable, "-m", "flake8", "abci_app", "kernels", "localnet", "proto", "tests"], cwd=ROOT,
-                          text=True, capture_output=True)
+    done = subprocess.run([sys.executable, "-m", "flake8", "abci_app", "kernels", "localnet", "proto", "tests"],
+                          cwd=ROOT, text=True, capture_output=True)
     assert done.returncode == 0, done.stdout
