@@ -98,7 +98,7 @@ def test_trace_ends_with_the_last_step_once(backend: str) -> None:
 def test_cost_is_the_formula_of_the_text() -> None:
     policy = unit.UnitPolicy((64, 128, 64, 10), 32, 16, 6554, 58982, 8, "int8/256")
     products, first, count = 64 * 128 + 128 * 64 + 64 * 10, 64 * 128, 65 * 128 + 129 * 64 + 65 * 10
-    assert unit.unit_cost(policy) == 32 * (16 * (3 * products - first) + 4 * count) + 2 * count
+    assert unit.unit_cost(policy) == 32 * (16 * (3 * products - first) + 16 * count) + 2 * count
 
 
 @settings(deadline=None, max_examples=50)
