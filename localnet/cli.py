@@ -12,8 +12,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from localnet import state
 from localnet.errors import ClientError, LocalnetError, NodeUnreachable
 from localnet.homes import Home
 from localnet.logs import Follower, tail
-from localnet.manifest import NodeEntry, get_manifest
+from localnet.manifest import get_manifest
 from localnet.ports import STANDARD_BASE
 
 DEFAULT_FOLDER = Path("~/.gradus/localnet")
@@ -157,42 +156,6 @@ def down(folder: Path) -> None:
     click.echo(f"{running} nodes stopped" if running else "nothing was running")
 
 
-@dataclass(frozen=True)
-class NodeStatus:
-    """One row of `status`. height None: the node does not answer. app_hash: of the state before that block."""
-
-    name: str
-    phase: str
-    rpc: str
-    height: int | None
-    app_hash: str
-    peers: int | None
-    is_catching_up: bool | None
-    supervisor_pid: int | None
-    app_pid: int | None
-    engine_pid: int | None
-    restarts: int
-    error: str
-
-
-def read_status(node: NodeEntry) -> NodeStatus:
-    """What a node's supervisor and its RPC say."""
-    from abci_app.client.rpc import Rpc
-
-    last = state.find_state(node.paths) or state.State("stopped", 0)
-    is_live = last.phase not in ("stopped", "failed")
-    height = peers = catching_up = None
-    app_hash = ""
-    if is_live:
-        with Rpc(node.rpc, timeout_s=3) as rpc, suppress(NodeUnreachable):
-            status = rpc.status()
-            height, app_hash, catching_up = status.height, status.app_hash.hex().upper(), status.is_catching_up
-            peers = rpc.count_peers()
-    return NodeStatus(node.name, last.phase, node.rpc, height, app_hash, peers, catching_up,
-                      last.pid if is_live else None, last.app_pid if is_live else None,
-                      last.engine_pid if is_live else None, last.restarts, last.error)
-
-
 @localnet.command()
 @dir_option
 @click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
@@ -203,6 +166,8 @@ def status(folder: Path, output: str) -> None:
     \b
     Example: gradus localnet status --output json
     """
+    from localnet.status import read_status
+
     manifest = get_manifest(folder.expanduser().absolute())
     rows = [read_status(node) for node in manifest.nodes]
     if output == "json":

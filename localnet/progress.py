@@ -15,7 +15,7 @@ from localnet.engine import Engine, find_engine
 from localnet.network import Localnet
 
 if TYPE_CHECKING:
-    from localnet.cli import NodeStatus
+    from localnet.status import NodeStatus
 
 
 def find_engine_visibly(explicit: Path | None = None) -> Engine:
