@@ -15,6 +15,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from abci_app.abci.chain import find_block, put_block
 from abci_app.app import STORE_NAMES, App, new_app
 from abci_app.client.keys import Key
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
@@ -29,6 +30,7 @@ from abci_app.store.disk import Database
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.errors import ChainError
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from abci_app.wire.pb.tendermint.abci.types_pb2 import RequestFinalizeBlock
 from abci_app.wire.tx import decode_injected, encode_injected, is_injected, parse_strict
 
 CHAIN_ID = "gradus-test-1"
@@ -93,7 +95,9 @@ class Chain:
         height = self.height + 1
         layer = self._branch()
         ctx = self._ctx(layer, height, PROPOSERS[height % 4 if proposer is None else proposer])
-        result = run_block(self.app.modules, self.app.ante, ctx, list(txs))
+        txs = list(txs)
+        result = run_block(self.app.modules, self.app.ante, ctx, txs)
+        put_block(layer.blobs, RequestFinalizeBlock(height=height, hash=block_hash(ctx, txs)))
         staged = self.database.stage(layer, height)
         self._check(layer)
         self.database.commit(staged)
@@ -173,11 +177,18 @@ class Chain:
 
     def _ctx(self, state: Branch, height: int, proposer: bytes) -> Ctx:
         time_ns = GENESIS_TIME_NS + BLOCK_NS * height
-        return Ctx(self.chain_id, height, time_ns, proposer, self.app_hash, state)
+        last = find_block(self.database.latest().blobs)
+        return Ctx(self.chain_id, height, time_ns, proposer, self.app_hash, last.hash if last else b"", state)
 
     def _check(self, layer: Branch) -> None:
         broken = self.app.check_invariants(self._ctx(layer.branch(), self.height, b"")) if self.checks else []
         assert broken == [], broken
+
+
+def block_hash(ctx: Ctx, txs: Sequence[bytes]) -> bytes:
+    """What stands here for the engine's hash of a block: it covers all that the block's header does."""
+    parts = (ctx.last_block_hash, ctx.last_app_hash, ctx.proposer_address, str(ctx.time_ns).encode(), *txs)
+    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).digest()
 
 
 def codes(results: Sequence[TxResult]) -> list[tuple[str, int]]:

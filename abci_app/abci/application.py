@@ -116,7 +116,7 @@ class Application:
             chain, time_ns = new_chain(request), timestamp_ns(request.time)
             state = Branch(self._database.latest())
             put_chain(state.blobs, request)
-            self._init_rooms(Ctx(chain.chain_id, chain.initial_height - 1, time_ns, b"", b"", state), request)
+            self._init_rooms(Ctx(chain.chain_id, chain.initial_height - 1, time_ns, b"", b"", b"", state), request)
             app_hash = self._database.stage(state, chain.initial_height).app_hash
             self._genesis, self._chain = Genesis(chain, state, app_hash, time_ns), chain
             with self._mempool:
@@ -233,7 +233,10 @@ class Application:
         if request.height != height:
             raise CallOutOfPlace(f"a block of height {request.height}, but {height} is next")
         state, app_hash = (genesis.state.branch(), genesis.app_hash) if genesis else (Branch(latest), latest.app_hash)
-        return Ctx(chain.chain_id, height, timestamp_ns(request.time), request.proposer_address, app_hash, state), chain
+        block = find_block(latest.blobs)
+        ctx = Ctx(chain.chain_id, height, timestamp_ns(request.time), request.proposer_address, app_hash,
+                  block.hash if block else b"", state)
+        return ctx, chain
 
     def _new_check_ctx(self) -> Ctx:
         """What CheckTx sees: the last state, as the block after it would; with layers that no other thread uses."""
@@ -249,7 +252,7 @@ class Application:
         time_ns = block.time_ns if block else genesis.time_ns if genesis else 0
         height = latest.height + 1 if latest.height else chain.initial_height
         app_hash = genesis.app_hash if genesis else latest.app_hash
-        return Ctx(chain.chain_id, height, time_ns, b"", app_hash, state)
+        return Ctx(chain.chain_id, height, time_ns, b"", app_hash, block.hash if block else b"", state)
 
     def _retain_height(self, chain: Chain, height: int) -> int:
         """The lowest block that the engine must keep; 0 for all. Misbehaviour stays provable while it counts (I33)."""

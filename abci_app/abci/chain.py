@@ -1,7 +1,7 @@
 """What a chain fixes at its genesis and what the last block left: kept beside the state, committed with it.
 
 Blobs: `abci/chain` the chain id, initial height and consensus parameters as a RequestInitChain; `abci/block` the last
-block's height, time and proposer as a RequestFinalizeBlock. Both are functions of genesis and blocks alone.
+block's height, time and hash as a RequestFinalizeBlock. Both are functions of genesis and blocks alone.
 """
 
 from dataclasses import dataclass
@@ -46,6 +46,7 @@ class Block:
 
     height: int
     time_ns: int
+    hash: bytes
 
 
 def new_chain(request: abci.RequestInitChain) -> Chain:
@@ -76,7 +77,7 @@ def find_chain(blobs: Reader) -> Chain | None:
 
 def put_block(blobs: KV, request: abci.RequestFinalizeBlock) -> None:
     """Keep what `find_block` needs."""
-    record = abci.RequestFinalizeBlock(height=request.height, time=request.time)
+    record = abci.RequestFinalizeBlock(height=request.height, time=request.time, hash=request.hash)
     blobs.set(BLOCK_KEY, record.SerializeToString(deterministic=True))
 
 
@@ -86,7 +87,7 @@ def find_block(blobs: Reader) -> Block | None:
     if record is None:
         return None
     block = abci.RequestFinalizeBlock.FromString(record)
-    return Block(block.height, timestamp_ns(block.time))
+    return Block(block.height, timestamp_ns(block.time), block.hash)
 
 
 def timestamp_ns(time: Timestamp) -> int:

@@ -151,7 +151,8 @@ class Queries:
         """A context whose writes are dropped."""
         chain, block = find_chain(version.blobs), find_block(version.blobs)
         return Ctx(chain_id=chain.chain_id if chain else "", height=height, time_ns=block.time_ns if block else 0,
-                   proposer_address=b"", last_app_hash=version.app_hash, state=Branch(version))
+                   proposer_address=b"", last_app_hash=version.app_hash,
+                   last_block_hash=block.hash if block else b"", state=Branch(version))
 
 
 def _refusal(codespace: str, code: int, log: str) -> abci.ResponseQuery:

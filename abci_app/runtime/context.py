@@ -11,7 +11,9 @@ from abci_app.store.branch import Branch
 class Ctx:
     """The block, a layer of writes over the state, a gas meter and the events so far.
 
-    `last_app_hash` is the root of the state before this block: the block's only source of randomness.
+    `last_app_hash` is the root of the state before this block, `last_block_hash` the hash of the block before this one
+    (b"" for the first block of a chain): together the block's only source of randomness. The root alone could be chosen
+    by whoever writes the last record of a block, the hash also covers what its proposer and the validators signed.
     """
 
     chain_id: str
@@ -19,6 +21,7 @@ class Ctx:
     time_ns: int
     proposer_address: bytes
     last_app_hash: bytes
+    last_block_hash: bytes
     state: Branch
     gas: GasMeter = field(default_factory=unlimited)
     events: list[Event] = field(default_factory=list)

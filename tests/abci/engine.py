@@ -197,14 +197,15 @@ class Node:
 
     def accepts(self, txs: Iterable[bytes]) -> bool:
         """Whether ProcessProposal accepts."""
-        request = abci.RequestProcessProposal(txs=txs, hash=bytes(32), **self.block_fields())
+        request = abci.RequestProcessProposal(txs=txs, hash=block_hash(self.next_height()), **self.block_fields())
         status = self.engine.ask("process_proposal", request).status
         assert status in (abci.ResponseProcessProposal.ACCEPT, abci.ResponseProcessProposal.REJECT)
         return bool(status == abci.ResponseProcessProposal.ACCEPT)
 
     def finalize_request(self, txs: Iterable[bytes] = (), height: int | None = None) -> abci.RequestFinalizeBlock:
         """The request for the next block."""
-        return abci.RequestFinalizeBlock(txs=txs, hash=bytes(32), **self.block_fields(height))
+        hash_of = block_hash(height or self.next_height())
+        return abci.RequestFinalizeBlock(txs=txs, hash=hash_of, **self.block_fields(height))
 
     def finalize(self, txs: Iterable[bytes] = ()) -> abci.ResponseFinalizeBlock:
         """FinalizeBlock."""
@@ -266,6 +267,11 @@ class Node:
     def send_tx(self, sender: str, recipient: str, amount_ugrad: int, ahead: int = 0, **terms: Any) -> bytes:
         """A signed transfer."""
         return self.sign(sender, self.send_msg(sender, recipient, amount_ugrad), ahead=ahead, **terms)
+
+
+def block_hash(height: int) -> bytes:
+    """The hash that the engine gives to the block of a height."""
+    return hashlib.sha256(b"block %d" % height).digest()
 
 
 def encode_request(name: str, request: Message) -> bytes:

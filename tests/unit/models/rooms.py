@@ -54,7 +54,7 @@ class Rooms:
         self.rewards = RewardsKeeper(bank=self.bank, models=self.models)
         self.modules = (new_auth(auth), new_bank(self.bank), new_models(self.models), new_rewards(self.rewards))
         self.router = new_router(self.modules)
-        self.ctx = Ctx("test-1", 7, 0, PROPOSER, bytes(32), Branch(EmptyState()))  # type: ignore[arg-type]
+        self.ctx = Ctx("test-1", 7, 0, PROPOSER, bytes(32), bytes(32), Branch(EmptyState()))  # type: ignore[arg-type]
         state = app_state or {
             "auth": {"gas_price_ppm": "0"},
             "bank": {"balances": [{"address": text, "coins": [{"denom": "ugrad", "amount": str(FUNDS_UGRAD)}]}
