@@ -15,6 +15,7 @@ BATCH_ROWS_MAX = 4096
 BATCH_VALUES_MAX = 2**24
 FEATURE_BYTES_MAX = 2**28
 PASSES_COST = 16
+LAYER_COST = 20_000
 
 
 @dataclass(frozen=True)
@@ -63,15 +64,15 @@ def check_policy(policy: UnitPolicy) -> None:
 def unit_cost(policy: UnitPolicy) -> int:
     """Multiply-adds of a unit, from its shape alone.
 
-    Per step: three products of every layer but the first, which needs two, and the passes over the parameters
-    (quantise, round, momentum, step), which take the time of about sixteen multiply-adds each; once: two passes for
-    the payload.
+    Per step: three products of every layer but the first, which needs two; the passes over the parameters
+    (quantise, round, momentum, step), which take the time of about sixteen multiply-adds each; and LAYER_COST for
+    every layer, however narrow: keys, scales and calls. Once: two passes for the payload.
     """
     check_policy(policy)
     widths = policy.widths
     products = [fan_in * fan_out for fan_in, fan_out in zip(widths, widths[1:])]
     count = checks.compute_param_count(widths)
-    per_step = policy.batch_rows * (3 * sum(products) - products[0]) + PASSES_COST * count
+    per_step = policy.batch_rows * (3 * sum(products) - products[0]) + PASSES_COST * count + LAYER_COST * len(products)
     return policy.local_steps * per_step + 2 * count
 
 

@@ -98,7 +98,13 @@ def test_trace_ends_with_the_last_step_once(backend: str) -> None:
 def test_cost_is_the_formula_of_the_text() -> None:
     policy = unit.UnitPolicy((64, 128, 64, 10), 32, 16, 6554, 58982, 8, "int8/256")
     products, first, count = 64 * 128 + 128 * 64 + 64 * 10, 64 * 128, 65 * 128 + 129 * 64 + 65 * 10
-    assert unit.unit_cost(policy) == 32 * (16 * (3 * products - first) + 16 * count) + 2 * count
+    assert unit.unit_cost(policy) == 32 * (16 * (3 * products - first) + 16 * count + 20_000 * 3) + 2 * count
+
+
+def test_narrow_layers_cost_what_their_calls_take() -> None:
+    """A unit of seven layers of width one is no free work: each layer of each step has its price."""
+    narrow = unit.UnitPolicy((1, 1, 1, 1, 1, 1, 1, 2), 4096, 1, 6554, 58982, 4096, "int8/256")
+    assert unit.unit_cost(narrow) > 4096 * 7 * 20_000 > 2**28
 
 
 @settings(deadline=None, max_examples=50)
