@@ -122,7 +122,9 @@ class Chain:
             for raw in txs:
                 if is_injected(raw):
                     route, message = self.app.router.decode_injected(decode_injected(raw))
-                    route.check(ctx.branch(), message)
+                    layer = ctx.branch()
+                    route.check(layer, message)
+                    layer.state.write()
         except ChainError:
             return False
         return True

@@ -8,7 +8,7 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.message import Message
 
 from abci_app.runtime.module import InjectedRoute, Module, MsgRoute, QueryRoute
-from abci_app.wire.errors import UnknownRequest
+from abci_app.wire.errors import TxDecodeError, UnknownRequest, shown
 from abci_app.wire.tx import parse_strict
 
 Route = TypeVar("Route", MsgRoute, InjectedRoute, QueryRoute)
@@ -26,15 +26,21 @@ class Router:
         """The route and the message of an Any. Raises UnknownRequest (sdk/6), TxDecodeError (sdk/2)."""
         route = self.msgs.get(packed.type_url)
         if route is None:
-            raise UnknownRequest(f"no message {packed.type_url} on this chain")
+            raise UnknownRequest(f"no message {shown(packed.type_url)} on this chain")
         return route, parse_strict(route.request, packed.value, packed.type_url)
 
     def decode_injected(self, packed: Any) -> tuple[InjectedRoute, Message]:
-        """The route and the message of an injected Any. Raises UnknownRequest (sdk/6), TxDecodeError (sdk/2)."""
+        """The route and the message of an injected Any, which nobody signed: one message has one form of bytes.
+
+        Raises UnknownRequest (sdk/6), TxDecodeError (sdk/2).
+        """
         route = self.injected.get(packed.type_url)
         if route is None:
-            raise UnknownRequest(f"no injected transaction {packed.type_url} on this chain")
-        return route, parse_strict(route.request, packed.value, packed.type_url)
+            raise UnknownRequest(f"no injected transaction {shown(packed.type_url)} on this chain")
+        message = parse_strict(route.request, packed.value, packed.type_url)
+        if message.SerializeToString(deterministic=True) != packed.value:
+            raise TxDecodeError(f"{packed.type_url} is not in canonical form")
+        return route, message
 
 
 def new_router(modules: Iterable[Module]) -> Router:

@@ -11,6 +11,14 @@ from typing import ClassVar
 REGISTRY: dict[tuple[str, int], type["ChainError"]] = {}
 
 
+SHOWN_CHARS_MAX = 200
+
+
+def shown(text: str) -> str:
+    """What an error shows of text that a user chose: its first characters."""
+    return text[:SHOWN_CHARS_MAX]
+
+
 class ChainError(Exception):
     """An error that a user can cause. Expected in normal operation; a handler's writes are dropped when it is raised.
 
