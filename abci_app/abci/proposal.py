@@ -14,17 +14,35 @@ from abci_app.abci.chain import Chain
 from abci_app.app import App
 from abci_app.runtime.block import begin_block
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.deliver import HALTING, check_tx
+from abci_app.runtime.deliver import check_tx, is_halting
 from abci_app.runtime.module import RowSource
-from abci_app.wire.errors import ChainError, InvariantBroken
+from abci_app.wire.errors import ChainError
 from abci_app.wire.tx import decode_injected, encode_injected, is_injected
 from abci_app.wire.varint import encode_uvarint
 
 _log = logging.getLogger("gradus.abci")
 
 
+class LocalRows:
+    """The datasets of this node for one proposal: one that cannot be read is one that the node does not hold."""
+
+    def __init__(self, rows: RowSource) -> None:
+        self._rows = rows
+
+    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
+        """See RowSource. None also when the reading fails, which costs this node's evidence and nothing else."""
+        try:
+            return self._rows.find_rows(rows_root, indices)
+        except Exception:  # det: what a disk does decides what this node proposes, never what a block does
+            _log.exception("the rows of dataset %s cannot be read", rows_root.hex())
+            return None
+
+
 class Admission:
-    """A block in the making, on a layer of `ctx` that the caller drops: begun, and extended by what is admitted."""
+    """A block in the making, on a layer of `ctx` that the caller drops: begun, and extended by what is admitted.
+
+    What a check of an injected transaction writes, such as the load that it books, counts for those after it.
+    """
 
     def __init__(self, app: App, ctx: Ctx, chain: Chain) -> None:
         self.ctx = ctx.branch()
@@ -48,14 +66,16 @@ class Admission:
             return f"more injected bytes than a block takes; {self._injected_bytes_left} are left"
         try:
             route, message = self._app.router.decode_injected(decode_injected(raw))
-            route.check(self.ctx.branch(), message)
+            layer = self.ctx.branch()
+            route.check(layer, message)
         except ChainError as error:
             return f"an injected transaction that does not check: {error}"
-        except HALTING:
-            raise
-        except Exception as error:  # a check's bug refuses the transaction; every node sees the same
+        except Exception as error:  # det: a check's bug refuses the transaction, and every node has it
+            if is_halting(error):
+                raise
             _log.exception("the check of an injected transaction failed")
             return f"an injected transaction whose check fails: {type(error).__name__}"
+        layer.state.write()
         self._injected[raw] = None
         self._injected_bytes_left -= len(raw)
         return ""
@@ -106,11 +126,11 @@ def iter_candidates(app: App, ctx: Ctx, txs: Iterable[bytes], rows: RowSource) -
     for module in app.modules:
         for route in module.injected:
             try:
-                for message in route.propose(ctx.branch(), rows):
+                for message in route.propose(ctx.branch(), LocalRows(rows)):
                     yield encode_injected(message)
-            except (InvariantBroken, MemoryError, RecursionError):
-                raise
-            except Exception:  # a dataset that cannot be read costs this node's evidence, not its proposal
+            except Exception as error:  # det: a route's bug costs this node's evidence, not its proposal
+                if is_halting(error):
+                    raise
                 _log.exception("%s cannot be proposed", route.type_url)
     for raw in txs:
         if not is_injected(raw):

@@ -7,11 +7,12 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.events import Event, new_event
 from abci_app.runtime.gas import SIMULATION_GAS_MAX, GasMeter, unlimited
 from abci_app.runtime.router import Router
+from abci_app.store.errors import InvalidEntry, StoreError
 from abci_app.wire.errors import ChainError, InvariantBroken, Unauthorized
 from abci_app.wire.pb.cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from abci_app.wire.tx import decode_injected, is_injected, pack
 
-HALTING = (InvariantBroken, MemoryError, RecursionError, OSError)
+HALTING = (InvariantBroken, StoreError, OSError, MemoryError, RecursionError, ImportError, SystemError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,15 @@ class TxResult:
     gas_wanted: int = 0
     gas_used: int = 0
     events: tuple[Event, ...] = ()
+
+
+def is_halting(error: Exception) -> bool:
+    """Whether an exception tells of this machine or of a broken state, so that the node must stop.
+
+    Other nodes would not have it, and a result with a code would part them. A wrong entry is the writer's bug and the
+    same everywhere.
+    """
+    return isinstance(error, HALTING) and not isinstance(error, InvalidEntry)
 
 
 def check_tx(ante: Ante, ctx: Ctx, raw: bytes) -> TxResult:
@@ -57,8 +67,6 @@ def simulate_tx(ante: Ante, ctx: Ctx, raw: bytes) -> TxResult:
         ante.admit(trial, admitted, simulate=True)
     except ChainError as error:
         return _failure(error, meter, 0)
-    except HALTING:
-        raise
     except Exception as error:  # det: a bug in admission refuses the transaction and never stops the node
         return _internal(error, meter, 0)
     return _run_messages(trial, admitted, TxResult())
@@ -74,8 +82,6 @@ def run_injected(router: Router, ctx: Ctx, raw: bytes) -> TxResult:
         response = route.run(layer, message)
     except ChainError as error:
         return _failure(error, meter, 0)
-    except HALTING:
-        raise
     except Exception as error:  # det: a handler's bug drops its transaction and never stops the chain
         return _internal(error, meter, 0)
     layer.state.write()
@@ -93,8 +99,6 @@ def _admitted(ante: Ante, ctx: Ctx, raw: bytes) -> tuple[Admitted | None, TxResu
         ante.admit(layer, admitted)
     except ChainError as error:
         return None, _failure(error, meter, meter.limit)
-    except HALTING:
-        raise
     except Exception as error:  # det: a bug in admission refuses the transaction and never stops the chain
         return None, _internal(error, meter, meter.limit)
     layer.state.write()
@@ -117,8 +121,6 @@ def _run_messages(ctx: Ctx, admitted: Admitted, admission: TxResult) -> TxResult
                 ctx.events[at] = Event(event.type, event.attributes + (("msg_index", str(index)),))
     except ChainError as error:
         return _failure(error, ctx.gas, wanted, kept)
-    except HALTING:
-        raise
     except Exception as error:  # det: a handler's bug drops its transaction and never stops the chain
         return _internal(error, ctx.gas, wanted, kept)
     ctx.state.write()
@@ -132,5 +134,8 @@ def _failure(error: ChainError, meter: GasMeter, wanted: int, events: tuple[Even
 
 
 def _internal(error: Exception, meter: GasMeter, wanted: int, events: tuple[Event, ...] = ()) -> TxResult:
+    """The result of a bug, which every node has; raises `error` again when it must stop the node."""
+    if is_halting(error):
+        raise error
     return TxResult(code=1, codespace="internal", log=f"internal error: {type(error).__name__}",
                     gas_wanted=wanted, gas_used=meter.used, events=events)

@@ -1,16 +1,21 @@
 """Injected transactions through the socket: the proposer's evidence decides audits, and nothing else passes for it."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from abci_app.abci.chain import Chain as Limits
+from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult
 from abci_app.store.branch import Branch
+from abci_app.store.errors import DatabaseDamaged
+from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import AuditEvidence
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import ROUND_PHASE_AUDIT
-from abci_app.wire.tx import decode_injected, encode_injected, is_injected
+from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
+from abci_app.wire.tx import INJECTED_MARK, decode_injected, encode_injected, is_injected
 from tests.abci.engine import CHAIN_ID, Node
 from tests.chain import Chain
 from tests.sim.rows import MemoryRows
@@ -113,6 +118,18 @@ def test_evidence_twice_or_behind_a_user_is_rejected(market: Market) -> None:
     assert [result.code for result in node.finalize([evidence, evidence, sent]).tx_results][1:] == [24, 0]
 
 
+def test_second_form_of_an_evidences_bytes_is_rejected_and_never_runs(market: Market) -> None:
+    node: Node = market.chain.node
+    evidence = node.prepare([])[0]
+    packed = decode_injected(evidence)
+    packed.value += b"\x08\x01"  # the model's id once more
+    variant = INJECTED_MARK + packed.SerializeToString(deterministic=True)
+    assert AuditEvidence.FromString(packed.value) == evidence_of([evidence])[0]
+    assert not node.accepts([variant])
+    assert not node.accepts([evidence, variant])
+    assert [(one.codespace, one.code) for one in node.finalize([variant]).tx_results] == [("sdk", 2)]
+
+
 def test_injected_bytes_have_a_share_of_the_block(market: Market) -> None:
     node: Node = market.chain.node
     evidence = node.prepare([])
@@ -139,3 +156,20 @@ def test_dataset_that_cannot_be_read_costs_the_evidence_and_not_the_proposal(mar
     node.application._rows = BrokenRows()
     txs = [node.send_tx("alice", "bob", 5)]
     assert node.prepare(txs) == txs
+
+
+@pytest.mark.parametrize("fault", [OSError, InvariantBroken, DatabaseDamaged])
+def test_state_that_cannot_be_read_while_proposing_stops_the_node(market: Market, fault: type[Exception]) -> None:
+    node: Node = market.chain.node
+    routes = node.application._app.router.injected
+    module = next(one for one in node.application._app.modules if one.injected)
+
+    def propose(ctx: Ctx, rows: object) -> Iterator[AuditEvidence]:
+        raise fault("a record is missing")
+        yield AuditEvidence()
+
+    object.__setattr__(module, "injected", tuple(replace(one, propose=propose) for one in routes.values()))
+    node.engine.put("prepare_proposal", abci.RequestPrepareProposal(max_tx_bytes=10_000, **node.block_fields()))
+    assert node.engine.read().exception.error.startswith(fault.__name__)
+    node.thread.join(20)
+    assert isinstance(node.failure, fault)
