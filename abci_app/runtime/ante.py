@@ -31,6 +31,9 @@ from abci_app.wire.signature import SIGNATURE_BYTES, is_valid_signature
 from abci_app.wire.tx import MEMO_CHARS_MAX, Tx, decode_tx, pack, parse_strict, sign_bytes, type_url
 
 
+KEY_BYTES = 74  # a secp256k1 key as an Any in a signer's info, with what its length adds around it
+
+
 class Accounts(Protocol):
     """What admission needs of the auth room."""
 
@@ -77,13 +80,16 @@ class Ante:
         return Admitted(tx, messages)
 
     def admit(self, ctx: Ctx, admitted: Admitted, simulate: bool = False) -> None:
-        """Check against the state and take the fee. `simulate` leaves out the fee's floor and the signatures.
+        """Check against the state and take the fee.
+
+        `simulate` is for wallets that ask before they sign: it leaves out the fee's floor, sequences, keys and
+        signatures, and counts the bytes that are still to come.
 
         ctx.gas carries the transaction's own limit. Raises errors of codespace sdk; writes only when all pass.
         """
         tx = admitted.tx
-        missing = sum(not signature for signature in tx.signatures) if simulate else 0
-        ctx.gas.use(TX_BYTE_GAS * (len(tx.raw) + SIGNATURE_BYTES * missing), "transaction size")
+        size = len(tx.raw) + (_count_missing_bytes(tx) if simulate else 0)
+        ctx.gas.use(TX_BYTE_GAS * size, "transaction size")
         ctx.gas.use(ADMISSION_GAS + SIGNATURE_GAS * len(tx.auth_info.signer_infos), "admission")
         if tx.body.timeout_height and ctx.height > tx.body.timeout_height:
             raise TxTimeoutHeight(f"block {ctx.height} is past the timeout {tx.body.timeout_height}")
@@ -127,13 +133,14 @@ class Ante:
             account = self.accounts.find_account(ctx, address)
             if account is None:
                 raise UnknownAddress(f"account {encode_address(address)} does not exist; send coins to it first")
+            accounts.append(account)
+            if simulate:
+                continue
             key = _signer_key(info, account, address)
             if info.sequence != account.sequence:
                 raise WrongSequence(f"account sequence mismatch, expected {account.sequence}, got {info.sequence}")
-            if not simulate:
-                _check_signature(ctx, tx, info, account, key, signature)
+            _check_signature(ctx, tx, info, account, key, signature)
             account.pub_key.CopyFrom(pack(PubKey(key=key)))
-            accounts.append(account)
         return accounts
 
 
@@ -145,6 +152,13 @@ def compute_signers(messages: tuple[tuple[MsgRoute, Message], ...]) -> tuple[byt
         if address not in signers:
             signers.append(address)
     return tuple(signers)
+
+
+def _count_missing_bytes(tx: Tx) -> int:
+    """Bytes that signing will add: signatures that are empty, keys that are left out."""
+    signatures = sum(not signature for signature in tx.signatures)
+    keys = sum(not info.HasField("public_key") for info in tx.auth_info.signer_infos)
+    return SIGNATURE_BYTES * signatures + KEY_BYTES * keys
 
 
 def _signer_key(info: SignerInfo, account: BaseAccount, address: bytes) -> bytes:

@@ -9,7 +9,10 @@ import pytest
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import check_tx, run_tx, simulate_tx
+from abci_app.store.errors import DatabaseDamaged, StaleBranch, UnknownStore
 from abci_app.wire.errors import REGISTRY, ChainError, InvariantBroken, Unauthorized
+from abci_app.wire.pb.cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_LEGACY_AMINO_JSON
+from abci_app.wire.pb.cosmos.tx.v1beta1.tx_pb2 import AuthInfo, TxRaw
 from abci_app.wire.tx import INJECTED_MARK, encode_injected
 from tests.chain import Chain, address_of, codes, new_test_key
 
@@ -40,14 +43,23 @@ def test_bug_in_a_handler_costs_its_transaction_and_not_the_chain(chain: Chain, 
     assert (chain.balance("alice"), account.sequence) == (999_000, 1)
 
 
-@pytest.mark.parametrize("fault", [InvariantBroken, MemoryError, RecursionError, OSError])
+@pytest.mark.parametrize("fault", [
+    InvariantBroken, MemoryError, RecursionError, OSError, ImportError, ModuleNotFoundError, SystemError,
+    StaleBranch, UnknownStore, DatabaseDamaged,
+])
 def test_fault_of_the_state_or_the_machine_stops_the_node(chain: Chain, fault: type[Exception]) -> None:
     def run(ctx: Ctx, msg: object) -> None:
-        raise fault
+        raise fault("of this machine")
 
     with_handler(chain, run)
     with pytest.raises(fault):
         chain.block([chain.sign("alice", chain.send_msg("alice", "bob", 5))])
+
+
+def test_entry_that_the_store_does_not_take_is_a_bug_that_every_node_has(chain: Chain) -> None:
+    with_handler(chain, lambda ctx, msg: ctx.state.store("bank").set(b"", b"1"))
+    result = chain.block([chain.sign("alice", chain.send_msg("alice", "bob", 5))])[0]
+    assert (result.codespace, result.code, result.log) == ("internal", 1, "internal error: InvalidEntry")
 
 
 def test_events_of_messages_carry_their_index(chain: Chain) -> None:
@@ -104,6 +116,39 @@ def test_simulation_writes_nothing(chain: Chain) -> None:
     assert result.code == 0 and result.gas_used > 0
     chain.block()
     assert chain.state() == before
+
+
+def edit_auth(raw: bytes, edit: Callable[[AuthInfo], None]) -> bytes:
+    """A transaction with another auth info and a signature of zeros, as wallets send it before they sign."""
+    envelope = TxRaw.FromString(raw)
+    auth_info = AuthInfo.FromString(envelope.auth_info_bytes)
+    edit(auth_info)
+    envelope.auth_info_bytes = auth_info.SerializeToString(deterministic=True)
+    envelope.signatures[0] = bytes(64)
+    return envelope.SerializeToString(deterministic=True)
+
+
+def test_simulation_needs_neither_key_nor_sequence_nor_a_mode_that_signs_here(chain: Chain) -> None:
+    def unsign(auth_info: AuthInfo) -> None:
+        info = auth_info.signer_infos[0]
+        info.ClearField("public_key")
+        info.mode_info.single.mode = SIGN_MODE_LEGACY_AMINO_JSON
+        info.sequence = 7
+
+    signed = chain.sign("alice", chain.send_msg("alice", "bob", 5))
+    asked = edit_auth(signed, unsign)
+    estimate = simulate_tx(chain.app.ante, chain.ctx(), asked)
+    assert estimate.code == 0, estimate.log
+    result = chain.block([asked, signed])
+    assert codes(result) == [("sdk", 8), ("", 0)]
+    assert 0 <= estimate.gas_used - result[1].gas_used < 100
+    again = simulate_tx(chain.app.ante, chain.ctx(), asked)  # the account's key is known by now
+    assert (again.code, again.gas_used) == (0, estimate.gas_used)
+
+
+def test_simulation_of_an_account_that_does_not_exist_is_refused(chain: Chain) -> None:
+    result = simulate_tx(chain.app.ante, chain.ctx(), chain.sign("nobody", chain.send_msg("nobody", "bob", 5)))
+    assert (result.codespace, result.code) == ("sdk", 9)
 
 
 def test_bug_in_admission_refuses_and_does_not_raise(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
