@@ -23,8 +23,9 @@ $(VENV)/.test: setup.cfg constraints.txt | $(BIN)/python
 	@touch $@ $(VENV)/.demo
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Gradus needs Python 3.11 or newer; name one with make PYTHON=/path/to/python3" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+		{ echo "Gradus needs Python 3.11, 3.12 or 3.13 (what its dependencies have wheels for);" \
+		"name one with make PYTHON=/path/to/python3" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 clean:
