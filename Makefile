@@ -1,6 +1,8 @@
 # `make demo` trains a model on a real 4-validator network; `make test` runs every test. Both set up all they need.
+# DEMO='--data FILE.csv --label COLUMN' and TESTS='tests/unit -k word' pass options on.
 PYTHON ?= python3
 VENV := .venv
+DEMO ?= --accuracy-min-ppm 950000
 BIN := $(VENV)/bin
 
 .PHONY: demo test style clean
@@ -15,11 +17,13 @@ style: $(VENV)/.test
 	$(BIN)/python -m pytest -q tests/style
 
 $(VENV)/.demo: setup.cfg constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	@echo "installing Gradus and what it needs into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
 	@touch $@
 
 $(VENV)/.test: setup.cfg constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test]'
+	@echo "installing Gradus, what it needs and what its tests need into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test]'
 	@touch $@ $(VENV)/.demo
 
 $(BIN)/python:
