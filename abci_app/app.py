@@ -8,7 +8,7 @@ from typing import Any
 
 from abci_app.runtime.ante import Ante
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.genesis import Section
+from abci_app.runtime.genesis import GenesisInvalid, Section
 from abci_app.runtime.module import Module
 from abci_app.runtime.router import Router, new_router
 from abci_app.x.auth.keeper import Keeper as AuthKeeper
@@ -42,10 +42,16 @@ class App:
     work: WorkKeeper
 
     def init_chain(self, ctx: Ctx, app_state: dict[str, Any]) -> None:
-        """Write the genesis state of every room; one that is left out starts empty. Raises GenesisInvalid."""
+        """Write the genesis state of every room; one that is left out starts empty.
+
+        Raises GenesisInvalid, also for a state in which an invariant does not hold: the chain would stop on it later.
+        """
         Section("app_state", app_state).only(*(module.name for module in self.modules))
         for module in self.modules:
             module.init_genesis(ctx, app_state.get(module.name, {}))
+        broken = self.check_invariants(ctx)
+        if broken:
+            raise GenesisInvalid("app_state", "; ".join(broken), "the parts contradict each other; export it again")
 
     def export_genesis(self, ctx: Ctx) -> dict[str, Any]:
         """The genesis state that gives this state again."""

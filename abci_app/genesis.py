@@ -78,13 +78,8 @@ def new_genesis(chain_id: str, validators: list[dict[str, str]], accounts: dict[
 
 
 def check_genesis(chain_id: str, app_state: Any, app: App | None = None) -> None:
-    """Start a chain from `app_state` in memory and check its invariants. Raises GenesisInvalid with path and hint."""
-    app = app or new_app()
-    ctx = Ctx(chain_id, 0, 0, b"", b"", b"", Branch(EmptyState()))
-    app.init_chain(ctx, app_state)
-    broken = app.check_invariants(ctx)
-    if broken:
-        raise GenesisInvalid("app_state", "; ".join(broken), "the parts contradict each other; export it again")
+    """Start a chain from `app_state` in memory. Raises GenesisInvalid with path and hint."""
+    (app or new_app()).init_chain(Ctx(chain_id, 0, 0, b"", b"", b"", Branch(EmptyState())), app_state)
 
 
 def _coin(amount_ugrad: int) -> dict[str, str]:

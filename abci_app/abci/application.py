@@ -22,12 +22,12 @@ from abci_app.abci import proposal, votes
 from abci_app.abci.chain import Chain, find_block, find_chain, new_chain, put_block, put_chain, timestamp_ns
 from abci_app.abci.errors import CallOutOfPlace, ConfigProblem
 from abci_app.abci.query import Queries
+from abci_app.abci.results import events_pb, result_pb
 from abci_app.abci.trace import Trace
 from abci_app.app import App
 from abci_app.runtime.block import run_block
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, check_tx
-from abci_app.runtime.events import Event
 from abci_app.runtime.genesis import GenesisInvalid
 from abci_app.runtime.module import RowSource
 from abci_app.store.branch import Branch
@@ -217,9 +217,11 @@ class Application:
     def _init_rooms(self, ctx: Ctx, request: abci.RequestInitChain) -> None:
         """The rooms' genesis. Raises ConfigProblem for one that cannot start a chain."""
         try:
-            self._app.init_chain(ctx, json.loads(request.app_state_bytes))
+            app_state = json.loads(request.app_state_bytes)
         except (ValueError, RecursionError) as error:
             raise ConfigProblem(f"the genesis' app_state is no JSON: {error}", "mend config/genesis.json") from error
+        try:
+            self._app.init_chain(ctx, app_state)
         except GenesisInvalid as error:
             raise ConfigProblem(f"the genesis cannot start a chain: {error.path}: {error.problem}",
                                 error.hint) from error
@@ -267,15 +269,3 @@ def software_version() -> str:
         return metadata.version("gradus")
     except metadata.PackageNotFoundError:
         return "source"
-
-
-def result_pb(result: TxResult) -> abci.ExecTxResult:
-    """A transaction's result for the engine."""
-    return abci.ExecTxResult(code=result.code, codespace=result.codespace, data=result.data, log=result.log,
-                             gas_wanted=result.gas_wanted, gas_used=result.gas_used, events=events_pb(result.events))
-
-
-def events_pb(events: tuple[Event, ...]) -> list[abci.Event]:
-    """Events for the engine; every attribute can be searched for."""
-    return [abci.Event(type=event.type, attributes=[abci.EventAttribute(key=key, value=value, index=True)
-                                                    for key, value in event.attributes]) for event in events]

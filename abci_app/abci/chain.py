@@ -16,6 +16,7 @@ from abci_app.wire.tx import TX_BYTES_MAX
 
 CHAIN_KEY = b"abci/chain"
 BLOCK_KEY = b"abci/block"
+BLOCK_BYTES_MIN = 2 * TX_BYTES_MAX  # so that the injected share takes the largest evidence
 BLOCK_BYTES_MAX = 64 << 20
 INJECTED_SHARE_PPM = PPM >> 1  # of a block's bytes, so that evidence never crowds out users
 
@@ -50,11 +51,14 @@ class Block:
 
 
 def new_chain(request: abci.RequestInitChain) -> Chain:
-    """The chain that a genesis begins. Raises ConfigProblem for limits that leave a block unbounded."""
+    """The chain that a genesis begins.
+
+    Raises ConfigProblem for limits that leave a block unbounded, or too small for a transaction and an evidence.
+    """
     params = request.consensus_params
-    if not 0 < params.block.max_bytes <= BLOCK_BYTES_MAX:
+    if not BLOCK_BYTES_MIN <= params.block.max_bytes <= BLOCK_BYTES_MAX:
         raise ConfigProblem(f"the genesis has consensus_params.block.max_bytes = {params.block.max_bytes}",
-                            f"set it between {TX_BYTES_MAX} and {BLOCK_BYTES_MAX}")
+                            f"set it between {BLOCK_BYTES_MIN} and {BLOCK_BYTES_MAX}")
     if params.block.max_gas <= 0:
         raise ConfigProblem(f"the genesis has consensus_params.block.max_gas = {params.block.max_gas}",
                             "set a limit, such as 500000000: blocks here are always bounded")

@@ -21,6 +21,17 @@ class GenesisInvalid(Exception):
         super().__init__(f"{path}: {problem} ({hint})")
 
 
+def read_hex(path: str, text: Any) -> bytes:
+    """Bytes of any length, written in lower-case hex. Raises GenesisInvalid."""
+    try:
+        data = bytes.fromhex(text)
+    except (TypeError, ValueError):
+        raise GenesisInvalid(path, "not hex", "write bytes as lower-case hex") from None
+    if data.hex() != text:
+        raise GenesisInvalid(path, "not canonical hex", "write bytes as lower-case hex")
+    return data
+
+
 @dataclass(frozen=True, slots=True)
 class Section:
     """One JSON object of the genesis and the path to it."""
@@ -57,12 +68,9 @@ class Section:
 
     def raw(self, name: str, *sizes: int) -> bytes:
         """Bytes of one of the `sizes`, written in lower-case hex. Raises GenesisInvalid."""
-        path, text = f"{self.path}.{name}", self.text(name)
-        try:
-            data = bytes.fromhex(text)
-        except ValueError:
-            raise GenesisInvalid(path, "not hex", "write bytes as lower-case hex") from None
-        if data.hex() != text or len(data) not in sizes:
+        path = f"{self.path}.{name}"
+        data = read_hex(path, self.text(name))
+        if len(data) not in sizes:
             wanted = " or ".join(str(size) for size in sizes)
             raise GenesisInvalid(path, f"{len(data)} bytes", f"write {wanted} bytes as lower-case hex")
         return data

@@ -10,7 +10,7 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from abci_app.runtime.genesis import ITEMS_MAX, GenesisInvalid, Section
+from abci_app.runtime.genesis import ITEMS_MAX, GenesisInvalid, Section, read_hex
 from abci_app.wire.ints import I64_MAX, U32_MAX, U64_MAX
 
 Record = TypeVar("Record", bound=Message)
@@ -76,14 +76,3 @@ def _read_value(field: Any, path: str, value: Any) -> Any:
         return value
     head, _, name = path.rpartition(".")
     return Section(head, {name: value}).uint(name, UINT_MAX[field.type])
-
-
-def read_hex(path: str, text: Any) -> bytes:
-    """Bytes of any length, written in lower-case hex. Raises GenesisInvalid."""
-    try:
-        data = bytes.fromhex(text)
-    except (TypeError, ValueError):
-        raise GenesisInvalid(path, "not hex", "write bytes as lower-case hex") from None
-    if data.hex() != text:
-        raise GenesisInvalid(path, "not canonical hex", "write bytes as lower-case hex")
-    return data

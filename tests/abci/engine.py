@@ -40,7 +40,7 @@ from tests.chain import address_of, new_test_key
 
 CHAIN_ID = "gradus-abci-1"
 GENESIS_SECONDS = 1_700_000_000
-BLOCK_BYTES = 1 << 20
+BLOCK_BYTES = 2 << 20
 BLOCK_GAS = 100_000_000
 GAS_LIMIT = 100_000
 FLUSH = b"\x02\x12\x00"
@@ -50,6 +50,10 @@ SECONDS_MAX = 20.0
 
 class NoRows:
     """A node without datasets."""
+
+    def has_rows(self, rows_root: bytes) -> bool:
+        """False."""
+        return False
 
     def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
         """None."""

@@ -1,11 +1,17 @@
 """Info and InitChain: what a node says of itself, and how a chain begins (I7 to I11)."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from abci_app.abci.chain import BLOCK_BYTES_MAX
+from abci_app.abci.chain import BLOCK_BYTES_MAX, new_chain
+from abci_app.abci.errors import ConfigProblem
+from abci_app.runtime.context import Ctx
+from abci_app.wire.address import encode_address, module_address
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
+from abci_app.wire.tx import TX_BYTES_MAX
 from tests.abci.engine import Node
 
 
@@ -134,12 +140,19 @@ def test_block_before_init_chain_is_refused(fresh: Node) -> None:
     assert fresh.engine.read().exception.error == "CallOutOfPlace: CheckTx before InitChain"
 
 
-@pytest.mark.parametrize("max_bytes", [-1, 0, BLOCK_BYTES_MAX + 1])
+@pytest.mark.parametrize("max_bytes", [-1, 0, 1, TX_BYTES_MAX, 2 * TX_BYTES_MAX - 1, BLOCK_BYTES_MAX + 1])
 def test_genesis_without_a_bound_on_bytes_is_refused_with_a_hint(fresh: Node, max_bytes: int) -> None:
     request = fresh.genesis_request()
     request.consensus_params.block.max_bytes = max_bytes
     assert f"block.max_bytes = {max_bytes}" in refusal(fresh, request)
-    assert getattr(fresh.failure, "hint") != ""
+    assert getattr(fresh.failure, "hint") == "set it between 2097152 and 67108864"
+
+
+def test_smallest_block_has_room_for_the_largest_transaction_and_the_largest_evidence(fresh: Node) -> None:
+    request = fresh.genesis_request()
+    request.consensus_params.block.max_bytes = 2 * TX_BYTES_MAX
+    chain = new_chain(request)
+    assert chain.injected_bytes_max == chain.block_bytes_max - chain.injected_bytes_max == TX_BYTES_MAX
 
 
 @pytest.mark.parametrize("max_gas", [-1, 0])
@@ -154,3 +167,26 @@ def test_genesis_that_cannot_start_a_chain_is_named(fresh: Node, app_state: byte
     request = fresh.genesis_request()
     request.app_state_bytes = app_state
     assert refusal(fresh, request).startswith("ConfigProblem: the genesis")
+
+
+def test_genesis_whose_parts_contradict_each_other_is_refused(fresh: Node) -> None:
+    request = fresh.genesis_request()
+    state = json.loads(request.app_state_bytes)
+    state["bank"]["balances"].append({"address": encode_address(module_address("models")),
+                                      "coins": [{"denom": "ugrad", "amount": "5"}]})
+    state["bank"]["balances"].sort(key=lambda one: str(one["address"]))
+    del state["bank"]["supply"]
+    request.app_state_bytes = json.dumps(state).encode()
+    assert "models/escrow: escrows of 0 ugrad stand against 5" in refusal(fresh, request)
+    assert isinstance(fresh.failure, ConfigProblem)
+    assert fresh.failure.hint == "the parts contradict each other; export it again"
+
+
+def test_bug_in_a_rooms_genesis_is_not_told_as_a_mistake_in_the_file(fresh: Node) -> None:
+    app = fresh.application._app
+
+    def fail(ctx: Ctx, state: object) -> None:
+        raise ValueError("a bug")
+
+    object.__setattr__(app, "modules", (replace(app.modules[0], init_genesis=fail), *app.modules[1:]))
+    assert refusal(fresh, fresh.genesis_request()) == "ValueError: a bug"

@@ -9,8 +9,8 @@ anew from the records; "live" names the models that are visited, "cursor" the la
 from typing import Any
 
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.genesis import GenesisInvalid, Section
-from abci_app.runtime.records import export_record, read_hex, read_record
+from abci_app.runtime.genesis import GenesisInvalid, Section, read_hex
+from abci_app.runtime.records import export_record, read_record
 from abci_app.wire.address import decode_address
 from abci_app.wire.errors import ChainError
 from abci_app.wire.ints import U32_MAX
