@@ -4,7 +4,7 @@
     /cosmos.tx.v1beta1.Service/Simulate    what a transaction would do now, unsigned: gas estimates
     /store/<room>/key                      one record; with prove, the operations that `cometbft light` verifies
     store/<room>/key                       the same with ICS-23 proofs, of absence too, as relayers ask
-    /app/version, /app/invariants          the software's version; what is broken in the state, as JSON
+    /app/version, /app/invariants          the software's version; what is broken in the latest state, as JSON
     /p2p/filter/...                        every peer is welcome
 
 height 0 is the latest state, and with a proof the one before it, so that the header with its hash exists already.
@@ -19,6 +19,7 @@ import threading
 from google.protobuf.message import DecodeError
 
 from abci_app.abci.chain import find_block, find_chain
+from abci_app.abci.results import events_pb
 from abci_app.app import App
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, simulate_tx
@@ -26,7 +27,7 @@ from abci_app.store.branch import Branch
 from abci_app.store.disk import Database
 from abci_app.store.errors import HeightUnavailable, InvalidEntry, UnknownStore
 from abci_app.store.version import Version
-from abci_app.wire.errors import ChainError, InvalidHeight, InvalidRequest, NotFound, UnknownRequest
+from abci_app.wire.errors import ChainError, InvalidHeight, InvalidRequest, NotFound, UnknownRequest, shown
 from abci_app.wire.ics23 import ics23_ops
 from abci_app.wire.pb.cosmos.base.abci.v1beta1.abci_pb2 import GasInfo, Result, TxMsgData
 from abci_app.wire.pb.cosmos.tx.v1beta1.service_pb2 import SimulateRequest, SimulateResponse
@@ -35,6 +36,7 @@ from abci_app.wire.proof import value_ops
 
 SIMULATE = "/cosmos.tx.v1beta1.Service/Simulate"
 PEER_FILTER = "/p2p/filter/"
+INVARIANT_ATTEMPTS = 3
 
 _log = logging.getLogger("gradus.abci")
 
@@ -68,7 +70,7 @@ class Queries:
         if path == "/app/version":
             return abci.ResponseQuery(value=self._software.encode())
         if path == "/app/invariants":
-            return self._answer_invariants(self._version(request))
+            return self._answer_invariants(request)
         if path == SIMULATE:
             return self._answer_simulation(request)
         if path.removeprefix("/").startswith("store/"):
@@ -78,7 +80,7 @@ class Queries:
     def _answer_room(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         route = self._app.router.queries.get(request.path)
         if route is None:
-            raise UnknownRequest(f"no query {request.path[:200]} on this chain")
+            raise UnknownRequest(f"no query {shown(request.path)} on this chain")
         version = self._version(request)
         try:
             question = route.request.FromString(request.data)
@@ -106,7 +108,7 @@ class Queries:
                 for op in value_ops(proof) if is_stock else ics23_ops(proof):
                     response.proof_ops.ops.add(type=op.type, key=op.key, data=op.data)
         except (UnknownStore, InvalidEntry) as error:
-            raise InvalidRequest(str(error)) from None
+            raise InvalidRequest(shown(str(error))) from None
         except HeightUnavailable as error:
             raise InvalidHeight(str(error)) from None
         return response
@@ -124,13 +126,33 @@ class Queries:
         return abci.ResponseQuery(value=_simulation(result).SerializeToString(deterministic=True),
                                   height=version.height)
 
-    def _answer_invariants(self, version: Version) -> abci.ResponseQuery:
-        """Checked once a height: they read the whole state."""
+    def _answer_invariants(self, request: abci.RequestQuery) -> abci.ResponseQuery:
+        """Checked once a height: they read the whole state. Raises InvalidHeight (sdk/26) for any but the latest.
+
+        Blobs are of the latest height, so what was read while a block was committed says nothing and is read again.
+        """
         with self._invariants_lock:
-            if self._invariants[0] != version.height:
-                broken = self._app.check_invariants(self._ctx(version, version.height))
-                self._invariants = version.height, json.dumps({"height": version.height, "broken": broken}).encode()
-            return abci.ResponseQuery(value=self._invariants[1], height=version.height)
+            for _ in range(INVARIANT_ATTEMPTS):
+                version = self._version(abci.RequestQuery())
+                if request.height not in (0, version.height):
+                    raise InvalidHeight(f"invariants are checked at the latest height, {version.height}; ask for 0")
+                if self._invariants[0] != version.height and not self._check_invariants(version):
+                    continue
+                return abci.ResponseQuery(value=self._invariants[1], height=version.height)
+        raise InvalidHeight(f"a block was committed during each of {INVARIANT_ATTEMPTS} attempts to read the state; "
+                            "ask again")
+
+    def _check_invariants(self, version: Version) -> bool:
+        """Check and keep the answer; False, and nothing kept, when a block was committed meanwhile."""
+        try:
+            broken = self._app.check_invariants(self._ctx(version, version.height))
+        except HeightUnavailable:  # pruned while it was read
+            return False
+        block = find_block(version.blobs)
+        if block is None or block.height != version.height:
+            return False
+        self._invariants = version.height, json.dumps({"height": version.height, "broken": broken}).encode()
+        return True
 
     def _version(self, request: abci.RequestQuery) -> Version:
         """The committed state that a request asks for. Raises InvalidHeight (sdk/26)."""
@@ -161,8 +183,5 @@ def _refusal(codespace: str, code: int, log: str) -> abci.ResponseQuery:
 
 def _simulation(result: TxResult) -> SimulateResponse:
     answer = Result(data=result.data, log=result.log, msg_responses=TxMsgData.FromString(result.data).msg_responses)
-    for event in result.events:
-        answer.events.add(type=event.type,
-                          attributes=[abci.EventAttribute(key=key, value=value, index=True)
-                                      for key, value in event.attributes])
+    answer.events.extend(events_pb(result.events))
     return SimulateResponse(gas_info=GasInfo(gas_wanted=result.gas_wanted, gas_used=result.gas_used), result=answer)

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from abci_app.client.txs import TxTerms, unsigned_tx
+from abci_app.runtime.context import Ctx
+from abci_app.runtime.module import Invariant, Module
+from abci_app.store.errors import DatabaseDamaged
 from abci_app.wire.ics23 import verify_commitments
 from abci_app.wire.pb.cosmos.auth.v1beta1 import query_pb2 as auth_query
 from abci_app.wire.pb.cosmos.bank.v1beta1 import query_pb2 as bank_query
@@ -201,9 +205,10 @@ def test_simulation_tells_the_gas_and_changes_nothing(chain: tuple[Node, dict[in
 
 
 def test_simulation_of_what_would_fail_says_why(chain: tuple[Node, dict[int, bytes]]) -> None:
-    answer = simulate(chain[0], sequence=77)
-    assert (answer.codespace, answer.code) == ("sdk", 32)
-    assert "account sequence mismatch" in answer.log
+    answer = simulate(chain[0], timeout_height=2)
+    assert (answer.codespace, answer.code) == ("sdk", 30)
+    assert "block 6 is past the timeout 2" in answer.log
+    assert simulate(chain[0], sequence=77).code == 0  # wallets do not look their sequence up for an estimate
 
 
 def test_simulation_takes_the_older_form_of_the_request(chain: tuple[Node, dict[int, bytes]]) -> None:
@@ -217,6 +222,72 @@ def test_invariants_can_be_asked_for(chain: tuple[Node, dict[int, bytes]]) -> No
     assert json.loads(node.query("/app/invariants").value) == {"height": 5, "broken": []}
     node.block()
     assert json.loads(node.query("/app/invariants").value) == {"height": 6, "broken": []}
+
+
+def test_invariants_of_another_height_than_the_latest_are_not_told(chain: tuple[Node, dict[int, bytes]]) -> None:
+    node, _ = chain
+    for height in (1, 4, 6):
+        answer = node.query("/app/invariants", height=height)
+        assert (answer.codespace, answer.code) == ("sdk", 26)
+    assert json.loads(node.query("/app/invariants", height=5).value) == {"height": 5, "broken": []}
+
+
+def with_check(node: Node, check: Callable[[Ctx], str | None]) -> None:
+    """Put another invariant behind the rooms'."""
+    app = node.application._app
+    empty = Module("watch", lambda ctx, state: None, lambda ctx: {}, invariants=(Invariant("watch/test", check),))
+    object.__setattr__(app, "modules", (*app.modules, empty))
+
+
+def test_what_was_read_while_a_block_was_committed_is_read_again(chain: tuple[Node, dict[int, bytes]]) -> None:
+    node, _ = chain
+    seen: list[int] = []
+
+    def disturb(ctx: Ctx) -> str | None:
+        seen.append(ctx.height)
+        if len(seen) > 2:
+            return None
+        node.block()
+        return "half of it was of the next block"
+
+    with_check(node, disturb)
+    other = node.connect()
+    answer = other.ask("query", abci.RequestQuery(path="/app/invariants"))
+    assert (json.loads(answer.value), seen) == ({"height": 7, "broken": []}, [5, 6, 7])
+
+
+def test_invariants_are_not_told_when_a_block_is_committed_in_every_attempt(
+        chain: tuple[Node, dict[int, bytes]]) -> None:
+    node, _ = chain
+
+    def disturb(ctx: Ctx) -> str | None:
+        node.block()
+        return "wrong"
+
+    with_check(node, disturb)
+    answer = node.connect().ask("query", abci.RequestQuery(path="/app/invariants"))
+    assert (answer.codespace, answer.code) == ("sdk", 26)
+    assert "ask again" in answer.log
+
+
+def test_check_of_the_invariants_that_failed_is_made_again(chain: tuple[Node, dict[int, bytes]]) -> None:
+    node, _ = chain
+    faults = [DatabaseDamaged("a record is missing")]
+
+    def fail_once(ctx: Ctx) -> str | None:
+        if faults:
+            raise faults.pop()
+        return None
+
+    with_check(node, fail_once)
+    assert node.query("/app/invariants").codespace == "internal"
+    assert json.loads(node.query("/app/invariants").value) == {"height": 5, "broken": []}
+
+
+@pytest.mark.parametrize("path", ["/" + "x" * 100_000, "/store/" + "x" * 100_000 + "/key"])
+def test_answer_shows_only_the_beginning_of_a_long_path(chain: tuple[Node, dict[int, bytes]], path: str) -> None:
+    answer = chain[0].query(path)
+    assert answer.code and len(answer.log) < 300
 
 
 def test_version_can_be_asked_for(node: Node) -> None:
