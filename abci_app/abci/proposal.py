@@ -29,6 +29,14 @@ class LocalRows:
     def __init__(self, rows: RowSource) -> None:
         self._rows = rows
 
+    def has_rows(self, rows_root: bytes) -> bool:
+        """See RowSource. False also when looking fails."""
+        try:
+            return self._rows.has_rows(rows_root)
+        except Exception:  # det: as in find_rows
+            _log.exception("dataset %s cannot be looked for", rows_root.hex())
+            return False
+
     def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
         """See RowSource. None also when the reading fails, which costs this node's evidence and nothing else."""
         try:

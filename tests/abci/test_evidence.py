@@ -149,6 +149,9 @@ def test_evidence_that_does_not_fit_is_left_for_the_next_block(market: Market) -
 
 def test_dataset_that_cannot_be_read_costs_the_evidence_and_not_the_proposal(market: Market) -> None:
     class BrokenRows:
+        def has_rows(self, rows_root: bytes) -> bool:
+            return True
+
         def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
             raise OSError("the disk is gone")
 
