@@ -12,7 +12,6 @@ from Crypto.Hash import RIPEMD160
 from abci_app.wire.errors import InvalidAddress, InvalidPubKey
 
 ACCOUNT_PREFIX = "gradus"
-OPERATOR_PREFIX = "gradusvaloper"
 ADDRESS_BYTES = 20
 _CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _CHAR_VALUE = {char: value for value, char in enumerate(_CHARSET)}

@@ -13,14 +13,14 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.gas import WRITE_GAS
 from abci_app.wire.address import encode_address, module_address
 from abci_app.wire.coin import BASE_DENOM, Coin
-from abci_app.wire.errors import InsufficientFunds, InvalidCoins, InvariantBroken
+from abci_app.wire.errors import InsufficientFunds, InvariantBroken
 from abci_app.wire.ints import U128_MAX
-from abci_app.x.bank.events import new_burn, new_coin_received, new_coin_spent, new_coinbase, new_transfer
+from abci_app.x.bank.events import new_burn, new_coin_received, new_coin_spent, new_transfer
 from abci_app.x.bank.keys import (
     BALANCE_PREFIX, SUPPLY_PREFIX, balance_key, holder_prefix, split_balance_key, supply_key,
 )
 from abci_app.x.bank.needs import Accounts
-from abci_app.x.bank.types import BURNER, MINTER, sum_coins
+from abci_app.x.bank.types import BURNER, sum_coins
 
 STORE = "bank"
 FEE_COLLECTOR = "fee_collector"
@@ -36,29 +36,15 @@ class Keeper:
         """The amount of a denom at an address; 0 for an unknown address."""
         return self._read(ctx, balance_key(address, denom))
 
-    def module_balance(self, ctx: Ctx, module: str, denom: str = BASE_DENOM) -> int:
-        """The amount of a denom in a module account."""
-        return self.balance(ctx, self._module_address(module), denom)
-
     def supply(self, ctx: Ctx, denom: str = BASE_DENOM) -> int:
         """All coins of a denom; 0 for an unknown denom."""
         return self._read(ctx, supply_key(denom))
-
-    def has_denom(self, ctx: Ctx, denom: str) -> bool:
-        """Whether the chain knows a denom. Genesis names all of them."""
-        return ctx.state.store(STORE).has(supply_key(denom))
 
     def iter_balances(self, ctx: Ctx) -> Iterator[tuple[bytes, Coin]]:
         """(address, coin) of every balance, zeros too, by address and denom."""
         for key, value in ctx.state.store(STORE).iter(BALANCE_PREFIX):
             address, denom = split_balance_key(key)
             yield address, Coin(denom, int(value))
-
-    def iter_coins(self, ctx: Ctx, address: bytes) -> Iterator[Coin]:
-        """An address's coins, zeros too, by denom."""
-        prefix = holder_prefix(address)
-        for key, value in ctx.state.store(STORE).iter(prefix):
-            yield Coin(key[len(prefix):].decode(), int(value))
 
     def iter_supplies(self, ctx: Ctx) -> Iterator[Coin]:
         """The supply of every denom, by denom."""
@@ -93,29 +79,14 @@ class Keeper:
         """Move a transaction's fee into the fee collector. See `send`."""
         self.send_to_module(ctx, payer, FEE_COLLECTOR, fee)
 
-    def mint(self, ctx: Ctx, module: str, coins: tuple[Coin, ...]) -> None:
-        """Make new coins in the account of a module that may mint.
-
-        Raises InvalidCoins (sdk/10) for a denom that genesis does not name, or a supply of 2^128. Emits
-        coin_received, coinbase.
-        """
-        address, coins = self._permitted(module, MINTER), sum_coins(coins)
-        for coin in coins:
-            if not self.has_denom(ctx, coin.denom) or self.supply(ctx, coin.denom) + coin.amount > U128_MAX:
-                raise InvalidCoins(f"{coin} cannot be minted: unknown denom, or a supply above 2^128-1")
-        if not coins:
-            return
-        for coin in coins:
-            self._write(ctx, supply_key(coin.denom), self.supply(ctx, coin.denom) + coin.amount)
-        self._add(ctx, address, coins)
-        ctx.emit(new_coinbase(address, coins))
-
     def burn(self, ctx: Ctx, module: str, coins: tuple[Coin, ...]) -> None:
         """Destroy coins in the account of a module that may burn.
 
         Raises InsufficientFunds (sdk/5) before any write. Emits coin_spent, burn.
         """
-        address, coins = self._permitted(module, BURNER), sum_coins(coins)
+        address, coins = self._module_address(module), sum_coins(coins)
+        if BURNER not in self.accounts.module_accounts[module]:
+            raise ValueError(f"module {module} is no {BURNER}")
         if not coins:
             return
         self._subtract(ctx, address, coins)
@@ -129,7 +100,7 @@ class Keeper:
         self._write(ctx, balance_key(address, coin.denom), coin.amount)
 
     def put_genesis_supply(self, ctx: Ctx, coin: Coin) -> None:
-        """Write a supply as genesis has it, 0 for a denom that is yet to be minted."""
+        """Write a supply as genesis has it."""
         self._write(ctx, supply_key(coin.denom), coin.amount)
 
     def _subtract(self, ctx: Ctx, address: bytes, coins: tuple[Coin, ...]) -> None:
@@ -151,12 +122,6 @@ class Keeper:
         if module not in self.accounts.module_accounts:
             raise ValueError(f"no module account {module}")
         return module_address(module)
-
-    def _permitted(self, module: str, permission: str) -> bytes:
-        address = self._module_address(module)
-        if permission not in self.accounts.module_accounts[module]:
-            raise ValueError(f"module {module} is no {permission}")
-        return address
 
     def _read(self, ctx: Ctx, key: bytes) -> int:
         record = ctx.state.store(STORE).get(key)

@@ -6,7 +6,6 @@ from abci_app.wire.errors import InvalidCoins
 from abci_app.wire.pb.cosmos.bank.v1beta1.bank_pb2 import DenomUnit, Metadata
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 
-MINTER = "minter"
 BURNER = "burner"
 
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.gas import WRITE_GAS, GasMeter
 from abci_app.wire.address import decode_address, encode_address, module_address
-from abci_app.wire.coin import Coin, base_coin
-from abci_app.wire.errors import ChainError, InsufficientFunds, InvalidCoins, InvariantBroken, OutOfGas
+from abci_app.wire.coin import base_coin
+from abci_app.wire.errors import ChainError, InsufficientFunds, InvariantBroken, OutOfGas
 from abci_app.wire.ints import U128_MAX
 from abci_app.x.auth.keeper import Keeper as AuthKeeper
 from abci_app.x.bank.invariants import check_amounts, check_holders, check_supply
@@ -18,7 +18,7 @@ from abci_app.x.bank.keeper import Keeper
 from abci_app.x.bank.keys import balance_key, split_balance_key, supply_key
 from tests.chain import Chain, new_test_key
 
-MODULES = {"fee_collector": (), "mint": ("minter",), "work": ("burner",)}
+MODULES = {"fee_collector": (), "models": (), "work": ("burner",)}
 ALICE, BOB, CAROL = (new_test_key(name).address for name in ("alice", "bob", "carol"))
 
 
@@ -59,7 +59,6 @@ def test_nothing_is_sent_for_no_coins(bank: Keeper, ctx: Ctx) -> None:
     for coins in ((), (base_coin(0),)):
         bank.send(ctx, ALICE, CAROL, coins)
         bank.burn(ctx, "work", coins)
-        bank.mint(ctx, "mint", coins)
     assert ctx.events == [] and not ctx.state.store("auth").has(b"\x01" + CAROL)
 
 
@@ -81,45 +80,28 @@ def test_modules_pay_and_are_paid(bank: Keeper, ctx: Ctx) -> None:
     bank.send_between_modules(ctx, "work", "fee_collector", (base_coin(4),))
     bank.send_from_module(ctx, "fee_collector", BOB, (base_coin(3),))
     bank.collect_fee(ctx, BOB, (base_coin(2),))
-    assert [bank.module_balance(ctx, name) for name in ("work", "fee_collector")] == [6, 3]
-    assert bank.balance(ctx, module_address("work")) == 6 and bank.balance(ctx, BOB) == 51
+    assert [bank.balance(ctx, module_address(name)) for name in ("work", "fee_collector")] == [6, 3]
+    assert bank.balance(ctx, BOB) == 51
 
 
 def test_unknown_module_is_a_programming_error(bank: Keeper, ctx: Ctx) -> None:
-    for use in (lambda: bank.send_to_module(ctx, ALICE, "none", ()), lambda: bank.module_balance(ctx, "none"),
-                lambda: bank.burn(ctx, "none", ()), lambda: bank.mint(ctx, "none", ())):
+    for use in (lambda: bank.send_to_module(ctx, ALICE, "none", ()), lambda: bank.burn(ctx, "none", ())):
         with pytest.raises(ValueError, match="no module account"):
             use()
 
 
-def test_only_a_minter_mints_and_only_a_burner_burns(bank: Keeper, ctx: Ctx) -> None:
-    with pytest.raises(ValueError, match="no minter"):
-        bank.mint(ctx, "work", (base_coin(1),))
+def test_only_a_burner_burns(bank: Keeper, ctx: Ctx) -> None:
     with pytest.raises(ValueError, match="no burner"):
-        bank.burn(ctx, "mint", (base_coin(1),))
+        bank.burn(ctx, "models", (base_coin(1),))
 
 
-def test_mint_and_burn_change_the_supply(bank: Keeper, ctx: Ctx) -> None:
-    bank.mint(ctx, "mint", (base_coin(7),))
-    bank.send_between_modules(ctx, "mint", "work", (base_coin(7),))
+def test_burning_lowers_the_supply(bank: Keeper, ctx: Ctx) -> None:
+    bank.send_to_module(ctx, ALICE, "work", (base_coin(7),))
     bank.burn(ctx, "work", (base_coin(5),))
-    assert (bank.supply(ctx), bank.module_balance(ctx, "work")) == (152, 2)
-    assert [event.type for event in ctx.events] == [
-        "coin_received", "coinbase", "coin_spent", "coin_received", "transfer", "coin_spent", "burn"]
+    assert (bank.supply(ctx), bank.balance(ctx, module_address("work"))) == (145, 2)
+    assert [event.type for event in ctx.events] == ["coin_spent", "coin_received", "transfer", "coin_spent", "burn"]
     with pytest.raises(InsufficientFunds):
         bank.burn(ctx, "work", (base_coin(3),))
-
-
-def test_supply_stays_below_two_to_the_128(bank: Keeper, ctx: Ctx) -> None:
-    bank.mint(ctx, "mint", (base_coin(U128_MAX - 150),))
-    with pytest.raises(InvalidCoins):
-        bank.mint(ctx, "mint", (base_coin(1),))
-    assert bank.supply(ctx) == U128_MAX
-
-
-def test_denom_that_genesis_does_not_name_is_never_minted(bank: Keeper, ctx: Ctx) -> None:
-    with pytest.raises(InvalidCoins, match="unknown denom"):
-        bank.mint(ctx, "mint", (Coin("other", 1),))
 
 
 def test_amount_beyond_its_bounds_is_never_written(bank: Keeper, ctx: Ctx) -> None:
@@ -146,7 +128,7 @@ def test_keys_are_those_of_the_cosmos_sdk() -> None:
 
 
 MOVES = st.lists(st.tuples(
-    st.sampled_from(["send", "to", "from", "between", "mint", "burn"]), st.integers(0, 3), st.integers(0, 3),
+    st.sampled_from(["send", "to", "from", "between", "burn"]), st.integers(0, 3), st.integers(0, 3),
     st.integers(0, 200)), max_size=30)
 
 
@@ -170,8 +152,6 @@ def test_no_row_of_movements_breaks_an_invariant(chain: Chain, bank: Keeper,
                     bank.send_from_module(layer, first, people[other], coins)
                 case "between":
                     bank.send_between_modules(layer, first, second, coins)
-                case "mint":
-                    bank.mint(layer, "mint", coins)
                 case "burn":
                     bank.burn(layer, "work", coins)
         except ChainError:
