@@ -19,12 +19,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from abci_app.cli.connect import connect
 from abci_app.cli.contracts import new_contract, new_spec
 from abci_app.cli.data import read_source
 from abci_app.cli.proofs import balance_place
 from abci_app.client.chain import ChainClient
 from abci_app.client.keys import Key, Keyring, new_key
+from abci_app.client.node import connect
 from abci_app.client.send import Sender
 from abci_app.data.dataset import Dataset, Options, new_dataset
 from abci_app.data.store import DatasetStore, StoredDataset
@@ -32,17 +32,18 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModelResponse
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import RoundPhase
 from kernels.dispatch import warm
+from localnet import state
 from localnet.engine import Engine
-from localnet.errors import LocalnetError, TimedOut
+from localnet.errors import HomeError, LocalnetError, TimedOut
 from localnet.genesis import FAUCET, new_composer
-from localnet.manifest import has_manifest
+from localnet.manifest import get_manifest, has_manifest
 from localnet.network import DATASETS, Localnet
 from localnet.parent import die_with_parent
 from localnet.ports import STANDARD_BASE
 from localnet.progress import find_engine_visibly, wait_first_block_visibly
 from localnet.report import (
-    Participant, Report, accuracy_ppm, bar, baseline_ppm, find_problems, percent, print_report, prove_balance,
-    read_earned, read_nodes, read_slashes, read_versions, read_weights,
+    PPM, Participant, Report, accuracy_ppm, bar, baseline_ppm, count_of, find_problems, percent, print_report,
+    prove_balance, read_earned, read_nodes, read_slashes, read_versions, read_weights,
 )
 
 ROUND_REWARD_UGRAD = 1_000_000
@@ -53,6 +54,7 @@ POLL_S = 0.25
 ROUND_SECONDS_MAX = 60.0
 STOP_SECONDS = 10.0
 MARK = ".gradus-demo"
+ROUNDS_TO_CATCH = 24  # at 40 % audits a cheat escapes this many rounds once in 200,000 runs; shorter ones audit all
 REPORT = "report.json"
 
 
@@ -85,10 +87,11 @@ class Demo:
 
     def run(self) -> Report:
         """The whole job; raises LocalnetError and cleans up when a step fails."""
+        made = self.new_dataset()
         with step(self.console, "kernels compiled, back end self-tested"):
             warm()
-        made = self.new_dataset()
         engine = find_engine_visibly(self.options.engine)
+        clear_folder(self.options.folder)
         self.started_s = time.monotonic()
         net, creator = self.new_network(engine)
         dataset = self.share_dataset(made)
@@ -98,7 +101,7 @@ class Demo:
                 self.console.print(notice)
             wait_first_block_visibly(net)
             first_block_s = time.monotonic() - self.started_s
-            client = connect(net.manifest.nodes[0].rpc)
+            client = ChainClient(connect([net.manifest.nodes[0].rpc], net.manifest.chain_id))
             model_id = self.create_model(client, creator, dataset)
             self.start_miners(net, model_id)
             training_s = time.monotonic()
@@ -107,6 +110,9 @@ class Demo:
             report = self.read_report(net, client, model_id, dataset, accuracy, (first_block_s, training_s))
             report.write(self.options.folder / REPORT)
             return report
+        except KeyboardInterrupt:
+            self.console.print("interrupted: stopping the miners and the network")
+            raise
         finally:
             self.stop_miners()
             if not self.options.keep or sys.exc_info()[0] is not None:
@@ -118,6 +124,9 @@ class Demo:
             table, label, name = read_source(self.options.source, self.options.label)
             dataset = new_dataset(table, Options(label=label, name=name))
         manifest = dataset.manifest
+        if not manifest.test_rows:
+            raise LocalnetError(f"{self.options.source} is too small: no row is left to measure the accuracy on",
+                                "give a table of at least five rows")
         self.console.print(f"  {manifest.train_rows} rows to train on, {manifest.test_rows} held out, "
                            f"{manifest.feature_count} features, {len(manifest.classes)} classes")
         self.console.print(f"  root {manifest.rows_root.hex()}", highlight=False)
@@ -156,6 +165,8 @@ class Demo:
             rounds, count = self.options.rounds, self.options.miners
             spec = new_spec(dataset.manifest, rounds, count, ROUND_REWARD_UGRAD, HIDDEN)
             spec.training.trim = min(spec.training.trim, (count - len(self.options.behaviours) - 1) // 2)
+            if rounds < ROUNDS_TO_CATCH:
+                spec.audit.rate_ppm = PPM
             message = new_contract(creator.bech32, spec, max(rounds, 1) * ROUND_REWARD_UGRAD)
             sent = Sender(client, creator).send([message])
             return MsgCreateModelResponse.FromString(sent.responses[0].value).model_id
@@ -174,7 +185,8 @@ class Demo:
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                 preexec_fn=None if self.options.keep else die_with_parent()))
             log.close()
-        self.console.print(f"{len(self.miners)} miners started: " + ", ".join(m.behaviour for m in self.miners))
+        self.console.print(f"{count_of(len(self.miners), 'miner')} started: "
+                           + ", ".join(miner.behaviour for miner in self.miners))
 
     def watch(self, net: Localnet, client: ChainClient, model_id: int, dataset: StoredDataset) -> list[int]:
         """Follow the training to its end; accuracy by round, the untrained weights first, from the chain's weights."""
@@ -233,6 +245,9 @@ class Demo:
                                         balance)
         print_report(report, self.miners, self.console)
         self.console.print(f"all of it: {self.options.folder / REPORT}", soft_wrap=True)
+        if self.options.keep:
+            self.console.print(f"the network runs on: gradus localnet status --dir {self.options.folder}\n"
+                               f"end it with:         gradus localnet down --dir {self.options.folder}", soft_wrap=True)
         return report
 
     def stop_miners(self) -> None:
@@ -255,21 +270,28 @@ def run_demo(options: DemoOptions) -> Report:
     if len(options.behaviours) >= options.miners:
         raise LocalnetError(f"{len(options.behaviours)} of {options.miners} miners would cheat",
                             "leave at least one honest miner: raise --miners")
-    clear_folder(options.folder)
+    check_folder(options.folder)
     return Demo(options, Console(stderr=True)).run()
 
 
+def check_folder(folder: Path) -> None:
+    """LocalnetError for a folder that holds anything but an earlier run, or a run that is still going on."""
+    try:
+        is_empty = not folder.exists() or not any(folder.iterdir())
+    except OSError as error:
+        raise HomeError(f"{folder} cannot be used: {error.strerror}", "choose another --dir") from None
+    if not is_empty and not (folder / MARK).is_file():
+        raise HomeError(f"{folder} holds something that is no earlier run", "choose another --dir")
+    if has_manifest(folder) and any(state.is_supervised(node.paths) for node in get_manifest(folder).nodes):
+        raise HomeError(f"a network is running in {folder}",
+                        f"choose another --dir, or end it: gradus localnet down --dir {folder}")
+
+
 def clear_folder(folder: Path) -> None:
-    """Remove an earlier run, and only that: LocalnetError for a folder that holds anything else, or a running one."""
-    if not folder.exists() or not any(folder.iterdir()):
-        folder.mkdir(parents=True, exist_ok=True)
-        return
-    if not (folder / MARK).is_file():
-        raise LocalnetError(f"{folder} holds something that is no earlier run", "choose another --dir")
-    if has_manifest(folder):
-        Localnet(folder).stop()
-    shutil.rmtree(folder)
-    folder.mkdir()
+    """Remove an earlier run, and only that."""
+    check_folder(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 @contextmanager

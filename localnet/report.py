@@ -153,7 +153,8 @@ def find_problems(report: Report, miners: Sequence[Participant], rounds: int, ac
     final = report.accuracy_ppm_per_round[-1] if report.accuracy_ppm_per_round else 0
     floor = max(accuracy_min_ppm, report.baseline_ppm + 1)
     if final < floor:
-        problems.append(f"the accuracy is {final} ppm, at least {floor} ppm was expected")
+        problems.append(f"the accuracy is {percent(final)}; it should be {percent(accuracy_min_ppm)} at least, and "
+                        f"above the {percent(report.baseline_ppm)} of always naming the commonest class")
     slashed = {slash.address for slash in report.slashed}
     for miner in miners:
         if miner.behaviour == "honest" and miner.address in slashed:
@@ -198,12 +199,12 @@ def print_report(report: Report, miners: Sequence[Participant], console: Console
         fate = f"  [red]slashed {grad(slash.amount_ugrad)} in round {slash.round}: {slash.reason}[/]" if slash else ""
         earned = grad(report.earned_ugrad.get(miner.address, 0))
         say(f"{miner.address}  {miner.behaviour:<10}  earned {earned:>11}{fate}")
-    say(f"\n{len(report.nodes)} nodes agree at height {report.nodes[0]['height']}, "
+    say(f"\n{count_of(len(report.nodes), 'node')} at height {report.nodes[0]['height']}, "
         f"app hash {report.nodes[0]['app_hash']}")
     proved = report.proved_balance
     say(f"{proved.address} has {grad(proved.ugrad)} at height {proved.height}: proved by {proved.verifier}")
     say(f"first block after {report.seconds_to_first_block:.1f} s, {report.seconds_per_round:.2f} s a round, "
-        f"{report.seconds:.1f} s in all")
+        f"{report.seconds:.1f} s after the set-up")
     for problem in report.problems:
         say(f"[red]not as it should be: {problem}[/]")
 
@@ -211,6 +212,11 @@ def print_report(report: Report, miners: Sequence[Participant], console: Console
 def bar(ppm: int) -> str:
     """A bar of at most 40 blocks."""
     return "█" * (ppm * 40 // PPM)
+
+
+def count_of(number: int, noun: str) -> str:
+    """`1 node`, `4 nodes`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def percent(ppm: int) -> str:
