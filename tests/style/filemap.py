@@ -1,6 +1,7 @@
 """The README's map of files, written from the first line of every module: python -m tests.style.filemap [--write]."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -9,7 +10,15 @@ BEGIN, END = "<!-- map: python -m tests.style.filemap --write -->\n", "<!-- end 
 SOURCES = ("abci_app", "kernels", "localnet", "proto", "tests")
 GENERATED = "abci_app/wire/pb"
 PLAIN = {
+    "LICENSE": "Apache 2.0.",
     "Makefile": "`make demo`, `make test`, `make style`.",
+    "pyproject.toml": "Names the build back end; everything else stands in setup.cfg.",
+    ".gitignore": "What builds and tests leave behind.",
+    "localnet/engine/toolchain.txt": "The Go wheels, by version and hash, for machines without Go.",
+    "tests/kernels/golden.json": "Hashes that every back end must give, per op and per unit.",
+    "tests/style/errors.txt": "Every error code there is; lines are only ever added.",
+    "tests/clients/cosmjs/package.json": "Stock CosmJS; its lock file pins everything by hash.",
+    "tests/clients/ics23/package.json": "The stock ICS-23 verifier; its lock file pins everything by hash.",
     "constraints.txt": "The exact versions that are installed.",
     "setup.cfg": "Metadata, dependencies, and the settings of every tool.",
     ".ci/run": "What CI runs: `make test` on a clean clone.",
@@ -32,9 +41,27 @@ def modules() -> list[str]:
     return [name for name in names if len((ROOT / name).read_text().splitlines()) > 2]
 
 
+def messages(path: Path) -> str:
+    """The messages of a .proto file."""
+    return "Messages: " + ", ".join(re.findall(r"^message (\w+)", path.read_text(), re.M)) + "."
+
+
+def other_files() -> dict[str, str]:
+    """Protocol buffers, scripts of other languages, and folders of vectors."""
+    rows = {str(path.relative_to(ROOT)): messages(path) for path in (ROOT / "proto").rglob("*.proto")}
+    for path in (ROOT / "tests").rglob("*.js"):
+        if "node_modules" not in path.parts:
+            rows[str(path.relative_to(ROOT))] = path.read_text().splitlines()[0].lstrip("/ ")
+    for folder in (ROOT / "tests/vectors").iterdir():
+        count = len(list(folder.glob("*.json"))) if folder.is_dir() else 0
+        if count:
+            rows[f"tests/vectors/{folder.name}/"] = f"{count} vectors: state before, transactions, state after or error."
+    return rows
+
+
 def new_map() -> str:
     """The table of all files."""
-    rows = PLAIN | {name: first_line(ROOT / name) for name in modules()}
+    rows = PLAIN | other_files() | {name: first_line(ROOT / name) for name in modules()}
     rows |= {str(path.relative_to(ROOT)): path.read_text().splitlines()[0].lstrip("# ").strip()
              for path in ROOT.glob("*/**/README.md")
              if path.relative_to(ROOT).parts[0] in SOURCES and "node_modules" not in path.parts}
