@@ -1,0 +1,54 @@
+"""The demo's verdict: a run that shows everything has no problem, and each thing that is missing is one."""
+
+from dataclasses import replace
+
+import pytest
+
+from localnet.report import Participant, ProvedBalance, Report, Slashed, count_of, find_problems, grad, percent
+
+HONEST = Participant("miner0", "gradus1honest", "honest")
+CHEAT = Participant("miner1", "gradus1cheat", "garbage")
+SLASH = Slashed(CHEAT.address, "garbage", 2, 1, "mismatch", 1_500_000, 750_000)
+
+
+def good_report() -> Report:
+    return Report(
+        chain_id="gradus-local-1", model_id=1, dataset={}, rpc="http://127.0.0.1:26657", initial_accuracy_ppm=100_000,
+        accuracy_ppm_per_round=[800_000, 960_000], baseline_ppm=200_000, seconds=1.0, seconds_to_first_block=1.0,
+        seconds_per_round=1.0, earned_ugrad={HONEST.address: 2_000_000, CHEAT.address: 0}, slashed=[SLASH],
+        nodes=[{"name": "node0", "height": 9, "app_hash": "aa"}, {"name": "node1", "height": 9, "app_hash": "aa"}],
+        proved_balance=ProvedBalance(HONEST.address, 5, 8, "cometbft light"), versions={})
+
+
+def problems(report: Report, accuracy_min_ppm: int = 950_000, balance_ugrad: int = 5) -> list[str]:
+    return find_problems(report, [HONEST, CHEAT], 2, accuracy_min_ppm, balance_ugrad)
+
+
+def test_run_that_shows_everything_has_no_problem() -> None:
+    assert problems(good_report()) == []
+
+
+@pytest.mark.parametrize(("changes", "words"), [
+    ({"accuracy_ppm_per_round": [960_000]}, "1 of 2 rounds"),
+    ({"accuracy_ppm_per_round": [960_000, 949_999]}, "accuracy is 94.99 %"),
+    ({"accuracy_ppm_per_round": []}, "0 of 2 rounds"),
+    ({"slashed": []}, "miner1 cheated (garbage) and was not slashed"),
+    ({"slashed": [SLASH, replace(SLASH, address=HONEST.address)]}, "miner0 was honest and was slashed"),
+    ({"earned_ugrad": {HONEST.address: 0}}, "miner0 was honest and earned nothing"),
+    ({"nodes": [{"app_hash": "aa"}, {"app_hash": "bb"}]}, "do not agree"),
+    ({"proved_balance": ProvedBalance(HONEST.address, 6, 8, "cometbft light")}, "the proved balance is 6"),
+])
+def test_what_is_not_as_it_should_be_is_named(changes: dict, words: str) -> None:
+    found = problems(replace(good_report(), **changes))
+    assert any(words in problem for problem in found), found
+
+
+def test_accuracy_must_beat_the_commonest_class_whatever_was_asked_for() -> None:
+    lazy = replace(good_report(), accuracy_ppm_per_round=[200_000, 200_000])
+    assert problems(lazy, accuracy_min_ppm=0) != []
+
+
+def test_figures_are_shown_without_rounding_up() -> None:
+    assert percent(999_999) == "99.99 %" and grad(1_500_000) == "1.5 grad" and grad(1) == "0.000001 grad"
+    assert grad(0) == "0 grad" and grad(2_000_000) == "2 grad"
+    assert (count_of(1, "node"), count_of(4, "node")) == ("1 node", "4 nodes")
