@@ -1,6 +1,6 @@
 """The application: the only place that knows all rooms. Builds them in order and hands each what it needs.
 
-A room can be handed only rooms above it, so that no cycle can be built.
+A room can be handed only rooms above it, so that no cycle can be built; routes are made when all keepers are there.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.genesis import GenesisInvalid, Section
 from abci_app.runtime.module import Module
 from abci_app.runtime.router import Router, new_router
+from abci_app.wire.address import FEE_COLLECTOR
 from abci_app.x.auth.keeper import Keeper as AuthKeeper
 from abci_app.x.auth.module import new_module as new_auth
-from abci_app.x.bank.keeper import FEE_COLLECTOR
 from abci_app.x.bank.keeper import Keeper as BankKeeper
 from abci_app.x.bank.module import new_module as new_bank
 from abci_app.x.models.keeper import Keeper as ModelsKeeper
@@ -75,6 +75,6 @@ def new_app() -> App:
     models = ModelsKeeper(bank=bank)
     rewards = RewardsKeeper(bank=bank, models=models)
     work = WorkKeeper(bank=bank, models=models, rewards=rewards, compute_learning_rate_q16=compute_learning_rate_q16)
-    modules = (new_auth(auth), new_bank(bank), new_models(models), new_rewards(rewards), new_work(work))
+    modules = (new_auth(auth), new_bank(bank), new_models(models, rounds=work), new_rewards(rewards), new_work(work))
     router = new_router(modules)
     return App(modules, router, Ante(router, auth, bank), auth, bank, models, rewards, work)

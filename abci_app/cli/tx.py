@@ -19,7 +19,9 @@ from abci_app.data.store import DatasetStore
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
-from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModelResponse, MsgFundModel
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import (
+    MsgCloseModel, MsgCloseModelResponse, MsgCreateModelResponse, MsgFundModel,
+)
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgLeave, MsgLeaveResponse
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
@@ -109,6 +111,21 @@ def models_fund(model_id: int, amount: int, sender: str, home: Path, node: str, 
     """
     key = open_key(home, sender)
     send(key, MsgFundModel(sender=key.bech32, model_id=model_id, amount=coin_pb(base_coin(amount))), node, output)
+
+
+@models.command("close")
+@click.argument("model_id", type=click.IntRange(min=1))
+@signing
+def models_close(model_id: int, sender: str, home: Path, node: str, output: str) -> None:
+    """End a model of yours and take back what its escrow holds; refused while a round runs.
+
+    \b
+    Example: gradus tx models close 1 --from alice
+    """
+    key = open_key(home, sender)
+    response = MsgCloseModelResponse.FromString(send(key, MsgCloseModel(admin=key.bech32, model_id=model_id), node,
+                                                     "none"))
+    print_fields({"refunded": grad_text(response.refunded_ugrad)}, output)
 
 
 @tx.group()

@@ -4,9 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import overload
 
 from abci_app.data.table import Progress
-from abci_app.wire.merkle import MerkleTree, inner_hash, leaf_hash
-
-HASH_BYTES = 32
+from abci_app.wire.merkle import HASH_BYTES, MerkleTree, inner_hash, leaf_hash
 
 
 class PackedHashes(Sequence[bytes]):

@@ -10,9 +10,9 @@ from enum import StrEnum
 
 from abci_app.client.chain import ChainClient
 from abci_app.miner.claim import Claim, Rows, compute_claim, compute_claim_from, new_claim
+from abci_app.runtime.contract import compute_param_count
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
-from abci_app.x.work.types import compute_param_count
 from kernels import payload
 
 TEST_CHAINS = ("gradus-local", "gradus-test", "test")

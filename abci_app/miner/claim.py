@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from abci_app.runtime.contract import compute_unit_policy
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.seed import claim_commitment, unit_seed
-from abci_app.x.work.types import compute_unit_policy, draw_unit_rows, hash_payload
+from abci_app.x.work.types import draw_unit_rows, hash_payload
 from kernels.unit import run_unit
 
 

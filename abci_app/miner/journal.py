@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from abci_app.miner.claim import Claim, new_claim
+from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 
-HASH_BYTES = 32
 SALT_BYTES = 32
 SEED_CHARS = 16
 _NAME = re.compile(r"([0-9]{10})-[0-9a-f]{16}-([0-9]{10})\.claim")

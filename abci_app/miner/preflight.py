@@ -7,8 +7,8 @@ from abci_app.data.errors import DataError
 from abci_app.data.store import DatasetStore, StoredDataset
 from abci_app.miner.behaviour import TEST_CHAINS, Behaviour, is_allowed
 from abci_app.miner.errors import MinerStopped
+from abci_app.runtime.contract import compute_unit_policy
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, Model
-from abci_app.x.work.types import compute_unit_policy
 from kernels import dispatch
 
 NUMERICS = "gin1"

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from abci_app.store.errors import DatabaseDamaged
 from abci_app.store.node import ID_BYTES
 from abci_app.store.tree import Root
-from abci_app.wire.proof import HASH_BYTES
+from abci_app.wire.merkle import HASH_BYTES
 
 FORMAT = 1
 FORMAT_KEY = b"f"

@@ -13,6 +13,7 @@ from abci_app.wire.errors import InvalidAddress, InvalidPubKey
 
 ACCOUNT_PREFIX = "gradus"
 ADDRESS_BYTES = 20
+FEE_COLLECTOR = "fee_collector"  # the module account that holds the fees of the running block
 _CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _CHAR_VALUE = {char: value for value, char in enumerate(_CHARSET)}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)

@@ -14,8 +14,8 @@ Source: ICS-23, proofs.proto, go/proof.go and go/ops.go.
 from typing import Sequence
 
 from abci_app.wire.fields import Fields, encode_bytes, encode_uint
+from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.proof import (
-    HASH_BYTES,
     MAX_DEPTH,
     Absence,
     Existence,

@@ -7,6 +7,7 @@ the tree of RFC 6962. Used for datasets' rows and for the traces of units.
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 
+HASH_BYTES = 32
 LEAVES_MAX = 1 << 32
 
 
@@ -53,7 +54,7 @@ def merkle_root(leaves: Iterable[bytes]) -> bytes:
 
 def verify_leaves(root: bytes, count: int, indices: list[int], leaves: list[bytes], proof: list[bytes]) -> bool:
     """Whether `leaves` stand at rising `indices` of the tree of `count` leaves under `root`. Uses the whole proof."""
-    if not 1 <= count <= LEAVES_MAX or len(leaves) != len(indices) or any(len(part) != 32 for part in proof):
+    if not 1 <= count <= LEAVES_MAX or len(leaves) != len(indices) or any(len(part) != HASH_BYTES for part in proof):
         return False
     if not indices or indices[0] < 0 or indices[-1] >= count or not _is_rising(indices):
         return False

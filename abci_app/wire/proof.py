@@ -16,9 +16,9 @@ from hashlib import sha256
 from typing import NamedTuple, Sequence
 
 from abci_app.wire.fields import Fields, encode_bytes, encode_uint
+from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.varint import encode_uvarint
 
-HASH_BYTES = 32
 MAX_DEPTH = 62  # total = 2**depth must fit an int64
 SIMPLE_VALUE = "simple:v"
 

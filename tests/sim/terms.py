@@ -38,14 +38,15 @@ def _draw_training(dice: random.Random, spec: ModelSpec) -> None:
     training.trim = dice.randint(0, trim_max) if training.aggregation == "trimmed_mean" else 0
     training.outer_learning_rate_q16 = dice.choice((65_536, 45_875))
     training.outer_momentum_q16 = dice.choice((0, 58_982))
-    training.commit_blocks, training.reveal_blocks = dice.randint(2, 5), dice.randint(2, 4)
-    training.audit_blocks, training.kept_rounds = dice.randint(1, 4), dice.randint(1, 5)
+    training.commit_blocks, training.reveal_blocks = dice.randint(3, 5), dice.randint(3, 4)
+    training.audit_blocks, training.kept_rounds = dice.randint(3, 5), dice.randint(1, 5)
 
 
 def _draw_audit(dice: random.Random, spec: ModelSpec) -> None:
     audit = spec.audit
     audit.rate_ppm = dice.choice((100_000, 400_000, 1_000_000))
-    audit.mismatch_slash_ppm = dice.choice((1, 500_000, 1_000_000))
+    audit.mismatch_slash_ppm = dice.choice((10, 500_000, 1_000_000))
     audit.withhold_slash_ppm = dice.choice((0, 123_457, 1_000_000))
-    audit.burn_ppm = dice.choice((0, 333_333, 1_000_000))
+    certain = audit.rate_ppm == 1_000_000  # only then a bond deters of which nothing is burnt
+    audit.burn_ppm = dice.choice((0, 333_333, 1_000_000) if certain else (333_333, 1_000_000))
     audit.missed_rounds_max = dice.randint(1, 3)

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.gas import WRITE_GAS
-from abci_app.wire.address import encode_address, module_address
+from abci_app.wire.address import FEE_COLLECTOR, encode_address, module_address
 from abci_app.wire.coin import BASE_DENOM, Coin
 from abci_app.wire.errors import InsufficientFunds, InvariantBroken
 from abci_app.wire.ints import U128_MAX
 from abci_app.x.bank.events import new_burn, new_coin_received, new_coin_spent, new_transfer
 from abci_app.x.bank.keys import (
-    BALANCE_PREFIX, SUPPLY_PREFIX, balance_key, holder_prefix, split_balance_key, supply_key,
+    BALANCE_PREFIX, SUPPLY_PREFIX, balance_key, split_balance_key, supply_key,
 )
 from abci_app.x.bank.needs import Accounts
 from abci_app.x.bank.types import BURNER, sum_coins
 
 STORE = "bank"
-FEE_COLLECTOR = "fee_collector"
 
 
 @dataclass(frozen=True, kw_only=True)

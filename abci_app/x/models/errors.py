@@ -92,3 +92,20 @@ class EscrowTooLarge(ChainError):
 
 class ModelNotLive(ChainError):
     codespace, code, text = "models", 22, "the model trains no longer, so nothing would ever spend the coins"
+
+
+class AuditsTooMany(ChainError):
+    codespace, code = "models", 23
+    text = "the audits of a round must fit its audit phase; take more audit_blocks, fewer audits or smaller units"
+
+
+class NotAdmin(ChainError):
+    codespace, code, text = "models", 24, "only the model's admin may do this"
+
+
+class ModelRetired(ChainError):
+    codespace, code, text = "models", 25, "the model is closed already, and its escrow paid back"
+
+
+class RoundRunning(ChainError):
+    codespace, code, text = "models", 26, "a round runs; close the model when it has ended and no other has begun"

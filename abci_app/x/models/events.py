@@ -30,3 +30,8 @@ def round_closed(model: Model) -> Event:
 def training_finished(model: Model) -> Event:
     """The last round of the policy is closed; the model serves."""
     return new_event("models.training_finished", model_id=model.id, rounds=model.rounds_closed)
+
+
+def model_closed(model: Model, refunded_ugrad: int) -> Event:
+    """The model is retired; its admin got back what the escrow held."""
+    return new_event("models.model_closed", model_id=model.id, admin=model.admin, refunded_ugrad=refunded_ugrad)

@@ -7,13 +7,14 @@ Records stand as runtime/records.py writes them. All may be left out for a chain
 from typing import Any
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import compute_param_count
 from abci_app.runtime.genesis import GenesisInvalid, Section
 from abci_app.runtime.records import export_record, read_record
 from abci_app.wire.address import decode_address
 from abci_app.wire.errors import ChainError, InvariantBroken
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_UNSPECIFIED, Model, Weights
 from abci_app.x.models.keeper import Keeper
-from abci_app.x.models.types import check_spec, compute_param_count, new_weights
+from abci_app.x.models.types import check_spec, new_weights
 from kernels.mlp import WEIGHT_BYTES
 from kernels.outer import MOMENTUM_BYTES
 

@@ -3,8 +3,8 @@
 from abci_app.runtime.context import Ctx
 from abci_app.wire.address import module_address
 from abci_app.wire.errors import InvariantBroken
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
-from abci_app.x.models.keeper import LIVE_STATUSES, Keeper
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_RETIRED, Model
+from abci_app.x.models.keeper import Keeper
 from abci_app.x.models.types import STORE
 
 
@@ -15,14 +15,13 @@ def check_escrow(ctx: Ctx, keeper: Keeper) -> str | None:
     return None if total == held else f"escrows of {total} ugrad stand against {held} in the module account"
 
 
-def check_live(ctx: Ctx, keeper: Keeper) -> str | None:
-    """The index of live models is that of the statuses, and every id is below the next one."""
-    models = list(keeper.iter_models(ctx))
-    live = [model.id for model in models if model.status in LIVE_STATUSES]
-    if keeper.iter_live_ids(ctx) != live:
-        return f"models {live} are live, the index has {keeper.iter_live_ids(ctx)}"
-    if models and models[-1].id >= keeper.next_id(ctx):
-        return f"model {models[-1].id} is not below the next id {keeper.next_id(ctx)}"
+def check_ids(ctx: Ctx, keeper: Keeper) -> str | None:
+    """Every id is below the next one, and a retired model holds no escrow."""
+    for model in keeper.iter_models(ctx):
+        if model.id >= keeper.next_id(ctx):
+            return f"model {model.id} is not below the next id {keeper.next_id(ctx)}"
+        if model.status == MODEL_STATUS_RETIRED and model.escrow_ugrad:
+            return f"model {model.id} is retired and holds {model.escrow_ugrad} ugrad"
     return None
 
 

@@ -11,21 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import compute_param_count
 from abci_app.runtime.gas import WRITE_GAS
+from abci_app.wire.address import decode_address
 from abci_app.wire.coin import base_coin
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U32_MAX, U64_MAX, u64_bytes
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    MODEL_STATUS_OPEN, MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING, Model, ModelSpec, Weights,
+    MODEL_STATUS_OPEN, MODEL_STATUS_RETIRED, MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING, Model, ModelSpec, Weights,
 )
 from abci_app.x.models import events, keys
 from abci_app.x.models.errors import EscrowTooLarge, ModelNotFound, WeightsNotFound
 from abci_app.x.models.needs import Bank
-from abci_app.x.models.types import STORE, compute_param_count, new_weights
+from abci_app.x.models.types import STORE, new_weights
 from kernels import chunks, mlp, outer
-
-LIVE_MARK = b"\x01"
-LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,22 +46,13 @@ class Keeper:
         return model
 
     def put_model(self, ctx: Ctx, model: Model) -> None:
-        """Write the record and keep the index of live models in step with its status."""
+        """Write the record."""
         self._put(ctx, keys.model(model.id), model.SerializeToString(deterministic=True))
-        key, store = keys.live(model.id), ctx.state.store(STORE)
-        if model.status not in LIVE_STATUSES:
-            store.delete(key)
-        elif not store.has(key):
-            self._put(ctx, key, LIVE_MARK)
 
     def iter_models(self, ctx: Ctx) -> Iterator[Model]:
         """All models, ids rising."""
         for _, raw in ctx.state.store(STORE).iter(keys.MODELS):
             yield Model.FromString(raw)
-
-    def iter_live_ids(self, ctx: Ctx) -> list[int]:
-        """Ids of the open and training models, rising."""
-        return [keys.read_live(key) for key, _ in ctx.state.store(STORE).iter(keys.LIVE)]
 
     def next_id(self, ctx: Ctx) -> int:
         """The id that the next model gets; the first is 1."""
@@ -228,6 +218,19 @@ class Keeper:
             self.bank.send_from_module(ctx, STORE, recipient, (base_coin(amount_ugrad),))
         model.escrow_ugrad -= amount_ugrad
         model.paid_ugrad += amount_ugrad
+        self.put_model(ctx, model)
+        return model
+
+    def retire_model(self, ctx: Ctx, model: Model) -> Model:
+        """End a model and pay what its escrow holds back to its admin; returns the new record.
+
+        The caller has made sure that no round runs. Weights stay, for whoever wants them.
+        """
+        model = self.get_model(ctx, model.id)
+        if model.escrow_ugrad:
+            self.bank.send_from_module(ctx, STORE, decode_address(model.admin), (base_coin(model.escrow_ugrad),))
+        model.escrow_ugrad = 0
+        model.status = MODEL_STATUS_RETIRED
         self.put_model(ctx, model)
         return model
 

@@ -1,6 +1,6 @@
 """Every key of the room. Numbers are big-endian and of fixed width, so key order is number order.
 
-Store `models`: 01 model -> Model; 02 model round -> Weights; 03 model -> 01 while it is live; 04 -> next id (u64).
+Store `models`: 01 model -> Model; 02 model round -> Weights; 03 -> next id (u64).
 Blobs: models/w/ model round chunk -> chunk bytes; models/m/ model -> outer momentum.
 """
 
@@ -8,8 +8,7 @@ from abci_app.wire.ints import u32_bytes, u64_bytes
 
 MODELS = b"\x01"
 WEIGHTS = b"\x02"
-LIVE = b"\x03"
-NEXT_ID = b"\x04"
+NEXT_ID = b"\x03"
 CHUNK_BLOBS = b"models/w/"
 MOMENTUM_BLOBS = b"models/m/"
 
@@ -27,16 +26,6 @@ def weights(model_id: int, round_number: int) -> bytes:
 def weights_of(model_id: int) -> bytes:
     """Prefix of a model's Weights records."""
     return WEIGHTS + u64_bytes(model_id)
-
-
-def live(model_id: int) -> bytes:
-    """Key of the mark that a model is open or training."""
-    return LIVE + u64_bytes(model_id)
-
-
-def read_live(key: bytes) -> int:
-    """The model of a live mark's key."""
-    return int.from_bytes(key[len(LIVE):], "big")
 
 
 def chunk_blob(model_id: int, round_number: int, index: int) -> bytes:

@@ -6,6 +6,14 @@ from abci_app.runtime.context import Ctx
 from abci_app.wire.coin import Coin
 
 
+class Rounds(Protocol):
+    """The slice of the room that runs rounds which closing a model needs. That room is built later, of this one's
+    keeper; only the routes, which are made when all keepers are there, know it.
+    """
+
+    def has_running_round(self, ctx: Ctx, model_id: int) -> bool: ...
+
+
 class Bank(Protocol):
     """The slice of the bank that escrow needs."""
 

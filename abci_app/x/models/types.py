@@ -4,19 +4,24 @@ Reads/Writes: nothing. Every bound has its reason in README.md beside this file,
 Source: README.md; the numerics' own ranges are those of kernels/README.md.
 """
 
+from abci_app.runtime.contract import (
+    AUDIT_GAS_PER_BLOCK, EVIDENCE_BYTES_PER_BLOCK, compute_audit_gas, compute_unit_cost, compute_unit_policy,
+)
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import parse_base_amount
+from abci_app.wire.errors import shown
 from abci_app.wire.ints import PPM, U32_MAX, U64_MAX, mul_div_ceil, ppm_floor
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
     AuditPolicy, Dataset, Economy, LearningRate, MlpClassifier, ModelSpec, TrainingPolicy, Weights,
 )
-from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel, MsgFundModel
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCloseModel, MsgCreateModel, MsgFundModel
+from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.row import row_bytes
 from abci_app.wire.tx import TX_BYTES_MAX
 from abci_app.x.models.errors import (
-    AggregationInvalid, ArchitectureInvalid, AuditPolicyInvalid, BondTooLow, DatasetInvalid, EscrowTooLow,
-    EvidenceTooLarge, LearningRateInvalid, ModelTooLarge, NameInvalid, NumericsUnknown, OuterPolicyInvalid,
-    RoundPolicyInvalid, SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
+    AggregationInvalid, ArchitectureInvalid, AuditPolicyInvalid, AuditsTooMany, BondTooLow, DatasetInvalid,
+    EscrowTooLow, EvidenceTooLarge, LearningRateInvalid, ModelTooLarge, NameInvalid, NumericsUnknown,
+    OuterPolicyInvalid, RoundPolicyInvalid, SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
 )
 from kernels import aggregate, chunks, mlp, payload, unit
 from kernels.errors import KernelInputError
@@ -26,21 +31,22 @@ STORE = "models"
 NUMERICS = "gin1"
 CODEC = payload.CODECS[0]
 NAME_CHARS_MAX = 64
-HASH_BYTES = 32
 CLASSES_MAX = 65_535
 FEATURES_MAX = 65_536
 WIDTHS_MAX = 8
 PAYLOAD_BYTES_MAX = 1 << 19
 UNIT_COST_MAX = 1 << 28  # multiply-adds
 AUDIT_COST_MAX = 1 << 30  # multiply-adds of a round
-EVIDENCE_BYTES_MAX = TX_BYTES_MAX - (1 << 10)
+EVIDENCE_FRAME_BYTES = 1 << 10  # the rest of an injected transaction
+EVIDENCE_BYTES_MAX = TX_BYTES_MAX - EVIDENCE_FRAME_BYTES
 ROW_FRAME_BYTES = 4
 PROOF_HASH_BYTES = HASH_BYTES + 2
 UNITS_MAX = aggregate.PAYLOADS_MAX
+PHASE_BLOCKS_MIN = 3  # so that no phase lies in the hands of one proposer
 PHASE_BLOCKS_MAX = 10_000
 KEPT_ROUNDS_MAX = 1_000
 SCHEDULE_ROUNDS_MAX = 1_000_000
-MISSED_ROUNDS_MAX = 1_000
+MISSED_ROUNDS_MAX = 100
 INVITED_MAX = 256
 _INNER_NAME_CHARS = " ._-"
 
@@ -61,11 +67,16 @@ def check_fund_model(msg: MsgFundModel) -> None:
     parse_base_amount(msg.amount)
 
 
+def check_close_model(msg: MsgCloseModel) -> None:
+    """Stateless validity of MsgCloseModel. Raises InvalidAddress (sdk/7)."""
+    decode_address(msg.admin)
+
+
 def check_spec(spec: ModelSpec) -> None:
-    """Raises the first error of a contract, in this order; codes models/4 to models/19."""
+    """Raises the first error of a contract, in this order; codes models/4 to models/19, and models/23."""
     check_name(spec.name)
     if spec.numerics != NUMERICS:
-        raise NumericsUnknown(f"{spec.numerics[:NAME_CHARS_MAX]} asked")
+        raise NumericsUnknown(f"{shown(spec.numerics)} asked")
     check_dataset(spec.dataset)
     check_architecture(spec.mlp_classifier, spec.dataset)
     if len(spec.init_seed) != HASH_BYTES:
@@ -76,6 +87,7 @@ def check_spec(spec: ModelSpec) -> None:
     check_aggregation(spec.training)
     check_audit(spec.audit)
     check_size(spec)
+    check_audit_phase(spec)
     check_economy(spec)
     check_invited(spec)
 
@@ -110,9 +122,12 @@ def check_architecture(mlp_classifier: MlpClassifier, dataset: Dataset) -> None:
                                   f"{dataset.features} features to {dataset.classes} classes")
     if not all(1 <= width <= FEATURES_MAX for width in widths):
         raise ArchitectureInvalid(f"each width is 1 to {FEATURES_MAX}")
-    count = sum((fan_in + 1) * fan_out for fan_in, fan_out in zip(widths, widths[1:]))
-    if count > PAYLOAD_BYTES_MAX or payload.payload_bytes(count, CODEC) > PAYLOAD_BYTES_MAX:
-        raise ModelTooLarge(f"{count} parameters; their payload is above {PAYLOAD_BYTES_MAX} bytes")
+    try:
+        size = payload.payload_bytes(mlp.param_count(widths), CODEC)
+    except KernelInputError as error:
+        raise ModelTooLarge(str(error)) from None
+    if size > PAYLOAD_BYTES_MAX:
+        raise ModelTooLarge(f"a payload of {size} bytes, the most is {PAYLOAD_BYTES_MAX}")
 
 
 def check_rounds(training: TrainingPolicy) -> None:
@@ -120,9 +135,9 @@ def check_rounds(training: TrainingPolicy) -> None:
     _check_range(RoundPolicyInvalid, "rounds", training.rounds, 0, SCHEDULE_ROUNDS_MAX)
     _check_range(RoundPolicyInvalid, "units_max", training.units_max, 1, UNITS_MAX)
     _check_range(RoundPolicyInvalid, "trainers_min", training.trainers_min, 1, training.units_max)
-    _check_range(RoundPolicyInvalid, "commit_blocks", training.commit_blocks, 1, PHASE_BLOCKS_MAX)
-    _check_range(RoundPolicyInvalid, "reveal_blocks", training.reveal_blocks, 1, PHASE_BLOCKS_MAX)
-    _check_range(RoundPolicyInvalid, "audit_blocks", training.audit_blocks, 1, PHASE_BLOCKS_MAX)
+    _check_range(RoundPolicyInvalid, "commit_blocks", training.commit_blocks, PHASE_BLOCKS_MIN, PHASE_BLOCKS_MAX)
+    _check_range(RoundPolicyInvalid, "reveal_blocks", training.reveal_blocks, PHASE_BLOCKS_MIN, PHASE_BLOCKS_MAX)
+    _check_range(RoundPolicyInvalid, "audit_blocks", training.audit_blocks, PHASE_BLOCKS_MIN, PHASE_BLOCKS_MAX)
     _check_range(RoundPolicyInvalid, "kept_rounds", training.kept_rounds, 1, KEPT_ROUNDS_MAX)
 
 
@@ -139,7 +154,7 @@ def check_unit(spec: ModelSpec) -> None:
     try:
         unit.check_policy(compute_unit_policy(spec, spec.training.learning_rate.peak_q16))
     except KernelInputError as error:
-        raise UnitPolicyInvalid(str(error)) from None
+        raise UnitPolicyInvalid(shown(str(error))) from None
 
 
 def check_aggregation(training: TrainingPolicy) -> None:
@@ -176,21 +191,30 @@ def check_size(spec: ModelSpec) -> None:
         raise EvidenceTooLarge(f"{evidence} bytes with their proof; the most is {EVIDENCE_BYTES_MAX}")
 
 
+def check_audit_phase(spec: ModelSpec) -> None:
+    """Raises AuditsTooMany (models/23): what a round audits must fit into the blocks that bring its evidence."""
+    audits, in_a_block = compute_audits_max(spec), compute_audits_per_block(spec)
+    if audits > in_a_block * spec.training.audit_blocks:
+        raise AuditsTooMany(f"up to {audits} audits in {spec.training.audit_blocks} blocks, of which each bears "
+                            f"{in_a_block} of this contract")
+
+
 def check_economy(spec: ModelSpec) -> None:
     """Raises BondTooLow (models/18): a claim that nobody computed must lose at least what it may gain.
 
-    The gain is at most a whole round's reward, undetected with probability 1 - p; the loss is the slashed part of
-    the bond with probability p, where p is the audit rate.
+    The gain is at most a whole round's reward, undetected with probability 1 - p; the loss is what is burnt of the
+    bond with probability p, where p is the audit rate. What is not burnt goes to a proposer, who may be the cheat.
     """
     economy, audit = spec.economy, spec.audit
     if not spec.invited_trainers and economy.bond_ugrad == 0:
         raise BondTooLow("open enrolment needs a bond")
-    slash_ugrad = ppm_floor(economy.bond_ugrad, audit.mismatch_slash_ppm)
-    least_ugrad = compute_slash_min(economy, audit)
-    if slash_ugrad < least_ugrad:
-        raise BondTooLow(f"a wrong claim loses {slash_ugrad} ugrad of a bond of {economy.bond_ugrad}; with a reward "
-                         f"of {economy.round_reward_ugrad} at an audit rate of {audit.rate_ppm} ppm it must lose at "
-                         f"least {least_ugrad}, a bond of {compute_bond_min(economy, audit)}")
+    burnt_ugrad = ppm_floor(ppm_floor(economy.bond_ugrad, audit.mismatch_slash_ppm), audit.burn_ppm)
+    least_ugrad = compute_burn_min(economy, audit)
+    if burnt_ugrad < least_ugrad:
+        enough = f"a bond of {compute_bond_min(economy, audit)}" if audit.burn_ppm else "so burn_ppm must be above 0"
+        raise BondTooLow(f"a wrong claim has {burnt_ugrad} ugrad burnt of a bond of {economy.bond_ugrad}; with a "
+                         f"reward of {economy.round_reward_ugrad} at an audit rate of {audit.rate_ppm} ppm it must be "
+                         f"at least {least_ugrad}, {enough}")
 
 
 def check_invited(spec: ModelSpec) -> None:
@@ -205,25 +229,6 @@ def check_invited(spec: ModelSpec) -> None:
     addresses = sorted(decode_address(text) for text in invited)
     if any(a == b for a, b in zip(addresses, addresses[1:])):
         raise TrainersInvalid("an account is invited twice")
-
-
-def compute_param_count(spec: ModelSpec) -> int:
-    """Weights and biases of the contract's model."""
-    return mlp.param_count(tuple(spec.mlp_classifier.widths))
-
-
-def compute_unit_policy(spec: ModelSpec, learning_rate_q16: int) -> unit.UnitPolicy:
-    """What the numerics must know of a unit at this learning rate."""
-    training = spec.training
-    return unit.UnitPolicy(
-        widths=tuple(spec.mlp_classifier.widths), local_steps=training.local_steps, batch_rows=training.batch_rows,
-        learning_rate_q16=learning_rate_q16, momentum_q16=training.momentum_q16, trace_every=training.trace_every,
-        codec=training.codec)
-
-
-def compute_unit_cost(spec: ModelSpec) -> int:
-    """Multiply-adds of one unit."""
-    return unit.unit_cost(compute_unit_policy(spec, spec.training.learning_rate.peak_q16))
 
 
 def compute_audits_max(spec: ModelSpec) -> int:
@@ -245,14 +250,23 @@ def compute_evidence_bytes_max(spec: ModelSpec) -> int:
     return rows * (row_bytes(dataset.features) + ROW_FRAME_BYTES) + hashes * PROOF_HASH_BYTES
 
 
-def compute_slash_min(economy: Economy, audit: AuditPolicy) -> int:
-    """The least slash that deters: reward * (1 - p) / p, rounded up."""
+def compute_audits_per_block(spec: ModelSpec) -> int:
+    """Audits of the contract that a block bears when it has no others: within its gas and its bytes of evidence."""
+    evidence_bytes = compute_evidence_bytes_max(spec) + EVIDENCE_FRAME_BYTES
+    return min(AUDIT_GAS_PER_BLOCK // compute_audit_gas(spec), EVIDENCE_BYTES_PER_BLOCK // evidence_bytes)
+
+
+def compute_burn_min(economy: Economy, audit: AuditPolicy) -> int:
+    """The least burnt part of a bond that deters: reward * (1 - p) / p, rounded up."""
     return mul_div_ceil(economy.round_reward_ugrad, PPM - audit.rate_ppm, audit.rate_ppm)
 
 
 def compute_bond_min(economy: Economy, audit: AuditPolicy) -> int:
-    """The least bond whose slashed part, rounded down, deters."""
-    return mul_div_ceil(compute_slash_min(economy, audit), PPM, audit.mismatch_slash_ppm)
+    """The least bond of which enough is burnt, all parts rounded down. ValueError where nothing is ever burnt."""
+    burn_ugrad = compute_burn_min(economy, audit)
+    if burn_ugrad == 0:
+        return 0
+    return mul_div_ceil(mul_div_ceil(burn_ugrad, PPM, audit.burn_ppm), PPM, audit.mismatch_slash_ppm)
 
 
 def compute_learning_rate_q16(rate: LearningRate, round_number: int) -> int:
@@ -321,20 +335,25 @@ def _fit_hidden(hidden: tuple[int, ...], dataset: Dataset) -> tuple[int, ...]:
 
 
 def _fit_unit(spec: ModelSpec) -> None:
-    """Halve the local steps, then the batch, until the audits fit or both are 1."""
+    """Halve the local steps, then the batch, until the audits fit or both are 1; audit for as long as that takes."""
     training = spec.training
-    while training.local_steps > 1 or training.batch_rows > 1:
+    while True:
         try:
             check_unit(spec)
             check_size(spec)
-        except (UnitPolicyInvalid, UnitTooCostly, EvidenceTooLarge):
+            in_a_block = max(compute_audits_per_block(spec), 1)
+            training.audit_blocks = max(training.audit_blocks, mul_div_ceil(compute_audits_max(spec), 1, in_a_block))
+            check_audit_phase(spec)
+        except (UnitPolicyInvalid, UnitTooCostly, EvidenceTooLarge, AuditsTooMany):
             if training.local_steps > 1:
                 training.local_steps >>= 1
                 training.trace_every = min(training.trace_every, training.local_steps)
-            else:
+            elif training.batch_rows > 1:
                 training.batch_rows >>= 1
+            else:
+                return
         else:
-            break
+            return
 
 
 def _check_range(error: type[Exception], name: str, value: int, low: int, high: int) -> None:

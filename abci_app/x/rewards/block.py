@@ -1,11 +1,10 @@
 """End of block: the fees go to the proposer."""
 
 from abci_app.runtime.context import Ctx
-from abci_app.wire.address import decode_address, module_address
+from abci_app.wire.address import FEE_COLLECTOR, decode_address, module_address
 from abci_app.wire.coin import base_coin
 from abci_app.x.rewards import events
 from abci_app.x.rewards.keeper import Keeper
-from abci_app.x.rewards.types import FEE_COLLECTOR
 
 
 def pay_fees(ctx: Ctx, keeper: Keeper) -> None:

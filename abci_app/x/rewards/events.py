@@ -13,9 +13,9 @@ def trainer_paid(model_id: int, trainer: str, amount_ugrad: int) -> Event:
     return new_event("rewards.trainer_paid", model_id=model_id, trainer=trainer, amount_ugrad=amount_ugrad)
 
 
-def auditors_paid(amount_ugrad: int) -> Event:
-    """The auditors' part of a slash went to the fees."""
-    return new_event("rewards.auditors_paid", amount_ugrad=amount_ugrad)
+def slash_collected(amount_ugrad: int) -> Event:
+    """What is not burnt of a slash went to the fees."""
+    return new_event("rewards.slash_collected", amount_ugrad=amount_ugrad)
 
 
 def fees_paid(proposer: bytes, account: str, amount_ugrad: int) -> Event:

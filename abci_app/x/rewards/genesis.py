@@ -10,10 +10,9 @@ from typing import Any
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.genesis import GenesisInvalid, Section
 from abci_app.runtime.records import export_record, read_record
-from abci_app.wire.address import encode_address
+from abci_app.wire.address import ADDRESS_BYTES, encode_address
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution, Payout
 from abci_app.x.rewards.keeper import Keeper
-from abci_app.x.rewards.types import ADDRESS_BYTES
 
 PATH = "app_state.rewards"
 

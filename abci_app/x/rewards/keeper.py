@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.gas import WRITE_GAS
-from abci_app.wire.address import decode_address, encode_address
+from abci_app.wire.address import FEE_COLLECTOR, decode_address, encode_address
 from abci_app.wire.coin import base_coin
 from abci_app.wire.ints import U64_MAX
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution, Payout
 from abci_app.x.rewards import events, keys
 from abci_app.x.rewards.needs import Bank, Models
-from abci_app.x.rewards.types import BONDS, FEE_COLLECTOR, STORE, compute_share
+from abci_app.x.rewards.types import BONDS, STORE, compute_share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,14 +79,14 @@ class Keeper:
         ctx.emit(events.round_paid(model.id, len(trainers), share))
         return share
 
-    def pay_auditor(self, ctx: Ctx, amount_ugrad: int) -> None:
-        """Move the auditors' part of a slash (0 or more) from the bonds to the fees, which go to the proposer.
+    def pay_slash_to_fees(self, ctx: Ctx, amount_ugrad: int) -> None:
+        """Move what is not burnt of a slash (0 or more) from the bonds to the fees, which go to the proposer.
 
-        Emits rewards.auditors_paid.
+        Emits rewards.slash_collected.
         """
         if amount_ugrad:
             self.bank.send_between_modules(ctx, BONDS, FEE_COLLECTOR, (base_coin(amount_ugrad),))
-            ctx.emit(events.auditors_paid(amount_ugrad))
+            ctx.emit(events.slash_collected(amount_ugrad))
 
     def _book_unit(self, ctx: Ctx, model_id: int, trainer: bytes, earned_ugrad: int) -> None:
         booked = self.find_contribution(ctx, model_id, trainer)

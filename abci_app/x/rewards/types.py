@@ -1,9 +1,7 @@
-"""Names and sizes of the room, and how a round's reward is divided."""
+"""Names of the room, and how a round's reward is divided."""
 
 STORE = "rewards"
-FEE_COLLECTOR = "fee_collector"
 BONDS = "work"
-ADDRESS_BYTES = 20
 
 
 def compute_share(round_reward_ugrad: int, escrow_ugrad: int, accepted: int) -> int:

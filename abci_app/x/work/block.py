@@ -5,6 +5,7 @@ A phase ends when no unit has to act in it any more, or at its deadline. Source:
 """
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import LIVE_STATUSES, compute_param_count
 from abci_app.wire.address import decode_address, encode_address
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
@@ -16,8 +17,8 @@ from abci_app.wire.seed import audit_seed, round_seed
 from abci_app.x.work import events
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    CLOSE_VALUES_PER_BLOCK, LIVE_STATUSES, MODELS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, compute_close_values,
-    compute_param_count, compute_trainers_needed, deal_units, draw_units,
+    CLOSE_VALUES_PER_BLOCK, MODELS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, compute_close_values,
+    compute_trainers_needed, deal_units, draw_units,
 )
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step

@@ -26,7 +26,7 @@ def trainer_stood_down(trainer: Trainer) -> Event:
 
 
 def trainer_slashed(slash: Slash) -> Event:
-    """Part of a bond was taken: burnt_ugrad of amount_ugrad is burnt, the rest went to the auditors."""
+    """Part of a bond was taken: burnt_ugrad of amount_ugrad is burnt, the rest went to the fees."""
     reason = SlashReason.Name(slash.reason).removeprefix("SLASH_REASON_").lower()
     return new_event("work.trainer_slashed", model_id=slash.model_id, trainer=slash.trainer, round=slash.round,
                      unit=slash.unit, reason=reason, amount_ugrad=slash.amount_ugrad, burnt_ugrad=slash.burnt_ugrad)

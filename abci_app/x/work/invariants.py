@@ -1,6 +1,7 @@
 """What always holds of rounds, units, trainers and bonds."""
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import LIVE_STATUSES
 from abci_app.wire.address import decode_address, encode_address, module_address
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_PENDING, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL,
@@ -9,7 +10,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 )
 from abci_app.x.work import keys
 from abci_app.x.work.keeper import Keeper
-from abci_app.x.work.types import LIVE_STATUSES, PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, STORE, TRAINERS_MAX, is_open
+from abci_app.x.work.types import PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, STORE, TRAINERS_MAX, is_open
 
 
 def check_bonds(ctx: Ctx, keeper: Keeper) -> str | None:

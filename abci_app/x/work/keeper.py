@@ -24,7 +24,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 from abci_app.x.work import events, keys
 from abci_app.x.work.errors import RoundNotFound, TrainerNotFound, UnitNotFound
 from abci_app.x.work.needs import Bank, Models, Rewards, Schedule
-from abci_app.x.work.types import STORE, compute_slash, hash_payload
+from abci_app.x.work.types import RUNNING_PHASES, STORE, compute_slash, hash_payload
 
 MARK = b"\x01"
 
@@ -97,7 +97,7 @@ class Keeper:
 
     def slash_bond(self, ctx: Ctx, trainer: Trainer, unit: Unit, reason: SlashReason, policy: AuditPolicy,
                    slash_ppm: int) -> None:
-        """Take part of the bond: some is burnt, the rest goes to the auditors. Writes `trainer` with what is left.
+        """Take part of the bond: some is burnt, the rest goes to the fees. Writes `trainer` with what is left.
 
         Emits work.trainer_slashed.
         """
@@ -107,7 +107,7 @@ class Keeper:
         if burnt_ugrad:
             self.bank.burn(ctx, STORE, (base_coin(burnt_ugrad),))
         if amount_ugrad > burnt_ugrad:
-            self.rewards.pay_auditor(ctx, amount_ugrad - burnt_ugrad)
+            self.rewards.pay_slash_to_fees(ctx, amount_ugrad - burnt_ugrad)
         slash = Slash(model_id=unit.model_id, trainer=unit.trainer, round=unit.round, unit=unit.index, reason=reason,
                       amount_ugrad=amount_ugrad, burnt_ugrad=burnt_ugrad, height=ctx.height)
         self.add_slash(ctx, slash)
@@ -137,6 +137,12 @@ class Keeper:
         if found is None:
             raise RoundNotFound(f"model {model_id}, round {number}")
         return found
+
+    def has_running_round(self, ctx: Ctx, model_id: int) -> bool:
+        """Whether a round of the model has units that somebody works on or that are audited."""
+        model = self.models.find_model(ctx, model_id)
+        running = None if model is None else self.find_round(ctx, model_id, model.rounds_closed + 1)
+        return running is not None and running.phase in RUNNING_PHASES
 
     def put_round(self, ctx: Ctx, written: Round) -> None:
         """Write the record."""

@@ -1,19 +1,18 @@
-"""Stateless checks of messages, and the pure rules of rounds: dealing, drawing, slashing, what an audit costs.
+"""Stateless checks of messages, and the pure rules of rounds: dealing, drawing, slashing.
 
 Reads/Writes: nothing. Every bound has its reason in README.md beside this file, section "Bounds".
 """
 
 from blake3 import blake3
 
-from abci_app.runtime.gas import MULTIPLY_ADDS_PER_GAS, WRITE_GAS
+from abci_app.runtime.contract import compute_param_count
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount
 from abci_app.wire.errors import InvalidCoins
 from abci_app.wire.ints import PPM, U64_MAX, mul_div_ceil, ppm_floor
+from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, Model, ModelSpec,
-)
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Model, ModelSpec
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll, MsgLeave, MsgRevealWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     ROUND_PHASE_AUDIT, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
@@ -22,23 +21,14 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 from abci_app.wire.row import join_columns, row_bytes
 from abci_app.wire.seed import draw_rows, shuffle, unit_seed
 from abci_app.x.work.errors import BondTooLarge, CommitmentMalformed, SaltMalformed, TraceRootMalformed
-from kernels import mlp
-from kernels.unit import UnitPolicy, unit_cost
 
 STORE = "work"
-HASH_BYTES = 32
 SALT_BYTES = 32
 TRAINERS_MAX = 256
 MODELS_PER_BLOCK = 64
 CLOSE_VALUES_PER_BLOCK = 1 << 26
-AUDIT_GAS_PER_BLOCK = 2_000_000
 PAYLOAD_ROUNDS_KEPT = 2
 
-EVIDENCE_GAS = 4 * WRITE_GAS
-DRAWN_ROW_GAS = 16
-ROW_BYTES_PER_GAS = 64
-
-LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
 RUNNING_PHASES = (ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, ROUND_PHASE_AUDIT)
 OPEN_STATUSES = (UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED)
 
@@ -119,20 +109,6 @@ def compute_slash(bond_ugrad: int, slash_ppm: int, burn_ppm: int) -> tuple[int, 
     return amount_ugrad, ppm_floor(amount_ugrad, burn_ppm)
 
 
-def compute_param_count(spec: ModelSpec) -> int:
-    """Weights and biases of the contract's model."""
-    return mlp.param_count(tuple(spec.mlp_classifier.widths))
-
-
-def compute_unit_policy(spec: ModelSpec, learning_rate_q16: int) -> UnitPolicy:
-    """The unit of a contract at a round's learning rate, as the numerics take it."""
-    training = spec.training
-    return UnitPolicy(
-        widths=tuple(spec.mlp_classifier.widths), local_steps=training.local_steps, batch_rows=training.batch_rows,
-        learning_rate_q16=learning_rate_q16, momentum_q16=training.momentum_q16, trace_every=training.trace_every,
-        codec=training.codec)
-
-
 def draw_unit_rows(model: Model, running: Round, index: int) -> list[int]:
     """The rows of a unit in the order of use, with repetition."""
     training = model.spec.training
@@ -159,19 +135,6 @@ def is_usable_row(row: bytes, features: int, classes: int) -> bool:
 def compute_evidence_bytes(spec: ModelSpec, row_count: int) -> int:
     """Bytes of so many rows."""
     return row_count * row_bytes(spec.dataset.features)
-
-
-def compute_audit_gas(spec: ModelSpec) -> int:
-    """Gas of one audit, by the shape of the contract's unit: recomputing it, drawing and hashing its rows.
-
-    The same for every unit of a contract, so that the bound of a block is known before anything is computed.
-    """
-    training, dataset = spec.training, spec.dataset
-    drawn = training.local_steps * training.batch_rows
-    cost = mul_div_ceil(unit_cost(compute_unit_policy(spec, training.learning_rate.peak_q16)), 1,
-                        MULTIPLY_ADDS_PER_GAS)
-    held = compute_evidence_bytes(spec, min(drawn, dataset.train_rows))
-    return EVIDENCE_GAS + cost + DRAWN_ROW_GAS * drawn + mul_div_ceil(held, 1, ROW_BYTES_PER_GAS)
 
 
 def compute_close_values(spec: ModelSpec, payload_count: int) -> int:

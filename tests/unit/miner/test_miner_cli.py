@@ -63,7 +63,7 @@ def test_plain_lines_and_status_say_the_same_for_people(rig: Rig, home: Path) ->
     assert result.exit_code == 0 and "finished   accepted 3, earned 0.999999grad" in result.stdout
     status = json.loads(run(home, "status", "1", "--key", "ann", "--output", "json").stdout)
     assert (status["address"], status["accepted"]) == (address_of("ann"), 3)
-    assert (status["status"], status["bond_ugrad"]) == ("TRAINER_STATUS_ACTIVE", 3_000_000)
+    assert (status["status"], status["bond_ugrad"]) == ("TRAINER_STATUS_ACTIVE", 6_000_000)
     assert "TRAINER_STATUS_ACTIVE" in run(home, "status", "1", "--key", address_of("ann")).stdout
     assert "not enrolled" in run(home, "status", "1", "--key", address_of("mallory")).stdout
 
@@ -77,7 +77,7 @@ def test_terminal_shows_where_things_stand(home: Path) -> None:
 
 @pytest.mark.parametrize("arguments, text", [
     (["start", "9", "--key", "ann"], "there is no model 9"),
-    (["start", "1", "--key", "nobody"], "the bond takes 3000000"),
+    (["start", "1", "--key", "nobody"], "the bond takes 6000000"),
     (["start", "1", "--key", "ann", "--data", "/nowhere"], "trained on a dataset that is not here"),
 ])
 def test_miner_that_cannot_start_says_why_and_what_to_do(home: Path, arguments: list[str], text: str) -> None:

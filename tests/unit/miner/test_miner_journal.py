@@ -10,10 +10,10 @@ from abci_app.miner.claim import compute_claim, compute_commitment, new_claim
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Entry, Journal, JournalBusy
 from abci_app.miner.preflight import check_behaviour, check_dataset, check_funds, check_model
+from abci_app.runtime.contract import compute_param_count
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.row import split_rows
-from abci_app.x.work.types import compute_param_count
 from kernels import payload
 from tests.chain import address_of, new_test_key
 from tests.sim import claims

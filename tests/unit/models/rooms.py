@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from abci_app.app import MODULE_ACCOUNTS
 from abci_app.genesis import EmptyState
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import compute_param_count
 from abci_app.runtime.events import Event
 from abci_app.runtime.gas import GasMeter
 from abci_app.runtime.router import new_router
@@ -22,7 +23,7 @@ from abci_app.x.bank.keeper import Keeper as BankKeeper
 from abci_app.x.bank.module import new_module as new_bank
 from abci_app.x.models.keeper import Keeper as ModelsKeeper
 from abci_app.x.models.module import new_module as new_models
-from abci_app.x.models.types import compute_param_count, default_spec
+from abci_app.x.models.types import default_spec
 from abci_app.x.rewards.keeper import Keeper as RewardsKeeper
 from abci_app.x.rewards.module import new_module as new_rewards
 
@@ -44,6 +45,17 @@ def create_msg(spec: ModelSpec | None = None, escrow_ugrad: int = 5_000_000) -> 
     return MsgCreateModel(creator=ALICE_TEXT, spec=spec or small_spec(), escrow=coin_pb(base_coin(escrow_ugrad)))
 
 
+class NamedRounds:
+    """Who knows whether a model's round runs: here the test says it."""
+
+    def __init__(self) -> None:
+        self.running: list[int] = []
+
+    def has_running_round(self, ctx: Ctx, model_id: int) -> bool:
+        """Whether the test said so."""
+        return model_id in self.running
+
+
 class Rooms:
     """A chain's rooms with Alice and Bob funded; `ctx` is the block's layer."""
 
@@ -52,7 +64,9 @@ class Rooms:
         self.bank = BankKeeper(accounts=auth)
         self.models = ModelsKeeper(bank=self.bank)
         self.rewards = RewardsKeeper(bank=self.bank, models=self.models)
-        self.modules = (new_auth(auth), new_bank(self.bank), new_models(self.models), new_rewards(self.rewards))
+        self.rounds = NamedRounds()
+        self.modules = (new_auth(auth), new_bank(self.bank), new_models(self.models, self.rounds),
+                        new_rewards(self.rewards))
         self.router = new_router(self.modules)
         self.ctx = Ctx("test-1", 7, 0, PROPOSER, bytes(32), bytes(32), Branch(EmptyState()))  # type: ignore[arg-type]
         state = app_state or {

@@ -30,7 +30,7 @@ def test_export_starts_the_same_chain_again(rooms: Rooms) -> None:
     again = Rooms(json.loads(json.dumps(exported)))
     assert again.export() == exported
     assert again.broken() == []
-    assert again.ctx.state.store("models").get(b"\x04") == rooms.ctx.state.store("models").get(b"\x04")
+    assert again.ctx.state.store("models").get(b"\x03") == rooms.ctx.state.store("models").get(b"\x03")
     for store in ("models", "rewards"):
         assert list(again.ctx.state.store(store).iter(b"")) == list(rooms.ctx.state.store(store).iter(b""))
     assert list(again.ctx.state.blobs.iter(b"")) == list(rooms.ctx.state.blobs.iter(b""))

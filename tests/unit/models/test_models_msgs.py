@@ -4,11 +4,11 @@ import pytest
 
 from abci_app.wire.address import module_address
 from abci_app.wire.coin import base_coin, coin_pb
-from abci_app.wire.errors import ChainError, InsufficientFunds, OutOfGas
+from abci_app.wire.errors import ChainError, InsufficientFunds, InvalidAddress, OutOfGas
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    MODEL_STATUS_OPEN, MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING,
+    MODEL_STATUS_OPEN, MODEL_STATUS_RETIRED, MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING,
 )
-from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgFundModel
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCloseModel, MsgCloseModelResponse, MsgFundModel
 from abci_app.x.models import errors
 from abci_app.x.models.msgs import compute_weights_gas
 from kernels import chunks, mlp
@@ -30,7 +30,6 @@ def test_created_model_stands_open_with_the_weights_of_its_seed_and_its_escrow_i
     assert rooms.models.load_momentum(rooms.ctx, 1) == bytes(8 * 43)
     assert model.escrow_ugrad == rooms.bank.balance(rooms.ctx, MODULE) == 5_000_000
     assert rooms.bank.balance(rooms.ctx, ALICE) == FUNDS_UGRAD - 5_000_000
-    assert rooms.models.iter_live_ids(rooms.ctx) == [1]
     assert rooms.broken() == []
 
 
@@ -45,7 +44,7 @@ def test_ids_count_from_one_and_weights_differ_by_seed(rooms: Rooms) -> None:
     other = small_spec()
     other.init_seed = bytes(32)
     first, second, third = rooms.create(), rooms.create(other), rooms.create()
-    assert [first.id, second.id, third.id] == rooms.models.iter_live_ids(rooms.ctx) == [1, 2, 3]
+    assert [first.id, second.id, third.id] == [1, 2, 3]
     assert first.weights_root == third.weights_root != second.weights_root
 
 
@@ -119,3 +118,86 @@ def test_escrow_counts_what_was_paid_so_that_no_total_passes_u64(rooms: Rooms) -
     rooms.models.draw_escrow(rooms.ctx, model.id, BOB, 4_000_000)
     with pytest.raises(errors.EscrowTooLarge):
         rooms.deliver(fund_msg(2**64 - 5_000_000))
+
+
+def close_msg(admin: str = ALICE_TEXT, model_id: int = 1) -> MsgCloseModel:
+    return MsgCloseModel(admin=admin, model_id=model_id)
+
+
+@pytest.mark.parametrize("status", [MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, MODEL_STATUS_SERVING])
+def test_admin_closes_a_model_and_has_its_whole_escrow_back(rooms: Rooms, status: int) -> None:
+    model = rooms.create(small_spec(rounds=1))
+    if status != MODEL_STATUS_OPEN:
+        model = rooms.models.start_training(rooms.ctx, model)
+    if status == MODEL_STATUS_SERVING:
+        model = rooms.close(model, 1)
+    assert model.status == status
+    rooms.deliver(fund_msg(7)) if status != MODEL_STATUS_SERVING else None
+    held = rooms.models.get_model(rooms.ctx, 1).escrow_ugrad
+    weights = rooms.models.load_weights(rooms.ctx, 1, model.rounds_closed)
+    assert rooms.deliver(close_msg()) == MsgCloseModelResponse(refunded_ugrad=held)
+    closed = rooms.models.get_model(rooms.ctx, 1)
+    assert (closed.status, closed.escrow_ugrad, closed.paid_ugrad) == (MODEL_STATUS_RETIRED, 0, 0)
+    assert rooms.bank.balance(rooms.ctx, ALICE) == FUNDS_UGRAD - 5_000_000 + held
+    assert rooms.models.load_weights(rooms.ctx, 1, model.rounds_closed) == weights
+    assert [event.attributes for event in rooms.events("models.model_closed")] == [
+        (("model_id", "1"), ("admin", ALICE_TEXT), ("refunded_ugrad", str(held)))]
+    assert rooms.broken() == []
+
+
+def test_model_without_escrow_can_be_closed(rooms: Rooms) -> None:
+    message = create_msg(small_spec(round_reward_ugrad=0))
+    message.ClearField("escrow")
+    rooms.deliver(message)
+    assert rooms.deliver(close_msg()).refunded_ugrad == 0
+    assert rooms.broken() == []
+
+
+@pytest.mark.parametrize(("message", "error"), [
+    (close_msg("gradus1"), InvalidAddress),
+    (close_msg(model_id=2), errors.ModelNotFound),
+    (close_msg(BOB_TEXT), errors.NotAdmin),
+])
+def test_closing_that_is_not_allowed_is_refused_and_nothing_is_written(
+        rooms: Rooms, message: MsgCloseModel, error: type[ChainError]) -> None:
+    rooms.create()
+    before = rooms.state()
+    with pytest.raises(error):
+        rooms.deliver(message)
+    assert rooms.state() == before
+
+
+def test_model_whose_round_runs_is_closed_only_after_it(rooms: Rooms) -> None:
+    rooms.create()
+    rooms.rounds.running = [1]
+    before = rooms.state()
+    with pytest.raises(errors.RoundRunning):
+        rooms.deliver(close_msg())
+    assert rooms.state() == before
+    rooms.rounds.running = []
+    rooms.deliver(close_msg())
+
+
+def test_closed_model_is_neither_closed_again_nor_funded(rooms: Rooms) -> None:
+    rooms.create()
+    rooms.deliver(close_msg())
+    before = rooms.state()
+    with pytest.raises(errors.ModelRetired):
+        rooms.deliver(close_msg())
+    with pytest.raises(errors.ModelNotLive):
+        rooms.deliver(fund_msg())
+    assert rooms.state() == before
+
+
+def test_closed_model_goes_through_a_genesis(rooms: Rooms) -> None:
+    rooms.create()
+    rooms.deliver(close_msg())
+    again = Rooms(rooms.export())
+    assert again.export() == rooms.export() and again.broken() == []
+
+
+def test_retired_model_with_an_escrow_is_noticed(rooms: Rooms) -> None:
+    model = rooms.create()
+    model.status = MODEL_STATUS_RETIRED
+    rooms.models.put_model(rooms.ctx, model)
+    assert rooms.broken() == ["models/ids"]

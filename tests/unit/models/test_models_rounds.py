@@ -2,11 +2,11 @@
 
 import pytest
 
+from abci_app.runtime.contract import compute_param_count
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING, Model
 from abci_app.x.models import keys
 from abci_app.x.models.errors import WeightsNotFound
-from abci_app.x.models.types import compute_param_count
 from kernels import chunks
 from tests.unit.models.rooms import BOB, Rooms, small_spec
 
@@ -58,10 +58,9 @@ def test_rounds_of_one_model_drop_no_weights_of_another(rooms: Rooms) -> None:
 def test_last_round_of_the_policy_makes_the_model_serve(rooms: Rooms) -> None:
     model = training_model(rooms, rounds=2)
     model = rooms.close(model, 1)
-    assert rooms.models.iter_live_ids(rooms.ctx) == [1]
+    assert model.status == MODEL_STATUS_TRAINING
     model = rooms.close(model, 2)
     assert model.status == MODEL_STATUS_SERVING
-    assert rooms.models.iter_live_ids(rooms.ctx) == []
     assert [event.type for event in rooms.ctx.events if event.type.startswith("models.")] == [
         "models.model_created", "models.training_started", "models.round_closed", "models.round_closed",
         "models.training_finished"]
@@ -148,11 +147,8 @@ def test_each_invariant_reports_its_breach(rooms: Rooms) -> None:
     assert rooms.broken() == ["models/escrow"]
     model.escrow_ugrad -= 1
     rooms.models.put_model(rooms.ctx, model)
-    rooms.ctx.state.store("models").delete(keys.live(model.id))
-    assert rooms.broken() == ["models/live"]
-    rooms.models.put_model(rooms.ctx, model)
     rooms.models.put_next_id(rooms.ctx, 1)
-    assert rooms.broken() == ["models/live"]
+    assert rooms.broken() == ["models/ids"]
     rooms.models.put_next_id(rooms.ctx, 2)
     model.weights_root = bytes(32)
     rooms.models.put_model(rooms.ctx, model)

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from abci_app.abci.chain import BLOCK_BYTES_MIN, INJECTED_SHARE_PPM
+from abci_app.runtime.contract import AUDIT_GAS_PER_BLOCK, EVIDENCE_BYTES_PER_BLOCK, compute_audit_gas
 from abci_app.wire.address import encode_address
 from abci_app.wire.errors import ChainError, InvalidAddress, InvalidCoins
-from abci_app.wire.ints import U64_MAX
+from abci_app.wire.ints import U64_MAX, ppm_floor
 from abci_app.wire.merkle import MerkleTree
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, LearningRate, MlpClassifier, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel, MsgFundModel
@@ -57,8 +59,9 @@ REFUSED = [
     ("spec.training.units_max = 65", errors.RoundPolicyInvalid),
     ("spec.training.trainers_min = 0", errors.RoundPolicyInvalid),
     ("spec.training.trainers_min = spec.training.units_max + 1", errors.RoundPolicyInvalid),
-    ("spec.training.commit_blocks = 0", errors.RoundPolicyInvalid),
-    ("spec.training.reveal_blocks = 0", errors.RoundPolicyInvalid),
+    ("spec.training.commit_blocks = 2", errors.RoundPolicyInvalid),
+    ("spec.training.reveal_blocks = 2", errors.RoundPolicyInvalid),
+    ("spec.training.audit_blocks = 2", errors.RoundPolicyInvalid),
     ("spec.training.audit_blocks = 10_001", errors.RoundPolicyInvalid),
     ("spec.training.kept_rounds = 0", errors.RoundPolicyInvalid),
     ("spec.training.kept_rounds = 1_001", errors.RoundPolicyInvalid),
@@ -83,12 +86,17 @@ REFUSED = [
     ("spec.audit.withhold_slash_ppm = 1_000_001", errors.AuditPolicyInvalid),
     ("spec.audit.burn_ppm = 1_000_001", errors.AuditPolicyInvalid),
     ("spec.audit.missed_rounds_max = 0", errors.AuditPolicyInvalid),
-    ("spec.audit.missed_rounds_max = 1_001", errors.AuditPolicyInvalid),
+    ("spec.audit.missed_rounds_max = 101", errors.AuditPolicyInvalid),
     ("spec.training.local_steps = spec.training.batch_rows = 2048", errors.UnitTooCostly),
     ("spec.training.local_steps = 1024; spec.training.batch_rows = 2048; spec.training.units_max = 64",
      errors.UnitTooCostly),
     ("spec.training.local_steps = 1000; spec.dataset.train_rows = 2**20", errors.EvidenceTooLarge),
+    ("spec.dataset.train_rows = 2**31; spec.training.local_steps = 60; spec.audit.rate_ppm = 1_000_000",
+     errors.AuditsTooMany),
+    ("spec.training.local_steps = spec.training.batch_rows = 700; spec.training.units_max = 4; "
+     "spec.audit.rate_ppm = 250_000", errors.AuditsTooMany),
     ("spec.economy.bond_ugrad -= 1", errors.BondTooLow),
+    ("spec.audit.burn_ppm = 0; spec.economy.bond_ugrad = 2**63", errors.BondTooLow),
     ("spec.economy.round_reward_ugrad = spec.economy.bond_ugrad = 0", errors.BondTooLow),
     ("spec.invited_trainers.append(encode_address(bytes(20)))", errors.TrainersInvalid),
     ("spec.invited_trainers.extend(encode_address(bytes([n // 2] * 20)) for n in range(8))", errors.TrainersInvalid),
@@ -111,9 +119,9 @@ def test_contract_with_wrong_terms_is_refused_and_nothing_is_written(
 
 
 def test_every_error_of_the_terms_is_raised_by_a_case() -> None:
-    """Codes 4 to 19 are those of check_spec."""
+    """Codes 4 to 19 and 23 are those of check_spec."""
     raised = {error.code for _, error in REFUSED if error.codespace == "models"}
-    assert raised == set(range(4, 20))
+    assert raised == {*range(4, 20), 23}
 
 
 @pytest.mark.parametrize("change", [
@@ -124,6 +132,11 @@ def test_every_error_of_the_terms_is_raised_by_a_case() -> None:
     "spec.invited_trainers.extend(encode_address(bytes([n] * 20)) for n in range(4)); "
     "spec.economy.round_reward_ugrad = spec.economy.bond_ugrad = 0",
     "spec.mlp_classifier.widths[:] = [4, 3]",
+    "spec.training.commit_blocks = spec.training.reveal_blocks = spec.training.audit_blocks = 3",
+    "spec.audit.missed_rounds_max = 100",
+    "spec.audit.burn_ppm = 0; spec.audit.rate_ppm = 1_000_000",
+    "spec.audit.burn_ppm = 0; spec.economy.round_reward_ugrad = 0",
+    "spec.audit.burn_ppm = 1_000_000; spec.economy.bond_ugrad = 3_000_000",
 ])
 def test_contract_at_the_edge_of_the_terms_is_accepted(rooms: Rooms, change: str) -> None:
     spec = small_spec()
@@ -173,6 +186,39 @@ def test_default_terms_are_valid_for_every_table(features: int, classes: int, tr
     types.check_spec(types.default_spec("table", dataset, bytes(32), rounds, trainers_min, reward))
 
 
+@settings(max_examples=60, deadline=None)
+@given(features=st.integers(1, 5_000), train_rows=st.integers(1, 2**31), local_steps=st.integers(1, 200),
+       batch_rows=st.integers(1, 200), units_max=st.integers(4, 64), rate_ppm=st.integers(1, 10**6),
+       audit_blocks=st.integers(3, 40))
+def test_audits_of_an_accepted_contract_fit_its_audit_phase_in_gas_and_bytes(
+        features: int, train_rows: int, local_steps: int, batch_rows: int, units_max: int, rate_ppm: int,
+        audit_blocks: int) -> None:
+    spec = small_spec()
+    spec.dataset.features = spec.mlp_classifier.widths[0] = features
+    spec.dataset.train_rows, spec.audit.rate_ppm, spec.economy.bond_ugrad = train_rows, rate_ppm, 2**63
+    training = spec.training
+    training.local_steps, training.batch_rows, training.units_max = local_steps, batch_rows, units_max
+    training.trace_every, training.audit_blocks = 1, audit_blocks
+    try:
+        types.check_spec(spec)
+    except (errors.UnitPolicyInvalid, errors.UnitTooCostly, errors.EvidenceTooLarge, errors.AuditsTooMany):
+        return
+    audits, gas = types.compute_audits_max(spec), compute_audit_gas(spec)
+    evidence = types.compute_evidence_bytes_max(spec) + types.EVIDENCE_FRAME_BYTES
+    blocks = max(-(-audits // (AUDIT_GAS_PER_BLOCK // gas)), -(-audits // (EVIDENCE_BYTES_PER_BLOCK // evidence)))
+    assert blocks <= audit_blocks
+
+
+def test_smallest_block_takes_the_bytes_of_evidence_that_contracts_count_on() -> None:
+    assert ppm_floor(BLOCK_BYTES_MIN, INJECTED_SHARE_PPM) == EVIDENCE_BYTES_PER_BLOCK
+
+
+def test_default_terms_for_many_trainers_of_a_wide_table_audit_for_as_long_as_it_takes() -> None:
+    dataset = Dataset(rows_root=bytes(32), train_rows=10**6, test_rows=0, features=1_500, classes=2)
+    spec = types.default_spec("wide", dataset, bytes(32), trainers_min=64, hidden=(4,))
+    assert types.compute_audits_max(spec) == 26 == spec.training.audit_blocks
+
+
 def test_default_terms_for_a_reward_that_no_bond_secures_are_refused_with_a_code() -> None:
     with pytest.raises(errors.BondTooLow):
         types.check_spec(small_spec(round_reward_ugrad=2**64 - 1))
@@ -202,16 +248,20 @@ def test_evidence_of_a_unit_is_never_larger_than_its_bound(seed: bytes, train_ro
     assert len(encode_injected(evidence)) <= types.compute_evidence_bytes_max(spec) + slack
 
 
-@given(reward=st.integers(0, 2**40), rate_ppm=st.integers(1, 1_000_000), slash_ppm=st.integers(1, 1_000_000))
-def test_least_bond_makes_cheating_lose_and_one_less_does_not(reward: int, rate_ppm: int, slash_ppm: int) -> None:
+@given(reward=st.integers(0, 2**40), rate_ppm=st.integers(1, 1_000_000), slash_ppm=st.integers(1, 1_000_000),
+       burn_ppm=st.integers(1, 1_000_000))
+def test_least_bond_makes_cheating_lose_and_one_less_does_not(
+        reward: int, rate_ppm: int, slash_ppm: int, burn_ppm: int) -> None:
+    """Even a cheat who proposes the block, and so gets back what is not burnt."""
     spec = small_spec(invited_trainers=(ALICE_TEXT,))
     spec.economy.round_reward_ugrad, spec.audit.rate_ppm, spec.audit.mismatch_slash_ppm = reward, rate_ppm, slash_ppm
+    spec.audit.burn_ppm = burn_ppm
     bond = types.compute_bond_min(spec.economy, spec.audit)
     assume(bond <= U64_MAX)
     spec.economy.bond_ugrad = bond
     types.check_economy(spec)
     audited = Fraction(rate_ppm, 10**6)
-    assert (1 - audited) * reward <= audited * (bond * slash_ppm // 10**6)
+    assert (1 - audited) * reward <= audited * (bond * slash_ppm // 10**6 * burn_ppm // 10**6)
     if bond:
         spec.economy.bond_ugrad = bond - 1
         with pytest.raises(errors.BondTooLow):

@@ -97,18 +97,18 @@ def test_units_are_booked_when_the_escrow_is_empty(rooms: Rooms) -> None:
     assert len(rooms.events("rewards.trainer_paid")) == 1
 
 
-def test_auditors_part_of_a_slash_goes_through_the_fees_to_the_proposer(rooms: Rooms) -> None:
+def test_what_is_not_burnt_of_a_slash_goes_through_the_fees_to_the_proposer(rooms: Rooms) -> None:
     rooms.bank.send_to_module(rooms.ctx, BOB, "work", (base_coin(500),))
-    rooms.rewards.pay_auditor(rooms.ctx, 200)
+    rooms.rewards.pay_slash_to_fees(rooms.ctx, 200)
     assert (rooms.bank.balance(rooms.ctx, BONDS), rooms.bank.balance(rooms.ctx, FEES)) == (300, 200)
-    assert rooms.events("rewards.auditors_paid")[0].attributes == (("amount_ugrad", "200"),)
+    assert rooms.events("rewards.slash_collected")[0].attributes == (("amount_ugrad", "200"),)
     end_block(rooms)
     assert rooms.bank.balance(rooms.ctx, CAROL) == 200
 
 
-def test_no_auditors_part_moves_nothing(rooms: Rooms) -> None:
+def test_slash_that_is_burnt_whole_moves_nothing_to_the_fees(rooms: Rooms) -> None:
     before = rooms.state()
-    rooms.rewards.pay_auditor(rooms.ctx, 0)
+    rooms.rewards.pay_slash_to_fees(rooms.ctx, 0)
     assert rooms.state() == before
 
 

@@ -20,7 +20,7 @@ from tests.sim.rows import MemoryRows, RowsTable, new_rows
 
 TRAINERS = ("ann", "ben", "cat", "dan")
 FUNDS_UGRAD = 10**12
-BOND_UGRAD = 3_000_000
+BOND_UGRAD = 6_000_000
 ESCROW_UGRAD = 100_000_000
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from abci_app.runtime import contract
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_MATCH, AUDIT_VERDICT_MISMATCH, AUDIT_VERDICT_PENDING,
     AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, SLASH_REASON_MISMATCH, TRAINER_STATUS_SLASHED, UNIT_STATUS_ACCEPTED,
@@ -148,7 +149,7 @@ def test_block_audits_no_more_than_its_gas_and_the_rest_in_later_blocks(
         new_market: NewMarket, monkeypatch: pytest.MonkeyPatch) -> None:
     market = new_market(rate_ppm=1_000_000)
     reach_audit(market)
-    cost = types.compute_audit_gas(market.model().spec)
+    cost = contract.compute_audit_gas(market.model().spec)
     everything = tuple(market.evidence())
     monkeypatch.setattr(audit, "AUDIT_GAS_PER_BLOCK", 3 * cost - 1)
     assert len(market.evidence()) == 2
@@ -174,7 +175,7 @@ def test_earliest_deadline_is_audited_first(new_market: NewMarket) -> None:
 def test_model_whose_audit_never_fits_a_block_takes_no_trainers(
         new_market: NewMarket, monkeypatch: pytest.MonkeyPatch) -> None:
     market = new_market()
-    monkeypatch.setattr(trainer, "AUDIT_GAS_PER_BLOCK", types.compute_audit_gas(market.model().spec) - 1)
+    monkeypatch.setattr(trainer, "AUDIT_GAS_PER_BLOCK", contract.compute_audit_gas(market.model().spec) - 1)
     assert market.refusal(market.enroll_msg("eve")) == ("work", UnitTooLarge.code)
 
 

@@ -117,7 +117,7 @@ def test_withheld_reveal_loses_part_of_the_bond_and_stands_down(new_market: NewM
     slash = market.slashes()[0]
     assert (slash.reason, slash.amount_ugrad, slash.burnt_ugrad) == (SLASH_REASON_WITHHELD, lost, burnt)
     assert market.chain.app.bank.supply(market.chain.ctx()) == supply - burnt
-    assert "rewards.auditors_paid" in [event.type for event in events]
+    assert "rewards.slash_collected" in [event.type for event in events]
     market.block(evidence=True)
     assert [unit.status for unit in market.units(1)].count(UNIT_STATUS_WITHHELD) == 1
     assert market.round(1).accepted_count == 3

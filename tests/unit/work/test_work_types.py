@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime import contract
 from abci_app.wire.ints import PPM, U64_MAX
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
@@ -66,14 +67,14 @@ def test_evidence_gives_back_the_drawn_rows_in_the_order_of_use(seed: bytes, ind
 
 def test_audit_gas_is_a_formula_of_the_shape() -> None:
     spec = small_spec()
-    cost = unit_cost(types.compute_unit_policy(spec, 1))
-    assert types.compute_audit_gas(spec) == 4 * 2_000 + -(-cost // 1_000) + 16 * 12 + 2  # 12 rows of 6 bytes
+    cost = unit_cost(contract.compute_unit_policy(spec, 1))
+    assert contract.compute_audit_gas(spec) == 4 * 2_000 + -(-cost // 1_000) + 16 * 12 + 2  # 12 rows of 6 bytes
 
 
 def test_audits_of_the_largest_contract_fit_a_block() -> None:
     """What the models room lets through in multiply-adds, this room can audit within a block."""
-    assert -(-UNIT_COST_MAX // 1_000) < types.AUDIT_GAS_PER_BLOCK
-    assert -(-AUDIT_COST_MAX // 1_000) < types.AUDIT_GAS_PER_BLOCK
+    assert -(-UNIT_COST_MAX // 1_000) < contract.AUDIT_GAS_PER_BLOCK
+    assert -(-AUDIT_COST_MAX // 1_000) < contract.AUDIT_GAS_PER_BLOCK
 
 
 def test_invariants_notice_what_they_are_for(new_market: NewMarket) -> None:

@@ -8,6 +8,7 @@ inside the block, from rows that the proposer injected (AuditEvidence). A way of
 from collections.abc import Iterator
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import AUDIT_GAS_PER_BLOCK, compute_audit_gas, compute_unit_policy
 from abci_app.runtime.module import RowSource
 from abci_app.wire.address import decode_address
 from abci_app.wire.errors import InvariantBroken
@@ -26,8 +27,7 @@ from abci_app.x.work.errors import (
 )
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    AUDIT_GAS_PER_BLOCK, compute_audit_gas, compute_evidence_bytes, compute_unit_policy, distinct_rows, draw_unit_rows,
-    hash_payload, is_usable_row, join_unit_rows,
+    compute_evidence_bytes, distinct_rows, draw_unit_rows, hash_payload, is_usable_row, join_unit_rows,
 )
 from kernels.errors import KernelInputError
 from kernels.unit import run_unit

@@ -1,6 +1,7 @@
 """MsgCommitWork and MsgRevealWork: the two halves of a claim."""
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import compute_param_count
 from abci_app.wire.address import decode_address
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import (
@@ -17,7 +18,7 @@ from abci_app.x.work.errors import (
     UnitNotCommitted, UnitRevealed,
 )
 from abci_app.x.work.keeper import Keeper
-from abci_app.x.work.types import compute_param_count, hash_payload
+from abci_app.x.work.types import hash_payload
 from kernels import payload as payload_codec
 from kernels.errors import KernelInputError
 

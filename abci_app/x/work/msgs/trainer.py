@@ -1,6 +1,7 @@
 """MsgEnroll and MsgLeave: putting up a bond and taking it back."""
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import AUDIT_GAS_PER_BLOCK, LIVE_STATUSES, compute_audit_gas
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import base_coin
 from abci_app.wire.ints import U64_MAX
@@ -13,9 +14,7 @@ from abci_app.x.work.errors import (
     TrainerSlashed, UnitTooLarge,
 )
 from abci_app.x.work.keeper import Keeper
-from abci_app.x.work.types import (
-    AUDIT_GAS_PER_BLOCK, LIVE_STATUSES, STORE, TRAINERS_MAX, compute_audit_gas, parse_bond,
-)
+from abci_app.x.work.types import STORE, TRAINERS_MAX, parse_bond
 
 
 def enroll(ctx: Ctx, keeper: Keeper, msg: MsgEnroll) -> MsgEnrollResponse:

@@ -13,10 +13,12 @@ class ModelStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODEL_STATUS_OPEN: _ClassVar[ModelStatus]
     MODEL_STATUS_TRAINING: _ClassVar[ModelStatus]
     MODEL_STATUS_SERVING: _ClassVar[ModelStatus]
+    MODEL_STATUS_RETIRED: _ClassVar[ModelStatus]
 MODEL_STATUS_UNSPECIFIED: ModelStatus
 MODEL_STATUS_OPEN: ModelStatus
 MODEL_STATUS_TRAINING: ModelStatus
 MODEL_STATUS_SERVING: ModelStatus
+MODEL_STATUS_RETIRED: ModelStatus
 
 class MlpClassifier(_message.Message):
     __slots__ = ("widths",)

@@ -26,7 +26,7 @@ from abci_app.wire.pb.cosmos.base.v1beta1 import coin_pb2 as cosmos_dot_base_dot
 from abci_app.wire.pb.gradus.models.v1 import models_pb2 as gradus_dot_models_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gradus/models/v1/tx.proto\x12\x10gradus.models.v1\x1a\x1e\x63osmos/base/v1beta1/coin.proto\x1a\x1dgradus/models/v1/models.proto\"w\n\x0eMsgCreateModel\x12\x0f\n\x07\x63reator\x18\x01 \x01(\t\x12)\n\x04spec\x18\x02 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\x12)\n\x06\x65scrow\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"*\n\x16MsgCreateModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\x04\"[\n\x0cMsgFundModel\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12)\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\x16\n\x14MsgFundModelResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gradus/models/v1/tx.proto\x12\x10gradus.models.v1\x1a\x1e\x63osmos/base/v1beta1/coin.proto\x1a\x1dgradus/models/v1/models.proto\"w\n\x0eMsgCreateModel\x12\x0f\n\x07\x63reator\x18\x01 \x01(\t\x12)\n\x04spec\x18\x02 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\x12)\n\x06\x65scrow\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"*\n\x16MsgCreateModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\x04\"[\n\x0cMsgFundModel\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12)\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\x16\n\x14MsgFundModelResponse\"0\n\rMsgCloseModel\x12\r\n\x05\x61\x64min\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"/\n\x15MsgCloseModelResponse\x12\x16\n\x0erefunded_ugrad\x18\x01 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,4 +41,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MSGFUNDMODEL']._serialized_end=366
   _globals['_MSGFUNDMODELRESPONSE']._serialized_start=368
   _globals['_MSGFUNDMODELRESPONSE']._serialized_end=390
+  _globals['_MSGCLOSEMODEL']._serialized_start=392
+  _globals['_MSGCLOSEMODEL']._serialized_end=440
+  _globals['_MSGCLOSEMODELRESPONSE']._serialized_start=442
+  _globals['_MSGCLOSEMODELRESPONSE']._serialized_end=489
 # @@protoc_insertion_point(module_scope)

@@ -36,3 +36,17 @@ class MsgFundModel(_message.Message):
 class MsgFundModelResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class MsgCloseModel(_message.Message):
+    __slots__ = ("admin", "model_id")
+    ADMIN_FIELD_NUMBER: _ClassVar[int]
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    admin: str
+    model_id: int
+    def __init__(self, admin: _Optional[str] = ..., model_id: _Optional[int] = ...) -> None: ...
+
+class MsgCloseModelResponse(_message.Message):
+    __slots__ = ("refunded_ugrad",)
+    REFUNDED_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    refunded_ugrad: int
+    def __init__(self, refunded_ugrad: _Optional[int] = ...) -> None: ...
