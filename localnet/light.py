@@ -78,7 +78,8 @@ class LightProxy:
         self.process = subprocess.Popen(
             [str(self.engine.path), "light", self.chain_id, "--primary", self.primary,
              "--witnesses", ",".join(self.witnesses), "--height", str(self.root.height), "--hash", self.root.hash,
-             "--laddr", f"tcp://{HOST}:{port}", "--home-dir", str(home), "--log_level", "error"],
+             "--laddr", f"tcp://{HOST}:{port}", "--home-dir", str(home), "--log_level", "error",
+             "--home", str(home)],  # else the engine makes its own ~/.cometbft
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent(),
         )
         try:

@@ -100,6 +100,16 @@ def test_light_client_with_a_wrong_trusted_hash_does_not_start(four: Localnet) -
     assert "hash" in caught.value.text.lower()
 
 
+def test_light_client_leaves_nothing_in_the_users_home(
+        four: Localnet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert four.engine is not None
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with LightProxy(four.engine, four.manifest.chain_id, four.rpcs[0].url, [four.rpcs[1].url],
+                    trust_root(four.rpcs[0])) as running:
+        assert running.abci_query(BALANCES, operator_key(four, 0)).value == OPERATOR_TEXT
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("part", ["app", "engine"])
 def test_killed_part_comes_back_catches_up_and_agrees(four: Localnet, part: str) -> None:
     four.kill(3, part)  # type: ignore[arg-type]

