@@ -36,10 +36,11 @@ class StoredDataset:
     def __init__(self, folder: Path, manifest: Manifest, progress: Progress) -> None:
         """Raises DatasetCorrupt when the rows in `folder` do not give the manifest's root."""
         self.manifest = manifest
-        self._file = os.open(folder / ROWS_FILE, os.O_RDONLY)
+        # A file object closes itself when it is let go, without a __del__ that a signal could break into.
+        self._file = open(folder / ROWS_FILE, "rb", buffering=0)
         try:
             expected = manifest.row_count * manifest.row_bytes
-            size = os.fstat(self._file).st_size
+            size = os.fstat(self._file.fileno()).st_size
             if size != expected:
                 raise _corrupt(manifest.rows_root, f"{ROWS_FILE} has {size} bytes instead of {expected}")
             self._tree = RowTree(self._iter_chunks(), manifest.row_bytes, manifest.row_count, progress)
@@ -51,13 +52,7 @@ class StoredDataset:
 
     def close(self) -> None:
         """Close the rows' file; reading afterwards is an error."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
-
-    def __del__(self) -> None:
-        if hasattr(self, "_file"):
-            self.close()
+        self._file.close()
 
     def read_rows(self, indices: Sequence[int]) -> list[bytes]:
         """The rows at `indices`, in that order. Raises DatasetCorrupt, and IndexError for one that is not there."""
@@ -65,7 +60,7 @@ class StoredDataset:
         for index in indices:
             if not 0 <= index < self.manifest.row_count:
                 raise IndexError(f"row {index} of {self.manifest.row_count}")
-            row = os.pread(self._file, size, index * size)
+            row = os.pread(self._file.fileno(), size, index * size)
             if not self._tree.is_leaf(index, row):
                 raise _corrupt(self.manifest.rows_root, f"row {index} has changed on the disk")
             rows.append(row)
@@ -87,7 +82,7 @@ class StoredDataset:
         size = self.manifest.row_bytes
         step, end = max(1, CHUNK_BYTES // size) * size, self.manifest.row_count * size
         for at in range(0, end, step):
-            chunk = os.pread(self._file, min(step, end - at), at)
+            chunk = os.pread(self._file.fileno(), min(step, end - at), at)
             if len(chunk) != min(step, end - at):
                 raise _corrupt(self.manifest.rows_root, f"{ROWS_FILE} was cut short while it was read")
             yield chunk
@@ -171,13 +166,18 @@ class DatasetStore:
         dataset.close()
         return dataset.manifest
 
+    def has_rows(self, rows_root: bytes) -> bool:
+        """Whether the files of a dataset are here and have not been found damaged as they are; reads none of them."""
+        state = self._file_state(rows_root)
+        return state is not None and self._refused.get(rows_root) != state
+
     def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
         """The rows at rising `indices`, concatenated, with their multiproof; None when this store cannot give them.
 
         Never raises for what is on the disk: a damaged dataset is logged, once for each state of its files.
         """
         state = self._file_state(rows_root)
-        if state is None or self._refused.get(rows_root) == state:
+        if state is None or not self.has_rows(rows_root):
             return None
         try:
             dataset = self.open(rows_root)

@@ -56,5 +56,5 @@ def compute_claim_from(model: Model, running: Round, unit: int, weights: bytes, 
 
 def compute_commitment(address: bytes, running: Round, unit: int, claim: Claim, salt: bytes) -> bytes:
     """What a miner commits to: 32 bytes bound to its address (20 bytes) and its salt (32 bytes)."""
-    return claim_commitment(address, running.model_id, running.number, unit, claim.payload_hash, claim.trace_root,
-                            salt)
+    return claim_commitment(address, running.model_id, running.number, running.attempt, unit, claim.payload_hash,
+                            claim.trace_root, salt)

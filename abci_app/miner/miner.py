@@ -4,8 +4,8 @@ A step asks the chain where things stand and does the one thing that is due; not
 so a miner that was killed between any two steps goes on where it was. All figures that it reports are the chain's.
 
 Two rules keep an honest miner's bond whole. A claim is in the journal before its commitment is sent, and its salt is
-derived from the key, so that what was committed can always be revealed. A commitment may only get into a block before
-the phase's deadline, so that it can never meet a round that was dealt again, for which it would be wrong.
+derived from the key, so that what was committed can always be revealed. And a commitment names the attempt of the round
+that it was computed for, so that the chain refuses it when the round was dealt again, for which it would be wrong.
 """
 
 import hmac
@@ -43,8 +43,8 @@ POLL_S_MAX = 1.0
 BACKOFF_S = 0.5
 BACKOFF_S_MAX = 8.0
 JOURNAL_ROUNDS = 8
-LATE = (work_errors.RoundNotFound, work_errors.PhaseNotCommit, work_errors.PhaseNotReveal, work_errors.UnitNotFound,
-        work_errors.UnitNotAssigned, work_errors.UnitNotCommitted, TxTimeoutHeight)
+LATE = (work_errors.RoundNotFound, work_errors.AttemptOver, work_errors.PhaseNotCommit, work_errors.PhaseNotReveal,
+        work_errors.UnitNotFound, work_errors.UnitNotAssigned, work_errors.UnitNotCommitted, TxTimeoutHeight)
 DONE = (work_errors.UnitCommitted, work_errors.UnitRevealed, work_errors.TrainerActive)
 
 
@@ -141,7 +141,8 @@ class Miner:
             self.report(Event("missed", {"round": running.number, "unit": unit.index, "problem": "computed too late"}))
             return True
         message = MsgCommitWork(trainer=self.key.bech32, model_id=self.model_id, round=running.number,
-                                unit=unit.index, commitment=self._commitment(running, unit, entry))
+                                attempt=running.attempt, unit=unit.index,
+                                commitment=self._commitment(running, unit, entry))
         return self._send("committed", message, running, unit)
 
     def _reveal(self, running: Round, unit: Unit) -> bool:
@@ -152,8 +153,8 @@ class Miner:
                                          "problem": "what was committed is in no journal here"}))
             return True
         message = MsgRevealWork(trainer=self.key.bech32, model_id=self.model_id, round=running.number,
-                                unit=unit.index, payload=entry.claim.payload, trace_root=entry.claim.trace_root,
-                                salt=entry.salt)
+                                attempt=running.attempt, unit=unit.index, payload=entry.claim.payload,
+                                trace_root=entry.claim.trace_root, salt=entry.salt)
         return self._send("revealed", message, running, unit)
 
     def _compute_entry(self, running: Round, unit: Unit) -> Entry:

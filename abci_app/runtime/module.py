@@ -13,6 +13,9 @@ from abci_app.wire.tx import type_url
 class RowSource(Protocol):
     """Datasets that this node holds. Only a proposer looks: what it finds travels in the block, with proofs."""
 
+    def has_rows(self, rows_root: bytes) -> bool:
+        """Whether the dataset is here, as far as can be told at little cost: asked before rows are drawn."""
+
     def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
         """The rows at rising `indices`, concatenated, with their multiproof; None when the dataset is not here."""
 

@@ -19,15 +19,21 @@ def hash_fields(domain: str, *fields: bytes) -> bytes:
     return state.digest()
 
 
-def round_seed(chain_id: str, model_id: int, round_number: int, attempt: int, last_app_hash: bytes) -> bytes:
-    """Seed of a round: fixes who computes what."""
+def round_seed(chain_id: str, model_id: int, round_number: int, attempt: int, last_app_hash: bytes,
+               last_block_hash: bytes) -> bytes:
+    """Seed of one dealing of a round: fixes who computes what."""
     return hash_fields("gradus/round", chain_id.encode(), u64_bytes(model_id), u32_bytes(round_number),
-                       u32_bytes(attempt), last_app_hash)
+                       u32_bytes(attempt), last_app_hash, last_block_hash)
 
 
-def audit_seed(chain_id: str, model_id: int, round_number: int, last_app_hash: bytes) -> bytes:
-    """Seed of a round's audits, drawn in the block after the last reveal."""
-    return hash_fields("gradus/audit", chain_id.encode(), u64_bytes(model_id), u32_bytes(round_number), last_app_hash)
+def audit_seed(chain_id: str, model_id: int, round_number: int, attempt: int, last_app_hash: bytes,
+               last_block_hash: bytes) -> bytes:
+    """Seed of a round's audits, drawn in the block after the last reveal.
+
+    The hash of the block with that reveal is in it: the app hash alone could be tried out by whoever reveals last.
+    """
+    return hash_fields("gradus/audit", chain_id.encode(), u64_bytes(model_id), u32_bytes(round_number),
+                       u32_bytes(attempt), last_app_hash, last_block_hash)
 
 
 def unit_seed(seed: bytes, unit: int) -> bytes:
@@ -35,11 +41,11 @@ def unit_seed(seed: bytes, unit: int) -> bytes:
     return hash_fields("gradus/unit", seed, u32_bytes(unit))
 
 
-def claim_commitment(address: bytes, model_id: int, round_number: int, unit: int, payload_hash: bytes,
+def claim_commitment(address: bytes, model_id: int, round_number: int, attempt: int, unit: int, payload_hash: bytes,
                      trace_root: bytes, salt: bytes) -> bytes:
     """What a miner commits to. Bound to its address, so that a copied commitment cannot be revealed."""
-    return hash_fields("gradus/claim", address, u64_bytes(model_id), u32_bytes(round_number), u32_bytes(unit),
-                       payload_hash, trace_root, salt)
+    return hash_fields("gradus/claim", address, u64_bytes(model_id), u32_bytes(round_number), u32_bytes(attempt),
+                       u32_bytes(unit), payload_hash, trace_root, salt)
 
 
 def iter_u64(seed: bytes) -> Iterator[int]:

@@ -74,6 +74,9 @@ class Checks:
                 self.earned[int(fields["model_id"]), fields["trainer"]] += int(fields["amount_ugrad"])
             elif event.type == "work.round_closed":
                 self._check_weights(views[int(fields["model_id"])], after, events)
+        expired = [_unit_of(event) for event in events if dict(event.attributes).get("verdict") == "expired"]
+        accepted = [_unit_of(event) for event in events if event.type == "work.unit_accepted"]
+        assert not [unit for unit in expired if unit in accepted], "a unit was accepted unseen"
         assert self.bank.supply(after) == self.supply, "coins were made or lost"
         self._check_contributions(after)
 
@@ -118,3 +121,8 @@ class Checks:
                   for one in self.rewards.iter_contributions(after)}
         counted = {owner: (self.accepted[owner], self.earned[owner]) for owner in self.accepted}
         assert booked == counted
+
+
+def _unit_of(event: Event) -> tuple[str, str, str]:
+    fields = dict(event.attributes)
+    return fields["model_id"], fields["round"], fields["unit"]

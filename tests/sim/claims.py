@@ -42,15 +42,15 @@ def new_salt(unit: Unit) -> bytes:
     return hashlib.sha256(f"{unit.trainer}/{unit.model_id}/{unit.round}/{unit.index}".encode()).digest()
 
 
-def new_commit(unit: Unit, claim: Claim) -> MsgCommitWork:
-    """The commitment to a claim, by the trainer whom the unit was dealt to."""
-    commitment = claim_commitment(decode_address(unit.trainer), unit.model_id, unit.round, unit.index,
+def new_commit(unit: Unit, claim: Claim, attempt: int = 0) -> MsgCommitWork:
+    """The commitment to a claim, by the trainer whom the unit was dealt to in this attempt of the round."""
+    commitment = claim_commitment(decode_address(unit.trainer), unit.model_id, unit.round, attempt, unit.index,
                                   blake3(claim.payload).digest(), claim.trace_root, new_salt(unit))
     return MsgCommitWork(trainer=unit.trainer, model_id=unit.model_id, round=unit.round, unit=unit.index,
-                         commitment=commitment)
+                         attempt=attempt, commitment=commitment)
 
 
-def new_reveal(unit: Unit, claim: Claim) -> MsgRevealWork:
+def new_reveal(unit: Unit, claim: Claim, attempt: int = 0) -> MsgRevealWork:
     """The reveal of a claim."""
     return MsgRevealWork(trainer=unit.trainer, model_id=unit.model_id, round=unit.round, unit=unit.index,
-                         payload=claim.payload, trace_root=claim.trace_root, salt=new_salt(unit))
+                         attempt=attempt, payload=claim.payload, trace_root=claim.trace_root, salt=new_salt(unit))

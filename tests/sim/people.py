@@ -74,10 +74,11 @@ class Person:
             if running.phase == ROUND_PHASE_COMMIT and unit.status == UNIT_STATUS_ASSIGNED:
                 if self._commits(is_last, dice):
                     claim = markets.keep_claim(running, unit, self._claim(ctx, markets, model, running, unit, dice))
-                    yield Intent(self.name, new_commit(unit, claim), succeeds=True)
+                    yield Intent(self.name, new_commit(unit, claim, running.attempt), succeeds=True)
             elif running.phase == ROUND_PHASE_REVEAL and unit.status == UNIT_STATUS_COMMITTED:
                 if self._reveals(is_last, dice):
-                    yield Intent(self.name, new_reveal(unit, markets.kept_claim(running, unit)), succeeds=True)
+                    claim = markets.kept_claim(running, unit)
+                    yield Intent(self.name, new_reveal(unit, claim, running.attempt), succeeds=True)
 
     def _commits(self, is_last: bool, dice: random.Random) -> bool:
         if self.behaviour == "lazy":

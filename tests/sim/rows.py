@@ -28,6 +28,10 @@ class MemoryRows:
         self.tables[table.terms.rows_root] = table
         return table
 
+    def has_rows(self, rows_root: bytes) -> bool:
+        """See RowSource."""
+        return rows_root in self.tables
+
     def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
         """See RowSource."""
         table = self.tables.get(rows_root)

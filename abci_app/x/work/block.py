@@ -1,8 +1,10 @@
 """Begin and end of a block: the life of rounds.
 
-COMMIT -> REVEAL -> AUDIT -> CLOSED; a round in which nothing is left to aggregate goes to WAITING and is dealt again.
-A phase ends when no unit has to act in it any more, or at its deadline. Source: README.md beside this file.
+COMMIT -> REVEAL -> AUDIT -> CLOSED; a round that is left with too little to aggregate goes to WAITING and is dealt
+again. A phase ends when no unit has to act in it any more, or at its deadline. Source: README.md beside this file.
 """
+
+from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import LIVE_STATUSES, compute_param_count
@@ -11,63 +13,62 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Mode
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_PENDING, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED, ROUND_PHASE_COMMIT,
     ROUND_PHASE_REVEAL, ROUND_PHASE_WAITING, SLASH_REASON_WITHHELD, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED,
-    UNIT_STATUS_COMMITTED, UNIT_STATUS_MISSED, UNIT_STATUS_REVEALED, UNIT_STATUS_WITHHELD, Round, RoundPhase, Unit,
+    UNIT_STATUS_COMMITTED, UNIT_STATUS_EXPIRED, UNIT_STATUS_MISSED, UNIT_STATUS_REVEALED, UNIT_STATUS_WITHHELD, Round,
+    RoundPhase, Unit,
 )
 from abci_app.wire.seed import audit_seed, round_seed
 from abci_app.x.work import events
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    CLOSE_VALUES_PER_BLOCK, MODELS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, compute_close_values,
-    compute_trainers_needed, deal_units, draw_units,
+    CLOSE_VALUES_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, UNITS_PER_BLOCK,
+    compute_close_values, compute_payloads_needed, compute_step_units, compute_trainers_needed, deal_units, draw_units,
+    is_open,
 )
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step
 
 
 def begin_block(ctx: Ctx, keeper: Keeper) -> None:
-    """Draw the audits of the rounds whose reveals ended with the last block: its app hash covers all of them."""
+    """Draw the audits of the rounds whose reveals ended with the last block: the hashes now known cover all of them."""
     for model_id, number in keeper.list_undrawn(ctx):
         _draw_audits(ctx, keeper, model_id, number)
 
 
+@dataclass
+class Budget:
+    """What an end of a block may still handle. What comes first is never too much, so that nothing waits for ever."""
+
+    units: int
+    values: int = 0
+    is_whole: bool = True
+
+    def take(self, units: int, values: int = 0) -> bool:
+        """Whether there is room for so much; if so, it is taken."""
+        if not self.is_whole and (units > self.units or values > self.values):
+            return False
+        self.units, self.values, self.is_whole = self.units - units, self.values - values, False
+        return True
+
+
 def end_block(ctx: Ctx, keeper: Keeper) -> None:
-    """Move rounds on: at most MODELS_PER_BLOCK live models, in turn, and no more closing than a block bears.
+    """End the phases that are due, the earliest first, then open rounds of models that wait for one.
 
-    A round that is too large for what is left of the block waits for the next one, in which it comes first.
+    What a block does not bear is due in the next one, in which it comes first.
     """
-    turn, left, last = keeper.list_turn(ctx, MODELS_PER_BLOCK), CLOSE_VALUES_PER_BLOCK, 0
-    for model_id in turn:
-        values = _compute_values_due(ctx, keeper, model_id)
-        if values > left and left < CLOSE_VALUES_PER_BLOCK:
+    budget = Budget(UNITS_PER_BLOCK, CLOSE_VALUES_PER_BLOCK)
+    for model_id in keeper.list_due(ctx, UNITS_PER_BLOCK):
+        model = keeper.models.get_model(ctx, model_id)
+        running = keeper.get_round(ctx, model_id, model.rounds_closed + 1)
+        is_closing = running.phase == ROUND_PHASE_AUDIT
+        values = compute_close_values(model.spec, running.unit_count) if is_closing else 0
+        if not budget.take(compute_step_units(model, running), values):
             break
-        left -= values
-        _visit_model(ctx, keeper, model_id)
-        last = model_id
-    if last and (last != turn[-1] or len(turn) == MODELS_PER_BLOCK):
-        keeper.put_cursor(ctx, last)
+        _end_phase(ctx, keeper, model, running)
+    _open_waiting(ctx, keeper)
 
 
-def _compute_values_due(ctx: Ctx, keeper: Keeper, model_id: int) -> int:
-    """What closing the model's round would handle now; 0 when it is not about to close."""
-    model = keeper.models.find_model(ctx, model_id)
-    running = None if model is None else keeper.find_round(ctx, model_id, model.rounds_closed + 1)
-    if model is None or running is None or running.phase != ROUND_PHASE_AUDIT or not _is_over(ctx, running):
-        return 0
-    return compute_close_values(model.spec, running.unit_count)
-
-
-def _visit_model(ctx: Ctx, keeper: Keeper, model_id: int) -> None:
-    """One step of one model: open a round, or end the phase of the running one."""
-    model = keeper.models.find_model(ctx, model_id)
-    if model is None or model.status not in LIVE_STATUSES:
-        keeper.drop_live(ctx, model_id)
-        return
-    running = keeper.find_round(ctx, model_id, model.rounds_closed + 1)
-    if running is None or running.phase not in RUNNING_PHASES:
-        _open_round(ctx, keeper, model, 0 if running is None else running.attempt)
-    elif not _is_over(ctx, running):
-        return
-    elif running.phase == ROUND_PHASE_COMMIT:
+def _end_phase(ctx: Ctx, keeper: Keeper, model: Model, running: Round) -> None:
+    if running.phase == ROUND_PHASE_COMMIT:
         _end_commit(ctx, keeper, model, running)
     elif running.phase == ROUND_PHASE_REVEAL:
         _end_reveal(ctx, keeper, model, running)
@@ -75,25 +76,53 @@ def _visit_model(ctx: Ctx, keeper: Keeper, model_id: int) -> None:
         _end_audit(ctx, keeper, model, running)
 
 
-def _is_over(ctx: Ctx, running: Round) -> bool:
-    """Whether a phase has ended. Audits have not, as long as they are not drawn."""
-    if running.phase == ROUND_PHASE_AUDIT and not running.audit_seed:
-        return False
-    return running.waiting_count == 0 or ctx.height >= running.deadline_height
+def _open_waiting(ctx: Ctx, keeper: Keeper) -> None:
+    """Ask at most IDLE_MODELS_PER_BLOCK waiting models, in turn, whether a round can open."""
+    turn, budget, last = keeper.list_turn(ctx, IDLE_MODELS_PER_BLOCK), Budget(OPENED_UNITS_PER_BLOCK), 0
+    for model_id in turn:
+        model = keeper.models.get_model(ctx, model_id)
+        if model.status not in LIVE_STATUSES:
+            keeper.drop_idle(ctx, model_id)
+        elif ready := _list_ready(ctx, keeper, model):
+            if not budget.take(min(len(ready), model.spec.training.units_max)):
+                break
+            keeper.drop_idle(ctx, model_id)
+            _deal_round(ctx, keeper, model, ready)
+        last = model_id
+    if last and (last != turn[-1] or len(turn) == IDLE_MODELS_PER_BLOCK):
+        keeper.put_cursor(ctx, last)
 
 
-def _open_round(ctx: Ctx, keeper: Keeper, model: Model, attempt: int) -> None:
-    """Deal the next round if there are trainers and escrow for it. Emits work.round_opened."""
-    training, economy = model.spec.training, model.spec.economy
-    if keeper.count_active(ctx, model.id) < compute_trainers_needed(model):
+def _open_next(ctx: Ctx, keeper: Keeper, model_id: int) -> None:
+    """Deal a model's next round at once, or have the model wait for trainers or escrow."""
+    model = keeper.models.get_model(ctx, model_id)
+    if model.status not in LIVE_STATUSES:
         return
-    if model.escrow_ugrad < economy.round_reward_ugrad:
-        return
+    ready = _list_ready(ctx, keeper, model)
+    if ready:
+        _deal_round(ctx, keeper, model, ready)
+    else:
+        keeper.mark_idle(ctx, model_id)
+
+
+def _list_ready(ctx: Ctx, keeper: Keeper, model: Model) -> list[bytes]:
+    """The trainers to whom a round can be dealt; none while there are too few of them or too little escrow."""
+    needed = compute_trainers_needed(model)
+    if keeper.count_active(ctx, model.id) < needed or model.escrow_ugrad < model.spec.economy.round_reward_ugrad:
+        return []
+    ready = keeper.list_dealable(ctx, model.id)
+    return ready if len(ready) >= needed else []
+
+
+def _deal_round(ctx: Ctx, keeper: Keeper, model: Model, ready: list[bytes]) -> None:
+    """Deal the next round to some of the rising addresses `ready`. Emits work.round_opened."""
     if model.status == MODEL_STATUS_OPEN:
         model = keeper.models.start_training(ctx, model)
-    number = model.rounds_closed + 1
-    seed = round_seed(ctx.chain_id, model.id, number, attempt, ctx.last_app_hash)
-    dealt = deal_units(seed, keeper.list_active(ctx, model.id), training.units_max)
+    training, number = model.spec.training, model.rounds_closed + 1
+    waiting = keeper.find_round(ctx, model.id, number)
+    attempt = 0 if waiting is None else waiting.attempt
+    seed = round_seed(ctx.chain_id, model.id, number, attempt, ctx.last_app_hash, ctx.last_block_hash)
+    dealt = deal_units(seed, ready, training.units_max)
     for index, address in enumerate(dealt):
         keeper.put_unit(ctx, Unit(model_id=model.id, round=number, index=index, trainer=encode_address(address),
                                   status=UNIT_STATUS_ASSIGNED))
@@ -105,6 +134,7 @@ def _open_round(ctx: Ctx, keeper: Keeper, model: Model, attempt: int) -> None:
                    weights_root=model.weights_root, learning_rate_q16=rate_q16, unit_count=len(dealt),
                    opened_height=ctx.height, deadline_height=ctx.height + training.commit_blocks, attempt=attempt,
                    waiting_count=len(dealt))
+    keeper.move_due(ctx, opened, opened.deadline_height)
     keeper.put_round(ctx, opened)
     ctx.emit(events.round_opened(opened))
 
@@ -117,8 +147,8 @@ def _end_commit(ctx: Ctx, keeper: Keeper, model: Model, running: Round) -> None:
             committed_count += 1
         else:
             _miss_unit(ctx, keeper, model, unit)
-    if committed_count == 0:
-        _deal_again(ctx, keeper, model, running, "missed")
+    if committed_count < compute_payloads_needed(model.spec.training):
+        _fail_round(ctx, keeper, running, "too few" if committed_count else "missed")
     else:
         _enter(ctx, keeper, running, ROUND_PHASE_REVEAL, committed_count, model.spec.training.reveal_blocks)
 
@@ -144,8 +174,8 @@ def _end_reveal(ctx: Ctx, keeper: Keeper, model: Model, running: Round) -> None:
             revealed_count += 1
         elif unit.status == UNIT_STATUS_COMMITTED:
             _withhold_unit(ctx, keeper, model, unit)
-    if revealed_count == 0:
-        _deal_again(ctx, keeper, model, running, "withheld")
+    if revealed_count < compute_payloads_needed(model.spec.training):
+        _fail_round(ctx, keeper, running, "too few" if revealed_count else "withheld")
     else:
         keeper.mark_undrawn(ctx, model.id, running.number)
         _enter(ctx, keeper, running, ROUND_PHASE_AUDIT, 0, 0)
@@ -169,36 +199,48 @@ def _draw_audits(ctx: Ctx, keeper: Keeper, model_id: int, number: int) -> None:
     model, running = keeper.models.get_model(ctx, model_id), keeper.get_round(ctx, model_id, number)
     units = keeper.list_units(ctx, model_id, number)
     revealed = [unit.index for unit in units if unit.status == UNIT_STATUS_REVEALED]
-    running.audit_seed = audit_seed(ctx.chain_id, model_id, number, ctx.last_app_hash)
+    running.audit_seed = audit_seed(ctx.chain_id, model_id, number, running.attempt, ctx.last_app_hash,
+                                    ctx.last_block_hash)
     drawn = draw_units(running.audit_seed, revealed, model.spec.audit.rate_ppm)
     running.waiting_count = len(drawn)
     running.deadline_height = ctx.height + model.spec.training.audit_blocks
+    keeper.move_due(ctx, running, running.deadline_height)
     keeper.put_round(ctx, running)
     for index in drawn:
         unit = units[index]
         unit.verdict = AUDIT_VERDICT_PENDING
         keeper.put_unit(ctx, unit)
-        keeper.mark_pending(ctx, running.deadline_height, unit)
+        keeper.mark_pending(ctx, unit)
         ctx.emit(events.unit_drawn(unit, running.deadline_height))
 
 
 def _end_audit(ctx: Ctx, keeper: Keeper, model: Model, running: Round) -> None:
-    """What no audit has proved wrong is accepted, aggregated and paid; the next round opens at once."""
+    """What was not drawn, or was proved right, is accepted, aggregated and paid; the next round opens at once."""
     accepted = []
     for unit in keeper.list_units(ctx, model.id, running.number):
         if unit.verdict == AUDIT_VERDICT_PENDING:
-            unit.verdict = AUDIT_VERDICT_EXPIRED
-            keeper.drop_pending(ctx, running.deadline_height, unit)
-            keeper.put_unit(ctx, unit)
-            ctx.emit(events.unit_audited(unit))
-        if unit.status == UNIT_STATUS_REVEALED:
+            _expire_unit(ctx, keeper, unit)
+        elif unit.status == UNIT_STATUS_REVEALED:
             accepted.append(unit)
-    if not accepted:
-        _deal_again(ctx, keeper, model, running, "rejected")
+    if len(accepted) < compute_payloads_needed(model.spec.training):
+        _fail_round(ctx, keeper, running, "too few" if accepted else "rejected")
         return
     for unit in accepted:
         _accept_unit(ctx, keeper, unit)
     _close_round(ctx, keeper, model, running, accepted)
+
+
+def _expire_unit(ctx: Ctx, keeper: Keeper, unit: Unit) -> None:
+    """Nobody brought the rows in time: nothing is known of the claim, so it neither pays nor costs, nor counts."""
+    unit.verdict = AUDIT_VERDICT_EXPIRED
+    unit.status = UNIT_STATUS_EXPIRED
+    keeper.put_unit(ctx, unit)
+    keeper.drop_pending(ctx, unit)
+    keeper.drop_payload(ctx, unit)
+    ctx.emit(events.unit_audited(unit))
+    trainer = keeper.get_trainer(ctx, unit.model_id, decode_address(unit.trainer))
+    trainer.open_units -= 1
+    keeper.put_trainer(ctx, trainer)
 
 
 def _accept_unit(ctx: Ctx, keeper: Keeper, unit: Unit) -> None:
@@ -227,22 +269,37 @@ def _close_round(ctx: Ctx, keeper: Keeper, model: Model, running: Round, accepte
     running.waiting_count = 0
     running.accepted_count = len(accepted)
     running.closed_height = ctx.height
+    keeper.move_due(ctx, running, 0)
     keeper.put_round(ctx, running)
     ctx.emit(events.round_closed(running, model, paid_ugrad))
     keeper.drop_payloads(ctx, model.id, running.number - PAYLOAD_ROUNDS_KEPT)
     keeper.drop_round(ctx, model.id, running.number - training.kept_rounds)
-    _visit_model(ctx, keeper, model.id)
+    _open_next(ctx, keeper, model.id)
 
 
-def _deal_again(ctx: Ctx, keeper: Keeper, model: Model, running: Round, reason: str) -> None:
-    """Nothing is left of the round: forget its units and deal it anew, at once if there are trainers and escrow."""
+def _fail_round(ctx: Ctx, keeper: Keeper, running: Round, reason: str) -> None:
+    """Too little is left of the round: nobody is paid, its units are forgotten, and it is dealt anew if it can be.
+
+    Emits work.round_failed.
+    """
     ctx.emit(events.round_failed(running, reason))
-    keeper.drop_units(ctx, model.id, running.number)
-    waiting = Round(model_id=model.id, number=running.number, phase=ROUND_PHASE_WAITING,
-                    weights_root=running.weights_root, opened_height=running.opened_height,
-                    attempt=running.attempt + 1)
-    keeper.put_round(ctx, waiting)
-    _open_round(ctx, keeper, model, waiting.attempt)
+    for unit in keeper.list_units(ctx, running.model_id, running.number):
+        if is_open(unit):
+            _release_unit(ctx, keeper, unit)
+    keeper.drop_units(ctx, running.model_id, running.number)
+    keeper.move_due(ctx, running, 0)
+    keeper.put_round(ctx, Round(model_id=running.model_id, number=running.number, phase=ROUND_PHASE_WAITING,
+                                weights_root=running.weights_root, opened_height=running.opened_height,
+                                attempt=running.attempt + 1))
+    _open_next(ctx, keeper, running.model_id)
+
+
+def _release_unit(ctx: Ctx, keeper: Keeper, unit: Unit) -> None:
+    """Who did its part of a round that failed has missed nothing."""
+    trainer = keeper.get_trainer(ctx, unit.model_id, decode_address(unit.trainer))
+    trainer.open_units -= 1
+    trainer.missed_in_a_row = 0
+    keeper.put_trainer(ctx, trainer)
 
 
 def _enter(ctx: Ctx, keeper: Keeper, running: Round, phase: RoundPhase, waiting_count: int, blocks: int) -> None:
@@ -250,5 +307,6 @@ def _enter(ctx: Ctx, keeper: Keeper, running: Round, phase: RoundPhase, waiting_
     running.phase = phase
     running.waiting_count = waiting_count
     running.deadline_height = ctx.height + blocks
+    keeper.move_due(ctx, running, running.deadline_height if blocks else 0)
     keeper.put_round(ctx, running)
     ctx.emit(events.phase_entered(running))

@@ -115,3 +115,8 @@ class AuditsExhausted(ChainError):
 
 class UnitTooLarge(ChainError):
     codespace, code, text = "work", 29, "a block could never audit this model's units; take another model"
+
+
+class AttemptOver(ChainError):
+    codespace, code = "work", 30
+    text = "the round was dealt again since; ask for your assignments and compute the new unit"

@@ -46,7 +46,7 @@ def phase_entered(entered: Round) -> Event:
 
 
 def round_failed(failed: Round, reason: str) -> Event:
-    """Nothing was left to aggregate; the round is dealt again. reason: missed, withheld or rejected."""
+    """Too little was left to aggregate; the round is dealt again. reason: missed, withheld, rejected, too few."""
     return new_event("work.round_failed", model_id=failed.model_id, round=failed.number, attempt=failed.attempt,
                      reason=reason)
 

@@ -1,9 +1,10 @@
 """Genesis of the work room.
 
-{"trainers": [Trainer], "rounds": [Round], "units": [Unit], "slashes": [Slash], "live": [{"model_id"}], "cursor": "0",
+{"trainers": [Trainer], "rounds": [Round], "units": [Unit], "slashes": [Slash], "idle": [{"model_id"}], "cursor": "0",
  "payloads": [{"model_id", "round", "unit", "data": hex}]}
 Records stand as runtime/records.py writes them. All may be left out for a chain without trainers. The indices are made
-anew from the records; "live" names the models that are visited, "cursor" the last one that was.
+anew from the records; "idle" names the models that wait for a round to open, "cursor" the last one that was asked.
+Whoever is active in a genesis has been so before its first block.
 """
 
 from typing import Any
@@ -26,7 +27,7 @@ PATH = "app_state.work"
 
 def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
     """Write the genesis state. Raises GenesisInvalid."""
-    section = Section(PATH, state).only("trainers", "rounds", "units", "slashes", "live", "cursor", "payloads")
+    section = Section(PATH, state).only("trainers", "rounds", "units", "slashes", "idle", "cursor", "payloads")
     for item in section.sections("trainers"):
         _init_trainer(ctx, keeper, item)
     for item in section.sections("rounds"):
@@ -37,9 +38,9 @@ def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
         _init_payload(ctx, keeper, item.only("model_id", "round", "unit", "data"))
     for item in section.sections("slashes"):
         _init_slash(ctx, keeper, item)
-    for item in section.sections("live"):
+    for item in section.sections("idle"):
         item.only("model_id")
-        keeper.mark_live(ctx, _known_model(ctx, keeper, item, item.uint("model_id")))
+        keeper.mark_idle(ctx, _known_model(ctx, keeper, item, item.uint("model_id")))
     cursor = section.uint("cursor") if "cursor" in section.value else 0
     if cursor:
         keeper.put_cursor(ctx, cursor)
@@ -60,7 +61,7 @@ def export_genesis(ctx: Ctx, keeper: Keeper) -> dict[str, Any]:
         "units": [export_record(unit) for unit in units],
         "payloads": payloads,
         "slashes": [export_record(slash) for slash in keeper.iter_slashes(ctx)],
-        "live": [{"model_id": str(model_id)} for model_id in keeper.iter_live(ctx)],
+        "idle": [{"model_id": str(model_id)} for model_id in keeper.iter_idle(ctx)],
         "cursor": str(keeper.cursor(ctx)),
     }
 
@@ -84,6 +85,7 @@ def _init_round(ctx: Ctx, keeper: Keeper, item: Section) -> None:
                              "rounds are numbered from 1")
     if found.phase == ROUND_PHASE_UNSPECIFIED:
         raise GenesisInvalid(f"{item.path}.phase", "missing", "for example ROUND_PHASE_CLOSED")
+    keeper.move_due(ctx, found, found.due_height)
     keeper.put_round(ctx, found)
     if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed:
         keeper.mark_undrawn(ctx, found.model_id, found.number)
@@ -101,7 +103,7 @@ def _init_unit(ctx: Ctx, keeper: Keeper, item: Section) -> None:
         raise GenesisInvalid(f"{item.path}.status", "missing", "for example UNIT_STATUS_ACCEPTED")
     keeper.put_unit(ctx, unit)
     if unit.verdict == AUDIT_VERDICT_PENDING:
-        keeper.mark_pending(ctx, found.deadline_height, unit)
+        keeper.mark_pending(ctx, unit)
 
 
 def _init_payload(ctx: Ctx, keeper: Keeper, item: Section) -> None:

@@ -5,7 +5,7 @@ from abci_app.runtime.contract import LIVE_STATUSES
 from abci_app.wire.address import decode_address, encode_address, module_address
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_PENDING, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL,
-    ROUND_PHASE_WAITING, TRAINER_STATUS_ACTIVE, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
+    TRAINER_STATUS_ACTIVE, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
     UNIT_STATUS_REVEALED, Round, Unit,
 )
 from abci_app.x.work import keys
@@ -89,8 +89,6 @@ def _find_round_problem(ctx: Ctx, keeper: Keeper, found: Round, units: list[Unit
         return None
     if found.number != model.rounds_closed + 1 or accepted:
         return f"not closed, but {model.rounds_closed} rounds are, or it has accepted units"
-    if not keeper.has_live(ctx, found.model_id):
-        return "running, but its model is not visited"
     waiting = _count_waiting(found, units)
     return None if found.waiting_count == waiting else f"waits for {found.waiting_count} units, not {waiting}"
 
@@ -108,16 +106,14 @@ def _count_waiting(running: Round, units: list[Unit]) -> int:
 
 def check_audits(ctx: Ctx, keeper: Keeper) -> str | None:
     """The indices of pending and of undrawn audits are those of the units and rounds."""
-    rounds = {(found.model_id, found.number): found for found in keeper.iter_rounds(ctx)}
-    undrawn = sorted(key for key, found in sorted(rounds.items(), key=lambda item: item[0])
-                     if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed)
+    undrawn = [(found.model_id, found.number) for found in keeper.iter_rounds(ctx)
+               if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed]
     if keeper.list_undrawn(ctx) != undrawn:
         return f"audits of {undrawn} are not drawn, the index has {keeper.list_undrawn(ctx)}"
     pending = []
     for unit in keeper.iter_units(ctx):
         if unit.verdict == AUDIT_VERDICT_PENDING:
-            deadline = rounds[unit.model_id, unit.round].deadline_height
-            pending.append(keys.pending(deadline, unit.model_id, unit.round, unit.index))
+            pending.append(keys.pending(unit.model_id, unit.round, unit.index))
     marked = [key for key, _ in ctx.state.store(STORE).iter(keys.PENDING)]
     return None if marked == sorted(pending) else f"{len(pending)} audits are pending, {len(marked)} are marked"
 
@@ -136,14 +132,35 @@ def check_payloads(ctx: Ctx, keeper: Keeper) -> str | None:
     return None if held == expected else f"{len(expected)} payloads are to be kept, {len(held)} are"
 
 
-def check_live(ctx: Ctx, keeper: Keeper) -> str | None:
-    """A model that has an active trainer or a round to run, and trains, is visited."""
+def check_due(ctx: Ctx, keeper: Keeper) -> str | None:
+    """Every running round ends its phase in time, and a model that trains and has trainers has one or waits for one."""
+    due, running = [], []
+    for found in keeper.iter_rounds(ctx):
+        if found.due_height:
+            due.append(keys.due(found.due_height, found.model_id))
+        problem = _find_due_problem(found)
+        if problem is not None:
+            return f"model {found.model_id}, round {found.number}: {problem}"
+        if found.phase in RUNNING_PHASES:
+            running.append(found.model_id)
+    marked = [key for key, _ in ctx.state.store(STORE).iter(keys.DUE)]
+    if marked != sorted(due):
+        return f"{len(due)} rounds say when their phase ends, {len(marked)} marks do"
     for key, _ in ctx.state.store(STORE).iter(keys.ACTIVE_COUNTS):
         model_id = int.from_bytes(key[1:], "big")
-        model = keeper.models.get_model(ctx, model_id)
-        running = keeper.find_round(ctx, model_id, model.rounds_closed + 1)
-        if running is not None and running.phase not in RUNNING_PHASES + (ROUND_PHASE_WAITING,):
-            return f"model {model_id} has a round to come in phase {running.phase}"
-        if model.status in LIVE_STATUSES and not keeper.has_live(ctx, model_id):
-            return f"model {model_id} trains and is not visited"
+        is_live = keeper.models.get_model(ctx, model_id).status in LIVE_STATUSES
+        if is_live and keeper.has_idle(ctx, model_id) == (model_id in running):
+            return f"model {model_id} trains, and has no round and does not wait for one, or both"
+    return None
+
+
+def _find_due_problem(found: Round) -> str | None:
+    if found.phase not in RUNNING_PHASES:
+        return "not running, but to be ended" if found.due_height else None
+    if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed:
+        return "to be ended before its audits are drawn" if found.due_height else None
+    if not 0 < found.due_height <= found.deadline_height:
+        return f"its phase has the deadline {found.deadline_height} and ends at {found.due_height}"
+    if found.waiting_count and found.due_height != found.deadline_height:
+        return f"it waits for {found.waiting_count} units, and ends before its deadline"
     return None

@@ -1,15 +1,14 @@
 """Trainers, rounds, units, payloads and slashes: the only reader and writer of this room's state.
 
 State: store `work` (see keys.py). Payloads are blobs beside the state; the Unit records, which are in the state,
-commit to them by BLAKE3, and every load in a block is checked against its hash. Every record written costs WRITE_GAS,
-a payload BLOB_BYTE_GAS for each byte.
+commit to them by BLAKE3, and every load in a block is checked against its hash. Every record written or taken away
+costs WRITE_GAS, a payload BLOB_BYTE_GAS for each byte.
 Invariant: the bonds of all trainers add up to the balance of the module account `work`.
 Source: README.md beside this file.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.gas import BLOB_BYTE_GAS, WRITE_GAS
@@ -61,7 +60,7 @@ class Keeper:
     def drop_trainer(self, ctx: Ctx, trainer: Trainer) -> None:
         """Take away a record and its mark."""
         address = decode_address(trainer.address)
-        ctx.state.store(STORE).delete(keys.trainer(trainer.model_id, address))
+        self._drop(ctx, keys.trainer(trainer.model_id, address))
         self._mark_active(ctx, trainer.model_id, address, False)
 
     def iter_trainers(self, ctx: Ctx) -> Iterator[Trainer]:
@@ -74,6 +73,15 @@ class Keeper:
         prefix = keys.active_of(model_id)
         return [key[len(prefix):] for key, _ in ctx.state.store(STORE).iter(prefix)]
 
+    def list_dealable(self, ctx: Ctx, model_id: int) -> list[bytes]:
+        """Addresses of the trainers that were active before this block, rising.
+
+        Who enrols in this block may have waited for the hashes that its seeds are made of.
+        """
+        prefix = keys.active_of(model_id)
+        return [key[len(prefix):] for key, raw in ctx.state.store(STORE).iter(prefix)
+                if int.from_bytes(raw, "big") < ctx.height]
+
     def count_active(self, ctx: Ctx, model_id: int) -> int:
         """How many active trainers a model has."""
         return int.from_bytes(ctx.state.store(STORE).get(keys.active_count(model_id)) or b"", "big")
@@ -84,9 +92,9 @@ class Keeper:
             return
         count = self.count_active(ctx, model_id) + (1 if active else -1)
         if active:
-            self._put(ctx, key, MARK)
+            self._put(ctx, key, u64_bytes(ctx.height))
         else:
-            store.delete(key)
+            self._drop(ctx, key)
         self._put(ctx, keys.active_count(model_id), u32_bytes(count))
 
     def stand_down(self, ctx: Ctx, trainer: Trainer) -> None:
@@ -158,7 +166,7 @@ class Keeper:
         if number < 1:
             return
         self.drop_units(ctx, model_id, number)
-        ctx.state.store(STORE).delete(keys.round_(model_id, number))
+        self._drop(ctx, keys.round_(model_id, number))
 
     def find_unit(self, ctx: Ctx, model_id: int, number: int, index: int) -> Unit | None:
         """A unit, None when there is none or it is no longer kept."""
@@ -191,7 +199,7 @@ class Keeper:
         """Take away the units of a round with their payloads, as far as they are kept."""
         self.drop_payloads(ctx, model_id, number)
         for key, _ in ctx.state.store(STORE).iter(keys.units_of(model_id, number)):
-            ctx.state.store(STORE).delete(key)
+            self._drop(ctx, key)
 
     def put_payload(self, ctx: Ctx, unit: Unit, payload: bytes) -> None:
         """Keep a revealed unit's payload beside the state."""
@@ -223,36 +231,36 @@ class Keeper:
             if unit.payload_hash:
                 self.drop_payload(ctx, unit)
 
-    def mark_live(self, ctx: Ctx, model_id: int) -> None:
-        """Have the end of the block visit a model."""
-        self._put(ctx, keys.live(model_id), MARK)
+    def mark_idle(self, ctx: Ctx, model_id: int) -> None:
+        """A model waits for a round to open."""
+        self._put(ctx, keys.idle(model_id), MARK)
 
-    def drop_live(self, ctx: Ctx, model_id: int) -> None:
-        """Visit a model no longer."""
-        ctx.state.store(STORE).delete(keys.live(model_id))
+    def drop_idle(self, ctx: Ctx, model_id: int) -> None:
+        """A model's round has opened, or it trains no longer."""
+        self._drop(ctx, keys.idle(model_id))
 
-    def has_live(self, ctx: Ctx, model_id: int) -> bool:
-        """Whether the end of the block visits a model."""
-        return ctx.state.store(STORE).has(keys.live(model_id))
+    def has_idle(self, ctx: Ctx, model_id: int) -> bool:
+        """Whether a model waits for a round to open."""
+        return ctx.state.store(STORE).has(keys.idle(model_id))
 
-    def iter_live(self, ctx: Ctx) -> Iterator[int]:
-        """Every model that is visited, ids rising."""
-        for key, _ in ctx.state.store(STORE).iter(keys.LIVE):
+    def iter_idle(self, ctx: Ctx) -> Iterator[int]:
+        """Every model that waits for a round to open, ids rising."""
+        for key, _ in ctx.state.store(STORE).iter(keys.IDLE):
             yield _read_id(key)
 
     def list_turn(self, ctx: Ctx, count: int) -> list[int]:
-        """At most `count` different live models: those after the last one visited, then from the first on."""
+        """At most `count` different waiting models: those after the last one asked, then from the first on."""
         store, cursor = ctx.state.store(STORE), self.cursor(ctx)
-        after = [_read_id(key) for key, _ in store.iter(keys.LIVE, keys.live(cursor) + b"\x00", limit=count)]
-        wrapped = (_read_id(key) for key, _ in store.iter(keys.LIVE, limit=count - len(after)))
+        after = [_read_id(key) for key, _ in store.iter(keys.IDLE, keys.idle(cursor) + b"\x00", limit=count)]
+        wrapped = (_read_id(key) for key, _ in store.iter(keys.IDLE, limit=count - len(after)))
         return after + [model_id for model_id in wrapped if model_id <= cursor]
 
     def cursor(self, ctx: Ctx) -> int:
-        """The model after which the next block begins its visits; 0 at first."""
+        """The waiting model after which the next block begins to ask; 0 at first."""
         return int.from_bytes(ctx.state.store(STORE).get(keys.CURSOR) or b"", "big")
 
     def put_cursor(self, ctx: Ctx, model_id: int) -> None:
-        """Begin the next block's visits after this model."""
+        """Begin to ask the waiting models after this one in the next block."""
         self._put(ctx, keys.CURSOR, u64_bytes(model_id))
 
     def mark_undrawn(self, ctx: Ctx, model_id: int, number: int) -> None:
@@ -261,24 +269,79 @@ class Keeper:
 
     def drop_undrawn(self, ctx: Ctx, model_id: int) -> None:
         """The round's audits are drawn."""
-        ctx.state.store(STORE).delete(keys.undrawn(model_id))
+        self._drop(ctx, keys.undrawn(model_id))
 
     def list_undrawn(self, ctx: Ctx) -> list[tuple[int, int]]:
-        """(model, round) of the audits to draw: at most as many as one end of a block visits."""
+        """(model, round) of the audits to draw: at most as many as one end of a block moves on."""
         return [(_read_id(key), int.from_bytes(raw, "big")) for key, raw in ctx.state.store(STORE).iter(keys.UNDRAWN)]
 
-    def mark_pending(self, ctx: Ctx, deadline_height: int, unit: Unit) -> None:
+    def move_due(self, ctx: Ctx, running: Round, height: int) -> None:
+        """Have the phase of a round end with the block of `height`, for 0 with none. The caller writes `running`."""
+        if running.due_height:
+            self._drop(ctx, keys.due(running.due_height, running.model_id))
+        running.due_height = height
+        if height:
+            self._put(ctx, keys.due(height, running.model_id), MARK)
+
+    def end_phase_now(self, ctx: Ctx, running: Round) -> None:
+        """Have the phase end with this block, when it does not anyway. The caller writes `running`.
+
+        Nobody pays for it: whoever acts last in a phase pays what the others pay.
+        """
+        if ctx.height < running.due_height:
+            self.move_due(ctx.unmetered(), running, ctx.height)
+
+    def list_due(self, ctx: Ctx, count: int) -> list[int]:
+        """At most `count` models whose round's phase ends with this block or should have before, the earliest first."""
+        found = []
+        for key, _ in ctx.state.store(STORE).iter(keys.DUE, limit=count):
+            height, model_id = keys.read_due(key)
+            if height > ctx.height:
+                break
+            found.append(model_id)
+        return found
+
+    def mark_pending(self, ctx: Ctx, unit: Unit) -> None:
         """Ask proposers for the unit's rows."""
-        self._put(ctx, keys.pending(deadline_height, unit.model_id, unit.round, unit.index), MARK)
+        self._put(ctx, keys.pending(unit.model_id, unit.round, unit.index), MARK)
 
-    def drop_pending(self, ctx: Ctx, deadline_height: int, unit: Unit) -> None:
-        """The unit's audit has ended."""
-        ctx.state.store(STORE).delete(keys.pending(deadline_height, unit.model_id, unit.round, unit.index))
+    def has_pending(self, ctx: Ctx, unit: Unit) -> bool:
+        """Whether the unit's rows are asked for: its audit is pending, and no evidence of this block has been taken."""
+        return ctx.state.store(STORE).has(keys.pending(unit.model_id, unit.round, unit.index))
 
-    def iter_pending(self, ctx: Ctx, limit: int | None = None) -> Iterator[tuple[int, int, int]]:
-        """(model, round, unit) of pending audits, the earliest deadline first."""
-        for key, _ in islice(ctx.state.store(STORE).iter(keys.PENDING), limit):
-            yield keys.read_pending(key)
+    def drop_pending(self, ctx: Ctx, unit: Unit) -> None:
+        """The unit's rows are here, or come no more."""
+        self._drop(ctx, keys.pending(unit.model_id, unit.round, unit.index))
+
+    def list_pending(self, ctx: Ctx, model_id: int) -> list[tuple[int, int]]:
+        """(round, unit) of a model's pending audits, rising; at most the contract's units_max."""
+        marks = ctx.state.store(STORE).iter(keys.pending_of(model_id))
+        return [keys.read_pending(key)[1:] for key, _ in marks]
+
+    def list_pending_models(self, ctx: Ctx, count: int) -> list[int]:
+        """At most `count` models with pending audits, rising and then from the first on.
+
+        The app hash decides where to begin, so that no model is always in front of another.
+        """
+        last = next(ctx.state.store(STORE).iter(keys.PENDING, reverse=True, limit=1), None)
+        if last is None:
+            return []
+        ids = keys.read_pending(last[0])[0] + 1
+        first = int.from_bytes(ctx.last_app_hash, "big") % ids
+        found = self._find_pending_models(ctx, first, ids, count)
+        return found + self._find_pending_models(ctx, 0, first, count - len(found))
+
+    def _find_pending_models(self, ctx: Ctx, first: int, end: int, count: int) -> list[int]:
+        """At most `count` models with pending audits and first <= id < end, rising; one seek for each."""
+        found: list[int] = []
+        while len(found) < count and first < end:
+            mark = next(ctx.state.store(STORE).iter(keys.PENDING, keys.pending_of(first), limit=1), None)
+            model_id = end if mark is None else keys.read_pending(mark[0])[0]
+            if model_id >= end:
+                break
+            found.append(model_id)
+            first = model_id + 1
+        return found
 
     def audit_gas_used(self, ctx: Ctx) -> int:
         """Gas that the audits of this block have used so far."""
@@ -293,6 +356,10 @@ class Keeper:
     def _put(self, ctx: Ctx, key: bytes, value: bytes) -> None:
         ctx.gas.use(WRITE_GAS, "write of a record of work")
         ctx.state.store(STORE).set(key, value)
+
+    def _drop(self, ctx: Ctx, key: bytes) -> None:
+        ctx.gas.use(WRITE_GAS, "removal of a record of work")
+        ctx.state.store(STORE).delete(key)
 
 
 def _pack(record: Trainer | Round | Unit | Slash | AuditLoad) -> bytes:

@@ -1,9 +1,11 @@
 """Every key of the room. Numbers are big-endian and of fixed width, so key order is number order.
 
-Store `work`: 01 model address -> Trainer; 02 model address -> 01 while ACTIVE; 03 model -> number of ACTIVE (u32);
-04 model round -> Round; 05 model round unit -> Unit; 06 model ordinal -> Slash; 07 model -> 01 while a round may
-open or run; 08 -> last model visited (u64); 09 model -> round whose audits are to be drawn (u32);
-0a deadline model round unit -> 01 while its audit is pending; 0b -> AuditLoad; 0c model -> number of slashes (u64).
+Store `work`: 01 model address -> Trainer; 02 model address -> height since when it is ACTIVE (u64);
+03 model -> number of ACTIVE (u32);
+04 model round -> Round; 05 model round unit -> Unit; 06 model ordinal -> Slash; 07 model -> 01 while it waits
+for a round to open; 08 -> last of those that was asked (u64); 09 model -> round whose audits are to be drawn (u32);
+0a model round unit -> 01 while its audit needs rows; 0b -> AuditLoad; 0c model -> number of slashes (u64);
+0d height model -> 01 while its round's phase ends with that block.
 Blobs: work/p/ model round unit -> payload.
 """
 
@@ -15,12 +17,13 @@ ACTIVE_COUNTS = b"\x03"
 ROUNDS = b"\x04"
 UNITS = b"\x05"
 SLASHES = b"\x06"
-LIVE = b"\x07"
+IDLE = b"\x07"
 CURSOR = b"\x08"
 UNDRAWN = b"\x09"
 PENDING = b"\x0a"
 AUDIT_LOAD = b"\x0b"
 SLASH_COUNTS = b"\x0c"
+DUE = b"\x0d"
 PAYLOADS = b"work/p/"
 
 
@@ -84,9 +87,20 @@ def slash_count(model_id: int) -> bytes:
     return SLASH_COUNTS + u64_bytes(model_id)
 
 
-def live(model_id: int) -> bytes:
-    """Key of the mark that the end of the block visits a model."""
-    return LIVE + u64_bytes(model_id)
+def idle(model_id: int) -> bytes:
+    """Key of the mark that a model waits for a round to open."""
+    return IDLE + u64_bytes(model_id)
+
+
+def due(height: int, model_id: int) -> bytes:
+    """Key of the mark that the phase of a model's round ends with the block of `height`; the earliest comes first."""
+    return DUE + u64_bytes(height) + u64_bytes(model_id)
+
+
+def read_due(key: bytes) -> tuple[int, int]:
+    """(height, model) of a due mark's key."""
+    parts = key[len(DUE):]
+    return int.from_bytes(parts[:8], "big"), int.from_bytes(parts[8:], "big")
 
 
 def undrawn(model_id: int) -> bytes:
@@ -94,14 +108,19 @@ def undrawn(model_id: int) -> bytes:
     return UNDRAWN + u64_bytes(model_id)
 
 
-def pending(deadline_height: int, model_id: int, number: int, index: int) -> bytes:
-    """Key of the mark that a unit's audit is pending; the earliest deadline comes first."""
-    return PENDING + u64_bytes(deadline_height) + u64_bytes(model_id) + u32_bytes(number) + u32_bytes(index)
+def pending_of(model_id: int) -> bytes:
+    """Prefix of the marks of a model's pending audits."""
+    return PENDING + u64_bytes(model_id)
+
+
+def pending(model_id: int, number: int, index: int) -> bytes:
+    """Key of the mark that a unit's audit needs rows."""
+    return pending_of(model_id) + u32_bytes(number) + u32_bytes(index)
 
 
 def read_pending(key: bytes) -> tuple[int, int, int]:
     """(model, round, unit) of a pending mark's key."""
-    parts = key[len(PENDING) + 8:]
+    parts = key[len(PENDING):]
     return int.from_bytes(parts[:8], "big"), int.from_bytes(parts[8:12], "big"), int.from_bytes(parts[12:], "big")
 
 

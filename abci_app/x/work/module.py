@@ -50,6 +50,6 @@ def new_module(keeper: Keeper) -> Module:
             ("work/rounds", invariants.check_rounds),
             ("work/audits", invariants.check_audits),
             ("work/payloads", invariants.check_payloads),
-            ("work/live", invariants.check_live),
+            ("work/due", invariants.check_due),
         )),
     )

@@ -12,7 +12,7 @@ from abci_app.wire.errors import InvalidCoins
 from abci_app.wire.ints import PPM, U64_MAX, mul_div_ceil, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Model, ModelSpec
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Model, ModelSpec, TrainingPolicy
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll, MsgLeave, MsgRevealWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     ROUND_PHASE_AUDIT, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
@@ -25,8 +25,11 @@ from abci_app.x.work.errors import BondTooLarge, CommitmentMalformed, SaltMalfor
 STORE = "work"
 SALT_BYTES = 32
 TRAINERS_MAX = 256
-MODELS_PER_BLOCK = 64
+UNITS_PER_BLOCK = 2_048  # moved on by ends of phases
+IDLE_MODELS_PER_BLOCK = 64
+OPENED_UNITS_PER_BLOCK = 512  # dealt to models that waited
 CLOSE_VALUES_PER_BLOCK = 1 << 26
+AUDITED_MODELS_MAX = 1_024  # that a proposer looks at
 PAYLOAD_ROUNDS_KEPT = 2
 
 RUNNING_PHASES = (ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, ROUND_PHASE_AUDIT)
@@ -88,7 +91,12 @@ def compute_trainers_needed(model: Model) -> int:
     that brings the trainers below trainers_min must not stop the training, or one cheat could.
     """
     training = model.spec.training
-    return max(training.trainers_min, 1) if model.status == MODEL_STATUS_OPEN else 2 * training.trim + 1
+    return max(training.trainers_min, 1) if model.status == MODEL_STATUS_OPEN else compute_payloads_needed(training)
+
+
+def compute_payloads_needed(training: TrainingPolicy) -> int:
+    """Payloads without which a round fails: as many as the trim leaves one of."""
+    return 2 * training.trim + 1
 
 
 def deal_units(seed: bytes, addresses: list[bytes], units_max: int) -> list[bytes]:
@@ -140,6 +148,11 @@ def compute_evidence_bytes(spec: ModelSpec, row_count: int) -> int:
 def compute_close_values(spec: ModelSpec, payload_count: int) -> int:
     """Values that closing a round handles: its payloads, the weights, the momentum and the mean."""
     return (payload_count + 4) * compute_param_count(spec)
+
+
+def compute_step_units(model: Model, running: Round) -> int:
+    """Units that the end of a phase handles at most: those of the round, and those of the round dealt next."""
+    return running.unit_count + model.spec.training.units_max
 
 
 def is_open(unit: Unit) -> bool:

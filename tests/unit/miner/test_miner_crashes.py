@@ -104,6 +104,7 @@ def test_miner_that_lost_its_journal_reveals_all_the_same(rig: Rig) -> None:
     while not rig.told("ann", "committed"):
         for one in (first, *others):
             one.step()
+        rig.node.block()
     bury(first)
     for path in first.journal.folder.glob("*.claim"):
         path.unlink()
@@ -120,6 +121,7 @@ def test_miner_whose_commitment_is_not_its_own_reveals_nothing(rig: Rig) -> None
     while not rig.told("ann", "committed"):
         for one in (first, *others):
             one.step()
+        rig.node.block()
     bury(first)
     second = rig.miner("ann")
     for _ in range(10):

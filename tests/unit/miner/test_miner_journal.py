@@ -94,6 +94,7 @@ def start_round(rig: Rig) -> tuple[Round, bytes]:
     """The first round and its weights."""
     for name in NAMES:
         rig.miner(name).step()
+    rig.node.block()
     dealing = rig.client.find_round(1)
     assert dealing is not None and dealing.round is not None
     weights = rig.client.find_weights(1, 0, dealing.round.weights_root)
@@ -174,7 +175,7 @@ def test_miner_without_coins_or_model_does_not_start(rig: Rig) -> None:
     with pytest.raises(MinerStopped, match="no model 7"):
         check_model(rig.client, 7)
     poor = rig.miner("nobody")
-    with pytest.raises(MinerStopped, match="the bond takes 3000000"):
+    with pytest.raises(MinerStopped, match="the bond takes 6000000"):
         poor.check()
 
 

@@ -150,10 +150,11 @@ def test_commitment_can_never_meet_a_round_that_was_dealt_again(tmp_path: Path) 
 
 
 def test_miner_that_computes_too_late_sends_nothing(tmp_path: Path) -> None:
-    rig = Rig(tmp_path, rounds=2, commit_blocks=2, missed_rounds_max=100)
+    rig = Rig(tmp_path, rounds=2, commit_blocks=3, missed_rounds_max=100)
     miners = [rig.miner(name) for name in NAMES]
     for miner in miners:
         miner.step()
+    rig.node.block()
     slow = miners[0]
     put = slow.journal.put
 
@@ -235,6 +236,7 @@ def test_miner_never_sends_twice_to_a_node_that_is_behind(rig: Rig) -> None:
     while not rig.told("ann", "committed"):
         for miner in miners:
             miner.step()
+        rig.node.block()
     stale = rig.client.assignments(1, address_of("ann"))
     for unit in stale.units:
         unit.status = 1

@@ -11,10 +11,10 @@ from abci_app.wire.seed import (
 APP_HASH = bytes(range(32))
 SEED = hashlib.sha256(b"seed").digest()
 GOLDEN: dict[str, object] = {
-    "round": "841b51eb38fcacde521329bf09f96af5520852df346ac02d5210951d7f8c26cf",
-    "audit": "e0bf6b44f73ea4b3ca612266a25727e0f5c7772af8905709b35db7a00c141153",
+    "round": "fbb44e769b0c70a5d631228b4da7862d467813057291508a1ba4d304b0c684b6",
+    "audit": "b54263fe1e0410c4f76a0bf2cbba39216ab782fd2acd8db1466b31a431237ae4",
     "unit": "080c12f00eec790b57e1ef1a1f205ce10d8d9e37b7bfd4c38480ea5650bce6ff",
-    "claim": "5111db3bf863afdb0bda7fdfdb3ad2ca43ae46d427e735507fc01073f3e20ba1",
+    "claim": "ca650b33635c12d233dfc4727e71398190671d52a97486e494883bd369ba2c66",
     "draws": ["33274927449cd999", "a2d7e6d49bcb3a57", "9f0083f880304532", "f11a4562a5bbe3e9", "6d838a2a7e061c9c"],
     "rows": [521, 127, 978, 401, 236, 763, 938, 825],
     "shuffle": [0, 8, 6, 7, 3, 4, 9, 2, 5, 1],
@@ -30,10 +30,10 @@ def test_fields_are_hashed_behind_their_lengths() -> None:
 
 def test_seeds_are_the_golden_ones() -> None:
     assert {
-        "round": round_seed("gradus-1", 7, 3, 0, APP_HASH).hex(),
-        "audit": audit_seed("gradus-1", 7, 3, APP_HASH).hex(),
+        "round": round_seed("gradus-1", 7, 3, 0, APP_HASH, SEED).hex(),
+        "audit": audit_seed("gradus-1", 7, 3, 0, APP_HASH, SEED).hex(),
         "unit": unit_seed(SEED, 5).hex(),
-        "claim": claim_commitment(bytes(20), 7, 3, 5, b"p" * 32, b"t" * 32, b"s" * 32).hex(),
+        "claim": claim_commitment(bytes(20), 7, 3, 1, 5, b"p" * 32, b"t" * 32, b"s" * 32).hex(),
         "draws": [f"{draw:016x}" for draw in islice(iter_u64(SEED), 5)],
         "rows": draw_rows(SEED, 8, 1000),
         "shuffle": shuffle(SEED, 10),
@@ -41,19 +41,20 @@ def test_seeds_are_the_golden_ones() -> None:
 
 
 def test_every_field_of_a_seed_matters() -> None:
-    seeds = {round_seed("a", 1, 1, 0, APP_HASH), round_seed("b", 1, 1, 0, APP_HASH), round_seed("a", 2, 1, 0, APP_HASH),
-             round_seed("a", 1, 2, 0, APP_HASH), round_seed("a", 1, 1, 1, APP_HASH), round_seed("a", 1, 1, 0, SEED),
-             audit_seed("a", 1, 1, APP_HASH)}
-    assert len(seeds) == 7
+    good: tuple[Any, ...] = ("a", 1, 1, 0, APP_HASH, SEED)
+    others: list[tuple[Any, ...]] = [good, ("b", *good[1:]), ("a", 2, *good[2:]), ("a", 1, 2, *good[3:]),
+                                     (*good[:3], 1, *good[4:]), (*good[:4], SEED, SEED),
+                                     (*good[:4], APP_HASH, APP_HASH)]
+    assert len({make(*other) for make in (round_seed, audit_seed) for other in others}) == 14
 
 
 def test_commitment_is_bound_to_address_and_salt() -> None:
-    parts: dict[str, Any] = {"address": bytes(20), "model_id": 1, "round_number": 1, "unit": 1,
+    parts: dict[str, Any] = {"address": bytes(20), "model_id": 1, "round_number": 1, "attempt": 0, "unit": 1,
                              "payload_hash": b"p" * 32, "trace_root": b"t" * 32, "salt": b"s" * 32}
     others = [parts, parts | {"address": b"a" * 20}, parts | {"model_id": 2}, parts | {"round_number": 2},
-              parts | {"unit": 2}, parts | {"payload_hash": b"q" * 32}, parts | {"trace_root": b"u" * 32},
-              parts | {"salt": b"r" * 32}]
-    assert len({claim_commitment(**other) for other in others}) == 8
+              parts | {"attempt": 1}, parts | {"unit": 2}, parts | {"payload_hash": b"q" * 32},
+              parts | {"trace_root": b"u" * 32}, parts | {"salt": b"r" * 32}]
+    assert len({claim_commitment(**other) for other in others}) == 9
 
 
 def test_shuffle_holds_every_number_once() -> None:

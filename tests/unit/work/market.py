@@ -50,7 +50,7 @@ class Market:
 
     def __init__(self, folder: Path, trainers: tuple[str, ...] = TRAINERS, escrow_ugrad: int = ESCROW_UGRAD,
                  **changes: Any) -> None:
-        """Makes the model and enrols the trainers."""
+        """Makes the model and enrols the trainers; the block after theirs deals the first round, if they are enough."""
         self.folder = folder
         names = ("boss", "eve", *trainers)
         self.chain = Chain(folder, accounts={name: FUNDS_UGRAD for name in names})
@@ -61,6 +61,7 @@ class Market:
         self.create(small_spec(**changes), escrow_ugrad)
         if trainers:
             self.block(*(self.enroll_msg(name) for name in trainers))
+            self.block()
 
     def create(self, spec: ModelSpec, escrow_ugrad: int) -> None:
         """Another model by boss."""
@@ -131,12 +132,25 @@ class Market:
         return compute_claim(model, running, unit.index, weights, self.table.rows)
 
     def commit_all(self, claims: dict[str, Claim] | None = None, absent: tuple[str, ...] = ()) -> list[Event]:
-        """A block in which everybody commits; claims: wrong ones by name."""
-        return self.block(*(new_commit(unit, self._claim_of(unit, claims)) for unit in self._present(absent)))
+        """A block in which everybody commits; claims: wrong ones by name. For the absent the phase runs to its end."""
+        running = self.round()
+        events = self.block(*(new_commit(unit, self._claim_of(unit, claims), running.attempt)
+                              for unit in self._present(absent)))
+        return events + (self.wait_for(running.deadline_height) if absent else [])
 
     def reveal_all(self, claims: dict[str, Claim] | None = None, absent: tuple[str, ...] = ()) -> list[Event]:
-        """A block in which everybody reveals; claims: as committed."""
-        return self.block(*(new_reveal(unit, self._claim_of(unit, claims)) for unit in self._present(absent)))
+        """A block in which everybody reveals; claims: as committed. For the absent the phase runs to its end."""
+        running = self.round()
+        events = self.block(*(new_reveal(unit, self._claim_of(unit, claims), running.attempt)
+                              for unit in self._present(absent)))
+        return events + (self.wait_for(running.deadline_height) if absent else [])
+
+    def wait_for(self, height: int) -> list[Event]:
+        """Empty blocks up to `height`; their events."""
+        events = []
+        while self.chain.height < height:
+            events += self.block()
+        return events
 
     def _present(self, absent: tuple[str, ...]) -> list[Unit]:
         return [unit for unit in self.units() if self.names[unit.trainer] not in absent]

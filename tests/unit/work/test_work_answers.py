@@ -167,8 +167,8 @@ def statusless_unit(work: dict[str, Any]) -> None:
     del work["units"][0]["status"]
 
 
-def unknown_live(work: dict[str, Any]) -> None:
-    work["live"].append({"model_id": "9"})
+def unknown_idle(work: dict[str, Any]) -> None:
+    work["idle"].append({"model_id": "9"})
 
 
 def unknown_slash(work: dict[str, Any]) -> None:
@@ -185,7 +185,7 @@ def unknown_field(work: dict[str, Any]) -> None:
     (idle_trainer, "app_state.work.trainers[0].status"), (wrong_payload, "app_state.work.payloads[0]"),
     (double_unit, "app_state.work.units[7]"), (phaseless_round, "app_state.work.rounds[0].phase"),
     (double_round, "app_state.work.rounds[2].number"), (statusless_unit, "app_state.work.units[0].status"),
-    (unknown_live, "app_state.work.live[1].model_id"), (unknown_slash, "app_state.work.slashes[0].model_id"),
+    (unknown_idle, "app_state.work.idle[0].model_id"), (unknown_slash, "app_state.work.slashes[0].model_id"),
     (unknown_field, "app_state.work.trainer"),
 ])
 def test_wrong_genesis_is_named_by_its_path(new_market: NewMarket, tmp_path: Path, change: Change, path: str) -> None:

@@ -13,7 +13,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 )
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.seed import round_seed, shuffle
-from abci_app.x.work.errors import RoundNotFound
+from abci_app.x.work.errors import AttemptOver, RoundNotFound
 from kernels import mlp
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step
@@ -24,15 +24,26 @@ from tests.unit.work.market import BOND_UGRAD, TRAINERS, Market, attribute, kind
 NewMarket = Callable[..., Market]
 
 
-def test_round_opens_as_soon_as_enough_trainers_are_active(new_market: NewMarket) -> None:
+def test_round_opens_in_the_block_after_enough_trainers_are_active(new_market: NewMarket) -> None:
+    """Who enrols has seen the hashes that this block's seed is made of; those of the next block nobody has."""
     market = new_market(trainers=("ann",), trainers_min=2)
     assert market.model().status == MODEL_STATUS_OPEN
     assert market.units() == []
-    market.names[address_of("eve")] = "eve"
-    events = market.block(market.enroll_msg("eve"))
-    assert kinds(events) == ["trainer_enrolled", "round_opened"]
+    assert kinds(market.block(market.enroll_msg("eve"))) == ["trainer_enrolled"]
+    assert kinds(market.block()) == ["round_opened"]
     assert market.model().status == MODEL_STATUS_TRAINING
     assert [unit.index for unit in market.units()] == [0, 1]
+
+
+def test_who_enrols_in_the_block_that_deals_a_round_gets_no_unit_of_it(new_market: NewMarket) -> None:
+    market = new_market(trainers=("ann", "ben"))
+    market.commit_all()
+    market.reveal_all()
+    events = market.block(market.enroll_msg("eve"), evidence=True)
+    assert kinds(events)[-1] == "round_opened"
+    assert sorted(market.names[unit.trainer] for unit in market.units()) == ["ann", "ben"]
+    market.run_round()
+    assert sorted(market.names[unit.trainer] for unit in market.units()) == ["ann", "ben", "eve"]
 
 
 def test_units_are_dealt_by_the_seed_over_trainers_in_the_order_of_addresses(new_market: NewMarket) -> None:
@@ -40,9 +51,10 @@ def test_units_are_dealt_by_the_seed_over_trainers_in_the_order_of_addresses(new
     market.names.update({address_of(name): name for name in TRAINERS})
     for name in TRAINERS:
         market.block(market.chain.send_msg("boss", name, 100_000_000))
-    last_app_hash = market.chain.app_hash
     market.block(*(market.enroll_msg(name) for name in TRAINERS))
-    seed = round_seed(CHAIN_ID, 1, 1, 0, last_app_hash)
+    before = market.chain.ctx()
+    market.block()
+    seed = round_seed(CHAIN_ID, 1, 1, 0, before.last_app_hash, before.last_block_hash)
     assert market.round().seed == seed
     addresses = sorted(new_test_key(name).address for name in TRAINERS)
     expected = [addresses[place] for place in shuffle(seed, len(addresses))]
@@ -83,7 +95,7 @@ def test_commitments_are_taken_up_to_the_deadline_and_no_longer(new_market: NewM
 
 
 def test_missed_unit_costs_nothing_but_its_reward_until_there_are_too_many(new_market: NewMarket) -> None:
-    market = new_market(commit_blocks=1, missed_rounds_max=2, trainers_min=2)
+    market = new_market(commit_blocks=3, missed_rounds_max=2, trainers_min=2)
     for _ in range(2):
         market.commit_all(absent=("ann",))
         market.reveal_all(absent=("ann",))
@@ -95,7 +107,7 @@ def test_missed_unit_costs_nothing_but_its_reward_until_there_are_too_many(new_m
 
 
 def test_accepted_unit_forgets_the_missed_ones(new_market: NewMarket) -> None:
-    market = new_market(commit_blocks=1, missed_rounds_max=2)
+    market = new_market(commit_blocks=3, missed_rounds_max=2)
     market.commit_all(absent=("ann",))
     market.reveal_all(absent=("ann",))
     market.block(evidence=True)
@@ -106,7 +118,8 @@ def test_accepted_unit_forgets_the_missed_ones(new_market: NewMarket) -> None:
 
 
 def test_withheld_reveal_loses_part_of_the_bond_and_stands_down(new_market: NewMarket) -> None:
-    market = new_market(reveal_blocks=1, withhold_slash_ppm=333_333, burn_ppm=250_000)
+    market = new_market(reveal_blocks=3, withhold_slash_ppm=333_333, burn_ppm=250_000,
+                        mismatch_slash_ppm=1_000_000)
     supply = market.chain.app.bank.supply(market.chain.ctx())
     market.commit_all()
     events = market.reveal_all(absent=("ann",))
@@ -124,7 +137,7 @@ def test_withheld_reveal_loses_part_of_the_bond_and_stands_down(new_market: NewM
 
 
 def test_withholding_may_be_free_and_still_stands_down(new_market: NewMarket) -> None:
-    market = new_market(reveal_blocks=1, withhold_slash_ppm=0)
+    market = new_market(reveal_blocks=3, withhold_slash_ppm=0)
     market.commit_all()
     market.reveal_all(absent=("ann",))
     assert market.trainer("ann").bond_ugrad == BOND_UGRAD
@@ -133,9 +146,9 @@ def test_withholding_may_be_free_and_still_stands_down(new_market: NewMarket) ->
 
 
 def test_round_that_everybody_misses_is_dealt_again_at_once(new_market: NewMarket) -> None:
-    market = new_market(commit_blocks=1, missed_rounds_max=9)
+    market = new_market(commit_blocks=3, missed_rounds_max=9)
     first = market.round()
-    events = market.block()
+    events = market.commit_all(absent=TRAINERS)
     assert kinds(events) == ["unit_missed"] * 4 + ["round_failed", "round_opened"]
     assert attribute([event for event in events if event.type == "work.round_failed"][0], "reason") == "missed"
     second = market.round()
@@ -146,13 +159,15 @@ def test_round_that_everybody_misses_is_dealt_again_at_once(new_market: NewMarke
 
 
 def test_round_that_everybody_withholds_waits_until_trainers_are_back(new_market: NewMarket) -> None:
-    market = new_market(reveal_blocks=1)
+    market = new_market(reveal_blocks=3)
     market.commit_all()
-    events = market.block()
+    events = market.reveal_all(absent=TRAINERS)
     assert kinds(events)[-1] == "round_failed"
     assert (market.round().phase, market.round().attempt) == (ROUND_PHASE_WAITING, 1)
     assert market.units() == []
     market.block(*(market.enroll_msg(name) for name in TRAINERS))
+    assert market.round().phase == ROUND_PHASE_WAITING
+    market.block()
     assert (market.round().phase, market.round().attempt) == (ROUND_PHASE_COMMIT, 1)
     market.run_round()
     assert market.model().rounds_closed == 1
@@ -208,7 +223,7 @@ def test_last_round_leaves_the_model_serving_and_bonds_can_be_taken(new_market: 
     assert kinds(events)[-1] == "round_closed"
     assert market.model().status == MODEL_STATUS_SERVING
     market.block()
-    assert not market.chain.app.work.has_live(market.chain.ctx(), 1)
+    assert list(market.chain.app.work.iter_idle(market.chain.ctx())) == []
     before = market.chain.balance("ann")
     market.block(market.leave_msg("ann"))
     assert market.chain.balance("ann") == before + BOND_UGRAD - 1_000
@@ -247,10 +262,11 @@ def test_slashed_trainer_leaves_with_the_rest_and_may_enrol_anew(new_market: New
 
 
 def test_reveal_in_the_last_block_of_its_phase_counts(new_market: NewMarket) -> None:
-    market = new_market(reveal_blocks=2)
+    market = new_market(reveal_blocks=3)
     market.commit_all()
     units = market.units()
     market.block(*(new_reveal(unit, market.claim(unit)) for unit in units[:3]))
+    market.block()
     assert market.round().phase == ROUND_PHASE_REVEAL
     market.block(new_reveal(units[3], market.claim(units[3])))
     assert market.round().phase == ROUND_PHASE_AUDIT
@@ -264,3 +280,47 @@ def test_slash_that_leaves_fewer_trainers_than_the_first_round_needed_does_not_s
     market.run_round({"dan": market.wrong_claim("dan")})
     assert market.units(1)[dan].status == UNIT_STATUS_REJECTED
     assert market.round().number == 2 and len(market.units()) == 3
+
+
+def test_round_with_fewer_payloads_than_the_trim_needs_is_dealt_again_and_pays_nobody(new_market: NewMarket) -> None:
+    """A trimmed mean of fewer than 2 * trim + 1 payloads trims less, so one wrong claim could get through."""
+    market = new_market(trainers=("ann", "ben", "cat"), trainers_min=3, trim=1, rate_ppm=1_000_000)
+    ben = market.unit_of("ben").index
+    events = market.run_round({"ann": market.wrong_claim("ann")})
+    assert [attribute(event, "reason") for event in events if event.type == "work.round_failed"] == ["too few"]
+    assert (market.model().rounds_closed, market.model().paid_ugrad) == (0, 0)
+    assert market.units(1) == [] and ben in (0, 1, 2)
+    assert [slash.trainer for slash in market.slashes()] == [address_of("ann")]
+    assert (market.trainer("ben").open_units, market.trainer("ben").missed_in_a_row) == (0, 0)
+    assert market.round(1).phase == ROUND_PHASE_WAITING
+
+
+def test_phase_that_leaves_too_few_for_the_trim_fails_the_round_at_once(new_market: NewMarket) -> None:
+    market = new_market(trainers=("ann", "ben", "cat"), trainers_min=3, trim=1)
+    for absent_in in ("commit", "reveal"):
+        if absent_in == "commit":
+            events = market.commit_all(absent=("ann",))
+        else:
+            market.commit_all()
+            events = market.reveal_all(absent=("ann",))
+        assert [attribute(event, "reason") for event in events if event.type == "work.round_failed"] == ["too few"]
+        assert market.trainer("ben").missed_in_a_row == 0
+    assert market.model().rounds_closed == 0
+    market.block(market.leave_msg("ben"))
+    assert market.results[0].code == 0
+
+
+def test_claim_for_an_earlier_dealing_of_the_round_is_refused(new_market: NewMarket) -> None:
+    """An honest commitment that comes late must not bind its trainer to a claim that is wrong by now."""
+    market = new_market(commit_blocks=3, missed_rounds_max=9)
+    late = new_commit(market.unit_of("ann"), market.claim(market.unit_of("ann")), 0)
+    market.commit_all(absent=TRAINERS)
+    assert market.round().attempt == 1
+    late.unit = market.unit_of("ann").index
+    assert market.refusal(late) == ("work", AttemptOver.code)
+    market.commit_all()
+    reveal = new_reveal(market.unit_of("ann"), market.claim(market.unit_of("ann")), 0)
+    assert market.refusal(reveal) == ("work", AttemptOver.code)
+    market.reveal_all()
+    market.block(evidence=True)
+    assert (market.model().rounds_closed, market.slashes()) == (1, [])

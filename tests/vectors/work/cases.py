@@ -109,6 +109,8 @@ def commit_cases(opened: Market, revealing: Market) -> Iterator[Case]:
                [("ann", changed(right, trainer="gradus1ann"), InvalidAddress)], stateless=True)
     yield Case("commit_to_an_unknown_round", "Round 2 is not open.", opened,
                [("ann", changed(right, round=2), errors.RoundNotFound)])
+    yield Case("commit_to_another_attempt", "A commitment names the dealing of the round that it was computed for.",
+               opened, [("ann", changed(right, attempt=1), errors.AttemptOver)])
     yield Case("commit_in_the_reveal_phase", "Too late for a commitment.", revealing,
                [("ann", new_commit(revealing.unit_of("ann"), revealing.claim(revealing.unit_of("ann"))),
                  errors.PhaseNotCommit)])
@@ -134,6 +136,8 @@ def reveal_cases(opened: Market, revealing: Market, missed: Market) -> Iterator[
                [("ann", changed(right, salt=b""), errors.SaltMalformed)], stateless=True)
     yield Case("reveal_in_an_unknown_round", "Round 2 is not open.", revealing,
                [("ann", changed(right, round=2), errors.RoundNotFound)])
+    yield Case("reveal_in_another_attempt", "A reveal names the dealing of the round that it was committed in.",
+               revealing, [("ann", changed(right, attempt=1), errors.AttemptOver)])
     yield Case("reveal_in_the_commit_phase", "Too early for a reveal.", opened,
                [("ann", new_reveal(opened.unit_of("ann"), opened.claim(opened.unit_of("ann"))),
                  errors.PhaseNotReveal)])
@@ -193,9 +197,9 @@ def new_markets(folder: Path) -> dict[str, Market]:
     markets = {
         "opened": Market(folder / "opened"),
         "revealing": Market(folder / "revealing"),
-        "missed": Market(folder / "missed", commit_blocks=1),
+        "missed": Market(folder / "missed", commit_blocks=3),
         "slashed": Market(folder / "slashed", rate_ppm=1_000_000),
-        "stood_down": Market(folder / "stood_down", missed_rounds_max=1, commit_blocks=1, reveal_blocks=1),
+        "stood_down": Market(folder / "stood_down", missed_rounds_max=1, commit_blocks=3, reveal_blocks=3),
         "audited": Market(folder / "audited", rate_ppm=1_000_000, audit_blocks=50),
         "invited": Market(folder / "invited", invited_trainers=invited),
         "serving": Market(folder / "serving", rounds=1),

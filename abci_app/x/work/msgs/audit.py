@@ -8,7 +8,7 @@ inside the block, from rows that the proposer injected (AuditEvidence). A way of
 from collections.abc import Iterator
 
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.contract import AUDIT_GAS_PER_BLOCK, compute_audit_gas, compute_unit_policy
+from abci_app.runtime.contract import AUDIT_GAS_PER_BLOCK, EVIDENCE_GAS, compute_audit_gas, compute_unit_policy
 from abci_app.runtime.module import RowSource
 from abci_app.wire.address import decode_address
 from abci_app.wire.errors import InvariantBroken
@@ -27,43 +27,47 @@ from abci_app.x.work.errors import (
 )
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    compute_evidence_bytes, distinct_rows, draw_unit_rows, hash_payload, is_usable_row, join_unit_rows,
+    AUDITED_MODELS_MAX, compute_evidence_bytes, distinct_rows, draw_unit_rows, hash_payload, is_usable_row,
+    join_unit_rows,
 )
 from kernels.errors import KernelInputError
 from kernels.unit import run_unit
-
-PENDING_READ_MAX = 1_024
 
 
 def check_evidence(ctx: Ctx, keeper: Keeper, msg: AuditEvidence) -> None:
     """Whether a block may carry this evidence: a function of the block and the state only (CometBFT requirement 4, 5).
 
-    Checks, in consensus order: audit pending, gas left in the block, exactly the unit's distinct rows, under the
-    dataset's root, usable by the numerics.
+    Checks, in consensus order: audit pending and not brought before in this block, gas left in the block, exactly the
+    unit's distinct rows, under the dataset's root, usable by the numerics.
+    Writes what makes a second copy and the excess of a block fail here too: the block's load of audits, and that this
+    audit needs no rows any more.
     Raises: AuditNotPending (work/24), AuditsExhausted (work/28), EvidenceMalformed (work/25),
     EvidenceProofInvalid (work/26), EvidenceUnusable (work/27).
+    Gas: compute_audit_gas, of which EVIDENCE_GAS are the writes here and of a match.
     """
     unit = keeper.find_unit(ctx, msg.model_id, msg.round, msg.unit)
-    if unit is None or unit.verdict != AUDIT_VERDICT_PENDING:
+    if unit is None or unit.verdict != AUDIT_VERDICT_PENDING or not keeper.has_pending(ctx, unit):
         raise AuditNotPending(f"model {msg.model_id}, round {msg.round}, unit {msg.unit}")
     model = keeper.models.get_model(ctx, msg.model_id)
-    _check_gas(ctx, keeper, model)
+    gas = compute_audit_gas(model.spec)
+    _check_gas(ctx, keeper, gas)
+    ctx.gas.use(gas - EVIDENCE_GAS, "audit")
     distinct = distinct_rows(draw_unit_rows(model, keeper.get_round(ctx, unit.model_id, unit.round), unit.index))
     _check_rows(model, distinct, msg)
+    keeper.put_audit_gas_used(ctx, keeper.audit_gas_used(ctx) + gas)
+    keeper.drop_pending(ctx, unit)
 
 
 def run_evidence(ctx: Ctx, keeper: Keeper, msg: AuditEvidence) -> AuditEvidenceResponse:
     """Recompute the unit from checked evidence and apply the verdict.
 
     Raises: EvidenceUnusable (work/27), never a slash, for rows that the numerics refuse.
-    Emits: work.unit_audited, for a wrong claim also work.trainer_slashed.    Gas: compute_audit_gas, on the block.
+    Emits: work.unit_audited, for a wrong claim also work.trainer_slashed.    Gas: 2 writes, for a wrong claim those
+    of a slash too; check_evidence has booked the rest.
     """
     model = keeper.models.get_model(ctx, msg.model_id)
     audited = keeper.get_round(ctx, msg.model_id, msg.round)
     unit = keeper.get_unit(ctx, msg.model_id, msg.round, msg.unit)
-    gas = compute_audit_gas(model.spec)
-    ctx.gas.use(gas, "audit")
-    keeper.put_audit_gas_used(ctx, keeper.audit_gas_used(ctx) + gas)
     matched = judge_unit(ctx, keeper, model, audited, unit, msg.rows)
     apply_verdict(ctx, keeper, model, audited, unit, matched)
     return AuditEvidenceResponse(matched=matched)
@@ -85,34 +89,46 @@ def judge_unit(ctx: Ctx, keeper: Keeper, model: Model, audited: Round, unit: Uni
 
 
 def propose_evidence(ctx: Ctx, keeper: Keeper, source: RowSource) -> Iterator[AuditEvidence]:
-    """Evidence for pending audits, the earliest deadline first, as far as this node holds the rows and gas lasts.
+    """Evidence for pending audits of the datasets that this node holds: one unit of each model in turn, as gas lasts.
 
-    Whoever builds the block drops what `check_evidence` refuses, as rows of a damaged dataset.
+    A model's units stand in the order of their indices (they have one deadline). What is drawn counts as gas, found or
+    not, so that a damaged dataset costs no more than the audits that a block bears; it is asked for no second row.
+    Whoever builds the block drops what `check_evidence` refuses.
     """
-    gas = keeper.audit_gas_used(ctx)
-    for model_id, number, index in list(keeper.iter_pending(ctx, PENDING_READ_MAX)):
+    gas, held, queues = keeper.audit_gas_used(ctx), dict[bytes, bool](), []
+    for model_id in keeper.list_pending_models(ctx, AUDITED_MODELS_MAX):
         model = keeper.models.get_model(ctx, model_id)
-        cost = compute_audit_gas(model.spec)
-        if gas + cost > AUDIT_GAS_PER_BLOCK:
-            continue
-        distinct = distinct_rows(draw_unit_rows(model, keeper.get_round(ctx, model_id, number), index))
-        found = source.find_rows(model.spec.dataset.rows_root, distinct)
-        if found is None:
-            continue
-        gas += cost
-        yield AuditEvidence(model_id=model_id, round=number, unit=index, rows=found[0], proof=found[1])
+        root = model.spec.dataset.rows_root
+        if root not in held:
+            held[root] = source.has_rows(root)
+        if held[root]:
+            queues.append((model, keeper.list_pending(ctx, model_id)))
+    for turn in range(max((len(units) for _, units in queues), default=0)):
+        for model, units in queues:
+            root, cost = model.spec.dataset.rows_root, compute_audit_gas(model.spec)
+            if turn >= len(units) or not held[root] or gas + cost > AUDIT_GAS_PER_BLOCK:
+                continue
+            gas += cost
+            number, index = units[turn]
+            drawn = draw_unit_rows(model, keeper.get_round(ctx, model.id, number), index)
+            found = source.find_rows(root, distinct_rows(drawn))
+            if found is None:
+                held[root] = False
+            else:
+                yield AuditEvidence(model_id=model.id, round=number, unit=index, rows=found[0], proof=found[1])
 
 
 def apply_verdict(ctx: Ctx, keeper: Keeper, model: Model, audited: Round, unit: Unit, matched: bool) -> None:
-    """Settle a pending audit: a match stands, a mismatch slashes the claimant and drops the payload.
+    """Settle a pending audit whose rows are here: a match stands, a mismatch slashes and drops the payload.
 
     Emits: work.unit_audited, for a mismatch also work.trainer_slashed.
     """
     if unit.verdict != AUDIT_VERDICT_PENDING:
         raise InvariantBroken(f"unit {unit.index} of model {unit.model_id} is judged without a pending audit")
     unit.verdict = AUDIT_VERDICT_MATCH if matched else AUDIT_VERDICT_MISMATCH
-    keeper.drop_pending(ctx, audited.deadline_height, unit)
     audited.waiting_count -= 1
+    if audited.waiting_count == 0:
+        keeper.end_phase_now(ctx, audited)
     keeper.put_round(ctx, audited)
     ctx.emit(events.unit_audited(unit))
     if matched:
@@ -128,10 +144,10 @@ def apply_verdict(ctx: Ctx, keeper: Keeper, model: Model, audited: Round, unit: 
     keeper.slash_bond(ctx, trainer, unit, SLASH_REASON_MISMATCH, policy, policy.mismatch_slash_ppm)
 
 
-def _check_gas(ctx: Ctx, keeper: Keeper, model: Model) -> None:
-    gas = keeper.audit_gas_used(ctx) + compute_audit_gas(model.spec)
-    if gas > AUDIT_GAS_PER_BLOCK:
-        raise AuditsExhausted(f"with this audit the block's would take {gas}, the most is {AUDIT_GAS_PER_BLOCK}")
+def _check_gas(ctx: Ctx, keeper: Keeper, gas: int) -> None:
+    total = keeper.audit_gas_used(ctx) + gas
+    if total > AUDIT_GAS_PER_BLOCK:
+        raise AuditsExhausted(f"with this audit the block's would take {total}, the most is {AUDIT_GAS_PER_BLOCK}")
 
 
 def _check_rows(model: Model, distinct: list[int], msg: AuditEvidence) -> None:

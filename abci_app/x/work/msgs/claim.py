@@ -14,7 +14,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 from abci_app.wire.seed import claim_commitment
 from abci_app.x.work import events
 from abci_app.x.work.errors import (
-    CommitmentMismatch, PayloadInvalid, PhaseNotCommit, PhaseNotReveal, UnitCommitted, UnitNotAssigned,
+    AttemptOver, CommitmentMismatch, PayloadInvalid, PhaseNotCommit, PhaseNotReveal, UnitCommitted, UnitNotAssigned,
     UnitNotCommitted, UnitRevealed,
 )
 from abci_app.x.work.keeper import Keeper
@@ -26,12 +26,14 @@ from kernels.errors import KernelInputError
 def commit_work(ctx: Ctx, keeper: Keeper, msg: MsgCommitWork) -> MsgCommitWorkResponse:
     """Bind a trainer to its result before it can see anybody else's.
 
-    Checks, in consensus order: round there, in its commit phase, unit there, the sender's, not committed yet.
-    Raises: RoundNotFound (work/12), PhaseNotCommit (work/13), UnitNotFound (work/14), UnitNotAssigned (work/15),
-    UnitCommitted (work/16).
+    Checks, in consensus order: round there, not dealt again since, in its commit phase, unit there, the sender's, not
+    committed yet.
+    Raises: RoundNotFound (work/12), AttemptOver (work/30), PhaseNotCommit (work/13), UnitNotFound (work/14),
+    UnitNotAssigned (work/15), UnitCommitted (work/16).
     Emits: work.unit_committed.    Gas: 2 writes.
     """
     running = keeper.get_round(ctx, msg.model_id, msg.round)
+    _check_attempt(running, msg.attempt)
     if running.phase != ROUND_PHASE_COMMIT:
         raise PhaseNotCommit(_phase(running))
     unit = keeper.get_unit(ctx, msg.model_id, msg.round, msg.unit)
@@ -41,8 +43,7 @@ def commit_work(ctx: Ctx, keeper: Keeper, msg: MsgCommitWork) -> MsgCommitWorkRe
     unit.status = UNIT_STATUS_COMMITTED
     unit.commitment = msg.commitment
     keeper.put_unit(ctx, unit)
-    running.waiting_count -= 1
-    keeper.put_round(ctx, running)
+    _count_act(ctx, keeper, running)
     ctx.emit(events.unit_committed(unit))
     return MsgCommitWorkResponse()
 
@@ -50,13 +51,15 @@ def commit_work(ctx: Ctx, keeper: Keeper, msg: MsgCommitWork) -> MsgCommitWorkRe
 def reveal_work(ctx: Ctx, keeper: Keeper, msg: MsgRevealWork) -> MsgRevealWorkResponse:
     """Take the payload of a committed unit: its hash into the state, its bytes beside it.
 
-    Checks, in consensus order: round there, in its reveal phase, unit there, the sender's, committed and not revealed
-    yet, the commitment matches, the payload is canonical.
-    Raises: RoundNotFound (work/12), PhaseNotReveal (work/19), UnitNotFound (work/14), UnitNotAssigned (work/15),
-    UnitNotCommitted (work/20), UnitRevealed (work/21), CommitmentMismatch (work/23), PayloadInvalid (work/22).
+    Checks, in consensus order: round there, not dealt again since, in its reveal phase, unit there, the sender's,
+    committed and not revealed yet, the commitment matches, the payload is canonical.
+    Raises: RoundNotFound (work/12), AttemptOver (work/30), PhaseNotReveal (work/19), UnitNotFound (work/14),
+    UnitNotAssigned (work/15), UnitNotCommitted (work/20), UnitRevealed (work/21), CommitmentMismatch (work/23),
+    PayloadInvalid (work/22).
     Emits: work.unit_revealed.    Gas: 2 writes, BLOB_BYTE_GAS for each byte of the payload.
     """
     running = keeper.get_round(ctx, msg.model_id, msg.round)
+    _check_attempt(running, msg.attempt)
     if running.phase != ROUND_PHASE_REVEAL:
         raise PhaseNotReveal(_phase(running))
     unit = keeper.get_unit(ctx, msg.model_id, msg.round, msg.unit)
@@ -67,15 +70,28 @@ def reveal_work(ctx: Ctx, keeper: Keeper, msg: MsgRevealWork) -> MsgRevealWorkRe
         raise UnitNotCommitted(f"unit {unit.index}")
     unit.payload_hash = hash_payload(msg.payload)
     unit.trace_root = msg.trace_root
-    _check_commitment(unit, msg.salt)
+    _check_commitment(running, unit, msg.salt)
     _check_payload(keeper.models.get_model(ctx, msg.model_id).spec, msg.payload)
     unit.status = UNIT_STATUS_REVEALED
     keeper.put_unit(ctx, unit)
     keeper.put_payload(ctx, unit, msg.payload)
-    running.waiting_count -= 1
-    keeper.put_round(ctx, running)
+    _count_act(ctx, keeper, running)
     ctx.emit(events.unit_revealed(unit))
     return MsgRevealWorkResponse()
+
+
+def _count_act(ctx: Ctx, keeper: Keeper, running: Round) -> None:
+    """One unit less has to act in the phase; after the last one it ends with this block."""
+    running.waiting_count -= 1
+    if running.waiting_count == 0:
+        keeper.end_phase_now(ctx, running)
+    keeper.put_round(ctx, running)
+
+
+def _check_attempt(running: Round, attempt: int) -> None:
+    if attempt != running.attempt:
+        raise AttemptOver(f"round {running.number} of model {running.model_id} is in attempt {running.attempt}, the "
+                          f"message is for {attempt}")
 
 
 def _check_assigned(unit: Unit, sender: str) -> None:
@@ -83,8 +99,8 @@ def _check_assigned(unit: Unit, sender: str) -> None:
         raise UnitNotAssigned(f"unit {unit.index} belongs to {unit.trainer}")
 
 
-def _check_commitment(unit: Unit, salt: bytes) -> None:
-    commitment = claim_commitment(decode_address(unit.trainer), unit.model_id, unit.round, unit.index,
+def _check_commitment(running: Round, unit: Unit, salt: bytes) -> None:
+    commitment = claim_commitment(decode_address(unit.trainer), unit.model_id, unit.round, running.attempt, unit.index,
                                   unit.payload_hash, unit.trace_root, salt)
     if commitment != unit.commitment:
         raise CommitmentMismatch(f"unit {unit.index} was committed as {unit.commitment.hex()}")

@@ -36,25 +36,27 @@ class MsgLeaveResponse(_message.Message):
     def __init__(self, returned_ugrad: _Optional[int] = ...) -> None: ...
 
 class MsgCommitWork(_message.Message):
-    __slots__ = ("trainer", "model_id", "round", "unit", "commitment")
+    __slots__ = ("trainer", "model_id", "round", "unit", "commitment", "attempt")
     TRAINER_FIELD_NUMBER: _ClassVar[int]
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     trainer: str
     model_id: int
     round: int
     unit: int
     commitment: bytes
-    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., commitment: _Optional[bytes] = ...) -> None: ...
+    attempt: int
+    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., commitment: _Optional[bytes] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class MsgCommitWorkResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class MsgRevealWork(_message.Message):
-    __slots__ = ("trainer", "model_id", "round", "unit", "payload", "trace_root", "salt")
+    __slots__ = ("trainer", "model_id", "round", "unit", "payload", "trace_root", "salt", "attempt")
     TRAINER_FIELD_NUMBER: _ClassVar[int]
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
@@ -62,6 +64,7 @@ class MsgRevealWork(_message.Message):
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     TRACE_ROOT_FIELD_NUMBER: _ClassVar[int]
     SALT_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     trainer: str
     model_id: int
     round: int
@@ -69,7 +72,8 @@ class MsgRevealWork(_message.Message):
     payload: bytes
     trace_root: bytes
     salt: bytes
-    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., payload: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ...) -> None: ...
+    attempt: int
+    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., payload: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., attempt: _Optional[int] = ...) -> None: ...
 
 class MsgRevealWorkResponse(_message.Message):
     __slots__ = ()

@@ -31,6 +31,7 @@ class UnitStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     UNIT_STATUS_REJECTED: _ClassVar[UnitStatus]
     UNIT_STATUS_MISSED: _ClassVar[UnitStatus]
     UNIT_STATUS_WITHHELD: _ClassVar[UnitStatus]
+    UNIT_STATUS_EXPIRED: _ClassVar[UnitStatus]
 
 class AuditVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -63,6 +64,7 @@ UNIT_STATUS_ACCEPTED: UnitStatus
 UNIT_STATUS_REJECTED: UnitStatus
 UNIT_STATUS_MISSED: UnitStatus
 UNIT_STATUS_WITHHELD: UnitStatus
+UNIT_STATUS_EXPIRED: UnitStatus
 AUDIT_VERDICT_UNSPECIFIED: AuditVerdict
 AUDIT_VERDICT_PENDING: AuditVerdict
 AUDIT_VERDICT_MATCH: AuditVerdict
@@ -93,7 +95,7 @@ class Trainer(_message.Message):
     def __init__(self, model_id: _Optional[int] = ..., address: _Optional[str] = ..., bond_ugrad: _Optional[int] = ..., status: _Optional[_Union[TrainerStatus, str]] = ..., missed_in_a_row: _Optional[int] = ..., open_units: _Optional[int] = ..., units_accepted: _Optional[int] = ..., enrolled_height: _Optional[int] = ...) -> None: ...
 
 class Round(_message.Message):
-    __slots__ = ("model_id", "number", "phase", "seed", "weights_root", "learning_rate_q16", "unit_count", "opened_height", "deadline_height", "audit_seed", "accepted_count", "closed_height", "attempt", "waiting_count")
+    __slots__ = ("model_id", "number", "phase", "seed", "weights_root", "learning_rate_q16", "unit_count", "opened_height", "deadline_height", "audit_seed", "accepted_count", "closed_height", "attempt", "waiting_count", "due_height")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
@@ -108,6 +110,7 @@ class Round(_message.Message):
     CLOSED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     WAITING_COUNT_FIELD_NUMBER: _ClassVar[int]
+    DUE_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     model_id: int
     number: int
     phase: RoundPhase
@@ -122,7 +125,8 @@ class Round(_message.Message):
     closed_height: int
     attempt: int
     waiting_count: int
-    def __init__(self, model_id: _Optional[int] = ..., number: _Optional[int] = ..., phase: _Optional[_Union[RoundPhase, str]] = ..., seed: _Optional[bytes] = ..., weights_root: _Optional[bytes] = ..., learning_rate_q16: _Optional[int] = ..., unit_count: _Optional[int] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., audit_seed: _Optional[bytes] = ..., accepted_count: _Optional[int] = ..., closed_height: _Optional[int] = ..., attempt: _Optional[int] = ..., waiting_count: _Optional[int] = ...) -> None: ...
+    due_height: int
+    def __init__(self, model_id: _Optional[int] = ..., number: _Optional[int] = ..., phase: _Optional[_Union[RoundPhase, str]] = ..., seed: _Optional[bytes] = ..., weights_root: _Optional[bytes] = ..., learning_rate_q16: _Optional[int] = ..., unit_count: _Optional[int] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., audit_seed: _Optional[bytes] = ..., accepted_count: _Optional[int] = ..., closed_height: _Optional[int] = ..., attempt: _Optional[int] = ..., waiting_count: _Optional[int] = ..., due_height: _Optional[int] = ...) -> None: ...
 
 class Unit(_message.Message):
     __slots__ = ("model_id", "round", "index", "trainer", "status", "commitment", "payload_hash", "trace_root", "verdict")
