@@ -6,7 +6,7 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.gas import SIGNATURE_GAS, TX_BYTE_GAS
 from abci_app.runtime.paging import read_page
 from abci_app.wire.address import decode_address, module_address
-from abci_app.wire.errors import NotFound
+from abci_app.wire.errors import NotFound, shown
 from abci_app.wire.pb.cosmos.auth.v1beta1 import auth_pb2, query_pb2
 from abci_app.wire.pb.gradus.auth.v1 import query_pb2 as gradus_pb2
 from abci_app.wire.tx import MEMO_CHARS_MAX, MESSAGES_MAX, pack
@@ -49,7 +49,7 @@ def query_module_account_by_name(
         request: query_pb2.QueryModuleAccountByNameRequest) -> query_pb2.QueryModuleAccountByNameResponse:
     """One of the rooms' own accounts. Raises NotFound (sdk/22)."""
     if request.name not in keeper.module_accounts:
-        raise NotFound(f"rpc error: code = NotFound desc = module account {request.name} not found")
+        raise NotFound(f"rpc error: code = NotFound desc = module account {shown(request.name)} not found")
     return query_pb2.QueryModuleAccountByNameResponse(account=_packed_module(ctx, keeper, request.name))
 
 

@@ -6,7 +6,7 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.paging import read_page
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, Coin, check_denom, coin_pb
-from abci_app.wire.errors import NotFound
+from abci_app.wire.errors import NotFound, shown
 from abci_app.wire.pb.cosmos.bank.v1beta1 import bank_pb2, query_pb2
 from abci_app.wire.pb.cosmos.base.query.v1beta1.pagination_pb2 import PageResponse
 from abci_app.wire.pb.cosmos.base.v1beta1 import coin_pb2
@@ -68,7 +68,7 @@ def query_denom_metadata(ctx: Ctx, keeper: Keeper,
                          request: query_pb2.QueryDenomMetadataRequest) -> query_pb2.QueryDenomMetadataResponse:
     """How a denom is shown. Raises NotFound (sdk/22)."""
     if request.denom != BASE_DENOM:
-        raise NotFound(f"rpc error: code = NotFound desc = no metadata for {request.denom[:128]}")
+        raise NotFound(f"rpc error: code = NotFound desc = no metadata for {shown(request.denom)}")
     return query_pb2.QueryDenomMetadataResponse(metadata=new_base_metadata())
 
 
