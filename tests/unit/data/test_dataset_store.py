@@ -45,6 +45,20 @@ def test_adding_again_changes_nothing(store: DatasetStore) -> None:
     assert [path.name for path in store.folder.iterdir()] == [new_small().manifest.rows_root.hex()]
 
 
+def test_proposer_is_told_whether_a_dataset_is_here_without_reading_it(
+        store: DatasetStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = new_small()
+    root = dataset.manifest.rows_root
+    assert not store.has_rows(root)
+    store.add(dataset)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", None)
+        assert store.has_rows(root)
+    damage_rows(store.folder / root.hex())
+    assert store.has_rows(root) and store.find_rows(root, [0]) is None
+    assert not store.has_rows(root)
+
+
 @pytest.mark.parametrize("indices", [[0], [36], [0, 1, 2], [3, 17, 30, 35, 36], list(range(37))])
 def test_found_rows_verify_against_the_root(store: DatasetStore, indices: list[int]) -> None:
     dataset = new_small()
@@ -166,3 +180,19 @@ def test_folder_that_cannot_be_written_is_an_error_with_a_hint(tmp_path: Path) -
     with pytest.raises(DataError) as caught:
         DatasetStore(tmp_path / "file").add(new_small())
     assert "--dir" in caught.value.hint
+
+
+def test_dataset_that_is_let_go_closes_its_file_and_runs_nothing_of_its_own(tmp_path: Path) -> None:
+    """A __del__ could be interrupted by a signal, whose exception would then be lost in a message."""
+    store = DatasetStore(tmp_path)
+    store.add(DATASET)
+    opened = store.open(DATASET.manifest.rows_root)
+    path = str(tmp_path / DATASET.manifest.rows_root.hex() / "rows.bin")
+    assert path in open_files()
+    store.forget(DATASET.manifest.rows_root)
+    del opened
+    assert path not in open_files() and not hasattr(StoredDataset, "__del__")
+
+
+def open_files() -> list[str]:
+    return [str(link.readlink()) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
