@@ -55,7 +55,8 @@ def other_files() -> dict[str, str]:
     for folder in (ROOT / "tests/vectors").iterdir():
         count = len(list(folder.glob("*.json"))) if folder.is_dir() else 0
         if count:
-            rows[f"tests/vectors/{folder.name}/"] = f"{count} vectors: state before, transactions, state after or error."
+            told = f"{count} vectors: state before, transactions, state after or error."
+            rows[f"tests/vectors/{folder.name}/"] = told
     return rows
 
 
