@@ -20,6 +20,12 @@ class NodeUnreachable(ClientError):
     exit_status = 3
 
 
+class BadNodeUrl(ClientError):
+    """What should be the address of a node is none."""
+
+    exit_status = 2
+
+
 class NodeRefused(ClientError):
     """A node was reached and refused the call itself."""
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import httpx
 
-from abci_app.client.errors import NodeUnreachable, NodeRefused
+from abci_app.client.errors import BadNodeUrl, NodeRefused, NodeUnreachable
+from abci_app.client.node_url import EXAMPLE, check_node_url
 
 TIMEOUT_S = 10.0
 TRIES = 2
@@ -79,14 +80,16 @@ class TxOutcome:
 
 
 class Rpc:
-    """A client of one node, usable in a `with`. Raises NodeUnreachable, NodeRefused."""
+    """A client of one node, usable in a `with`. Calls raise NodeUnreachable, NodeRefused."""
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        """Raises BadNodeUrl. Nothing is sent yet."""
+        check_node_url(url)
         self.url = url
         try:
             self.client = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
         except httpx.InvalidURL as error:
-            raise NodeUnreachable(f"{url!r} is not an address: {error}", "such as http://127.0.0.1:26657") from None
+            raise BadNodeUrl(f"{url!r} is not an address: {error}", EXAMPLE) from None
 
     def __enter__(self) -> "Rpc":
         return self

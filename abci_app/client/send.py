@@ -47,12 +47,16 @@ class Sent:
 class Sender:
     """Sends the transactions of one key, one after the other; not for use from several threads at once.
 
-    sleep: waits so many seconds; may raise to give up. Gas estimates are remembered by the kinds of messages, so that
-    a message that is sent again and again is simulated once.
+    sleep: waits so many seconds; may raise to give up. report: is told, once for each silence, that it is waited out:
+    a node that has never answered is not waited for, one that falls silent later is. Gas estimates are remembered by
+    the kinds of messages, so that a message that is sent again and again is simulated once.
     """
 
-    def __init__(self, chain: ChainClient, key: Key, timeout_s: float = TIMEOUT_S, sleep: Sleep = time.sleep) -> None:
+    def __init__(self, chain: ChainClient, key: Key, timeout_s: float = TIMEOUT_S, sleep: Sleep = time.sleep,
+                 report: Callable[[str], None] = lambda text: None) -> None:
         self.chain, self.key, self.timeout_s, self.sleep = chain, key, timeout_s, sleep
+        self.report = report
+        self._has_answered = False
         self._gas: dict[tuple[str, ...], int] = {}
         self._sequence = 0
 
@@ -62,7 +66,7 @@ class Sender:
 
         gas_limit: None estimates it. timeout_height: last block that may include it, 0 for any.
         Raises TxRefused with codespace and code (on estimate, on admission, or in a block), TimedOut,
-        NodeUnreachable when no node answered in time.
+        NodeUnreachable when no node answers at first or answered in time.
         """
         deadline = time.monotonic() + self.timeout_s
         kinds = tuple(type_url(message) for message in messages)
@@ -166,13 +170,19 @@ class Sender:
         return self._retry(broadcast, deadline)
 
     def _retry(self, call: Callable[[], _Result], deadline: float) -> _Result:
-        """The call's result, tried again while no node answers, until the deadline."""
+        """The call's result, tried again while no node answers any longer, until the deadline."""
+        is_told = False
         while True:
             try:
-                return call()
-            except (NodeUnreachable, NodeRefused):
-                if time.monotonic() >= deadline:
+                result = call()
+                self._has_answered = True
+                return result
+            except (NodeUnreachable, NodeRefused) as error:
+                if not self._has_answered or time.monotonic() >= deadline:
                     raise
+                if not is_told:
+                    self.report(f"{error.text}; it is waited for, at most {self.timeout_s:g} s")
+                is_told = True
             self.sleep(POLL_S_MAX)
 
 

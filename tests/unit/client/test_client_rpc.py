@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from abci_app.client.errors import NodeRefused, NodeUnreachable
+from abci_app.client.errors import BadNodeUrl, NodeRefused, NodeUnreachable
 from abci_app.client.rpc import Rpc
 
 
@@ -99,3 +99,10 @@ def test_calls_carry_their_height(name: str, params: dict[str, str]) -> None:
     with server(lambda request: result({"asked": request["params"]})) as (rpc, asked):
         assert getattr(rpc, name)(7) == {"asked": params}
         assert asked == [name]
+
+
+@pytest.mark.parametrize("url", ["", "nonsense", "127.0.0.1:26657", "tcp://127.0.0.1:26657", "http://",
+                                 "http://a:99999", "http://a b", "http://[::1", "http://:1"])
+def test_what_is_no_address_of_a_node_is_refused_before_anything_is_sent(url: str) -> None:
+    with pytest.raises(BadNodeUrl, match="http://127.0.0.1:26657"):
+        Rpc(url)

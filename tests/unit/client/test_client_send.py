@@ -213,3 +213,28 @@ def test_node_of_another_chain_is_left_out(chain: Chain, tmp_path: Path) -> None
 def test_wrong_sequence_is_told_apart() -> None:
     assert is_error(TxRefused("sdk", 32, ""), OutOfGas, WrongSequence)
     assert not is_error(TxRefused("work", 32, ""), WrongSequence)
+
+
+def test_node_that_never_answered_is_not_waited_for(node: LocalNode) -> None:
+    node.is_down = True
+    slept: list[float] = []
+    with pytest.raises(NodeUnreachable):
+        Sender(ChainClient(node), new_test_key("ann"), sleep=slept.append).send([])
+    assert slept == []
+
+
+def test_node_that_falls_silent_later_is_waited_for_and_that_is_told_once(chain: Chain, node: LocalNode) -> None:
+    told: list[str] = []
+    naps = iter(range(4))
+
+    def sleep(seconds: float) -> None:
+        node.is_down = node.is_down and next(naps, None) is not None
+        node.block()
+
+    ann = Sender(ChainClient(node), new_test_key("ann"), sleep=sleep, report=told.append)
+    ann.send([chain.send_msg("ann", "ben", 7)])
+    assert told == []
+    node.is_down = True
+    ann.send([chain.send_msg("ann", "ben", 5)])
+    assert chain.balance("ben") == FUNDS + 12 and list(naps) == []
+    assert told == ["no node answers at local:0; it is waited for, at most 60 s"]
