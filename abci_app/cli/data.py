@@ -1,7 +1,6 @@
 """`gradus data`: make datasets from tables, list, show and verify them."""
 
 import json
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,11 +9,11 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table as Grid
 
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import combine, home_option, output_option
+from abci_app.cli.output import print_rows
 from abci_app.data import csv, named
 from abci_app.data.columns import Column, NumericColumn
 from abci_app.data.dataset import HELD_OUT_PPM, SCALINGS, Options, new_dataset
@@ -49,7 +48,8 @@ def data_errors(source: str = "") -> Iterator[None]:
         yield
     except DataError as error:
         message = f"{source}: {error}" if source and error.row is not None else str(error)
-        raise CommandError(message, error.hint, ExitStatus.REFUSED, row=error.row, column=error.column) from None
+        status = ExitStatus(error.exit_status)
+        raise CommandError(message, error.hint, status, row=error.row, column=error.column) from None
 
 
 @contextmanager
@@ -103,8 +103,11 @@ def add(source: str, label: str | None, name: str | None, delimiter: str | None,
         dataset = new_dataset(table, Options(label=label, name=name, progress=report, **choices))
         store = open_store(home, folder)
         is_new = store.add(dataset)
+    for warning in dataset.warnings:
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
     if output == "json":
-        click.echo(json.dumps({**dataset.manifest.to_json(), "folder": str(store.folder), "added": is_new}))
+        click.echo(json.dumps({**dataset.manifest.to_json(), "folder": str(store.folder), "added": is_new,
+                               "warnings": dataset.warnings}))
         return
     _print_manifest(dataset.manifest)
     click.echo(f"{'stored in' if is_new else 'was already in'} {store.folder}", err=True)
@@ -119,14 +122,9 @@ def list_datasets(home: Path, folder: Path | None, output: str) -> None:
     Example: gradus data list
     """
     manifests = open_store(home, folder).read_manifests()
-    if output == "json":
-        click.echo(json.dumps([_summary(manifest) for manifest in manifests]))
-        return
-    grid = Grid("name", "rows to train on", "held out", "features", "classes", "root", box=None)
-    for manifest in manifests:
-        grid.add_row(manifest.name, str(manifest.train_rows), str(manifest.test_rows), str(manifest.feature_count),
-                     str(len(manifest.classes)), manifest.rows_root.hex())
-    Console(width=None if sys.stdout.isatty() else 200).print(grid)
+    print_rows([_summary(manifest) for manifest in manifests],
+               ("name", "train_rows", "test_rows", "feature_count", "class_count", "rows_root"), output,
+               "no datasets yet; make one: gradus data add NAME|FILE.csv")
 
 
 @data.command()
@@ -174,14 +172,14 @@ def read_source(source: str, label: str | None, name: str | None = None, delimit
     """(table, label, name) of a known name, else of a file."""
     path = Path(source)
     if source in named.NAMES and not path.suffix:
-        if label not in (None, named.LABEL) or delimiter:
+        if label not in (None, named.LABEL) or delimiter is not None:
             raise click.UsageError(f"{source} is known by name: it takes neither --label nor --delimiter")
         return named.load_named(source), named.LABEL, name or source
     if not path.suffix and not path.exists():
         named.check_name(source)
     if label is None:
         raise click.UsageError("a file needs --label COLUMN: the column to predict")
-    delimiter = delimiter.replace("\\t", "\t") if delimiter else None
+    delimiter = delimiter.replace("\\t", "\t") if delimiter is not None else None
     return csv.read_table(path, delimiter, report), label, name or path.stem
 
 
@@ -191,7 +189,7 @@ def _find(store: DatasetStore, root: str) -> Manifest:
     if len(found) == 1:
         return found[0]
     problem = f"{len(found)} datasets are called" if found else "there is no dataset"
-    raise CommandError(f"{problem} {root} in {store.folder}", "see: gradus data list")
+    raise CommandError(f"{problem} {root} in {store.folder}", "see: gradus data list", ExitStatus.USAGE)
 
 
 def _summary(manifest: Manifest) -> dict[str, Any]:

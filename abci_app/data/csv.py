@@ -1,17 +1,19 @@
 """Tables from delimited text: UTF-8, a header line, one row a line, quotes as in RFC 4180."""
 
+import codecs
 import csv
 import hashlib
 import io
 from collections.abc import Iterator
 from pathlib import Path
 
-from abci_app.data.errors import DataError
+from abci_app.data.errors import DataError, WrongOption
 from abci_app.data.table import CELLS_MAX, ROWS_MAX, Progress, Table, check_names, clean_cell
 
 DELIMITERS = (",", ";", "\t", "|")
 FILE_BYTES_MAX = 1 << 29
 SNIFF_LINES = 64
+SNIFF_BYTES = 1 << 12
 SNIFF_CHARS = 1 << 20
 PROGRESS_ROWS = 1 << 14
 
@@ -20,13 +22,14 @@ def read_table(path: Path, delimiter: str | None = None,
                progress: Progress = lambda what, done, total: None) -> Table:
     """The table in a file. delimiter: one character, or None to find it among DELIMITERS.
 
-    Raises DataError with row (line of the file) and column for whatever is wrong in it.
+    Raises DataError with row (line of the file) and column for whatever is wrong in it, WrongOption for a delimiter
+    that is none.
     """
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
+        raise WrongOption(f"{delimiter!r} is no delimiter", hint="give one character, such as , or ;")
     text, digest = _read_text(path)
     if delimiter is None:
         delimiter = find_delimiter(text)
-    elif len(delimiter) != 1 or delimiter in '"\r\n':
-        raise DataError(f"{delimiter!r} is no delimiter", hint="give one character, such as , or ;")
     records = _iter_records(text, delimiter)
     header = next(records, None)
     if header is None:
@@ -66,6 +69,10 @@ def _read_text(path: Path) -> tuple[str, str]:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror or error}") from None
+    wide = find_wide_encoding(data)
+    if wide:
+        raise DataError(f"the text is {wide.upper()}, not UTF-8",
+                        hint=f"convert it: iconv -f {wide} -t utf-8 {path.name} > utf8-{path.name}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -74,6 +81,19 @@ def _read_text(path: Path) -> tuple[str, str]:
     if "\x00" in text:
         raise DataError("the file holds zero bytes: it is not text", row=text.count("\n", 0, text.index("\x00")) + 1)
     return text, hashlib.sha256(data).hexdigest()
+
+
+def find_wide_encoding(data: bytes) -> str:
+    """utf-16, utf-16le, utf-16be or utf-32 when `data` looks like it, by its mark or by where its zero bytes are."""
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return "utf-32"
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    sample = data[:SNIFF_BYTES]
+    zeros_even, zeros_odd = sample[0::2].count(0), sample[1::2].count(0)
+    if 4 * max(zeros_even, zeros_odd) <= len(sample) or min(zeros_even, zeros_odd):
+        return ""
+    return "utf-16le" if zeros_odd else "utf-16be"
 
 
 def _iter_records(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

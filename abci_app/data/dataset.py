@@ -5,12 +5,15 @@ fixed by the split's seed; the first rows are trained on, the last `held_out_ppm
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from abci_app.data.columns import (
-    Column, Numbers, encode_column, find_numbers, find_shared_range, fit_categorical, fit_numeric, get_numbers,
+    Column, NumericColumn, Numbers, encode_column, find_numbers, find_shared_range, fit_categorical, fit_numeric,
+    get_numbers,
 )
+from abci_app.data.decimals import find_decimal
 from abci_app.data.errors import DataError
 from abci_app.data.manifest import CLASSES_MAX, Dropped, Manifest
 from abci_app.data.table import Progress, Table
@@ -25,6 +28,8 @@ NAME_CHARS_MAX = 64
 FEATURES_MAX = 16_384
 ROWS_BYTES_MAX = 1 << 31
 CHUNK_BYTES = 1 << 20
+UNIQUE_ROWS_MIN = 20
+NUMERIC_CLASSES_MAX = 50
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,64}", re.ASCII)
 
 
@@ -45,10 +50,11 @@ class Options:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A manifest and its rows, one after the other."""
+    """A manifest and its rows, one after the other. warnings: what in the table looks like a mistake."""
 
     manifest: Manifest
     rows: bytes
+    warnings: tuple[str, ...] = ()
 
 
 def new_dataset(table: Table, options: Options) -> Dataset:
@@ -66,7 +72,8 @@ def new_dataset(table: Table, options: Options) -> Dataset:
         label=options.label, classes=classes, columns=columns, dropped=dropped,
         held_out_ppm=options.held_out_ppm, split_seed=options.split_seed,
     )
-    return Dataset(manifest, rows)
+    warnings = (*_warn_of_labels(table, label_index, classes), *_warn_of_strays(table, columns, options))
+    return Dataset(manifest, rows, warnings)
 
 
 def _check_options(table: Table, options: Options) -> int:
@@ -92,18 +99,49 @@ def _check_options(table: Table, options: Options) -> int:
     return label_index
 
 
+def _check_labels(name: str, counts: Mapping[str, int], row_count: int) -> None:
+    """Raises DataError for labels that cannot be classes."""
+    if len(counts) < 2:
+        raise DataError(f"all rows have the label {next(iter(counts))!r}; there is nothing to tell apart", column=name)
+    if len(counts) > CLASSES_MAX:
+        raise DataError(f"{len(counts)} classes; the most is {CLASSES_MAX}", column=name,
+                        hint="a label is a class; a quantity must be cut into classes first")
+    if row_count >= UNIQUE_ROWS_MIN and 2 * sum(count == 1 for count in counts.values()) > row_count:
+        raise DataError(f"{len(counts)} classes of {row_count} rows: more than half of the labels are unique",
+                        column=name, hint="a label is a class; a quantity must be cut into classes first, and an "
+                                          "identifier is no label")
+
+
+def _warn_of_labels(table: Table, index: int, classes: Sequence[str]) -> Iterator[str]:
+    """When the classes look like a quantity."""
+    are_numbers = all(find_decimal(text) is not None for text in classes)
+    if 2 * len(classes) > table.row_count or are_numbers and len(classes) > NUMERIC_CLASSES_MAX:
+        yield (f"column {table.names[index]!r}: {len(classes)} classes of {table.row_count} rows: is this a regression "
+               "target? A quantity must be cut into classes first")
+
+
+def _warn_of_strays(table: Table, columns: Sequence[Column], options: Options) -> Iterator[str]:
+    """When a few cells that are no numbers have made categories of a column of numbers."""
+    for column in columns:
+        if isinstance(column, NumericColumn) or column.name in options.categorical:
+            continue
+        strays = [value for value in column.values if value and find_decimal(value) is None]
+        if 0 < 2 * len(strays) < len(column.values):
+            cells = table.columns[table.column_index(column.name)]
+            row, cell = next((row, cell) for row, cell in zip(table.lines, cells) if cell in strays)
+            yield (f"row {row}, column {column.name!r}: {cell[:40]!r} is not a number, while most of the column is: it "
+                   f"becomes {len(column.values)} categories. Mend the cell, or say --categorical {column.name!r}")
+
+
 def _read_labels(table: Table, index: int) -> tuple[tuple[str, ...], list[int]]:
     """(classes in order, label of each row). Whole numbers are ordered as numbers, all else as text."""
     name, cells = table.names[index], table.columns[index]
     if "" in cells:
         raise DataError("the label is missing", row=table.lines[cells.index("")], column=name,
                         hint="remove the row, or fill its label in")
-    found = list({cell: None for cell in cells})
-    if len(found) < 2:
-        raise DataError(f"all rows have the label {found[0]!r}; there is nothing to tell apart", column=name)
-    if len(found) > CLASSES_MAX:
-        raise DataError(f"{len(found)} classes; the most is {CLASSES_MAX}", column=name,
-                        hint="a label is a class; a quantity must be cut into classes first")
+    counts = Counter(cells)
+    _check_labels(name, counts, len(cells))
+    found = list(counts)
     if all(WHOLE_NUMBER.fullmatch(text) for text in found):
         found.sort(key=lambda text: (int(text), text))
     else:

@@ -5,7 +5,10 @@ class DataError(Exception):
     """A problem with data that its owner can mend.
 
     row: line of the source (the first line is 1), or None; column: name, or None; hint: what to do, may be empty.
+    exit_status: what a command ends with.
     """
+
+    exit_status = 1
 
     def __init__(self, problem: str, *, row: int | None = None, column: str | None = None, hint: str = "") -> None:
         self.problem, self.row, self.column, self.hint = problem, row, column, hint
@@ -13,6 +16,12 @@ class DataError(Exception):
             part for part in (f"row {row}" if row is not None else "", f"column {column!r}" if column else "") if part
         )
         super().__init__(f"{place}: {problem}" if place else problem)
+
+
+class WrongOption(DataError):
+    """Not the data is wrong, but what was asked of it."""
+
+    exit_status = 2
 
 
 class DatasetMissing(DataError):

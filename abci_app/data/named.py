@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from abci_app.data.errors import DataError
+from abci_app.data.errors import DataError, WrongOption
 from abci_app.data.table import Table, check_names, clean_cell
 
 NAMES = ("breast_cancer", "digits", "iris", "wine")
@@ -10,14 +10,14 @@ LABEL = "label"
 
 
 def check_name(name: str) -> None:
-    """Raises DataError for an unknown name."""
+    """Raises WrongOption for an unknown name."""
     if name not in NAMES:
-        raise DataError(f"{name!r} is neither a file nor a known dataset",
-                        hint=f"known are {', '.join(NAMES)}; for a file give its path, such as ./{name}.csv")
+        raise WrongOption(f"{name!r} is neither a file nor a known dataset",
+                          hint=f"known are {', '.join(NAMES)}; for a file give its path, such as ./{name}.csv")
 
 
 def load_named(name: str) -> Table:
-    """The table called `name`; its label column is LABEL. Raises DataError for an unknown name."""
+    """The table called `name`; its label column is LABEL. Raises WrongOption for an unknown name."""
     check_name(name)
     try:
         datasets, version = import_module("sklearn.datasets"), import_module("sklearn").__version__

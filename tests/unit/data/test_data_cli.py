@@ -72,11 +72,11 @@ def test_wrong_usage_exits_2(tmp_path: Path) -> None:
         assert result.exit_code == 2 and "Usage:" in result.stderr
 
 
-def test_unknown_name_or_root_exits_1_with_what_there_is(tmp_path: Path) -> None:
+def test_unknown_name_or_root_exits_2_with_what_there_is(tmp_path: Path) -> None:
     result = run(tmp_path, "add", "mnist")
-    assert result.exit_code == 1 and "breast_cancer, digits, iris, wine" in result.stderr
+    assert result.exit_code == 2 and "breast_cancer, digits, iris, wine" in result.stderr
     result = run(tmp_path, "show", "mnist")
-    assert result.exit_code == 1 and "gradus data list" in result.stderr
+    assert result.exit_code == 2 and "gradus data list" in result.stderr
 
 
 def test_verify_fails_on_a_damaged_dataset(tmp_path: Path) -> None:
@@ -91,3 +91,52 @@ def test_verify_fails_on_a_damaged_dataset(tmp_path: Path) -> None:
 
 def test_help_has_an_example() -> None:
     assert "gradus data add digits" in CliRunner().invoke(data, ["add", "--help"]).stdout
+
+
+def write_numbers(path: Path, stray: str, labels: list[object]) -> Path:
+    """A table of a column x of numbers with `stray` in row 7, and a label y."""
+    cells = [stray if row == 7 else str(row) for row in range(2, len(labels) + 2)]
+    lines = [f"{cell},{at % 7},{label}\n" for at, (cell, label) in enumerate(zip(cells, labels))]
+    path.write_text("x,z,y\n" + "".join(lines))
+    return path
+
+
+def test_text_among_numbers_is_told_with_its_place(tmp_path: Path) -> None:
+    path = write_numbers(tmp_path / "t.csv", "inf", [at % 2 for at in range(100)])
+    result = run(tmp_path, "add", str(path), "--label", "y", "--output", "json")
+    warning = "row 7, column 'x': 'inf' is not a number, while most of the column is: it becomes 100 categories"
+    assert result.exit_code == 0 and f"warning: {warning}" in result.stderr
+    assert len(json.loads(result.stdout)["warnings"]) == 1
+    asked = run(tmp_path, "add", str(path), "--label", "y", "--categorical", "x")
+    plain = run(tmp_path, "add", str(write_numbers(tmp_path / "t.csv", "7", [at % 2 for at in range(100)])),
+                "--label", "y")
+    assert "warning" not in asked.stderr + plain.stderr
+
+
+def test_quantity_as_label_is_told_and_identifiers_are_refused(tmp_path: Path) -> None:
+    doubtful = write_numbers(tmp_path / "t.csv", "7", [at // 2 for at in range(500)])
+    result = run(tmp_path, "add", str(doubtful), "--label", "y")
+    assert result.exit_code == 0
+    assert "250 classes of 500 rows: is this a regression target?" in result.stderr
+    hopeless = write_numbers(tmp_path / "t.csv", "7", list(range(500)))
+    result = run(tmp_path, "add", str(hopeless), "--label", "y")
+    assert result.exit_code == 1 and "500 classes of 500 rows" in result.stderr and "cut into classes" in result.stderr
+    few = run(tmp_path, "add", str(write_numbers(tmp_path / "t.csv", "7", [at % 10 for at in range(500)])),
+              "--label", "y")
+    assert "warning" not in few.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_wide_text_is_named_in_the_hint(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes("a,y\n1,k\n2,l\n".encode(encoding))
+    result = run(tmp_path, "add", str(path), "--label", "y")
+    named = "utf-32" if encoding == "utf-32" else "utf-16"
+    assert result.exit_code == 1 and f"iconv -f {named}" in result.stderr and "latin1" not in result.stderr
+
+
+def test_listed_datasets_are_whole_lines(tmp_path: Path) -> None:
+    name = "n" * 64
+    run(tmp_path, "add", "iris", "--name", name)
+    header, line = run(tmp_path, "list").stdout.splitlines()
+    assert line.split() == [name, "120", "30", "4", "3", IRIS] and header.split()[0] == "name"

@@ -9,7 +9,7 @@ import pytest
 from abci_app.data.dataset import Dataset, Options, new_dataset
 from abci_app.data.errors import DataError, DatasetCorrupt, DatasetMissing
 from abci_app.data.manifest import decode_manifest
-from abci_app.data.store import OPEN_MAX, DatasetStore
+from abci_app.data.store import OPEN_MAX, DatasetStore, StoredDataset
 from abci_app.data.table import Table
 from abci_app.wire.merkle import verify_leaves
 from abci_app.wire.row import join_columns, split_rows
@@ -182,14 +182,14 @@ def test_folder_that_cannot_be_written_is_an_error_with_a_hint(tmp_path: Path) -
     assert "--dir" in caught.value.hint
 
 
-def test_dataset_that_is_let_go_closes_its_file_and_runs_nothing_of_its_own(tmp_path: Path) -> None:
+def test_dataset_that_is_let_go_closes_its_file_and_runs_nothing_of_its_own(store: DatasetStore) -> None:
     """A __del__ could be interrupted by a signal, whose exception would then be lost in a message."""
-    store = DatasetStore(tmp_path)
-    store.add(DATASET)
-    opened = store.open(DATASET.manifest.rows_root)
-    path = str(tmp_path / DATASET.manifest.rows_root.hex() / "rows.bin")
+    root = new_small().manifest.rows_root
+    store.add(new_small())
+    opened = store.open(root)
+    path = str(store.folder / root.hex() / "rows.bin")
     assert path in open_files()
-    store.forget(DATASET.manifest.rows_root)
+    store.forget(root)
     del opened
     assert path not in open_files() and not hasattr(StoredDataset, "__del__")
 
