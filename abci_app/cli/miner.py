@@ -16,7 +16,9 @@ from rich.status import Status
 
 from abci_app.cli.data import progress_bar
 from abci_app.cli.errors import CommandError
-from abci_app.cli.options import DEFAULT_NODE, combine, home_option, open_key, output_option, resolve_address
+from abci_app.cli.options import (
+    DEFAULT_NODE, NodeUrl, combine, home_option, model_argument, open_key, output_option, resolve_address,
+)
 from abci_app.cli.output import grad_text, message_fields, print_fields
 from abci_app.client.chain import ChainClient
 from abci_app.client.node import connect
@@ -26,13 +28,13 @@ from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Journal, JournalBusy
 from abci_app.miner.miner import Event, Miner
 from abci_app.miner.preflight import warm_kernels
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_REVEALED
 
 NAP_S = 0.1
-nodes_option = click.option("--node", "nodes", multiple=True, envvar="GRADUS_NODE", default=(DEFAULT_NODE,),
-                            show_default=True, show_envvar=True,
+nodes_option = click.option("--node", "nodes", multiple=True, type=NodeUrl(), envvar="GRADUS_NODE",
+                            default=(DEFAULT_NODE,), show_default=True, show_envvar=True,
                             help="RPC address of a node; repeat it for more to fall back on.")
 chain_option = click.option("--chain-id", help="Refuse nodes of another chain [that of the first node].")
-model_argument = click.argument("model_id", type=click.IntRange(min=1))
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,10 +74,7 @@ def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up
             warm_kernels(chain.get_model(model_id), report)
         with nap.signals(worker):
             worker.run()
-        booked = chain.find_contribution(model_id, key.bech32)
-        tell(Event("finished", {"accepted": booked.units if booked else 0,
-                                "earned_ugrad": booked.earned_ugrad if booked else 0,
-                                "balance_ugrad": chain.balance(key.bech32)}))
+        tell(Event("finished", summarise(chain, model_id, name, key.bech32)))
 
 
 @miner.command()
@@ -101,6 +100,22 @@ def status(model_id: int, who: str, nodes: tuple[str, ...], chain_id: str | None
         "phase": message_fields(running).get("phase", "") if running is not None else "",
         "units": [message_fields(unit) for unit in dealing.units],
     }, output)
+
+
+def summarise(chain: ChainClient, model_id: int, name: str, address: str) -> dict[str, int | str]:
+    """What the chain says of a miner that has ended, and how it gets its bond back.
+
+    pending: units revealed in a round that still runs, which are not yet accepted; absent when there are none.
+    """
+    dealing, booked = chain.assignments(model_id, address), chain.find_contribution(model_id, address)
+    if chain.assignments(model_id, address) != dealing:  # the round has closed in between: read what it has paid
+        dealing, booked = chain.assignments(model_id, address), chain.find_contribution(model_id, address)
+    pending = sum(unit.status == UNIT_STATUS_REVEALED for unit in dealing.units)
+    bond_ugrad = dealing.trainer.bond_ugrad if dealing.trainer is not None else 0
+    return {"accepted": booked.units if booked else 0, **({"pending": pending} if pending else {}),
+            "earned_ugrad": booked.earned_ugrad if booked else 0, "balance_ugrad": chain.balance(address),
+            "bond_ugrad": bond_ugrad,
+            "next": f"gradus tx work leave {model_id} --from {name}" if bond_ugrad else ""}
 
 
 class Nap:
@@ -178,6 +193,12 @@ def _write_event(event: Event) -> str:
             parts.append(f"{name.removesuffix('_ugrad')} {grad_text(value).partition(' ')[0]}")
         elif name == "problem":
             parts.append(str(value))
+        elif name == "accepted" and "pending" in event.fields:
+            parts.append(f"accepted {value} so far")
+        elif name == "pending":
+            parts.append(f"{value} still to be accepted when the round closes")
+        elif name == "next":
+            parts.append(f"get the bond back: {value}" if value else "")
         elif value != "":
             parts.append(f"{name} {value}")
-    return f"{event.name:<10} {', '.join(parts)}"
+    return f"{event.name:<10} {', '.join(part for part in parts if part)}"

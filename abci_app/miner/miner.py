@@ -115,7 +115,8 @@ class Miner:
         self._is_idle = running is None
         if trainer is not None and trainer.status == TRAINER_STATUS_SLASHED:
             raise MinerStopped(f"a claim of {self.key.bech32} was proved wrong: {trainer.bond_ugrad} ugrad are left "
-                               "of the bond", "leave the model to get them back; a new bond is needed to return")
+                               "of the bond", f"gradus tx work leave {self.model_id} --from KEY gives them back; a new "
+                               "bond is needed to return")
         if self.is_draining and (trainer is None or trainer.status != TRAINER_STATUS_ACTIVE):
             return self._tell(dealing)
         if trainer is None or trainer.status != TRAINER_STATUS_ACTIVE:
@@ -204,7 +205,8 @@ class Miner:
         message = MsgEnroll(trainer=self.key.bech32, model_id=self.model_id, bond=coin_pb(base_coin(bond_ugrad)))
         sent = self._try([message], 0)
         if sent is not None:
-            self.report(Event("enrolled", {"bond_ugrad": bond_ugrad, "height": sent.height}))
+            held_ugrad = 0 if trainer is None else trainer.bond_ugrad
+            self.report(Event("enrolled", {"bond_ugrad": held_ugrad + bond_ugrad, "height": sent.height}))
         return True
 
     def _send(self, what: str, message: Message, running: Round, unit: Unit) -> bool:
@@ -237,7 +239,7 @@ class Miner:
                 return None
             if is_error(error, InsufficientFunds, UnknownAddress):
                 raise MinerStopped(f"the key cannot pay: {error.text}",
-                                   f"send coins to {self.key.bech32}") from None
+                                   f"gradus tx bank send {self.key.bech32} AMOUNT --from KEY") from None
             if messages[0].DESCRIPTOR.name == "MsgEnroll":
                 raise MinerStopped(f"the chain refused the enrolment: {error.text}") from None
             raise

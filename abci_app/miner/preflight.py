@@ -61,7 +61,7 @@ def check_funds(chain: ChainClient, address: str, bond_ugrad: int) -> None:
     balance = chain.balance(address)
     if balance < bond_ugrad + FEES_UGRAD:
         raise MinerStopped(f"{address} has {balance} ugrad; the bond takes {bond_ugrad}, and fees come on top",
-                           f"send it coins: gradus tx bank send KEY {address} AMOUNT")
+                           f"send it coins: gradus tx bank send {address} AMOUNT --from KEY")
 
 
 def warm_kernels(model: Model, progress: Callable[[str, int, int], None]) -> None:

@@ -12,7 +12,7 @@ from abci_app.cli import miner as command
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.client.keys import Keyring
 from abci_app.client.node import Nodes
-from abci_app.miner.miner import Miner
+from abci_app.miner.miner import Event, Miner
 from tests.chain import address_of, new_test_key
 from tests.unit.miner.conftest import NAMES, Rig
 
@@ -55,12 +55,16 @@ def test_miner_works_until_the_model_is_trained_and_tells_it_in_json(rig: Rig, h
     told = lines(result)
     assert names(told)[0] == "enrolled" and names(told).count("revealed") == names(told).count("committed") == 3
     assert told[-1] == {"event": "finished", "accepted": 3, "earned_ugrad": 3 * 333_333,
-                        "balance_ugrad": rig.chain.balance("ann")}
+                        "balance_ugrad": rig.chain.balance("ann"), "bond_ugrad": 6_000_000,
+                        "next": "gradus tx work leave 1 --from ann"}
 
 
 def test_plain_lines_and_status_say_the_same_for_people(rig: Rig, home: Path) -> None:
     result = run(home, "start", "1", "--key", "ann")
-    assert result.exit_code == 0 and "finished   accepted 3, earned 0.999999grad" in result.stdout
+    assert result.exit_code == 0
+    finished = result.stdout.splitlines()[-1]
+    assert "finished   accepted 3, earned 0.999999grad" in finished
+    assert finished.endswith("bond 6grad, get the bond back: gradus tx work leave 1 --from ann")
     status = json.loads(run(home, "status", "1", "--key", "ann", "--output", "json").stdout)
     assert (status["address"], status["accepted"]) == (address_of("ann"), 3)
     assert (status["status"], status["bond_ugrad"]) == ("TRAINER_STATUS_ACTIVE", 6_000_000)
@@ -78,6 +82,8 @@ def test_terminal_shows_where_things_stand(home: Path) -> None:
 @pytest.mark.parametrize("arguments, text", [
     (["start", "9", "--key", "ann"], "there is no model 9"),
     (["start", "1", "--key", "nobody"], "the bond takes 6000000"),
+    (["start", "1", "--key", "nobody"],
+     f"hint:  send it coins: gradus tx bank send {address_of('nobody')} AMOUNT --from KEY"),
     (["start", "1", "--key", "ann", "--data", "/nowhere"], "trained on a dataset that is not here"),
 ])
 def test_miner_that_cannot_start_says_why_and_what_to_do(home: Path, arguments: list[str], text: str) -> None:
@@ -107,6 +113,8 @@ def test_first_signal_drains_and_the_second_interrupts(rig: Rig, home: Path) -> 
     told = lines(result)
     assert sent == [1] and result.exit_code == 0 and "ending when" in result.stderr
     assert names(told).count("committed") == names(told).count("revealed") == 1
+    assert (told[-1]["event"], told[-1]["accepted"], told[-1]["pending"]) == ("finished", 0, 1)
+    assert "accepted 0 so far, 1 still to be accepted" in command._write_event(Event("finished", dict(told[-1])))
     assert list(rig.client.iter_slashes(1)) == []
     nap, handler = command.Nap(), signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):

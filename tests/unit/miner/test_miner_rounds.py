@@ -124,7 +124,7 @@ def test_stood_down_miner_enrols_again_by_itself(tmp_path: Path) -> None:
             other.step()
         rig.node.block()
     assert drive(rig, [late, *others]) == {}
-    assert len(rig.told("ann", "enrolled")) == 2 and rig.told("ann", "enrolled")[1]["bond_ugrad"] == 0
+    assert len(rig.told("ann", "enrolled")) == 2 and rig.told("ann", "enrolled")[1]["bond_ugrad"] == 6_000_000
     assert rig.client.find_contribution(1, address_of("ann")).units >= 1
     assert list(rig.client.iter_slashes(1)) == []
 
