@@ -1,5 +1,6 @@
 """Model contracts from datasets: the message that creates one, with terms that a creator need not know by heart."""
 
+import base64
 import secrets
 from pathlib import Path
 from typing import Any
@@ -33,10 +34,35 @@ def new_contract(creator: str, spec: ModelSpec, escrow_ugrad: int) -> MsgCreateM
     return message
 
 
-def merge_terms(spec: ModelSpec, path: Path, fields: dict[str, Any]) -> ModelSpec:
+def merge_terms(spec: ModelSpec, path: Path, fields: object) -> ModelSpec:
     """The terms of a JSON file over those of `spec`; CommandError naming what the file says wrongly."""
     try:
-        return ParseDict(fields, ModelSpec.FromString(spec.SerializeToString()))
-    except ParseError as error:
-        raise CommandError(f"{path}: {error}", "the fields are those that `gradus query models show ID` prints",
-                           ExitStatus.USAGE) from None
+        return ParseDict(_encode_bytes(ModelSpec.DESCRIPTOR, fields), ModelSpec.FromString(spec.SerializeToString()))
+    except (ParseError, ValueError) as error:
+        raise CommandError(f"{path}: {error}", "the fields are those that `gradus tx models create --dry-run --output "
+                           "json` prints", ExitStatus.USAGE) from None
+
+
+def _encode_bytes(kind: Any, fields: object) -> dict[str, Any]:
+    """Fields with bytes in hex, as commands print them, in protobuf's own JSON form, which has them in base64.
+
+    kind: the descriptor of their message.
+    """
+    if not isinstance(fields, dict):
+        raise ValueError("terms are a JSON object")
+    encoded: dict[str, Any] = {}
+    for name, value in fields.items():
+        field = kind.fields_by_name.get(name)
+        if field is not None and field.type == field.TYPE_BYTES:
+            value = base64.b64encode(_read_hex(name, value)).decode()
+        elif field is not None and isinstance(value, dict) and field.message_type is not None:
+            value = _encode_bytes(field.message_type, value)
+        encoded[name] = value
+    return encoded
+
+
+def _read_hex(name: str, value: object) -> bytes:
+    try:
+        return bytes.fromhex(str(value))
+    except ValueError:
+        raise ValueError(f"{name} is not hex: {value!r}") from None

@@ -35,15 +35,25 @@ def is_json_wanted(arguments: Sequence[str]) -> bool:
     return "--output=json" in arguments or ("--output", "json") in zip(arguments, arguments[1:])
 
 
-def find_command_error(error: Exception) -> click.ClickException | None:
-    """An error of the client, the data, a keyring, a network or a stateless check in a command's form.
+def _describe(error: OSError) -> str:
+    """`/proc/foo: Permission denied`; with both paths where there are two."""
+    paths = " -> ".join(str(path) for path in (error.filename, error.filename2) if path is not None)
+    reason = error.strerror or str(error) or type(error).__name__
+    return f"{paths}: {reason}" if paths else reason
 
-    All of them carry a hint, or codespace and code; None for anything else, which is a bug and keeps its traceback.
+
+def find_command_error(error: Exception) -> click.ClickException | None:
+    """An error of the client, the data, a keyring, a network, a stateless check or the machine in a command's form.
+
+    All but the machine's carry a hint, or codespace and code; None for anything else: a bug, which keeps its traceback.
     """
     if isinstance(error, click.ClickException):
         return error
     if isinstance(error, ChainError):
         return CommandError(f"{error.codespace}/{error.code} {error}", codespace=error.codespace, code=error.code)
+    if isinstance(error, OSError):
+        return CommandError(_describe(error), "check that the folder is there and yours to write; --home FOLDER or "
+                                              "GRADUS_HOME names another one")
     if not hasattr(error, "hint"):
         return None
     fields = {name: getattr(error, name) for name in ("codespace", "code") if hasattr(error, name)}

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import signal
 import sys
 
 import click
@@ -57,6 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         status = gradus.main(arguments, prog_name="gradus", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more must not break into the end of the process
         click.echo("interrupted", err=True)
         sys.exit(ExitStatus.INTERRUPTED)
     except Exception as error:

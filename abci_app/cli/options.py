@@ -1,6 +1,7 @@
 """Options that several commands share, defined once."""
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,24 +10,62 @@ import click
 
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
-from abci_app.client.keys import Key, Keyring, KeyringError
+from abci_app.client.errors import BadNodeUrl
+from abci_app.client.keys import LOCALNET_HINT, Key, KeyMissing, Keyring, KeyNameInvalid
+from abci_app.client.node_url import check_node_url
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, DISPLAY_DENOM, DISPLAY_EXPONENT
 from abci_app.wire.errors import InvalidAddress
-from abci_app.wire.ints import U64_MAX
+from abci_app.wire.ints import I64_MAX, U32_MAX, U64_MAX
 
 DEFAULT_HOME = Path("~/.gradus")
 DEFAULT_NODE = "http://127.0.0.1:26657"
 PASSPHRASE_VARIABLE = "GRADUS_PASSPHRASE"
+HASH = re.compile("[0-9a-fA-F]{64}")
+MODEL_ID = click.IntRange(1, U64_MAX)
+ROUND_NUMBER = click.IntRange(0, U32_MAX)
+COUNT = click.IntRange(1, U32_MAX)
+HEIGHT = click.IntRange(1, I64_MAX)
+AMOUNT_DIGITS_MAX = 30
+AMOUNT_MAX_TEXT = f"{U64_MAX // 10**DISPLAY_EXPONENT}.{U64_MAX % 10**DISPLAY_EXPONENT:06d}{DISPLAY_DENOM}"
+
+
+class NodeUrl(click.ParamType[str]):
+    """The RPC address of a node."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> str:
+        """The address as it was given."""
+        try:
+            check_node_url(str(value))
+        except BadNodeUrl as error:
+            self.fail(f"{error.text}; {error.hint}", param, context)
+        return str(value)
+
+
+class Hash(click.ParamType[str]):
+    """A SHA-256 hash in hex; empty text for none."""
+
+    name = "hash"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> str:
+        """The hex digits as they were given."""
+        text = str(value)
+        if text and not HASH.fullmatch(text):
+            self.fail(f"{text!r} is not a hash: write its 64 hex digits", param, context)
+        return text
+
 
 home_option = click.option(
     "--home", type=click.Path(path_type=Path), envvar="GRADUS_HOME", default=DEFAULT_HOME, show_default=True,
     show_envvar=True, help="Folder of keys and datasets.")
 node_option = click.option(
-    "--node", envvar="GRADUS_NODE", default=DEFAULT_NODE, show_default=True, show_envvar=True,
+    "--node", type=NodeUrl(), envvar="GRADUS_NODE", default=DEFAULT_NODE, show_default=True, show_envvar=True,
     help="RPC address of a node.")
 output_option = click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer.")
+model_argument = click.argument("model_id", type=MODEL_ID)
 from_option = click.option("--from", "sender", required=True, metavar="KEY", help="Key that signs and pays.")
 
 
@@ -52,9 +91,12 @@ class Amount(click.ParamType[int]):
             whole, dot, part = value.removesuffix(denom).partition(".")
             if value.endswith(denom) and whole.isascii() and whole.isdigit() and len(part) <= exponent \
                     and (part.isascii() and part.isdigit() if dot else True):
-                amount = int(whole + part.ljust(exponent, "0"))
-                if 1 <= amount <= U64_MAX:
-                    return amount
+                digits = (whole + part.ljust(exponent, "0")).lstrip("0")
+                if not digits:
+                    self.fail(f"{value!r}: an amount must be positive", param, context)
+                if len(digits) > AMOUNT_DIGITS_MAX or int(digits) > U64_MAX:
+                    self.fail(f"{value!r} is too much: at most {AMOUNT_MAX_TEXT}", param, context)
+                return int(digits)
         self.fail(f"{value!r} is not an amount; write 5grad, 0.25grad (6 decimals at most) or 250000ugrad", param,
                   context)
 
@@ -87,6 +129,6 @@ def resolve_address(home: Path, text: str) -> str:
         problem = error
     try:
         return keyring(home).get_info(text).address
-    except KeyringError:
+    except (KeyMissing, KeyNameInvalid):
         raise CommandError(f"{text!r} is neither an address ({problem.detail}) nor the name of a key here",
-                           "`gradus keys list` shows the names", ExitStatus.USAGE) from None
+                           f"`gradus keys list` shows the names; {LOCALNET_HINT}", ExitStatus.USAGE) from None

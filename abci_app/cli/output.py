@@ -1,23 +1,24 @@
 """Answers as JSON for programs or as aligned text for people, from the same fields."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 import click
 from google.protobuf.message import Message
-from rich.console import Console
-from rich.table import Table
 
 from abci_app.wire.coin import BASE_DENOM, DISPLAY_DENOM, DISPLAY_EXPONENT
 
+INDENT = "  "
+
 
 def message_fields(message: Message) -> dict[str, Any]:
-    """A protobuf message as plain fields, with its own names; bytes in hex, 64-bit integers as integers."""
-    fields: dict[str, Any] = {}
-    for field, value in message.ListFields():
-        fields[field.name] = _plain(field, value)
-    return fields
+    """A protobuf message as plain fields, with its own names; bytes in hex, integers as integers.
+
+    A message that is absent is left out; a number that is zero is not."""
+    return {field.name: _plain(field, getattr(message, field.name)) for field in message.DESCRIPTOR.fields
+            if not field.has_presence or message.HasField(field.name)}
 
 
 def _plain(field: Any, value: Any) -> Any:
@@ -41,26 +42,39 @@ def print_fields(fields: Mapping[str, Any], output: str) -> None:
     if output == "json":
         click.echo(json.dumps(fields, indent=2))
         return
+    for line in _field_lines(fields):
+        click.echo(line)
+
+
+def _field_lines(fields: Mapping[str, Any]) -> Iterator[str]:
+    """`name  value` a line, the values aligned; what is inside a field stands below it, further in."""
     width = max((len(name) for name in fields), default=0)
     for name, value in fields.items():
-        shown = json.dumps(value) if isinstance(value, (dict, list)) else value
-        click.echo(f"{name:<{width}}  {shown}")
+        if isinstance(value, Mapping) and value:
+            yield name
+            yield from (INDENT + line for line in _field_lines(value))
+        elif isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
+            yield name
+            for one in value:
+                yield from (start + line for start, line in zip(chain(["- "], repeat(INDENT)), _field_lines(one)))
+        else:
+            shown = " ".join(map(str, value)) if isinstance(value, list) else value
+            yield f"{name:<{width}}  {'' if value == {} else shown}".rstrip()
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output: str, empty: str) -> None:
-    """A list of things: all fields in JSON, `columns` in text; `empty` is said when there are none."""
+    """A list of things: all fields in JSON, `columns` in text, a row a line; `empty` is said when there are none."""
     if output == "json":
         click.echo(json.dumps(list(rows), indent=2))
         return
     if not rows:
         click.echo(empty)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(str(row.get(column, "")) for column in columns))
-    Console(soft_wrap=True).print(table)
+    cells = [[str(row.get(column, "")) for column in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(columns, *cells)]
+    for number, row in enumerate([columns, *cells]):
+        line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip()
+        click.secho(line, bold=number == 0)
 
 
 def grad_text(amount_ugrad: int) -> str:

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from abci_app.client.errors import ProofInvalid
 from abci_app.client.rpc import Rpc
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM
@@ -14,6 +15,10 @@ from abci_app.x.rewards import keys as rewards_keys
 from abci_app.x.work import keys as work_keys
 
 PROVER = "localnet.light"
+
+
+class ValueUnproven(ProofInvalid):
+    """The headers verify, but what the node answered is not proved to stand under them."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +87,16 @@ def contribution_place(model_id: int, address: str) -> Place:
 def prove(node: str, place: Place, trust: Trust) -> Proved:
     """The value at a place, by a `cometbft light` proxy that this command starts and ends.
 
-    Raises ClientError: its status is 4 when anything does not verify, 3 when a node does not answer.
+    Raises ClientError: its status is 4 when anything does not verify (ValueUnproven when it is the value's own proof),
+    3 when a node does not answer.
     """
     light, engines = importlib.import_module(PROVER), importlib.import_module("localnet.engine")
     with Rpc(node) as source:
         chain_id = source.status().chain_id
         root = light.TrustRoot(trust.height, trust.hash) if trust.hash else light.trust_root(source, trust.height)
     with light.LightProxy(engines.find_engine(), chain_id, node, trust.witnesses or [node], root) as proxy:
-        found = proxy.abci_query(place.path, place.key)
+        try:
+            found = proxy.abci_query(place.path, place.key)
+        except light.NotProved as error:
+            raise ValueUnproven(error.text, error.hint) from None
     return Proved(found.value, found.height, f"cometbft light {engines.VERSION}", root.height, root.hash)

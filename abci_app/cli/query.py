@@ -1,17 +1,24 @@
 """`gradus query`: what a node says, and with --prove what the chain's validators signed."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import click
 from google.protobuf.message import Message
 
-from abci_app.cli import proofs
+from abci_app.cli import proofs, trained
 from abci_app.cli.connect import connect
+from abci_app.cli.data import data_errors, open_store, progress_bar
 from abci_app.cli.errors import CommandError
-from abci_app.cli.options import combine, home_option, node_option, output_option, resolve_address
+from abci_app.cli.exit_status import ExitStatus
+from abci_app.cli.options import (
+    HEIGHT, ROUND_NUMBER, Hash, NodeUrl, combine, home_option, model_argument, node_option, output_option,
+    resolve_address,
+)
 from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
+from abci_app.client.errors import ProofInvalid
 from abci_app.client.rpc import Rpc
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
@@ -19,14 +26,17 @@ from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Trainer
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
-MODEL = click.argument("model_id", type=click.IntRange(min=1))
+round_option = click.option("--round", "number", type=ROUND_NUMBER,
+                            help="Weights after this round; 0: the initial ones [the last closed round].")
 asking = combine(home_option, node_option, output_option)
 proving = combine(
     click.option("--prove", is_flag=True, help="Have the stock light client check the answer against a header."),
-    click.option("--trust-height", type=click.IntRange(min=1), default=1, show_default=True,
+    click.option("--trust-height", type=HEIGHT, default=1, show_default=True,
                  help="Height of the block that the proof starts from."),
-    click.option("--trust-hash", default="", help="Hash of that block, from a source you trust [the node's word]."),
-    click.option("--witness", "witnesses", multiple=True, help="RPC address of a node that must agree."))
+    click.option("--trust-hash", type=Hash(), default="",
+                 help="Hash of that block, from a source you trust [the node's word]."),
+    click.option("--witness", "witnesses", multiple=True, type=NodeUrl(),
+                 help="RPC address of a node that must agree."))
 
 
 @click.group(context_settings=SETTINGS)
@@ -54,7 +64,8 @@ def bank_balance(address: str, home: Path, node: str, output: str, **trust: Any)
     """
     address = resolve_address(home, address)
     if trust["prove"]:
-        proved = prove(node, proofs.balance_place(address), trust)
+        proved = prove(node, proofs.balance_place(address), trust, lambda: connect(node).balance(address) > 0,
+                       f"{address} has no coins")
         amount, proof = int(proved.value), proof_fields(proved)
     else:
         amount, proof = connect(node).balance(address), {}
@@ -103,7 +114,7 @@ def models_list(home: Path, node: str, output: str) -> None:
 
 
 @models.command("show")
-@MODEL
+@model_argument
 @proving
 @asking
 def models_show(model_id: int, home: Path, node: str, output: str, **trust: Any) -> None:
@@ -116,14 +127,60 @@ def models_show(model_id: int, home: Path, node: str, output: str, **trust: Any)
          f"there is no model {model_id}")
 
 
+@models.command("evaluate")
+@model_argument
+@round_option
+@click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder of datasets [HOME/datasets].")
+@asking
+def models_evaluate(model_id: int, number: int | None, folder: Path | None, home: Path, node: str,
+                    output: str) -> None:
+    """How well a trained model does on the rows that no miner trained on.
+
+    The weights come from the chain and are verified against their root; the rows are the contract's dataset in this
+    home. The baseline is what always naming the most frequent class reaches.
+
+    \b
+    Example: gradus query models evaluate 1
+    """
+    chain = connect(node)
+    model = chain.get_model(model_id)
+    with data_errors(), progress_bar() as report:
+        number, root, weights = trained.fetch_weights(chain, model, number, partial(report, "fetching weights"))
+        measured = trained.evaluate(model, weights, open_store(home, folder))
+    print_fields({"model_id": model_id, "round": number, "weights_root": root.hex(), **measured}, output)
+
+
+@models.command("weights")
+@model_argument
+@round_option
+@click.option("--out", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
+              help="Where to write them, such as model.safetensors.")
+@asking
+def models_weights(model_id: int, number: int | None, path: Path, home: Path, node: str, output: str) -> None:
+    """Write a trained model's weights, verified against the chain, to a safetensors FILE.
+
+    Tensors are layers.0.weight (int32, inputs x outputs), layers.0.bias, and so on; a value is q * 2^-24.
+
+    \b
+    Example: gradus query models weights 1 --out digits.safetensors
+    """
+    chain = connect(node)
+    model = chain.get_model(model_id)
+    with progress_bar() as report:
+        number, root, weights = trained.fetch_weights(chain, model, number, partial(report, "fetching weights"))
+    size = trained.write_safetensors(path, model, number, root, weights)
+    print_fields({"model_id": model_id, "round": number, "weights_root": root.hex(), "file": str(path), "bytes": size},
+                 output)
+
+
 @query.group()
 def work() -> None:
     """Rounds, units, trainers, slashes."""
 
 
 @work.command("round")
-@MODEL
-@click.argument("number", type=click.IntRange(min=0), default=0)
+@model_argument
+@click.argument("number", type=ROUND_NUMBER, default=0)
 @asking
 def work_round(model_id: int, number: int, home: Path, node: str, output: str) -> None:
     """A round and its units; the running one when no NUMBER is given.
@@ -145,7 +202,7 @@ def work_round(model_id: int, number: int, home: Path, node: str, output: str) -
 
 
 @work.command("trainer")
-@MODEL
+@model_argument
 @click.argument("address")
 @proving
 @asking
@@ -161,7 +218,7 @@ def work_trainer(model_id: int, address: str, home: Path, node: str, output: str
 
 
 @work.command("trainers")
-@MODEL
+@model_argument
 @asking
 def work_trainers(model_id: int, home: Path, node: str, output: str) -> None:
     """All trainers of a model.
@@ -174,7 +231,7 @@ def work_trainers(model_id: int, home: Path, node: str, output: str) -> None:
 
 
 @work.command("slashes")
-@MODEL
+@model_argument
 @asking
 def work_slashes(model_id: int, home: Path, node: str, output: str) -> None:
     """Every slash of a model.
@@ -193,7 +250,7 @@ def rewards() -> None:
 
 
 @rewards.command("contributions")
-@MODEL
+@model_argument
 @asking
 def rewards_contributions(model_id: int, home: Path, node: str, output: str) -> None:
     """Units and earnings of every trainer of a model.
@@ -201,12 +258,14 @@ def rewards_contributions(model_id: int, home: Path, node: str, output: str) -> 
     \b
     Example: gradus query rewards contributions 1
     """
-    rows = [message_fields(one) for one in connect(node).iter_contributions(model_id)]
+    chain = connect(node)
+    chain.get_model(model_id)
+    rows = [message_fields(one) for one in chain.iter_contributions(model_id)]
     print_rows(rows, ("trainer", "units", "earned_ugrad"), output, "nobody has contributed yet")
 
 
 @rewards.command("contribution")
-@MODEL
+@model_argument
 @click.argument("address")
 @proving
 @asking
@@ -223,7 +282,7 @@ def rewards_contribution(model_id: int, address: str, home: Path, node: str, out
 
 
 @query.command()
-@click.argument("tx_hash")
+@click.argument("tx_hash", type=Hash())
 @asking
 def tx(tx_hash: str, home: Path, node: str, output: str) -> None:
     """What a transaction did, by its hash.
@@ -231,14 +290,10 @@ def tx(tx_hash: str, home: Path, node: str, output: str) -> None:
     \b
     Example: gradus query tx B8F0DC7A...
     """
-    try:
-        digest = bytes.fromhex(tx_hash)
-    except ValueError:
-        digest = b""
-    if len(digest) != 32:
-        raise CommandError(f"{tx_hash!r} is not a transaction hash", "64 hex digits")
+    if not tx_hash:
+        raise CommandError("no transaction hash is given", "write its 64 hex digits", ExitStatus.USAGE)
     with Rpc(node) as rpc:
-        found = rpc.find_tx(digest)
+        found = rpc.find_tx(bytes.fromhex(tx_hash))
     if found is None:
         raise CommandError(f"no block of this node holds transaction {tx_hash}", "it may still be waiting; ask again")
     print_fields({"height": found.height, "code": found.code, "codespace": found.codespace, "log": found.log,
@@ -249,7 +304,7 @@ def show(output: str, node: str, trust: dict[str, Any], place: proofs.Place, kin
          find: Callable[[], Message | None], absent: str) -> None:
     """Print a record as the node tells it, or as it is proved."""
     if trust["prove"]:
-        proved = prove(node, place, trust)
+        proved = prove(node, place, trust, lambda: find() is not None, absent)
         print_fields(message_fields(kind.FromString(proved.value)) | proof_fields(proved), output)
         return
     record = find()
@@ -258,9 +313,19 @@ def show(output: str, node: str, trust: dict[str, Any], place: proofs.Place, kin
     print_fields(message_fields(record), output)
 
 
-def prove(node: str, place: proofs.Place, trust: dict[str, Any]) -> proofs.Proved:
-    """The proved value at a place, by the trust options."""
-    return proofs.prove(node, place, proofs.Trust(trust["trust_height"], trust["trust_hash"], trust["witnesses"]))
+def prove(node: str, place: proofs.Place, trust: dict[str, Any], is_there: Callable[[], bool],
+          absent: str) -> proofs.Proved:
+    """The proved value at a place, by the trust options.
+
+    When there is no proof because the node says that nothing is there, the error says so in the words of `absent`.
+    """
+    try:
+        return proofs.prove(node, place, proofs.Trust(trust["trust_height"], trust["trust_hash"], trust["witnesses"]))
+    except proofs.ValueUnproven:
+        if is_there():
+            raise
+        raise ProofInvalid(f"{absent}, says the node; that something is absent cannot be proved this way",
+                           "leave --prove out, and ask several nodes") from None
 
 
 def proof_fields(proved: proofs.Proved) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """`gradus tx`: messages signed by a key of this home, sent, and waited for until a block has them."""
 
 import json
+import re
+import sys
 from pathlib import Path
 
 import click
@@ -8,11 +10,14 @@ from google.protobuf.message import Message
 
 from abci_app.cli.connect import connect
 from abci_app.cli.contracts import merge_terms, new_contract, new_spec
-from abci_app.cli.errors import CommandError
+from abci_app.cli.errors import CommandError, is_json_wanted
 from abci_app.cli.exit_status import ExitStatus
-from abci_app.cli.options import Amount, combine, from_option, home_option, node_option, open_key, output_option, \
-    resolve_address
-from abci_app.cli.output import grad_text, print_fields
+from abci_app.cli.options import (
+    COUNT, ROUND_NUMBER, Amount, combine, from_option, home_option, model_argument, node_option, open_key,
+    output_option, resolve_address,
+)
+from abci_app.cli.output import grad_text, message_fields, print_fields
+from abci_app.client.keys import Key
 from abci_app.client.send import Sender
 from abci_app.data.manifest import Manifest
 from abci_app.data.store import DatasetStore
@@ -26,6 +31,7 @@ from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgLeave, MsgLeave
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 AMOUNT = Amount()
+WIDTH = re.compile("[1-9][0-9]{0,5}")
 signing = combine(from_option, home_option, node_option, output_option)
 
 
@@ -68,13 +74,13 @@ def models() -> None:
               help="A dataset of this home, by name or by the first characters of its root; see `gradus data list`.")
 @click.option("--escrow", type=AMOUNT, required=True, help="Coins from which the rounds are paid.")
 @click.option("--name", default="", help="Name of the model [the dataset's name].")
-@click.option("--rounds", type=click.IntRange(min=0), default=25, show_default=True, help="0: train without end.")
-@click.option("--trainers-min", type=click.IntRange(min=1), default=4, show_default=True,
+@click.option("--rounds", type=ROUND_NUMBER, default=25, show_default=True, help="0: train without end.")
+@click.option("--trainers-min", type=COUNT, default=4, show_default=True,
               help="Enrolled trainers before the first round opens.")
 @click.option("--reward", type=AMOUNT, default="1grad", show_default=True, help="Of a round, for all its units.")
 @click.option("--hidden", default="128,64", show_default=True, help="Widths of the hidden layers.")
 @click.option("--spec", "spec_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-              help="JSON with further terms, over the defaults and the options above.")
+              help="JSON with further terms, over the defaults and the options above; such as `--dry-run` prints.")
 @click.option("--dry-run", is_flag=True, help="Print the terms and stop.")
 @signing
 def models_create(dataset_name: str, escrow: int, name: str, rounds: int, trainers_min: int, reward: int, hidden: str,
@@ -91,7 +97,7 @@ def models_create(dataset_name: str, escrow: int, name: str, rounds: int, traine
     key = open_key(home, sender)
     message = new_contract(key.bech32, spec, escrow)
     if dry_run:
-        print_fields({"spec": spec}, output)
+        print_fields(message_fields(spec), output)
         return
     response = MsgCreateModelResponse.FromString(send(key, message, node, "none"))
     print_fields({"model_id": response.model_id, "escrow": grad_text(escrow),
@@ -100,7 +106,7 @@ def models_create(dataset_name: str, escrow: int, name: str, rounds: int, traine
 
 
 @models.command("fund")
-@click.argument("model_id", type=click.IntRange(min=1))
+@model_argument
 @click.argument("amount", type=AMOUNT)
 @signing
 def models_fund(model_id: int, amount: int, sender: str, home: Path, node: str, output: str) -> None:
@@ -114,7 +120,7 @@ def models_fund(model_id: int, amount: int, sender: str, home: Path, node: str, 
 
 
 @models.command("close")
-@click.argument("model_id", type=click.IntRange(min=1))
+@model_argument
 @signing
 def models_close(model_id: int, sender: str, home: Path, node: str, output: str) -> None:
     """End a model of yours and take back what its escrow holds; refused while a round runs.
@@ -134,7 +140,7 @@ def work() -> None:
 
 
 @work.command("enroll")
-@click.argument("model_id", type=click.IntRange(min=1))
+@model_argument
 @click.option("--bond", type=AMOUNT, required=True, help="At least what the contract asks for.")
 @signing
 def work_enroll(model_id: int, bond: int, sender: str, home: Path, node: str, output: str) -> None:
@@ -148,7 +154,7 @@ def work_enroll(model_id: int, bond: int, sender: str, home: Path, node: str, ou
 
 
 @work.command("leave")
-@click.argument("model_id", type=click.IntRange(min=1))
+@model_argument
 @signing
 def work_leave(model_id: int, sender: str, home: Path, node: str, output: str) -> None:
     """Leave a model and take what is left of the bond back.
@@ -161,12 +167,17 @@ def work_leave(model_id: int, sender: str, home: Path, node: str, output: str) -
     print_fields({"returned": grad_text(response.returned_ugrad)}, output)
 
 
-def send(key: object, message: Message, node: str, output: str) -> bytes:
+def send(key: Key, message: Message, node: str, output: str) -> bytes:
     """Send one message and print what became of it, unless `output` is none; its response's bytes."""
-    sent = Sender(connect(node), key).send([message])  # type: ignore[arg-type]
+    sent = Sender(connect(node), key, report=tell).send([message])
     if output != "none":
         print_fields({"tx_hash": sent.tx_hash.hex().upper(), "height": sent.height, "gas_used": sent.gas_used}, output)
     return sent.responses[0].value
+
+
+def tell(text: str) -> None:
+    """A line on stderr while a command waits, as JSON when the command was asked for JSON."""
+    click.echo(json.dumps({"note": text}) if is_json_wanted(sys.argv[1:]) else f"note:  {text}", err=True)
 
 
 def find_manifest(home: Path, name: str) -> Manifest:
@@ -182,8 +193,8 @@ def find_manifest(home: Path, name: str) -> Manifest:
 def parse_widths(text: str) -> tuple[int, ...]:
     """`128,64` as (128, 64); empty text for no hidden layer."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
-        raise CommandError(f"{text!r} are not widths", "such as 128,64", ExitStatus.USAGE)
+    if not all(WIDTH.fullmatch(part) for part in parts):
+        raise CommandError(f"{text!r} are not widths of layers", "such as 128,64", ExitStatus.USAGE)
     return tuple(int(part) for part in parts)
 
 

@@ -30,14 +30,29 @@ SCRYPT_LOG_N_MAX = 20
 PLAIN_WARNING = "NOT ENCRYPTED: whoever reads this file has the coins. For test networks only."
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 _HARDENED = 1 << 31
+LOCALNET_HINT = "keys of a localnet lie in its folder: name it with --home or GRADUS_HOME"
 
 
 class KeyringError(Exception):
-    """A key cannot be made, found or opened. `hint` says what to do."""
+    """A key cannot be made, found or opened. `hint` says what to do, `exit_status` what a command ends with."""
+
+    exit_status = 1
 
     def __init__(self, text: str, hint: str = "") -> None:
         self.text, self.hint = text, hint
         super().__init__(f"{text} ({hint})" if hint else text)
+
+
+class KeyMissing(KeyringError):
+    """A key was named that is not there."""
+
+    exit_status = 2
+
+
+class KeyNameInvalid(KeyringError):
+    """What was given is no name for a key."""
+
+    exit_status = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,8 +192,8 @@ def _read(path: Path) -> tuple[KeyInfo, dict[str, Any]]:
             raise ValueError("the address does not belong to the public key")
         return KeyInfo(str(record["name"]), record["address"], public, record["backend"] == "test"), record
     except FileNotFoundError:
-        raise KeyringError(f"there is no key {path.stem} in {path.parent}",
-                           "`gradus keys list` shows those that are") from None
+        raise KeyMissing(f"there is no key {path.stem} in {path.parent}",
+                         f"`gradus keys list` shows those that are; {LOCALNET_HINT}") from None
     except OSError as error:
         raise KeyringError(f"cannot read {path}: {error.strerror}", "check who owns the file") from None
     except KeyringError:
@@ -246,5 +261,5 @@ class Keyring:
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
-            raise KeyringError(f"{name!r} is not a name for a key", "1 to 32 of a-z, 0-9, _ and -, such as alice")
+            raise KeyNameInvalid(f"{name!r} is not a name for a key", "1 to 32 of a-z, 0-9, _ and -, such as alice")
         return self.folder / f"{name}.json"

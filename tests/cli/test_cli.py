@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from abci_app.cli.main import COMMANDS, LazyGroup, gradus as root
 from abci_app.cli.options import Amount
-from abci_app.cli.output import grad_text
+from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
 
 HEAVY = ("numpy", "numba", "google.protobuf", "rocksdict", "coincurve", "httpx", "rich")
 
@@ -76,7 +78,7 @@ def test_a_key_is_made_listed_shown_and_deleted(gradus: Callable) -> None:
     assert [key["address"] for key in json.loads(gradus("keys", "list", "--output", "json").out)] == [made["address"]]
     assert made["address"] in gradus("keys", "show", "alice").out
     assert gradus("keys", "delete", "alice", "--yes").status == 0
-    assert gradus("keys", "show", "alice").status == 1
+    assert gradus("keys", "show", "alice").status == 2
     restored = gradus("keys", "import", "alice", "--keyring", "test", "--mnemonic", made["mnemonic"],
                       "--output", "json")
     assert json.loads(restored.out)["address"] == made["address"]
@@ -105,6 +107,118 @@ def test_a_recipient_that_is_no_address_and_no_key_is_refused_before_anything_is
 def test_a_contract_for_a_dataset_that_is_not_here_is_refused(gradus: Callable) -> None:
     ran = gradus("tx", "models", "create", "--dataset", "ffff", "--escrow", "1grad", "--from", "alice")
     assert ran.status == 2 and "no dataset" in ran.err
+
+
+def test_terms_that_a_dry_run_prints_can_be_given_back(gradus: Callable, tmp_path: Path) -> None:
+    gradus("keys", "add", "alice", "--keyring", "test")
+    gradus("data", "add", "iris")
+    command = ("tx", "models", "create", "--dataset", "iris", "--escrow", "30grad", "--from", "alice", "--dry-run",
+               "--output", "json")
+    first = gradus(*command, "--hidden", "8", "--rounds", "7")
+    assert (first.status, first.err) == (0, "")
+    terms = json.loads(first.out)
+    assert (terms["mlp_classifier"]["widths"], terms["training"]["rounds"]) == ([4, 8, 3], 7)
+    assert len(bytes.fromhex(terms["init_seed"])) == 32
+    path = tmp_path / "terms.json"
+    path.write_text(first.out)
+    again = gradus(*command, "--spec", str(path))
+    assert json.loads(again.out) == terms
+    path.write_text(json.dumps(terms | {"init_seed": "xyz"}))
+    refused = gradus(*command, "--spec", str(path))
+    assert refused.status == 2 and "init_seed is not hex" in json.loads(refused.err)["error"]
+    path.write_text("[1]")
+    assert gradus(*command, "--spec", str(path)).status == 2
+
+
+@pytest.mark.parametrize("arguments", [
+    ("query", "models", "show", "99999999999999999999999"), ("query", "models", "show", "0"),
+    ("query", "work", "round", "99999999999999999999999", "1"), ("query", "work", "round", "1", "4294967296"),
+    ("miner", "start", "18446744073709551616", "--key", "alice"), ("tx", "work", "leave", "18446744073709551616"),
+    ("query", "models", "show", "1", "--prove", "--trust-height", "9223372036854775808"),
+    ("tx", "models", "create", "--rounds", "4294967296"), ("tx", "models", "create", "--trainers-min", "4294967296"),
+], ids=" ".join)
+def test_number_beyond_its_field_is_wrong_usage(arguments: tuple[str, ...], gradus: Callable) -> None:
+    ran = gradus(*arguments)
+    assert ran.status == 2 and "is not in the range" in ran.err
+
+
+def test_home_that_cannot_be_written_is_one_line_with_its_path_and_a_hint(gradus: Callable) -> None:
+    ran = gradus("keys", "add", "alice", "--keyring", "test", "--home", "/proc/foo")
+    assert ran.status == 1 and ran.out == ""
+    error, hint = ran.err.splitlines()
+    assert "/proc/foo" in error and hint.startswith("hint:") and "GRADUS_HOME" in hint
+
+
+@pytest.mark.parametrize("url", ["nonsense", "tcp://127.0.0.1:26657", "http://", "127.0.0.1:26657"])
+@pytest.mark.parametrize("command", [("query", "models", "list"), ("miner", "status", "1", "--key", "alice")])
+def test_malformed_address_of_a_node_is_wrong_usage(command: tuple[str, ...], url: str, gradus: Callable) -> None:
+    ran = gradus(*command, "--node", url)
+    assert ran.status == 2 and "http://127.0.0.1:26657" in ran.err
+
+
+def test_transaction_to_a_node_that_does_not_answer_ends_with_3_at_once(gradus: Callable,
+                                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    def sleep(seconds: float) -> None:
+        raise AssertionError("it waits")
+
+    monkeypatch.setattr("time.sleep", sleep)
+    gradus("keys", "add", "alice", "--keyring", "test")
+    ran = gradus("tx", "bank", "send", "alice", "1grad", "--from", "alice")
+    assert ran.status == 3 and "no node answers" in ran.err
+
+
+@pytest.mark.parametrize("arguments", [
+    ("keys", "show", "nobody"), ("keys", "show", "No Name"), ("keys", "add", "No Name"), ("keys", "delete", "nobody"),
+    ("tx", "bank", "send", "nobody", "1grad", "--from", "nobody"), ("query", "bank", "balance", "nobody"),
+    ("miner", "start", "1", "--key", "nobody"), ("query", "tx", "abc"), ("query", "tx", "zz" * 32), ("query", "tx", ""),
+    ("query", "models", "show", "1", "--prove", "--trust-hash", "abc"), ("data", "add", "mnist"),
+    ("data", "show", "mnist"), ("data", "verify", "mnist"),
+    ("data", "add", "t.csv", "--label", "y", "--delimiter", "ab"),
+    ("data", "add", "t.csv", "--label", "y", "--delimiter", ""),
+    ("tx", "models", "create", "--dataset", "x", "--escrow", "1grad", "--from", "alice"),
+], ids=" ".join)
+def test_what_is_wrong_in_the_command_line_is_wrong_usage(arguments: tuple[str, ...], gradus: Callable) -> None:
+    assert gradus(*arguments).status == 2
+
+
+def test_unknown_key_names_the_home_of_a_localnet(gradus: Callable) -> None:
+    for command in (("keys", "show", "faucet"), ("query", "bank", "balance", "faucet"),
+                    ("tx", "bank", "send", "faucet", "1grad", "--from", "faucet")):
+        ran = gradus(*command)
+        assert "localnet" in ran.err and "--home" in ran.err and "GRADUS_HOME" in ran.err
+
+
+LONG = "gradus1" + "q" * 60
+
+
+def test_rows_are_whole_and_aligned_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"id": 1, "name": LONG}, {"id": 22, "name": "b c", "root": "f" * 64}]
+    print_rows(rows, ("id", "name", "root"), "text", "")
+    assert capsys.readouterr().out.splitlines() == [
+        f"id  {'name':<67}  root", f"1   {LONG}", f"22  {'b c':<67}  {'f' * 64}"]
+
+
+def test_fields_inside_a_field_stand_below_it_one_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_fields({"id": 1, "spec": {"name": "x", "mlp": {"widths": [4, 8]}, "guests": []},
+                  "units": [{"index": 0, "by": "a"}, {"index": 1, "by": "b"}]}, "text")
+    assert capsys.readouterr().out.splitlines() == [
+        "id     1", "spec", "  name    x", "  mlp", "    widths  4 8", "  guests",
+        "units", "- index  0", "  by     a", "- index  1", "  by     b"]
+
+
+def test_fields_that_are_zero_are_shown() -> None:
+    fields = message_fields(Model(id=1, spec=ModelSpec(name="x")))
+    assert (fields["rounds_closed"], fields["weights_root"], fields["spec"]["name"]) == (0, "", "x")
+    assert "training" not in fields["spec"]
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("0grad", "must be positive"), ("0.000000grad", "must be positive"), ("0ugrad", "must be positive"),
+    ("18446744073709551616ugrad", "at most 18446744073709.551615grad"),
+    ("1" + "0" * 5000 + "grad", "at most 18446744073709.551615grad"), ("5", "is not an amount")])
+def test_amount_is_refused_for_what_is_wrong_with_it(text: str, said: str) -> None:
+    with pytest.raises(click.BadParameter, match=said):
+        Amount().convert(text, None, None)
 
 
 @given(st.integers(min_value=1, max_value=2**64 - 1))

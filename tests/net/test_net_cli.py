@@ -67,7 +67,9 @@ def test_proof_from_a_wrong_trusted_block_ends_with_4(shell: Shell) -> None:
 
 def test_absent_record_cannot_be_proved_and_ends_with_4(shell: Shell) -> None:
     done = shell.run("query", "models", "show", "99", "--prove", "--output", "json")
-    assert done.returncode == 4 and "hint" in json.loads(done.stderr)
+    error = json.loads(done.stderr)
+    assert done.returncode == 4 and error["hint"]
+    assert error["error"].startswith("there is no model 99") and "cannot be proved this way" in error["error"]
 
 
 def test_what_the_chain_refuses_ends_with_1_and_names_codespace_and_code(shell: Shell) -> None:
@@ -108,4 +110,6 @@ def test_one_miner_trains_a_contract_to_its_end_and_leaves_with_its_bond(shell: 
     before = shell.json("query", "bank", "balance", "alice")["amount_ugrad"]
     shell.json("tx", "work", "leave", model, "--from", "alice")
     bond = shell.json("query", "models", "show", model)["spec"]["economy"]["bond_ugrad"]
+    measured = shell.json("query", "models", "evaluate", model)
+    assert measured["round"] == 3 and measured["accuracy_ppm"] > 0 and measured["held_out_rows"] == 30
     assert 0 < before + bond - shell.json("query", "bank", "balance", "alice")["amount_ugrad"] < 10_000

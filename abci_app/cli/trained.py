@@ -1,0 +1,69 @@
+"""What a contract has trained: its weights from the chain, verified, measured on rows of this home, or written out."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from abci_app.cli.errors import CommandError
+from abci_app.client.chain import ChainClient, ChunkReport
+from abci_app.client.evaluate import accuracy_ppm, baseline_ppm, percent_text
+from abci_app.client.safetensors import encode_safetensors
+from abci_app.data.store import DatasetStore, StoredDataset
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+
+
+def fetch_weights(chain: ChainClient, model: Model, round_number: int | None,
+                  report: ChunkReport) -> tuple[int, bytes, bytes]:
+    """(round, root, weights) after a round, None: the last closed one; every chunk verified against the root.
+
+    CommandError for a round that is not closed or no longer kept.
+    """
+    number = model.rounds_closed if round_number is None else round_number
+    if number > model.rounds_closed:
+        raise CommandError(f"model {model.id} has closed {model.rounds_closed} rounds, not {number}",
+                           "leave --round out for the last one")
+    expected = model.weights_root if number == model.rounds_closed else None
+    record = chain.find_weights_record(model.id, number)
+    found = None if record is None else chain.find_weights(model.id, number, expected or record.root, report)
+    if record is None or found is None:
+        raise CommandError(f"the weights of model {model.id} after round {number} are no longer kept",
+                           f"the contract keeps those of its last {model.spec.training.kept_rounds} rounds")
+    return number, record.root, found
+
+
+def evaluate(model: Model, weights: bytes, store: DatasetStore) -> dict[str, Any]:
+    """Accuracy and baseline on the contract's held-out rows. Raises DataError, ClientError, CommandError."""
+    dataset = store.open(model.spec.dataset.rows_root)
+    check_split(model, dataset)
+    accuracy, baseline = accuracy_ppm(model.spec.mlp_classifier.widths, weights, dataset), baseline_ppm(dataset)
+    return {"dataset": dataset.manifest.name, "held_out_rows": dataset.manifest.test_rows,
+            "accuracy": percent_text(accuracy), "accuracy_ppm": accuracy,
+            "baseline": percent_text(baseline), "baseline_ppm": baseline}
+
+
+def check_split(model: Model, dataset: StoredDataset) -> None:
+    """CommandError when this home's dataset has the contract's rows and holds out others than the contract."""
+    wanted, held = model.spec.dataset, dataset.manifest
+    if (held.train_rows, held.test_rows, held.feature_count) != (wanted.train_rows, wanted.test_rows, wanted.features):
+        raise CommandError(
+            f"model {model.id} holds out {wanted.test_rows} of {wanted.train_rows + wanted.test_rows} rows, the "
+            f"dataset here {held.test_rows} of {held.row_count}",
+            "make it again into another folder with the contract's --held-out-ppm, and name that folder with --data")
+
+
+def write_safetensors(path: Path, model: Model, number: int, root: bytes, weights: bytes) -> int:
+    """Write weights to a safetensors file, whole or not at all; its size in bytes."""
+    metadata = {"model_id": str(model.id), "model_name": model.spec.name, "round": str(number),
+                "weights_root": root.hex(), "numerics": model.spec.numerics}
+    data = encode_safetensors(model.spec.mlp_classifier.widths, weights, metadata)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise
+    return len(data)
