@@ -1,8 +1,9 @@
-"""`python -m localnet up|down|status|logs` and `python -m localnet node start`, without the installed script."""
+"""`python -m localnet up|down|status|logs|demo` and `python -m localnet node start`, without the installed script."""
 
-from localnet.cli import localnet, node
+import sys
 
-localnet.add_command(node)
+from abci_app.cli.main import main
 
 if __name__ == "__main__":
-    localnet(prog_name="python -m localnet")
+    arguments = sys.argv[1:]
+    main(arguments if arguments[:1] == ["node"] else ["localnet", *arguments])

@@ -5,7 +5,6 @@ Exit status: 0 done, 1 refused or failed, 2 usage, 3 no node answers, 5 timed ou
 
 from __future__ import annotations
 
-import functools
 import json
 import shutil
 import signal
@@ -14,16 +13,19 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from localnet import state
-from localnet.errors import ClientError, LocalnetError, NodeUnreachable
+from localnet.errors import LocalnetError, NodeUnreachable
 from localnet.homes import Home
 from localnet.logs import Follower, tail
 from localnet.manifest import get_manifest
 from localnet.ports import STANDARD_BASE
+
+if TYPE_CHECKING:
+    from localnet.network import Localnet
 
 DEFAULT_FOLDER = Path("~/.gradus/localnet")
 PARTS = ("app", "engine", "node")
@@ -32,23 +34,6 @@ dir_option = click.option("--dir", "folder", type=click.Path(path_type=Path, fil
                           envvar="GRADUS_LOCALNET", show_default=True, help="Folder of the network.")
 engine_option = click.option("--engine", type=click.Path(path_type=Path), default=None, envvar="GRADUS_COMETBFT",
                              help="A CometBFT binary of the pinned version; built and cached when not given.")
-
-
-def reported(command: Callable[..., None]) -> Callable[..., None]:
-    """Turn a LocalnetError into its text and hint on stderr and its exit status; Ctrl-C into 130."""
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> None:
-        try:
-            command(*args, **kwargs)
-        except ClientError as error:
-            click.secho(f"Error: {error.text}", fg="red", err=True)
-            if error.hint:
-                click.echo(f"Hint: {error.hint}", err=True)
-            sys.exit(error.exit_status)
-        except KeyboardInterrupt:
-            click.echo("interrupted", err=True)
-            sys.exit(130)
-    return wrapped
 
 
 @click.group()
@@ -75,7 +60,6 @@ def localnet() -> None:
 @click.option("--detach/--foreground", default=True, show_default=True,
               help="Return when the network runs, or stay until Ctrl-C.")
 @engine_option
-@reported
 def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_commit: str,
        accounts: tuple[str, ...], detach: bool, engine: Path | None) -> None:
     """Start the network of a folder, making it first when the folder is empty.
@@ -88,26 +72,25 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
     from localnet.progress import find_engine_visibly, wait_first_block_visibly
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ended `up` cleans up as an interrupted one does
-    found = find_engine_visibly(engine)
-    net, is_new = open_or_new(folder, found, validators=validators, chain_id=chain_id, base_port=base_port,
+    net, is_new = open_or_new(folder, validators=validators, chain_id=chain_id, base_port=base_port,
                               timeout_commit=timeout_commit, compose=new_composer(dict(map(parse_account, accounts))))
-    if not is_new and len(net.manifest.nodes) != validators and is_given("validators"):
-        raise LocalnetError(f"the network in {net.folder} has {len(net.manifest.nodes)} nodes, not {validators}",
-                            "choose another --dir for a new network, or leave --validators out")
+    if not is_new:
+        check_unchanged(net, validators, chain_id)
+        if is_given("base_port"):
+            net.move(base_port)
     try:
+        net.engine = find_engine_visibly(engine)
         net.start(attached=not detach)
         for notice in net.notices:
             click.echo(notice, err=True)
         wait_first_block_visibly(net)
-    except KeyboardInterrupt:
-        click.echo("interrupted: stopping the nodes", err=True)
-        net.stop()
-        if is_new:
-            shutil.rmtree(net.folder, ignore_errors=True)
-        raise
-    except LocalnetError:
-        if net.processes:  # what ran before this command goes on
+    except BaseException as error:
+        is_interrupted, has_started = isinstance(error, KeyboardInterrupt), bool(net.processes)
+        if has_started:  # else whatever ran before this command goes on
+            click.echo("stopping the nodes", err=True)
             net.stop()
+        if is_new and (is_interrupted or not has_started):
+            shutil.rmtree(net.folder, ignore_errors=True)
         raise
     click.echo(f"{net.manifest.chain_id} runs in {net.folder}: {len(net.manifest.nodes)} nodes, "
                f"RPC {net.manifest.nodes[0].rpc}")
@@ -119,6 +102,20 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
     stay(net.check_alive, len(net.manifest.nodes), net.stop)
 
 
+def check_unchanged(net: Localnet, validators: int, chain_id: str) -> None:
+    """LocalnetError naming the option that asks an existing network for what it got when it was made."""
+    hint = "choose another --dir for a new network, or leave {} out"
+    count, name = len(net.manifest.nodes), net.manifest.chain_id
+    if is_given("validators") and validators != count:
+        raise LocalnetError(f"the network in {net.folder} has {count} nodes, not {validators}",
+                            hint.format("--validators"))
+    if is_given("chain_id") and chain_id != name:
+        raise LocalnetError(f"the chain in {net.folder} is {name}, not {chain_id}", hint.format("--chain-id"))
+    for flag, option in (("--timeout-commit", "timeout_commit"), ("--account", "accounts")):
+        if is_given(option):
+            raise LocalnetError(f"{flag} is for a new network, and there is one in {net.folder}", hint.format(flag))
+
+
 def is_given(option: str) -> bool:
     """Whether the user gave an option of the running command."""
     source = click.get_current_context().get_parameter_source(option)
@@ -126,22 +123,21 @@ def is_given(option: str) -> bool:
 
 
 def stay(check_alive: Callable[[int], None], count: int, stop: Callable[[], None]) -> None:
-    """Watch the nodes until Ctrl-C or until one gives up, then stop them all."""
+    """Watch the nodes until Ctrl-C (which goes on as KeyboardInterrupt) or until one gives up, then stop them all."""
     click.echo("Ctrl-C ends it", err=True)
     try:
         while True:
             time.sleep(1)
             for index in range(count):
                 check_alive(index)
-    except KeyboardInterrupt:
-        click.echo("stopping the nodes", err=True)
     finally:
+        click.echo("stopping the nodes", err=True)
         stop()
+        click.echo("the network has stopped", err=True)
 
 
 @localnet.command()
 @dir_option
-@reported
 def down(folder: Path) -> None:
     """Stop the network of a folder; its chain stays, and `up` goes on from there.
 
@@ -158,8 +154,7 @@ def down(folder: Path) -> None:
 
 @localnet.command()
 @dir_option
-@click.option("--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
-@reported
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
 def status(folder: Path, output: str) -> None:
     """Show every node: phase, height, app hash, peers, pids. Exit status 3 when one does not answer.
 
@@ -199,7 +194,6 @@ def status(folder: Path, output: str) -> None:
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
               help="json: print the report at the end; progress goes to stderr.")
 @engine_option
-@reported
 def demo(behaviours: tuple[str, ...], output: str, **options: Any) -> None:
     """Train a model on a network of this machine, with cheats among the miners, and prove what came of it.
 
@@ -225,7 +219,6 @@ def demo(behaviours: tuple[str, ...], output: str, **options: Any) -> None:
 @click.option("-f", "--follow", is_flag=True, help="Go on printing what is added, until Ctrl-C.")
 @click.option("-n", "--lines", type=click.IntRange(0, 100_000), default=30, show_default=True)
 @click.option("--part", type=click.Choice(PARTS), default=None, help="One part alone; all three when not given.")
-@reported
 def logs(node_name: str, folder: Path, follow: bool, lines: int, part: str | None) -> None:
     """Print the end of a node's logs: its app, its engine, and the supervisor's notes.
 
@@ -251,7 +244,12 @@ def print_lines(part: str, lines: Sequence[str], is_named: bool) -> None:
 
 @click.group()
 def node() -> None:
-    """Run one node: the app and the engine, under one supervisor."""
+    """Run one node: the app and the engine, under one supervisor.
+
+    \b
+    Example: one node of a network that `gradus localnet up` made
+      gradus node start --home ~/.gradus/localnet/node0
+    """
 
 
 @node.command()
@@ -260,7 +258,6 @@ def node() -> None:
 @click.option("--restart/--no-restart", default=True, show_default=True, help="Start both again when either dies.")
 @click.option("--quiet", is_flag=True, help="Print errors alone; the log says the rest.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
-@reported
 def start(home: Path, engine: Path | None, restart: bool, quiet: bool, with_parent: bool) -> None:
     """Run a node until SIGTERM or Ctrl-C, and end app and engine in good order.
 
@@ -269,14 +266,11 @@ def start(home: Path, engine: Path | None, restart: bool, quiet: bool, with_pare
     """
     from localnet.engine import find_engine
     from localnet.node import run_node
+    from localnet.progress import find_engine_visibly
 
     def say(text: str) -> None:
         if not quiet:
             click.echo(text, err=True)
 
-    if sys.stderr.isatty():
-        from localnet.progress import find_engine_visibly
-        found = find_engine_visibly(engine)
-    else:
-        found = find_engine(engine)
+    found = find_engine(engine) if quiet else find_engine_visibly(engine)
     run_node(Home(home.expanduser().absolute()), found, restart, sys.stdin.fileno() if with_parent else None, say)

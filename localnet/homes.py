@@ -12,8 +12,10 @@ import base64
 import hashlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +29,7 @@ SOCKET_PATH_BYTES_MAX = 103  # 104 with the closing zero on macOS, 108 on Linux
 BLOCK_BYTES_MAX = 2 * TX_BYTES_MAX
 BLOCK_GAS_MAX = 500_000_000
 VALIDATOR_POWER = 10
+CHAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,50}")
 
 Json = dict[str, Any]
 
@@ -86,7 +89,7 @@ class Home:
         for file in (self.config, self.genesis, self.validator_key, self.node_key, self.validator_state):
             if not file.is_file():
                 raise HomeError(f"{self.path} is not a complete home: there is no {file.relative_to(self.path)}",
-                                "`gradus localnet up --dir DIR` makes complete homes")
+                                "put it back, or start a new network in another --dir")
 
 
 @dataclass(frozen=True)
@@ -120,14 +123,20 @@ def new_identity(name: str, node: EngineKey, validator: EngineKey) -> Identity:
                     base64.b64encode(validator.public).decode())
 
 
+def check_chain_id(chain_id: str) -> None:
+    """HomeError when a chain's name is too long for the engine, or would have to be quoted in a shell or an URL."""
+    if not CHAIN_ID.fullmatch(chain_id):
+        raise HomeError(f"{chain_id!r} is not a chain id",
+                        "1 to 50 letters, digits, dots, dashes and underscores, such as gradus-local-1")
+
+
 def new_genesis_document(chain_id: str, identities: Sequence[Identity], app_state: Json,
                          consensus_params: Json | None = None) -> Json:
     """The engine's genesis document; every node of a network has the same bytes of it.
 
     app_state: whatever the application's InitChain takes. consensus_params: replaces whole sections.
     """
-    if not 0 < len(chain_id) <= 50:
-        raise HomeError(f"{chain_id!r} is not a chain id", "1 to 50 characters, such as gradus-local-1")
+    check_chain_id(chain_id)
     params: Json = {
         "block": {"max_bytes": str(BLOCK_BYTES_MAX), "max_gas": str(BLOCK_GAS_MAX)},
         "evidence": {"max_age_num_blocks": "100000", "max_age_duration": str(48 * 3600 * 10**9),
@@ -163,17 +172,17 @@ def put_genesis(home: Home, document: Json) -> None:
 
 
 def socket_path(home: Home) -> Path:
-    """Where the app of this home listens: in the home, or in a short folder when that path is too long.
+    """Where the app of this home listens: in the home, or in a short folder of its own when that path is too long.
 
     Unix sockets have a fixed room for their path (SOCKET_PATH_BYTES_MAX). The short name is a hash of the home's.
     """
     near = home.run.absolute() / "app.sock"
     if len(os.fsencode(near)) <= SOCKET_PATH_BYTES_MAX:
         return near
-    name = hashlib.sha256(os.fsencode(home.path.absolute())).hexdigest()[:16] + ".sock"
+    name = hashlib.sha256(os.fsencode(home.path.absolute())).hexdigest()[:16]
     for folder in (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"):
-        if folder:
-            far = Path(folder) / f"gradus-{os.geteuid()}" / name
+        if folder and Path(folder).is_dir():
+            far = Path(folder) / f"gradus-{os.geteuid()}-{name}" / "app.sock"
             if len(os.fsencode(far)) <= SOCKET_PATH_BYTES_MAX:
                 return far
     raise HomeError(f"no short enough path for the socket of {home.path}", "choose a shorter --dir")
@@ -181,12 +190,34 @@ def socket_path(home: Home) -> Path:
 
 def prepare_socket_folder(socket: Path) -> None:
     """Make the socket's folder, private to this user, and remove a socket that a crash left behind."""
-    socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    seen = socket.parent.stat()
-    if seen.st_uid != os.geteuid() or seen.st_mode & 0o022:
-        raise HomeError(f"{socket.parent} can be written by others",
-                        f"chmod 700 {socket.parent}, or choose another --dir")
+    make_private(socket.parent)
     if socket.is_socket():
         socket.unlink()
     elif socket.exists():
-        raise HomeError(f"{socket} exists and is no socket", "move the file away, or change proxy_app in config.toml")
+        raise HomeError(f"{socket} exists and is no socket", "move the file away")
+
+
+def remove_socket(home: Home, socket: Path) -> None:
+    """Remove a socket and, when it is not in the home, the folder that was made for it."""
+    socket.unlink(missing_ok=True)
+    if socket.parent != home.run:
+        with suppress(OSError):
+            socket.parent.rmdir()
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that this user alone may write; HomeError when it is there already and others may."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    seen = folder.stat()
+    if seen.st_uid != os.geteuid() or seen.st_mode & 0o022:
+        raise HomeError(f"{folder} can be written by others", f"chmod 700 {folder}, or choose another --dir")
+
+
+@contextmanager
+def explained(folder: Path) -> Iterator[None]:
+    """Turn what the system says when a folder cannot be used into a HomeError with the path."""
+    try:
+        yield
+    except OSError as error:
+        raise HomeError(f"{error.filename or folder}: {error.strerror or error}",
+                        "choose a folder that you may write to") from error

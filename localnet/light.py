@@ -18,6 +18,7 @@ from types import TracebackType
 
 from abci_app.client.rpc import Answer, Rpc
 from localnet.checks import wait_until
+from localnet.claims import PortClaim
 from localnet.config import HOST
 from localnet.engine import Engine
 from localnet.errors import LightError, NodeRefused, NodeUnreachable, TimedOut
@@ -72,7 +73,8 @@ class LightProxy:
     def __enter__(self) -> LightProxy:
         self.temporary = None if self.folder else tempfile.TemporaryDirectory(prefix="gradus-light-")
         home = Path(self.temporary.name) if self.temporary else self.folder
-        port = choose_random(1)
+        claim = PortClaim()
+        port = choose_random(1, claim)
         self.log = tempfile.TemporaryFile("w+")
         self.rpc = Rpc(f"http://{HOST}:{port}", timeout_s=30)
         self.process = subprocess.Popen(
@@ -90,6 +92,7 @@ class LightProxy:
         except BaseException:
             self.close()
             raise
+        claim.release()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,

@@ -9,11 +9,14 @@ Every node is a process of its own with a supervisor (node.py); this class only 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -22,13 +25,15 @@ from typing import Any, Literal
 
 from abci_app.client.rpc import Rpc
 from localnet import checks, state
-from localnet.config import Settings, replace_value
+from localnet.claims import PortClaim
+from localnet.config import HOST, Settings, check_duration, replace_value
 from localnet.engine import VERSION, Engine, find_engine
 from localnet.errors import HomeError, NodeError, TimedOut
-from localnet.homes import Home, Identity, new_genesis_document, new_home, put_config, put_genesis, socket_path
-from localnet.manifest import Manifest, NodeEntry, get_manifest, has_manifest, put_manifest
+from localnet.homes import (Home, Identity, check_chain_id, explained, new_genesis_document, new_home, put_config,
+                            put_genesis, socket_path)
+from localnet.manifest import Manifest, NodeEntry, find_original, get_manifest, has_manifest, put_manifest
 from localnet.node import NodeProcess, find_failure, start_node, stop_supervisor
-from localnet.ports import STANDARD_BASE, choose_base, find_busy, p2p_port, rpc_port
+from localnet.ports import STANDARD_BASE, choose_base, p2p_port, rpc_port, take_block
 
 VALIDATORS_MAX = 32
 FIRST_BLOCK_SECONDS = 120.0
@@ -48,7 +53,8 @@ def no_app_state(_chain_id: str, identities: Sequence[Identity], _homes: Sequenc
 class Localnet:
     """A network of this machine. Used as `with`, it runs inside the block and its nodes end with this process.
 
-    manifest: what network.json says. notices: what the user should be told, such as ports that had to move.
+    manifest: what network.json says. notices: what the user should be told, such as ports that had to move. claim:
+    holds the network's ports from their choice until its nodes listen on them.
     """
 
     def __init__(self, folder: Path, engine: Engine | None = None) -> None:
@@ -58,6 +64,7 @@ class Localnet:
         self.engine = engine
         self.notices: list[str] = []
         self.processes: dict[int, NodeProcess] = {}
+        self.claim = PortClaim()
         self.rpcs = [Rpc(node.rpc) for node in self.manifest.nodes]
 
     @classmethod
@@ -69,41 +76,37 @@ class Localnet:
 
         base_port: RPC port of node 0; 0 draws a free block. compose: (chain id, identities, homes) -> (app state of
         the genesis, operator address of each node). builtin_app: an app inside the engine in place of ours.
-        Raises: HomeError when the folder is not empty; PortInUse.
+        Raises: HomeError when the folder is not empty, or cannot be written; PortInUse.
         """
         folder = folder.expanduser().absolute()
+        check_chain_id(chain_id)
+        check_duration(timeout_commit)
         if not 1 <= validators <= VALIDATORS_MAX:
             raise HomeError(f"{validators} validators", f"choose 1 to {VALIDATORS_MAX}")
-        if folder.exists() and any(folder.iterdir()):
-            raise HomeError(f"{folder} is not empty", "choose another --dir, or remove it")
-        existed = folder.exists()
-        base, moved = choose_base(validators, base_port)
-        names = [f"node{i}" for i in range(validators)]
-        homes = [Home(folder / name) for name in names]
-        try:
+        claim = PortClaim()
+        with explained(folder), new_folder(folder):
+            base, moved = choose_base(validators, base_port, claim)
+            names = [f"node{i}" for i in range(validators)]
+            homes = [Home(folder / name) for name in names]
             identities = [new_home(home, name) for home, name in zip(homes, names, strict=True)]
             app_state, operators = compose(chain_id, identities, homes)
             document = new_genesis_document(chain_id, identities, app_state, consensus_params)
-            peers = [f"{one.node_id}@127.0.0.1:{p2p_port(base, i)}" for i, one in enumerate(identities)]
-            nodes = []
             (folder / DATASETS).mkdir()
+            nodes = []
             for i, (home, one) in enumerate(zip(homes, identities, strict=True)):
-                socket = socket_path(home)
                 (home.path / DATASETS).symlink_to(Path("..") / DATASETS)
                 put_genesis(home, document)
-                put_config(home, Settings(
-                    moniker=one.name, rpc_port=rpc_port(base, i), p2p_port=p2p_port(base, i),
-                    proxy_app=builtin_app or f"unix://{socket}", peers=tuple(peers[:i] + peers[i + 1:]),
+                nodes.append(NodeEntry(one.name, str(home.path), rpc_port(base, i), p2p_port(base, i), one.node_id,
+                                       one.address, operators[i]))
+            for i, node in enumerate(nodes):
+                put_config(node.paths, Settings(
+                    moniker=node.name, rpc_port=node.rpc_port, p2p_port=node.p2p_port,
+                    proxy_app=builtin_app or f"unix://{socket_path(node.paths)}", peers=compute_peers(nodes, i),
                     timeout_commit=timeout_commit, timeout_propose=timeout_propose, cors_origins=tuple(cors_origins)))
-                nodes.append(NodeEntry(one.name, str(home.path), rpc_port(base, i), p2p_port(base, i), str(socket),
-                                       one.node_id, one.address, operators[i]))
             put_manifest(folder, Manifest(chain_id, datetime.now(UTC).isoformat(timespec="seconds"),
-                                          {"gradus": own_version(), "cometbft": VERSION}, tuple(nodes)))
-        except BaseException:
-            for made in [home.path for home in homes] if existed else [folder]:
-                shutil.rmtree(made, ignore_errors=True)
-            raise
+                                          {"gradus": own_version(), "cometbft": VERSION}, tuple(nodes), str(folder)))
         net = cls(folder, engine)
+        net.claim = claim
         if moved is not None:
             net.notices.append(f"port {moved} is taken: the network uses the ports from {base - 1} on, RPC {base}")
         return net
@@ -124,38 +127,79 @@ class Localnet:
     def start(self, attached: bool = True, restart: bool = True) -> None:
         """Start every node that does not run; returns at once.
 
-        attached: the nodes end when this process does. When the ports of a network of which nothing runs are taken,
-        all of it moves to a free block first, with a notice.
+        attached: the nodes end when this process does. A network of which nothing runs first gets ports that are free
+        and its own (settle). Raises: HomeError when a home is not complete or cannot be written; PortInUse.
         """
         self.engine = self.engine or find_engine()
-        waiting = [i for i, node in enumerate(self.manifest.nodes) if not state.is_supervised(node.paths)]
-        if len(waiting) == len(self.manifest.nodes):
-            self.move_if_taken()
+        waiting = [i for i in range(len(self.manifest.nodes)) if not self.is_running(i)]
         for i in waiting:
-            self.processes[i] = start_node(self.manifest.nodes[i].paths, self.engine, attached, restart)
+            self.manifest.nodes[i].paths.check()
+        with explained(self.folder):
+            if len(waiting) == len(self.manifest.nodes):
+                self.settle()
+            for i in waiting:
+                self.processes[i] = start_node(self.manifest.nodes[i].paths, self.engine, attached, restart)
 
-    def move_if_taken(self) -> None:
-        """Move the whole network to a free block of ports when one of its ports is taken."""
-        nodes = self.manifest.nodes
-        base = nodes[0].rpc_port
-        if find_busy([port for node in nodes for port in (node.p2p_port, node.rpc_port)]) is None:
+    def is_running(self, index: int) -> bool:
+        """Whether a node's supervisor lives, whichever process started it."""
+        return state.is_supervised(self.manifest.nodes[index].paths)
+
+    def settle(self) -> None:
+        """Claim the network's ports, or move all of it to a free block when one of them is taken.
+
+        A copy of a network has its original's keys and ports. It never takes those ports, even free ones: so neither
+        ever finds the other, and no validator signs twice in one network.
+        """
+        ports, base = self.manifest.ports, self.manifest.nodes[0].rpc_port
+        original = find_original(self.folder, self.manifest)
+        if original is not None:
+            base, _ = choose_base(len(self.manifest.nodes), base, self.claim, avoid=ports)
+            self.put_ports(base)
+            self.notices.append(f"this folder is a copy of {original}: it goes on as a network of its own, "
+                                f"on the ports from {base - 1} on, RPC {base}")
             return
-        new_base, busy = choose_base(len(nodes), base)
-        peers = [f"{node.node_id}@127.0.0.1:{p2p_port(new_base, i)}" for i, node in enumerate(nodes)]
-        moved = []
+        busy = take_block(ports, self.claim)
+        if busy is not None:
+            base, _ = choose_base(len(self.manifest.nodes), base, self.claim, avoid=[busy])
+            self.put_ports(base)
+            self.notices.append(f"port {busy} is taken: the network moved to the ports from {base - 1} on, RPC {base}")
+        elif self.manifest.place != str(self.folder):
+            put_manifest(self.folder, self.manifest)
+
+    def move(self, base_port: int) -> None:
+        """Move the network to the block that starts at a port, or to the next free one, with a notice.
+
+        base_port: RPC port of node 0; with 0 any block will do, so the network keeps its own.
+        Raises: NodeError when a node runs; PortInUse.
+        """
+        count, base = len(self.manifest.nodes), self.manifest.nodes[0].rpc_port
+        if base_port == 0:
+            self.notices.append(f"the network keeps its ports: those from {base - 1} on, RPC {base}")
+        if base_port in (0, base):
+            return
+        if any(self.is_running(i) for i in range(count)):
+            raise NodeError(f"the network in {self.folder} runs, and keeps its ports: RPC {base}",
+                            f"end it first: gradus localnet down --dir {self.folder}")
+        avoid = self.manifest.ports if find_original(self.folder, self.manifest) else []
+        new_base, busy = choose_base(count, base_port, self.claim, avoid)
+        with explained(self.folder):
+            self.put_ports(new_base)
+        why = "" if busy is None else f"port {busy} is taken: "
+        self.notices.append(f"{why}the network moved to the ports from {new_base - 1} on, RPC {new_base}")
+
+    def put_ports(self, base: int) -> None:
+        """Write the ports of the block that starts at `base` into every node's configuration and network.json."""
+        nodes = tuple(replace(node, rpc_port=rpc_port(base, i), p2p_port=p2p_port(base, i))
+                      for i, node in enumerate(self.manifest.nodes))
         for i, node in enumerate(nodes):
             text = node.paths.config.read_text()
-            text = replace_value(text, "rpc", "laddr", f"tcp://127.0.0.1:{rpc_port(new_base, i)}")
-            text = replace_value(text, "p2p", "laddr", f"tcp://127.0.0.1:{p2p_port(new_base, i)}")
-            text = replace_value(text, "p2p", "persistent_peers", ",".join(peers[:i] + peers[i + 1:]))
+            text = replace_value(text, "rpc", "laddr", f"tcp://{HOST}:{node.rpc_port}")
+            text = replace_value(text, "p2p", "laddr", f"tcp://{HOST}:{node.p2p_port}")
+            text = replace_value(text, "p2p", "persistent_peers", ",".join(compute_peers(nodes, i)))
             node.paths.config.write_text(text)
-            moved.append(NodeEntry(**{**vars(node), "rpc_port": rpc_port(new_base, i),
-                                      "p2p_port": p2p_port(new_base, i)}))
-        self.manifest = Manifest(**{**vars(self.manifest), "nodes": tuple(moved)})
-        put_manifest(self.folder, self.manifest)
+        put_manifest(self.folder, replace(self.manifest, nodes=nodes))
+        self.manifest = get_manifest(self.folder)
         self.rpcs = [Rpc(node.rpc) for node in self.manifest.nodes]
-        self.notices.append(f"port {busy} is taken: the network moved to the ports from {new_base - 1} on, "
-                            f"RPC {new_base}")
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End every node, whichever process started it; NodeError naming those that would not end in time."""
@@ -167,6 +211,7 @@ class Localnet:
         stubborn = [node.name for node in self.manifest.nodes
                     if not stop_supervisor(node.paths, max(1.0, deadline_s - time.monotonic()))]
         self.processes = {i: process for i, process in self.processes.items() if not process.wait(0)}
+        self.claim.release()
         if stubborn:
             raise NodeError(f"{', '.join(stubborn)} did not stop in {seconds:.0f} s",
                             "read the logs, then kill the pids that gradus localnet status shows")
@@ -221,6 +266,8 @@ class Localnet:
             heights = [checks.find_height(self.rpcs[i]) or 0 for i in chosen]
             report(heights)
             if min(heights) >= height:
+                if nodes is None:  # all of them listen: everyone can see that the ports are taken
+                    self.claim.release()
                 return
             for i in chosen:
                 self.check_alive(i)
@@ -238,11 +285,49 @@ class Localnet:
             raise find_failure(self.manifest.nodes[index].paths)
 
 
-def open_or_new(folder: Path, engine: Engine, **options: Any) -> tuple[Localnet, bool]:
+def compute_peers(nodes: Sequence[NodeEntry], index: int) -> tuple[str, ...]:
+    """What a node's configuration says of the others."""
+    return tuple(f"{node.node_id}@{HOST}:{node.p2p_port}" for i, node in enumerate(nodes) if i != index)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder, or take an empty one, for this process alone; on failure it is left as it was.
+
+    Raises: HomeError when it is not empty, or another process makes a network there.
+    """
+    existed = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        take_folder(folder, handle)
+        try:
+            yield
+        except BaseException:
+            for made in list(folder.iterdir()) if existed else [folder]:
+                shutil.rmtree(made, ignore_errors=True)
+            raise
+    finally:
+        os.close(handle)
+
+
+def take_folder(folder: Path, handle: int) -> None:
+    """Lock an empty folder. Raises as new_folder."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise HomeError(f"another process makes a network in {folder}",
+                        "wait for it, or choose another --dir") from error
+    if any(folder.iterdir()):
+        raise HomeError(f"{folder} is not empty", "choose another --dir, or remove it")
+
+
+def open_or_new(folder: Path, **options: Any) -> tuple[Localnet, bool]:
     """The network in a folder, made when there is none. Returns (network, whether it is new)."""
-    if has_manifest(folder.expanduser().absolute()):
-        return Localnet(folder, engine), False
-    return Localnet.new(folder, engine=engine, **options), True
+    folder = folder.expanduser().absolute()
+    with explained(folder):
+        exists = has_manifest(folder)
+    return (Localnet(folder), False) if exists else (Localnet.new(folder, **options), True)
 
 
 def own_version() -> str:

@@ -9,15 +9,16 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localnet import state
-from localnet.config import Wiring, get_wiring
+from localnet.config import Wiring, get_wiring, replace_value
 from localnet.engine import Engine
-from localnet.errors import NodeError, PortInUse
-from localnet.homes import Home
+from localnet.errors import HomeError, NodeError, PortInUse
+from localnet.homes import Home, explained, socket_path
 from localnet.logs import tail
+from localnet.manifest import find_original, get_manifest, has_manifest
 from localnet.ports import find_busy
 from localnet.restart import RestartRule
 from localnet.supervisor import Command, Supervisor
@@ -33,9 +34,33 @@ def run_node(home: Home, engine: Engine, restart: bool = True, lifeline: int | N
     Raises: HomeError, PortInUse, NodeError.
     """
     home.check()
+    check_not_copy(home)
     wiring = get_wiring(home.config)
+    if wiring.socket is not None:
+        wiring = put_own_socket(home, wiring)
     rule = RestartRule() if restart else RestartRule(tries_max=0)
     Supervisor(home, node_commands(home, wiring, engine), rule, lambda: check_ports(home, wiring), say, lifeline).run()
+
+
+def check_not_copy(home: Home) -> None:
+    """HomeError when the home stands in a copy of a network that has not got ports of its own yet."""
+    folder = home.path.parent
+    if not has_manifest(folder):
+        return
+    original = find_original(folder, get_manifest(folder))
+    if original is not None:
+        raise HomeError(f"{folder} is a copy of {original}, with the same keys and ports",
+                        f"make it a network of its own: gradus localnet up --dir {folder}")
+
+
+def put_own_socket(home: Home, wiring: Wiring) -> Wiring:
+    """Have the app listen where this home's socket belongs: a home that was moved names the socket of another one."""
+    socket = socket_path(home)
+    if wiring.socket == socket:
+        return wiring
+    with explained(home.path):
+        home.config.write_text(replace_value(home.config.read_text(), "", "proxy_app", f"unix://{socket}"))
+    return replace(wiring, socket=socket)
 
 
 def node_commands(home: Home, wiring: Wiring, engine: Engine) -> tuple[Command, ...]:

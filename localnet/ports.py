@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import random
 import socket
+from collections.abc import Collection
 
+from localnet.claims import PortClaim
 from localnet.config import HOST
 from localnet.errors import PortInUse
 
@@ -47,30 +49,39 @@ def find_busy(ports: list[int]) -> int | None:
     return next((port for port in ports if not is_free(port)), None)
 
 
-def choose_base(count: int, preferred: int = STANDARD_BASE) -> tuple[int, int | None]:
+def take_block(ports: list[int], claim: PortClaim, avoid: Collection[int] = ()) -> int | None:
+    """Claim ports for a network. Returns None, or the first that is taken or to be avoided; nothing is held then."""
+    taken = next((port for port in ports if port in avoid), None) or claim.take(ports) or find_busy(ports)
+    if taken is not None:
+        claim.release()
+    return taken
+
+
+def choose_base(count: int, preferred: int, claim: PortClaim, avoid: Collection[int] = ()) -> tuple[int, int | None]:
     """Choose a block for `count` nodes: the preferred one if it is free, else the next free one.
 
-    preferred: RPC port of node 0; 0 means any free block, drawn at random.
+    preferred: RPC port of node 0; 0 means any free block, drawn at random. claim: holds the block's ports afterwards,
+    until nodes listen on them. avoid: ports to be taken for busy.
     Returns (base, the busy port that moved the network or None). Raises: PortInUse when no block is free.
     """
     if preferred == 0:
-        return choose_random(count), None
-    busy = find_busy(block_ports(preferred, count))
+        return choose_random(count, claim, avoid), None
+    busy = take_block(block_ports(preferred, count), claim, avoid)
     if busy is None:
         return preferred, None
     step = STRIDE * max(count, 10)
     starts = list(range(preferred + step, HIGHEST_BASE, step)) or list(range(STANDARD_BASE, HIGHEST_BASE, step))
     for base in starts:
-        if find_busy(block_ports(base, count)) is None:
+        if take_block(block_ports(base, count), claim, avoid) is None:
             return base, busy
     raise PortInUse(f"port {busy} is taken and no free block of {2 * count} ports was found",
                     "stop what listens there, or choose another --base-port")
 
 
-def choose_random(count: int) -> int:
+def choose_random(count: int, claim: PortClaim, avoid: Collection[int] = ()) -> int:
     """A free block somewhere below the standard one, for networks that come and go, such as tests'."""
     for _ in range(200):
         base = random.randrange(10_001, STANDARD_BASE - 100 - STRIDE * count)
-        if find_busy(block_ports(base, count)) is None:
+        if take_block(block_ports(base, count), claim, avoid) is None:
             return base
     raise PortInUse(f"no free block of {2 * count} ports was found", "stop other networks first")

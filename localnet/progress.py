@@ -3,6 +3,8 @@ but the status table."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,28 +19,45 @@ from localnet.network import Localnet
 if TYPE_CHECKING:
     from localnet.status import NodeStatus
 
+PLAIN_SECONDS = 10.0
+
 
 def find_engine_visibly(explicit: Path | None = None) -> Engine:
-    """find_engine with a spinner that names the phase; a line per phase where there is no terminal."""
+    """find_engine with a spinner that names the phase; plain lines where there is no terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        told: list[str] = []
-
-        def tell(phase: str) -> None:
-            stage = phase.split(" (")[0]
-            if stage not in told:
-                told.append(stage)
-                console.print(stage, highlight=False)
-        return find_engine(explicit, tell)
+        return find_engine(explicit, PlainReport().tell)
     with console.status("looking for the engine") as spinner:
         return find_engine(explicit, spinner.update)
 
 
+class PlainReport:
+    """Phases as lines of stderr: each new phase at once, and how far a long one has come every PLAIN_SECONDS."""
+
+    def __init__(self) -> None:
+        self.stage = ""
+        self.told_s = 0.0
+
+    def tell(self, phase: str) -> None:
+        """Print a phase unless it was told a moment ago."""
+        stage, now_s = phase.split(" (")[0], time.monotonic()
+        if stage != self.stage or now_s - self.told_s >= PLAIN_SECONDS:
+            self.stage, self.told_s = stage, now_s
+            print(phase, file=sys.stderr, flush=True)
+
+
 def wait_first_block_visibly(net: Localnet) -> None:
-    """Wait until every node has a block, with a bar that fills node by node. Raises as Localnet.wait_height."""
+    """Wait until every node has a block, with a bar that fills node by node, or a line before and one after where
+    there is no terminal. Raises as Localnet.wait_height."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        print(f"waiting for the first block of {len(net.rpcs)} nodes", file=sys.stderr, flush=True)
+        net.wait_height(1)
+        print("the network is up", file=sys.stderr, flush=True)
+        return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
                TextColumn("{task.completed}/{task.total} nodes"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("waiting for the first block", total=len(net.rpcs))
         net.wait_height(1, report=lambda heights: progress.update(task, completed=sum(h > 0 for h in heights)))
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import FrameType
 
 from localnet.errors import LocalnetError, NodeError, PortInUse
-from localnet.homes import Home, prepare_socket_folder
+from localnet.homes import Home, prepare_socket_folder, remove_socket
 from localnet.logs import BoundedLog, tail
 from localnet.parent import die_with_parent
 from localnet.restart import RestartRule
@@ -206,7 +206,7 @@ class Supervisor:
         part.log.close()
         put_pid(self.home, part.command.name, None)
         if part.command.socket:
-            part.command.socket.unlink(missing_ok=True)
+            remove_socket(self.home, part.command.socket)
 
     def pump(self, part: Part) -> None:
         """Move what a part has said to its log."""

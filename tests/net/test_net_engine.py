@@ -132,14 +132,14 @@ def test_node_whose_port_is_taken_is_named_with_a_hint(single: Localnet) -> None
         done = command("node", "start", "--home", node.home)
     assert done.returncode == 1
     assert f"port {node.rpc_port} (RPC) of node0 is taken" in done.stderr
-    assert "Hint: " in done.stderr
+    assert "hint: " in done.stderr
 
 
 def test_second_node_on_a_running_home_is_refused(single: Localnet) -> None:
     with single:
         done = command("node", "start", "--home", single.manifest.nodes[0].home)
         assert done.returncode == 1
-        assert "already runs" in done.stderr and "Hint: " in done.stderr
+        assert "already runs" in done.stderr and "hint: " in done.stderr
         single.wait_height(2)
 
 
@@ -216,3 +216,53 @@ def test_address_where_nothing_listens_is_unreachable() -> None:
         with pytest.raises(NodeUnreachable) as caught:
             Rpc(f"http://127.0.0.1:{unused.getsockname()[1]}").status()
     assert caught.value.exit_status == 3
+
+
+def test_moved_network_goes_on_where_it_is_now(single: Localnet) -> None:
+    with single:
+        single.wait_height(3)
+        first = single.rpcs[0].header(2)
+    moved = single.folder.with_name("moved")
+    single.folder.rename(moved)
+    with Localnet(moved, single.engine) as net:
+        net.wait_height(4)
+        assert net.rpcs[0].header(2) == first
+        assert net.notices == []
+    assert not single.folder.exists()
+
+
+def test_copy_of_a_running_network_is_a_network_of_its_own_and_never_touches_the_original(tmp_path: Path) -> None:
+    original = Localnet.new(tmp_path / "net", 2, base_port=0, builtin_app="persistent_kvstore", engine=find_engine())
+    copied = tmp_path / "copy"
+    with original:
+        original.wait_height(2)
+        subprocess.run(["cp", "-a", str(original.folder), str(copied)], check=True)
+        pids = [json.loads((node.paths.run / "state.json").read_text()) for node in original.manifest.nodes]
+        refused = command("node", "start", "--home", str(copied / "node0"))
+        assert refused.returncode == 1 and f"{copied} is a copy of {original.folder}" in refused.stderr
+        assert command("down", "--dir", str(copied)).stdout == "nothing was running\n"
+        shown = json.loads(command("status", "--dir", str(copied), "--output", "json").stdout)
+        assert [row["phase"] for row in shown["nodes"]] == ["stopped", "stopped"]
+        with Localnet(copied, original.engine) as copy:
+            height = checks.wait_blocks(copy.rpcs, 3)
+            original.wait_height(height)
+            assert f"copy of {original.folder}" in copy.notices[0]
+            assert set(copy.manifest.ports).isdisjoint(original.manifest.ports)
+            assert copy.rpcs[0].count_peers() == original.rpcs[0].count_peers() == 1
+            assert [one["remote_ip"] for one in copy.rpcs[0].call("net_info")["peers"]] == ["127.0.0.1"]
+            assert copy.rpcs[0].header(height).block_hash != original.rpcs[0].header(height).block_hash
+        checks.wait_blocks(original.rpcs, 1)
+        assert [json.loads((node.paths.run / "state.json").read_text()) for node in original.manifest.nodes] == pids
+    with Localnet(copied, original.engine) as again:
+        assert again.notices == []
+
+
+def test_copy_of_a_network_at_rest_leaves_the_ports_to_the_original(single: Localnet) -> None:
+    with single:
+        single.wait_height(2)
+    copied = single.folder.with_name("copy")
+    subprocess.run(["cp", "-a", str(single.folder), str(copied)], check=True)
+    with Localnet(copied, single.engine) as copy, single:
+        assert single.notices == []
+        assert set(copy.manifest.ports).isdisjoint(single.manifest.ports)
+        checks.wait_blocks([copy.rpcs[0], single.rpcs[0]], 2)

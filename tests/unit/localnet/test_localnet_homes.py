@@ -3,16 +3,26 @@
 import base64
 import hashlib
 import json
+import shutil
+import socket as socket_module
+import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from localnet.claims import PortClaim
+from localnet.config import get_wiring
+from localnet.engine import Engine
 from localnet.errors import HomeError
 from localnet.homes import (SOCKET_PATH_BYTES_MAX, Home, new_genesis_document, new_home, prepare_socket_folder,
-                            put_genesis, socket_path)
+                            put_genesis, remove_socket, socket_path)
 from localnet.keys import EngineKey
-from localnet.manifest import Manifest, NodeEntry, get_manifest, put_manifest
+from localnet.manifest import Manifest, NodeEntry, find_original, get_manifest, put_manifest
+from localnet.network import Localnet, no_app_state
+from localnet.node import put_own_socket
+from localnet.ports import choose_random
 
 
 def test_validator_address_is_of_its_public_key_and_the_secret_signs_for_it(tmp_path: Path) -> None:
@@ -78,7 +88,7 @@ def test_consensus_parameters_of_the_caller_replace_whole_sections(tmp_path: Pat
     assert json.loads(Home(tmp_path / "n").genesis.read_text()) == document
 
 
-@pytest.mark.parametrize("chain_id", ["", "x" * 51])
+@pytest.mark.parametrize("chain_id", ["", "x" * 51, "a b", "a/b", "ä", "a\n", "$(a)"])
 def test_chain_id_that_the_engine_would_refuse_is_refused_here(chain_id: str) -> None:
     with pytest.raises(HomeError, match="chain id"):
         new_genesis_document(chain_id, [], {})
@@ -112,25 +122,146 @@ def test_file_in_the_place_of_the_socket_is_not_removed(tmp_path: Path) -> None:
     assert (tmp_path / "app.sock").read_text() == "mine"
 
 
+def description(folder: Path) -> Manifest:
+    nodes = tuple(NodeEntry(f"node{i}", str(folder / f"node{i}"), 26657 + 10 * i, 26656 + 10 * i, f"a{i}", "BB",
+                            "gradusvaloper1x") for i in range(2))
+    return Manifest("net-1", "2026-01-01T00:00:00+00:00", {"gradus": "1", "cometbft": "0.38.25"}, nodes, str(folder))
+
+
 def test_network_description_reads_back(tmp_path: Path) -> None:
-    node = NodeEntry("node0", "/h", 26657, 26656, "/h/run/app.sock", "aa", "BB", "gradusvaloper1x")
-    manifest = Manifest("net-1", "2026-01-01T00:00:00+00:00", {"gradus": "1", "cometbft": "0.38.25"}, (node,))
+    manifest = description(tmp_path)
     put_manifest(tmp_path, manifest)
     assert get_manifest(tmp_path) == manifest
-    assert manifest.get_node("0") == manifest.get_node("node0") == node
+    assert manifest.get_node("0") == manifest.get_node("node0") == manifest.nodes[0]
     with pytest.raises(HomeError, match="node0"):
         manifest.get_node("node7")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 1}', '{"format": 1, "nodes": [1]}',
-                                  '{"format": 1, "nodes": [], "more": 1}'])
+def test_moved_folder_speaks_of_its_own_homes_and_is_no_copy(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    put_manifest(tmp_path / "old", description(tmp_path / "old"))
+    (tmp_path / "old").rename(tmp_path / "new")
+    moved = get_manifest(tmp_path / "new")
+    assert [node.home for node in moved.nodes] == [str(tmp_path / "new" / name) for name in ("node0", "node1")]
+    assert find_original(tmp_path / "new", moved) is None
+
+
+def test_copied_folder_speaks_of_its_own_homes_and_names_its_original_until_it_is_written_again(tmp_path: Path) -> None:
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    put_manifest(old, description(old))
+    shutil.copytree(old, new)
+    copy = get_manifest(new)
+    assert copy.nodes[0].home == str(new / "node0")
+    assert find_original(new, copy) == old and find_original(old, get_manifest(old)) is None
+    put_manifest(new, copy)
+    assert find_original(new, get_manifest(new)) is None
+
+
+def test_folder_seen_through_a_link_is_no_copy(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir()
+    put_manifest(tmp_path / "old", description(tmp_path / "old"))
+    (tmp_path / "link").symlink_to(tmp_path / "old")
+    assert find_original(tmp_path / "link", get_manifest(tmp_path / "link")) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2}', '{"format": 2, "nodes": [1]}', "7", "[" * 100_000,
+                                  '{"format": 2, "nodes": [], "more": 1}'])
 def test_damaged_network_description_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "network.json").write_text(text)
-    with pytest.raises(HomeError, match="damaged"):
+    with pytest.raises(HomeError, match=f"{tmp_path}/network.json is damaged") as caught:
         get_manifest(tmp_path)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(("field", "value", "said"), [
+    ("rpc_port", "x", "nodes[1].rpc_port is 'x', not a port"),
+    ("rpc_port", 0, "nodes[1].rpc_port is 0, not a port"),
+    ("p2p_port", 65536, "nodes[1].p2p_port is 65536, not a port"),
+    ("p2p_port", True, "nodes[1].p2p_port is True, not a port"),
+    ("home", "/etc", "nodes[1].home is '/etc', not a path inside the folder"),
+    ("home", "../other/node1", "nodes[1].home is '../other/node1', not a path inside the folder"),
+    ("name", "", "nodes[1].name is '', not a text"),
+    ("node_id", None, "nodes[1].node_id is missing"),
+    ("socket", "x", "nodes[1].socket is no field of it"),
+])
+def test_damaged_field_of_a_node_is_named_with_the_file(tmp_path: Path, field: str, value: object, said: str) -> None:
+    put_manifest(tmp_path, description(tmp_path))
+    record = json.loads((tmp_path / "network.json").read_text())
+    record["nodes"][1][field] = value
+    if value is None:
+        del record["nodes"][1][field]
+    (tmp_path / "network.json").write_text(json.dumps(record))
+    with pytest.raises(HomeError) as caught:
+        get_manifest(tmp_path)
+    assert caught.value.text == f"{tmp_path}/network.json is damaged: {said}"
 
 
 def test_network_description_of_another_format_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "network.json").write_text('{"format": 2}')
-    with pytest.raises(HomeError, match="format 2"):
+    (tmp_path / "network.json").write_text('{"format": 3}')
+    with pytest.raises(HomeError, match="format 3"):
         get_manifest(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["/proc/foo", "/sys/foo", "file/x", "file"])
+def test_folder_that_cannot_be_made_is_named_with_a_hint(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(HomeError) as caught:
+        Localnet.new(tmp_path / folder, 1, base_port=0, builtin_app="kvstore")
+    assert str(tmp_path / folder) in caught.value.text and caught.value.hint
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_two_networks_are_not_made_in_one_folder_at_once(tmp_path: Path) -> None:
+    def compose(chain_id: str, identities: Any, homes: Any) -> Any:
+        with pytest.raises(HomeError, match="another process makes a network"):
+            Localnet.new(tmp_path / "net", 1, base_port=0, builtin_app="kvstore")
+        return no_app_state(chain_id, identities, homes)
+
+    net = Localnet.new(tmp_path / "net", 1, base_port=0, builtin_app="kvstore", compose=compose)
+    net.manifest.nodes[0].paths.check()
+
+
+def test_start_of_a_network_without_one_of_its_homes_names_the_home(tmp_path: Path) -> None:
+    net = Localnet.new(tmp_path / "net", 2, base_port=0, builtin_app="kvstore",
+                       engine=Engine(tmp_path / "never-run", "0"))
+    shutil.rmtree(net.manifest.nodes[1].home)
+    with pytest.raises(HomeError) as caught:
+        net.start()
+    assert net.manifest.nodes[1].home in caught.value.text
+    assert "gradus localnet up`" not in caught.value.hint and "another --dir" in caught.value.hint
+    assert net.processes == {} and not Path(net.manifest.nodes[1].home).exists()
+
+
+def test_network_moves_to_the_ports_that_are_asked_for_and_peers_follow(tmp_path: Path) -> None:
+    net = Localnet.new(tmp_path / "net", 3, base_port=0, builtin_app="kvstore")
+    wanted = choose_random(3, PortClaim(), avoid=net.manifest.ports)
+    net.move(wanted)
+    assert [node.rpc_port for node in Localnet(net.folder).manifest.nodes] == [wanted, wanted + 10, wanted + 20]
+    for i, node in enumerate(net.manifest.nodes):
+        values = tomllib.loads(node.paths.config.read_text())
+        assert values["rpc"]["laddr"] == f"tcp://127.0.0.1:{wanted + 10 * i}"
+        peers = values["p2p"]["persistent_peers"].split(",")
+        assert peers == [f"{one.node_id}@127.0.0.1:{one.p2p_port}" for one in net.manifest.nodes if one is not node]
+    net.move(0)
+    assert str(wanted) in net.notices[-1] and "keeps its ports" in net.notices[-1]
+    assert Localnet(net.folder).manifest.nodes[0].rpc_port == wanted
+
+
+def test_socket_named_by_a_moved_home_becomes_its_own(tmp_path: Path) -> None:
+    net = Localnet.new(tmp_path / "old", 1, base_port=0)
+    net.folder.rename(tmp_path / "new")
+    home = Localnet(tmp_path / "new").manifest.nodes[0].paths
+    before = get_wiring(home.config)
+    assert before.socket is not None and before.socket != socket_path(home)
+    assert put_own_socket(home, before).socket == get_wiring(home.config).socket == socket_path(home)
+
+
+def test_short_folder_of_a_socket_goes_with_the_socket(tmp_path: Path) -> None:
+    home = Home(tmp_path / ("deep/" * 30) / "node0")
+    socket = socket_path(home)
+    prepare_socket_folder(socket)
+    with socket_module.socket(socket_module.AF_UNIX) as server:
+        server.bind(str(socket))
+    remove_socket(home, socket)
+    assert not socket.parent.exists()
