@@ -12,11 +12,13 @@ import pytest
 from abci_app.wire.address import decode_address
 from abci_app.x.bank.keys import balance_key
 from localnet import checks
+from localnet.claims import PortClaim
 from localnet.engine import find_engine
 from localnet.errors import HomeError, LightError, NodeError
 from localnet.genesis import OPERATOR_UGRAD, new_composer
 from localnet.light import LightProxy, NotProved, TrustRoot, trust_root
 from localnet.network import Localnet
+from localnet.ports import choose_random
 
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[2]
@@ -177,3 +179,84 @@ def test_interrupted_start_leaves_no_process_and_no_folder(tmp_path: Path, numbe
     assert runner.wait(60) == 130
     assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
     assert not folder.exists()
+
+
+def localnet(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([sys.executable, "-m", "localnet", *arguments], cwd=ROOT, text=True, capture_output=True,
+                          timeout=180, check=False)
+
+
+def start_up(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen([sys.executable, "-m", "localnet", "up", "--dir", str(folder), "--validators", "1",
+                             *arguments], cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_networks_started_at_the_same_moment_with_the_same_ports_both_run_on_their_own(tmp_path: Path) -> None:
+    base = choose_random(1, PortClaim())
+    folders = [tmp_path / name for name in ("a", "b", "c")]
+    starting = [start_up(folder, "--base-port", str(base), "--chain-id", f"net-{folder.name}") for folder in folders]
+    try:
+        said = [(one.communicate(timeout=180), one.returncode) for one in starting]
+        assert [status for _, status in said] == [0, 0, 0], said
+        nets = [Localnet(folder) for folder in folders]
+        assert len({net.manifest.nodes[0].rpc_port for net in nets}) == 3
+        assert [net.rpcs[0].status().chain_id for net in nets] == ["net-a", "net-b", "net-c"]
+    finally:
+        for folder in folders:
+            localnet("down", "--dir", str(folder))
+
+
+def test_foreground_tells_a_log_what_it_does_and_ends_with_130_after_a_clean_stop(tmp_path: Path) -> None:
+    up = start_up(tmp_path / "net", "--base-port", "0", "--foreground")
+    assert up.stderr is not None
+    said: list[str] = []
+    while "Ctrl-C ends it\n" not in said:
+        said.append(up.stderr.readline())
+        assert said[-1], said
+    assert said.index("waiting for the first block of 1 nodes\n") < said.index("the network is up\n")
+    up.send_signal(signal.SIGINT)
+    _, rest = up.communicate(timeout=60)
+    assert up.returncode == 130
+    assert "the network has stopped" in rest
+    assert localnet("down", "--dir", str(tmp_path / "net")).stdout == "nothing was running\n"
+
+
+def test_up_on_an_existing_network_says_what_it_keeps_and_moves_when_asked(single: Localnet) -> None:
+    folder, base = str(single.folder), single.manifest.nodes[0].rpc_port
+    wanted = choose_random(1, single.claim, avoid=single.manifest.ports)
+    single.claim.release()
+    try:
+        kept = localnet("up", "--dir", folder, "--base-port", "0")
+        assert kept.returncode == 0 and f"keeps its ports: those from {base - 1} on" in kept.stderr
+        refused = localnet("up", "--dir", folder, "--base-port", str(wanted))
+        assert refused.returncode == 1 and f"runs, and keeps its ports: RPC {base}" in refused.stderr
+        for option, value in (("--chain-id", "other"), ("--account", "gradus1x=7"), ("--timeout-commit", "1s")):
+            other = localnet("up", "--dir", folder, option, value)
+            assert other.returncode == 1 and f"leave {option} out" in other.stderr
+        assert localnet("down", "--dir", folder).returncode == 0
+        moved = localnet("up", "--dir", folder, "--base-port", str(wanted))
+        assert moved.returncode == 0 and f"RPC {wanted}" in moved.stderr
+        assert Localnet(single.folder).rpcs[0].status().height >= 1
+    finally:
+        localnet("down", "--dir", folder)
+
+
+def test_errors_have_one_form_for_people_and_one_for_programs(tmp_path: Path) -> None:
+    told = localnet("status", "--dir", str(tmp_path))
+    assert told.returncode == 1
+    assert told.stderr.splitlines() == [f"error: there is no network in {tmp_path}",
+                                        f"hint:  start one: gradus localnet up --dir {tmp_path}"]
+    record = json.loads(localnet("status", "--dir", str(tmp_path), "--output", "json").stderr)
+    assert record == {"error": f"there is no network in {tmp_path}",
+                      "hint": f"start one: gradus localnet up --dir {tmp_path}"}
+    assert localnet("status", "--output", "table").returncode == 2
+    for arguments in (("--dir", "/proc/foo"), ("--dir", str(tmp_path / "n"), "--chain-id", "a b")):
+        refused = localnet("up", *arguments)
+        assert refused.returncode == 1 and "Traceback" not in refused.stderr
+        assert [line.split(":")[0] for line in refused.stderr.splitlines()] == ["error", "hint"]
+    assert not (tmp_path / "n").exists()
+
+
+@pytest.mark.parametrize("group", [[], ["node"]])
+def test_groups_of_commands_show_an_example(group: list[str]) -> None:
+    assert "Example:" in localnet(*group, "--help").stdout
