@@ -1,5 +1,6 @@
 """What every command does with an error: one line that says what is wrong, one that says what to do, an exit status."""
 
+import errno
 import json
 import sys
 from collections.abc import Sequence
@@ -42,6 +43,14 @@ def _describe(error: OSError) -> str:
     return f"{paths}: {reason}" if paths else reason
 
 
+def _find_hint(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on the disk"
+    if error.filename is None:
+        return ""
+    return "check that the folder is there and yours to write; --home FOLDER or GRADUS_HOME names another one"
+
+
 def find_command_error(error: Exception) -> click.ClickException | None:
     """An error of the client, the data, a keyring, a network, a stateless check or the machine in a command's form.
 
@@ -52,8 +61,7 @@ def find_command_error(error: Exception) -> click.ClickException | None:
     if isinstance(error, ChainError):
         return CommandError(f"{error.codespace}/{error.code} {error}", codespace=error.codespace, code=error.code)
     if isinstance(error, OSError):
-        return CommandError(_describe(error), "check that the folder is there and yours to write; --home FOLDER or "
-                                              "GRADUS_HOME names another one")
+        return CommandError(_describe(error), _find_hint(error))
     if not hasattr(error, "hint"):
         return None
     fields = {name: getattr(error, name) for name in ("codespace", "code") if hasattr(error, name)}

@@ -1,5 +1,6 @@
 """The command line as an interface: exit statuses, where output goes, errors with a hint."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from abci_app.cli.errors import CommandError, find_command_error
 from abci_app.cli.main import COMMANDS, LazyGroup, gradus as root
 from abci_app.cli.options import Amount
 from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
@@ -147,6 +149,15 @@ def test_home_that_cannot_be_written_is_one_line_with_its_path_and_a_hint(gradus
     assert ran.status == 1 and ran.out == ""
     error, hint = ran.err.splitlines()
     assert "/proc/foo" in error and hint.startswith("hint:") and "GRADUS_HOME" in hint
+
+
+def test_full_disk_asks_for_room_and_a_missing_folder_for_another() -> None:
+    full = find_command_error(OSError(errno.ENOSPC, "No space left on device", "/a/b"))
+    assert isinstance(full, CommandError) and (full.message, full.hint) == (
+        "/a/b: No space left on device", "make room on the disk")
+    moved = find_command_error(OSError(errno.EACCES, "Permission denied", "/a", None, "/b"))
+    assert isinstance(moved, CommandError) and moved.message == "/a -> /b: Permission denied" and "--home" in moved.hint
+    assert find_command_error(KeyError("a bug")) is None
 
 
 @pytest.mark.parametrize("url", ["nonsense", "tcp://127.0.0.1:26657", "http://", "127.0.0.1:26657"])
