@@ -23,6 +23,7 @@ from abci_app.cli.contracts import new_contract, new_spec
 from abci_app.cli.data import read_source
 from abci_app.cli.proofs import balance_place
 from abci_app.client.chain import ChainClient
+from abci_app.client.evaluate import accuracy_ppm, baseline_ppm, percent_text
 from abci_app.client.keys import Key, Keyring, new_key
 from abci_app.client.node import connect
 from abci_app.client.send import Sender
@@ -42,8 +43,8 @@ from localnet.parent import die_with_parent
 from localnet.ports import STANDARD_BASE
 from localnet.progress import find_engine_visibly, wait_first_block_visibly
 from localnet.report import (
-    PPM, Participant, Report, accuracy_ppm, bar, baseline_ppm, count_of, find_problems, percent, print_report,
-    prove_balance, read_earned, read_nodes, read_slashes, read_versions, read_weights,
+    PPM, Participant, Report, bar, count_of, find_problems, print_report, prove_balance, read_earned, read_nodes,
+    read_slashes, read_versions, read_weights,
 )
 
 ROUND_REWARD_UGRAD = 1_000_000
@@ -203,7 +204,7 @@ class Demo:
                     weights = read_weights(client, model_id, number)
                     ppm = accuracy_ppm(model.spec.mlp_classifier.widths, weights, dataset)
                     accuracy.append(ppm)
-                    progress.console.print(f"round {number:>3}  {percent(ppm):>8}  {bar(ppm)}")
+                    progress.console.print(f"round {number:>3}  {percent_text(ppm):>8}  {bar(ppm)}")
                     moved_s = time.monotonic()
                 progress.update(task, completed=model.rounds_closed, description=describe_phase(client, model_id))
                 if model.status == MODEL_STATUS_SERVING:

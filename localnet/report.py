@@ -18,9 +18,8 @@ from rich.console import Console
 
 from abci_app.cli.proofs import Place
 from abci_app.client.chain import ChainClient
-from abci_app.data.store import StoredDataset
+from abci_app.client.evaluate import percent_text
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SlashReason
-from kernels import mlp
 from localnet.checks import common_height
 from localnet.engine import VERSION
 from localnet.errors import LocalnetError
@@ -92,22 +91,6 @@ class Report:
         path.write_text(self.to_json() + "\n")
 
 
-def accuracy_ppm(widths: Sequence[int], weights: bytes, dataset: StoredDataset) -> int:
-    """Share of the held-out rows that the weights label rightly, in ppm, rounded down."""
-    features, labels = dataset.read_held_out()
-    rows = dataset.manifest.test_rows
-    predicted = mlp.predict(tuple(widths), weights, features, rows)
-    right = sum(predicted[at:at + 2] == labels[at:at + 2] for at in range(0, 2 * rows, 2))
-    return right * PPM // rows
-
-
-def baseline_ppm(dataset: StoredDataset) -> int:
-    """Share of the held-out rows with their most frequent label: what one reaches without learning."""
-    _, labels = dataset.read_held_out()
-    counts = [labels[at:at + 2] for at in range(0, len(labels), 2)]
-    return max(counts.count(label) for label in sorted(set(counts))) * PPM // dataset.manifest.test_rows
-
-
 def read_slashes(client: ChainClient, model_id: int, miners: Sequence[Participant]) -> list[Slashed]:
     """The chain's slash records of a model, beside what each miner had been told to do."""
     behaviours = {miner.address: miner.behaviour for miner in miners}
@@ -153,8 +136,8 @@ def find_problems(report: Report, miners: Sequence[Participant], rounds: int, ac
     final = report.accuracy_ppm_per_round[-1] if report.accuracy_ppm_per_round else 0
     floor = max(accuracy_min_ppm, report.baseline_ppm + 1)
     if final < floor:
-        problems.append(f"the accuracy is {percent(final)}; it should be {percent(accuracy_min_ppm)} at least, and "
-                        f"above the {percent(report.baseline_ppm)} of always naming the commonest class")
+        problems.append(f"the accuracy is {percent_text(final)}; it should be {percent_text(accuracy_min_ppm)} at "
+                        f"least, and above the {percent_text(report.baseline_ppm)} of always naming the commonest class")
     slashed = {slash.address for slash in report.slashed}
     for miner in miners:
         if miner.behaviour == "honest" and miner.address in slashed:
@@ -191,7 +174,7 @@ def print_report(report: Report, miners: Sequence[Participant], console: Console
 
     say("\n[bold]Accuracy on held-out rows, from the weights on the chain[/]")
     for number, ppm in enumerate([report.initial_accuracy_ppm, *report.accuracy_ppm_per_round]):
-        say(f"{number:>5}  {percent(ppm):>8}  {bar(ppm)}")
+        say(f"{number:>5}  {percent_text(ppm):>8}  {bar(ppm)}")
     say("\n[bold]Miners, from the chain[/]")
     slashes = {slash.address: slash for slash in report.slashed}
     for miner in miners:
@@ -217,11 +200,6 @@ def bar(ppm: int) -> str:
 def count_of(number: int, noun: str) -> str:
     """`1 node`, `4 nodes`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def percent(ppm: int) -> str:
-    """`97.22 %`, rounded down."""
-    return f"{ppm // 10_000}.{ppm // 100 % 100:02d} %"
 
 
 def grad(amount_ugrad: int) -> str:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from localnet.report import Participant, ProvedBalance, Report, Slashed, count_of, find_problems, grad, percent
+from abci_app.client.evaluate import percent_text
+from localnet.report import Participant, ProvedBalance, Report, Slashed, count_of, find_problems, grad
 
 HONEST = Participant("miner0", "gradus1honest", "honest")
 CHEAT = Participant("miner1", "gradus1cheat", "garbage")
@@ -49,6 +50,6 @@ def test_accuracy_must_beat_the_commonest_class_whatever_was_asked_for() -> None
 
 
 def test_figures_are_shown_without_rounding_up() -> None:
-    assert percent(999_999) == "99.99 %" and grad(1_500_000) == "1.5 grad" and grad(1) == "0.000001 grad"
+    assert percent_text(999_999) == "99.99 %" and grad(1_500_000) == "1.5 grad" and grad(1) == "0.000001 grad"
     assert grad(0) == "0 grad" and grad(2_000_000) == "2 grad"
     assert (count_of(1, "node"), count_of(4, "node")) == ("1 node", "4 nodes")
