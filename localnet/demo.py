@@ -6,6 +6,7 @@ like any other client. What it starts, it ends; nothing of it depends on which d
 
 from __future__ import annotations
 
+import fcntl
 import secrets
 import shutil
 import subprocess
@@ -37,7 +38,7 @@ from localnet import state
 from localnet.engine import Engine
 from localnet.errors import HomeError, LocalnetError, TimedOut
 from localnet.genesis import FAUCET, new_composer
-from localnet.manifest import get_manifest, has_manifest
+from localnet.homes import Home
 from localnet.network import DATASETS, Localnet
 from localnet.parent import die_with_parent
 from localnet.ports import STANDARD_BASE
@@ -115,9 +116,13 @@ class Demo:
             self.console.print("interrupted: stopping the miners and the network")
             raise
         finally:
-            self.stop_miners()
-            if not self.options.keep or sys.exc_info()[0] is not None:
-                net.stop()
+            is_kept = self.options.keep and sys.exc_info()[0] is None
+            try:
+                if not is_kept:
+                    self.stop_miners()
+            finally:
+                if not is_kept:
+                    net.stop()
 
     def new_dataset(self) -> Dataset:
         """Rows and root of the table that the options name."""
@@ -239,7 +244,7 @@ class Demo:
                 seconds_per_round=round(seconds[1] / max(len(accuracy) - 1, 1), 3),
                 earned_ugrad=read_earned(client, model_id, self.miners),
                 slashed=read_slashes(client, model_id, self.miners), nodes=read_nodes(net), proved_balance=proved,
-                versions=read_versions())
+                versions=read_versions(net, client.get_model(model_id).spec.numerics))
             balance = client.balance(address, height=proved.height)
         report.seconds = round(time.monotonic() - self.started_s, 2)
         report.problems = find_problems(report, self.miners, self.options.rounds, self.options.accuracy_min_ppm,
@@ -252,9 +257,7 @@ class Demo:
         return report
 
     def stop_miners(self) -> None:
-        """End every miner that still runs; with --keep, after success, they go on with the network."""
-        if self.options.keep and sys.exc_info()[0] is None:
-            return
+        """End every miner that still runs."""
         for process in self.processes:
             process.terminate()
         for process in self.processes:
@@ -271,8 +274,26 @@ def run_demo(options: DemoOptions) -> Report:
     if len(options.behaviours) >= options.miners:
         raise LocalnetError(f"{len(options.behaviours)} of {options.miners} miners would cheat",
                             "leave at least one honest miner: raise --miners")
-    check_folder(options.folder)
-    return Demo(options, Console(stderr=True)).run()
+    with only_user(options.folder):
+        check_folder(options.folder)
+        return Demo(options, Console(stderr=True)).run()
+
+
+@contextmanager
+def only_user(folder: Path) -> Iterator[None]:
+    """One demo at a time in a folder. The lock stands beside it, because the folder itself is replaced."""
+    lock = folder.with_name(f".{folder.name}.lock")
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with lock.open("a") as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+    except BlockingIOError:
+        raise HomeError(f"another demo is running in {folder}", "choose another --dir") from None
+    except (FileNotFoundError, NotADirectoryError, PermissionError) as error:
+        if error.filename != str(lock) and error.filename != str(lock.parent):
+            raise
+        raise HomeError(f"{folder} cannot be used: {error.strerror}", "choose another --dir") from None
 
 
 def check_folder(folder: Path) -> None:
@@ -283,7 +304,7 @@ def check_folder(folder: Path) -> None:
         raise HomeError(f"{folder} cannot be used: {error.strerror}", "choose another --dir") from None
     if not is_empty and not (folder / MARK).is_file():
         raise HomeError(f"{folder} holds something that is no earlier run", "choose another --dir")
-    if has_manifest(folder) and any(state.is_supervised(node.paths) for node in get_manifest(folder).nodes):
+    if any(state.is_supervised(Home(path)) for path in folder.glob("node*")):
         raise HomeError(f"a network is running in {folder}",
                         f"choose another --dir, or end it: gradus localnet down --dir {folder}")
 

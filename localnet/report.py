@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -20,13 +21,15 @@ from abci_app.cli.proofs import Place
 from abci_app.client.chain import ChainClient
 from abci_app.client.evaluate import percent_text
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SlashReason
-from localnet.checks import common_height
+from localnet.checks import find_height, wait_height
 from localnet.engine import VERSION
-from localnet.errors import LocalnetError
+from localnet.errors import ClientError, LocalnetError, TimedOut
 from localnet.light import LightProxy, trust_root
 from localnet.network import Localnet
 
 PPM = 1_000_000
+CATCH_UP_SECONDS = 30.0
+REASONS = {"garbage": "mismatch", "copy": "mismatch", "wrong-data": "mismatch", "withhold": "withheld"}
 
 
 @dataclass(frozen=True)
@@ -136,17 +139,22 @@ def find_problems(report: Report, miners: Sequence[Participant], rounds: int, ac
     final = report.accuracy_ppm_per_round[-1] if report.accuracy_ppm_per_round else 0
     floor = max(accuracy_min_ppm, report.baseline_ppm + 1)
     if final < floor:
-        problems.append(f"the accuracy is {percent_text(final)}; it should be {percent_text(accuracy_min_ppm)} at "
-                        f"least, and above the {percent_text(report.baseline_ppm)} of always naming the commonest class")
-    slashed = {slash.address for slash in report.slashed}
+        problems.append(f"the accuracy is {percent_text(final)}; at least {percent_text(accuracy_min_ppm)} was asked "
+                        f"for, and more than the {percent_text(report.baseline_ppm)} of naming the commonest class")
+    reasons: dict[str, list[str]] = {}
+    for slash in report.slashed:
+        reasons.setdefault(slash.address, []).append(slash.reason)
     for miner in miners:
-        if miner.behaviour == "honest" and miner.address in slashed:
+        found = reasons.get(miner.address, [])
+        if miner.behaviour == "honest" and found:
             problems.append(f"{miner.name} was honest and was slashed")
-        if miner.behaviour != "honest" and miner.address not in slashed:
-            problems.append(f"{miner.name} cheated ({miner.behaviour}) and was not slashed")
+        if miner.behaviour != "honest" and REASONS[miner.behaviour] not in found:
+            problems.append(f"{miner.name} cheated ({miner.behaviour}) and was not slashed for it")
         if miner.behaviour == "honest" and not report.earned_ugrad.get(miner.address):
             problems.append(f"{miner.name} was honest and earned nothing")
-    if len({node["app_hash"] for node in report.nodes}) != 1:
+    problems += [f"{node['name']} is at height {node['height']} and has not caught up with {node['compared_height']}"
+                 for node in report.nodes if not node["app_hash"]]
+    if len({node["app_hash"] for node in report.nodes if node["app_hash"]}) > 1:
         problems.append("the nodes do not agree on the app hash")
     if report.proved_balance.ugrad != balance_ugrad:
         problems.append(f"the proved balance is {report.proved_balance.ugrad} ugrad, the queried one {balance_ugrad}")
@@ -154,17 +162,28 @@ def find_problems(report: Report, miners: Sequence[Participant], rounds: int, ac
 
 
 def read_nodes(net: Localnet) -> list[dict[str, Any]]:
-    """Every node with its app hash at the newest height that all of them have."""
-    height = common_height(net.rpcs)
-    return [{"name": node.name, "height": height, "app_hash": rpc.header(height).app_hash.hex()}
-            for node, rpc in zip(net.manifest.nodes, net.rpcs, strict=True)]
+    """Every node's own height, and its app hash at the height that the most advanced of them has now.
+
+    A node that does not get there in time has none; then it has not caught up.
+    """
+    height = max(rpc.status().height for rpc in net.rpcs)
+    with suppress(TimedOut):
+        wait_height(net.rpcs, height, CATCH_UP_SECONDS)
+    nodes = []
+    for node, rpc in zip(net.manifest.nodes, net.rpcs, strict=True):
+        try:
+            own, app_hash = rpc.status().height, rpc.header(height).app_hash.hex()
+        except ClientError:
+            own, app_hash = find_height(rpc) or 0, ""
+        nodes.append({"name": node.name, "height": own, "compared_height": height, "app_hash": app_hash})
+    return nodes
 
 
-def read_versions() -> dict[str, str]:
-    """Of everything that had a part in the figures."""
+def read_versions(net: Localnet, numerics: str) -> dict[str, str]:
+    """Of everything that had a part in the figures: the engine's as a node names it, the numerics of the contract."""
     names = ("gradus", "numpy", "numba", "protobuf", "rocksdict")
     return {name: metadata.version(name) for name in names} | {
-        "cometbft": VERSION, "python": platform.python_version(), "numerics": "gin1"}
+        "cometbft": net.rpcs[0].status().version, "python": platform.python_version(), "numerics": numerics}
 
 
 def print_report(report: Report, miners: Sequence[Participant], console: Console) -> None:
@@ -182,8 +201,8 @@ def print_report(report: Report, miners: Sequence[Participant], console: Console
         fate = f"  [red]slashed {grad(slash.amount_ugrad)} in round {slash.round}: {slash.reason}[/]" if slash else ""
         earned = grad(report.earned_ugrad.get(miner.address, 0))
         say(f"{miner.address}  {miner.behaviour:<10}  earned {earned:>11}{fate}")
-    say(f"\n{count_of(len(report.nodes), 'node')} at height {report.nodes[0]['height']}, "
-        f"app hash {report.nodes[0]['app_hash']}")
+    say(f"\n{count_of(len(report.nodes), 'node')}, app hash after block {report.nodes[0]['compared_height'] - 1}: "
+        + " ".join(sorted({node["app_hash"] or "missing" for node in report.nodes})))
     proved = report.proved_balance
     say(f"{proved.address} has {grad(proved.ugrad)} at height {proved.height}: proved by {proved.verifier}")
     say(f"first block after {report.seconds_to_first_block:.1f} s, {report.seconds_per_round:.2f} s a round, "

@@ -106,6 +106,7 @@ def test_cheats_are_slashed_and_honest_miners_earn(finished: Finished) -> None:
 def test_killed_nodes_catch_up_to_the_same_app_hash(finished: Finished) -> None:
     _, report, manifest = finished
     assert len({node["app_hash"] for node in report["nodes"]}) == 1 and len(report["nodes"]) == VALIDATORS
+    assert all(node["app_hash"] and node["height"] >= node["compared_height"] for node in report["nodes"])
     restarts = [state.find_state(node.paths).restarts for node in manifest.nodes]  # type: ignore[union-attr]
     assert restarts[1] >= 1 and restarts[2] >= 1 and restarts[0] == restarts[3] == 0
 

@@ -17,7 +17,8 @@ def good_report() -> Report:
         chain_id="gradus-local-1", model_id=1, dataset={}, rpc="http://127.0.0.1:26657", initial_accuracy_ppm=100_000,
         accuracy_ppm_per_round=[800_000, 960_000], baseline_ppm=200_000, seconds=1.0, seconds_to_first_block=1.0,
         seconds_per_round=1.0, earned_ugrad={HONEST.address: 2_000_000, CHEAT.address: 0}, slashed=[SLASH],
-        nodes=[{"name": "node0", "height": 9, "app_hash": "aa"}, {"name": "node1", "height": 9, "app_hash": "aa"}],
+        nodes=[{"name": "node0", "height": 9, "compared_height": 9, "app_hash": "aa"},
+               {"name": "node1", "height": 10, "compared_height": 9, "app_hash": "aa"}],
         proved_balance=ProvedBalance(HONEST.address, 5, 8, "cometbft light"), versions={})
 
 
@@ -37,6 +38,9 @@ def test_run_that_shows_everything_has_no_problem() -> None:
     ({"slashed": [SLASH, replace(SLASH, address=HONEST.address)]}, "miner0 was honest and was slashed"),
     ({"earned_ugrad": {HONEST.address: 0}}, "miner0 was honest and earned nothing"),
     ({"nodes": [{"app_hash": "aa"}, {"app_hash": "bb"}]}, "do not agree"),
+    ({"nodes": [{"app_hash": "aa"}, {"name": "node1", "height": 5, "compared_height": 9, "app_hash": ""}]},
+     "node1 is at height 5 and has not caught up with 9"),
+    ({"slashed": [replace(SLASH, reason="withheld")]}, "miner1 cheated (garbage) and was not slashed for it"),
     ({"proved_balance": ProvedBalance(HONEST.address, 6, 8, "cometbft light")}, "the proved balance is 6"),
 ])
 def test_what_is_not_as_it_should_be_is_named(changes: dict, words: str) -> None:
