@@ -9,11 +9,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from abci_app.client.private import put_private_file
 
 PRIVATE_TYPE = "tendermint/PrivKeyEd25519"
 PUBLIC_TYPE = "tendermint/PubKeyEd25519"
@@ -60,7 +61,5 @@ def put_node_key(path: Path, key: EngineKey) -> None:
 
 
 def put_private(path: Path, text: str) -> None:
-    """Write a new file that only its owner can read, from its first byte on."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text + "\n")
+    """Write a new file that only its owner can read, whole or not at all."""
+    put_private_file(path, text + "\n")

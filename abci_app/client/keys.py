@@ -7,7 +7,6 @@ Source: BIP-39, BIP-32, BIP-44 (path m/44'/118'/0'/0/0, as Cosmos wallets use it
 
 import hmac
 import json
-import os
 import re
 import secrets
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from mnemonic import Mnemonic
 
+from abci_app.client.private import put_private_file
 from abci_app.wire.address import account_address, encode_address
 
 HD_PATH = "m/44'/118'/0'/0/0"
@@ -148,13 +148,11 @@ def put_key_file(path: Path, name: str, key: Key, passphrase: str | None) -> Key
     else:
         record |= {"backend": "encrypted"} | _encrypt(key, passphrase)
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        put_private_file(path, json.dumps(record, indent=2) + "\n")
     except FileExistsError:
         raise KeyringError(f"{path} exists already", "keys are never replaced: choose another name") from None
     except OSError as error:
         raise KeyringError(f"cannot write {path}: {error.strerror}", "check the folder") from None
-    with os.fdopen(handle, "w") as file:
-        file.write(json.dumps(record, indent=2) + "\n")
     return KeyInfo(name, key.bech32, key.public, passphrase is None)
 
 
