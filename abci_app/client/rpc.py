@@ -16,6 +16,7 @@ from abci_app.client.node_url import EXAMPLE, check_node_url
 
 TIMEOUT_S = 10.0
 TRIES = 2
+IN_MEMPOOL = "already exists in cache"
 
 Json = dict[str, Any]
 

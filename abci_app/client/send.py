@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError, Message
 from abci_app.client.chain import ChainClient
 from abci_app.client.errors import NodeRefused, NodeUnreachable, ProofInvalid, QueryRefused, TimedOut, TxRefused
 from abci_app.client.keys import Key
-from abci_app.client.rpc import TxOutcome
+from abci_app.client.rpc import IN_MEMPOOL, TxOutcome
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx, unsigned_tx
 from abci_app.wire.errors import ChainError, OutOfGas, TxTimeoutHeight, WrongSequence
 from abci_app.wire.ints import PPM, mul_div_ceil
@@ -29,7 +29,8 @@ TIMEOUT_S = 60.0
 POLL_S = 0.1
 POLL_S_MAX = 0.5
 INDEX_S = 3.0
-IN_MEMPOOL = "already exists in cache"
+RESEND_S = 2.0
+OPEN = "it may still get into one: ask for its hash before you send it again"
 Sleep = Callable[[float], None]
 _Result = TypeVar("_Result")
 
@@ -115,36 +116,48 @@ class Sender:
         return mul_div_ceil(used, GAS_MARGIN_PPM, PPM)
 
     def _deliver(self, raw: bytes, terms: TxTerms, deadline: float) -> Sent | None:
-        """Hand in the bytes and wait for their result, handing them in again when a node was lost on the way.
+        """Hand in the bytes and wait for their result. None: another transaction has taken the sequence; sign anew.
 
-        None: another transaction has taken the sequence, so that these bytes can never be in a block; sign anew.
+        A mempool lives no longer than its node. So while no block has the bytes they are handed in again: at once when
+        another node is in use than the one that took them, and every RESEND_S to one that may have started anew.
         """
         name, pause, hopeless_since = tx_hash(raw), POLL_S, 0.0
         refused = self._hand_in(raw, deadline)
+        holder, handed_at, is_taken = self.chain.node.url, time.monotonic(), refused is None
         while True:
             try:
-                found = self.chain.node.find_tx(name)
+                found = self._find_tx(name)
                 if found is not None:
                     return _read_outcome(found)
-                if refused is not None and not is_error(refused, WrongSequence):
-                    raise refused
+                if refused is not None and not is_error(refused, WrongSequence, TxTimeoutHeight):
+                    raise _still_open(refused, name) if is_taken else refused
                 hopeless = self._find_hindrance(terms) if refused or terms.timeout_height else None
-                if hopeless is None and refused is not None:
-                    refused = self._hand_in(raw, deadline)
                 hopeless_since = (hopeless_since or time.monotonic()) if hopeless else 0.0
                 if hopeless and time.monotonic() - hopeless_since > INDEX_S:
                     if is_error(hopeless, WrongSequence):
                         return None
                     raise hopeless
+                is_due = self.chain.node.url != holder or time.monotonic() - handed_at >= RESEND_S
+                if hopeless is None and (refused is not None or is_due):
+                    refused = self._broadcast(raw)
+                    holder, handed_at = self.chain.node.url, time.monotonic()
+                    is_taken = is_taken or refused is None
             except NodeUnreachable:
                 refused = self._hand_in(raw, deadline)
+                holder, handed_at, is_taken = self.chain.node.url, time.monotonic(), is_taken or refused is None
             except NodeRefused:
                 pause = POLL_S_MAX
             if time.monotonic() >= deadline:
-                raise TimedOut(f"transaction {name.hex().upper()} was in no block after {self.timeout_s:g} s",
-                               "it may still get into one: ask for its hash before you send it again")
+                raise TimedOut(f"transaction {name.hex().upper()} was in no block after {self.timeout_s:g} s", OPEN)
             self.sleep(pause)
             pause = min(2 * pause, POLL_S_MAX)
+
+    def _find_tx(self, name: bytes) -> TxOutcome | None:
+        """What a transaction did; None too from a node that does not say, which is no reason not to hand it in."""
+        try:
+            return self.chain.node.find_tx(name)
+        except NodeRefused:
+            return None
 
     def _find_hindrance(self, terms: TxTerms) -> TxRefused | None:
         """Why a transaction that no block has can never get into one; a block that has it may not be indexed yet."""
@@ -157,17 +170,18 @@ class Sender:
         return None
 
     def _hand_in(self, raw: bytes, deadline: float) -> TxRefused | None:
-        """None when a mempool has it, else the refusal."""
-        def broadcast() -> TxRefused | None:
-            try:
-                outcome = self.chain.node.broadcast_tx(raw)
-            except NodeRefused as error:
-                if IN_MEMPOOL in error.text:
-                    return None
-                raise
-            return _refusal(outcome) if outcome.code else None
+        """None when a mempool has it, else the refusal; tried again while no node answers."""
+        return self._retry(lambda: self._broadcast(raw), deadline)
 
-        return self._retry(broadcast, deadline)
+    def _broadcast(self, raw: bytes) -> TxRefused | None:
+        """None when a mempool has it, else the refusal."""
+        try:
+            outcome = self.chain.node.broadcast_tx(raw)
+        except NodeRefused as error:
+            if IN_MEMPOOL in error.text:
+                return None
+            raise
+        return _refusal(outcome) if outcome.code else None
 
     def _retry(self, call: Callable[[], _Result], deadline: float) -> _Result:
         """The call's result, tried again while no node answers any longer, until the deadline."""
@@ -200,6 +214,12 @@ def _read_outcome(outcome: TxOutcome) -> Sent:
     except DecodeError:
         raise ProofInvalid("the node's answer is no result of a transaction") from None
     return Sent(outcome.tx_hash, outcome.height, outcome.gas_used, tuple(responses))
+
+
+def _still_open(refused: TxRefused, name: bytes) -> TimedOut:
+    """A node has taken a transaction and another one refuses it: it may yet come from the first one's mempool."""
+    return TimedOut(f"transaction {name.hex().upper()} is in no block yet, and would be refused now: {refused.text}",
+                    OPEN)
 
 
 def _refusal(outcome: TxOutcome) -> TxRefused:

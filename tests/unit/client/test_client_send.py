@@ -195,6 +195,50 @@ def test_node_that_dies_over_a_broadcast_leaves_one_transaction(chain: Chain) ->
     assert chain.balance("ben") == FUNDS + 7
 
 
+def test_transaction_that_died_with_a_nodes_mempool_is_handed_to_the_next_node(chain: Chain) -> None:
+    first, second = LocalNode(chain, url="local:1"), LocalNode(chain, url="local:2")
+
+    def sleep(seconds: float) -> None:
+        first.is_down = bool(first.mempool) or first.is_down
+        second.block()
+
+    ann = Sender(ChainClient(Nodes([first, second])), new_test_key("ann"), sleep=sleep)
+    ann.send([chain.send_msg("ann", "ben", 7)], timeout_height=chain.height + 4)
+    assert chain.balance("ben") == FUNDS + 7 and first.is_down
+
+
+def test_transaction_that_died_with_a_restart_is_handed_in_again(chain: Chain, node: LocalNode,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same node, up again with an empty mempool before anyone asked it."""
+    monkeypatch.setattr("abci_app.client.send.RESEND_S", 0.0)
+    restarts = iter([True])
+
+    def sleep(seconds: float) -> None:
+        if next(restarts, False):
+            node.mempool = []
+        node.block()
+
+    ann = Sender(ChainClient(node), new_test_key("ann"), sleep=sleep)
+    ann.send([chain.send_msg("ann", "ben", 7)], timeout_height=chain.height + 4)
+    assert chain.balance("ben") == FUNDS + 7
+
+
+def test_taken_transaction_that_another_node_refuses_is_told_as_open(chain: Chain, node: LocalNode,
+                                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may still come from the mempool that took it, so a refusal would be a lie."""
+    monkeypatch.setattr("abci_app.client.send.RESEND_S", 0.0)
+    node.holds_back = True
+    answers = iter([0, OutOfGas.code])
+
+    def broadcast(raw: bytes) -> TxOutcome:
+        return TxOutcome(bytes(32), 0, next(answers), "sdk", "no", b"", 0, 0, ())
+
+    monkeypatch.setattr(node, "broadcast_tx", broadcast)
+    with pytest.raises(TimedOut, match="would be refused now") as caught:
+        sender(node).send([chain.send_msg("ann", "ben", 7)])
+    assert "may still get into one" in caught.value.hint
+
+
 def test_node_of_another_chain_is_left_out(chain: Chain, tmp_path: Path) -> None:
     with Chain(tmp_path / "other", {"ann": 1}, chain_id="gradus-test-2") as other:
         ours, foreign = LocalNode(chain, url="local:1"), LocalNode(other, url="local:2")
