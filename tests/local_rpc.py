@@ -7,7 +7,7 @@ made when the test says so; `sleep` makes one, so a client that waits sees the c
 from collections.abc import Callable
 
 from abci_app.abci.query import Queries
-from abci_app.client.errors import NodeUnreachable
+from abci_app.client.errors import NodeRefused, NodeUnreachable
 from abci_app.client.rpc import Answer, Status, TxOutcome
 from abci_app.runtime.deliver import TxResult
 from abci_app.runtime.module import RowSource
@@ -23,6 +23,7 @@ class LocalNode:
         """rows: what the proposer holds, for audits."""
         self.chain, self.rows, self.url = chain, rows, url
         self.is_down = False
+        self.refuses = ""
         self.loses_replies = False
         self.holds_back = False
         self.queries: list[str] = []
@@ -79,6 +80,8 @@ class LocalNode:
     def _check_up(self) -> None:
         if self.is_down:
             raise NodeUnreachable(f"no node answers at {self.url}")
+        if self.refuses:
+            raise NodeRefused(self.refuses)
 
 
 def _outcome(raw: bytes, result: TxResult, height: int) -> TxOutcome:

@@ -50,6 +50,10 @@ class TxRefused(ClientError):
         self.codespace, self.code, self.log, self.tx_hash, self.height = codespace, code, log, tx_hash, height
 
 
+class FeeTooHigh(ClientError):
+    """A node names a price or an amount of gas above what the caller will pay."""
+
+
 class ProofInvalid(ClientError):
     """An answer does not verify against what it should."""
 

@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
-from abci_app.client.errors import ClientError, NodeUnreachable, WrongChain
-from abci_app.client.rpc import Answer, Rpc, Status, TxOutcome
+from abci_app.client.errors import ClientError, NodeRefused, NodeUnreachable, WrongChain
+from abci_app.client.rpc import CONNECT_S, IN_MEMPOOL, TIMEOUT_S, Answer, Rpc, Status, TxOutcome
 
+FAILOVER_CONNECT_S = 2.0
+FAILOVER_ANSWER_S = 3.0
 _log = logging.getLogger("gradus.client")
 _Result = TypeVar("_Result")
 
@@ -34,6 +36,8 @@ class Node(Protocol):
 class Nodes:
     """Several nodes as one: each call goes to the node that answered last, else to the next one that does.
 
+    A node that refuses the call itself or answers with what is malformed is passed over like one that is silent.
+
     A node is asked for its chain before its first use and after each silence, and left out when it is of another.
     """
 
@@ -52,8 +56,13 @@ class Nodes:
         return self._nodes[self._current].url
 
     def status(self) -> Status:
-        """State of the node in use."""
-        return self._call(lambda node: node.status())
+        """State of the node in use, whose chain is checked anew."""
+        def ask(node: Node) -> Status:
+            found = node.status()
+            self._check_name(node, found)
+            return found
+
+        return self._call(ask)
 
     def abci_query(self, path: str, data: bytes = b"", height: int = 0, prove: bool = False) -> Answer:
         """One query to the application."""
@@ -78,27 +87,36 @@ class Nodes:
             try:
                 self._check_chain(node)
                 return call(node)
+            except NodeRefused as error:
+                if IN_MEMPOOL in error.text:
+                    raise
+                problems.append(error)
             except (NodeUnreachable, WrongChain) as error:
                 self._checked[self._current] = False
                 problems.append(error)
             self.move_on()
             if len(self._nodes) > 1:
                 _log.warning("%s; trying %s", problems[-1].text, self.url)
+        refused = [problem for problem in problems if isinstance(problem, NodeRefused)]
         unreachable = [problem for problem in problems if isinstance(problem, NodeUnreachable)]
-        raise (unreachable or problems)[-1]
+        raise (refused or unreachable or problems)[-1]
 
     def _check_chain(self, node: Node) -> None:
         if self._checked[self._current]:
             return
-        found = node.status().chain_id
-        if self._chain_id is None:
-            self._chain_id = found
-        if found != self._chain_id:
-            raise WrongChain(f"{node.url} is a node of chain {found!r}, not of {self._chain_id!r}",
-                             "check --node and --chain-id")
+        self._check_name(node, node.status())
         self._checked[self._current] = True
+
+    def _check_name(self, node: Node, found: Status) -> None:
+        """Raises WrongChain. The first node that answers pins the chain, where none was given."""
+        if self._chain_id is None:
+            self._chain_id = found.chain_id
+        if found.chain_id != self._chain_id:
+            raise WrongChain(f"{node.url} is a node of chain {found.chain_id!r}, not of {self._chain_id!r}",
+                             "check --node and --chain-id")
 
 
 def connect(urls: Sequence[str], chain_id: str | None = None) -> Nodes:
-    """The nodes at RPC addresses, nothing being asked of them yet."""
-    return Nodes([Rpc(url) for url in urls], chain_id)
+    """The nodes at RPC addresses, nothing being asked of them yet. Where there are several none is waited for long."""
+    answer_s, connect_s = (FAILOVER_ANSWER_S, FAILOVER_CONNECT_S) if len(urls) > 1 else (TIMEOUT_S, CONNECT_S)
+    return Nodes([Rpc(url, answer_s, connect_s) for url in urls], chain_id)

@@ -5,6 +5,8 @@ Source: CometBFT v0.38 rpc/core/routes.go, rpc/openapi/openapi.yaml. Integers tr
 """
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
@@ -15,6 +17,7 @@ from abci_app.client.errors import BadNodeUrl, NodeRefused, NodeUnreachable
 from abci_app.client.node_url import EXAMPLE, check_node_url
 
 TIMEOUT_S = 10.0
+CONNECT_S = 5.0
 TRIES = 2
 IN_MEMPOOL = "already exists in cache"
 
@@ -83,12 +86,13 @@ class TxOutcome:
 class Rpc:
     """A client of one node, usable in a `with`. Calls raise NodeUnreachable, NodeRefused."""
 
-    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Raises BadNodeUrl. Nothing is sent yet."""
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S, connect_s: float = CONNECT_S) -> None:
+        """timeout_s: for an answer. connect_s: for a connection. Raises BadNodeUrl. Nothing is sent yet."""
         check_node_url(url)
         self.url = url
         try:
-            self.client = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
+            self.client = httpx.Client(base_url=url, trust_env=False,
+                                       timeout=httpx.Timeout(timeout_s, connect=min(connect_s, timeout_s)))
         except httpx.InvalidURL as error:
             raise BadNodeUrl(f"{url!r} is not an address: {error}", EXAMPLE) from None
 
@@ -112,7 +116,7 @@ class Rpc:
                 answer = self.client.post("/", json=request).json()
                 break
             except (httpx.HTTPError, httpx.InvalidURL) as error:
-                if tries <= 0:
+                if tries <= 0 or isinstance(error, httpx.TimeoutException):
                     raise NodeUnreachable(f"no node answers at {self.url} ({type(error).__name__})",
                                           "is it running? `gradus localnet status`; another one: --node URL") from None
             except ValueError:
@@ -130,19 +134,25 @@ class Rpc:
     def status(self) -> Status:
         """The node's state."""
         result = self.call("status")
-        info, sync = result["node_info"], result["sync_info"]
-        return Status(info["network"], info["id"], info["version"], int(sync["latest_block_height"]),
-                      bytes.fromhex(sync["latest_app_hash"]), sync["latest_block_time"], sync["catching_up"])
+        with _decoding("status"):
+            info, sync = result["node_info"], result["sync_info"]
+            return Status(_text(info["network"]), _text(info["id"]), _text(info["version"]),
+                          int(sync["latest_block_height"]), bytes.fromhex(sync["latest_app_hash"]),
+                          _text(sync["latest_block_time"]), bool(sync["catching_up"]))
 
     def count_peers(self) -> int:
         """How many peers the node is connected to."""
-        return int(self.call("net_info")["n_peers"])
+        result = self.call("net_info")
+        with _decoding("net_info"):
+            return int(result["n_peers"])
 
     def header(self, height: int) -> Header:
         """The identity of the block at a height; NodeRefused when the node has none there."""
-        signed = self.commit(height)["signed_header"]
-        return Header(int(signed["header"]["height"]), bytes.fromhex(signed["commit"]["block_id"]["hash"]),
-                      bytes.fromhex(signed["header"]["app_hash"]))
+        result = self.commit(height)
+        with _decoding("commit"):
+            signed = result["signed_header"]
+            return Header(int(signed["header"]["height"]), bytes.fromhex(signed["commit"]["block_id"]["hash"]),
+                          bytes.fromhex(signed["header"]["app_hash"]))
 
     def block(self, height: int) -> Json:
         """A block, as the node words it."""
@@ -167,43 +177,70 @@ class Rpc:
     def abci_query(self, path: str, data: bytes = b"", height: int = 0, prove: bool = False) -> Answer:
         """One query to the application. height 0: the latest state. The answer may carry a code."""
         result = self.call("abci_query", path=path, data=data.hex(), height=str(height), prove=prove)
-        return new_answer(result["response"])
+        with _decoding("abci_query"):
+            return new_answer(result["response"])
 
     def broadcast_tx(self, raw: bytes) -> TxOutcome:
         """Hand in a transaction; the outcome is that of its admission to the mempool. Never tried twice."""
         result = self.call("broadcast_tx_sync", tries=1, tx=base64.b64encode(raw).decode())
-        return TxOutcome(bytes.fromhex(result["hash"]), 0, int(result["code"]), result.get("codespace") or "",
-                         result.get("log") or "", base64.b64decode(result.get("data") or ""), 0, 0, ())
+        with _decoding("broadcast_tx_sync"):
+            return TxOutcome(bytes.fromhex(result["hash"]), 0, int(result["code"]), _text(result.get("codespace")),
+                             _text(result.get("log")), _bytes(result.get("data")), 0, 0, ())
 
     def find_tx(self, tx_hash: bytes) -> TxOutcome | None:
         """What a transaction did, None while no block holds it."""
         try:
-            return new_outcome(self.call("tx", hash=base64.b64encode(tx_hash).decode()))
+            result = self.call("tx", hash=base64.b64encode(tx_hash).decode())
         except NodeRefused as error:
             if "not found" in error.text:
                 return None
             raise
+        with _decoding("tx"):
+            return new_outcome(result)
 
     def search_txs(self, query: str, page: int = 1, page_size: int = 30) -> list[TxOutcome]:
         """Transactions by their events, such as `work.unit_revealed.model_id='1'`; oldest first."""
         result = self.call("tx_search", query=query, page=str(page), per_page=str(page_size), order_by="asc")
-        return [new_outcome(one) for one in result["txs"]]
+        with _decoding("tx_search"):
+            return [new_outcome(one) for one in result["txs"]]
 
 
 def new_answer(response: Json) -> Answer:
     """An answer from its JSON, in which everything that is zero may be absent or null."""
     ops = (response.get("proofOps") or {}).get("ops") or ()
     return Answer(
-        code=int(response.get("code") or 0), codespace=response.get("codespace") or "", log=response.get("log") or "",
-        key=base64.b64decode(response.get("key") or ""), value=base64.b64decode(response.get("value") or ""),
+        code=int(response.get("code") or 0), codespace=_text(response.get("codespace")),
+        log=_text(response.get("log")), key=_bytes(response.get("key")), value=_bytes(response.get("value")),
         height=int(response.get("height") or 0),
-        proof_ops=tuple(ProofOp(op["type"], base64.b64decode(op["key"]), base64.b64decode(op["data"])) for op in ops))
+        proof_ops=tuple(ProofOp(_text(op["type"]), _bytes(op["key"]), _bytes(op["data"])) for op in ops))
 
 
 def new_outcome(result: Json) -> TxOutcome:
     """A delivered transaction from its JSON."""
     done = result["tx_result"]
     return TxOutcome(
-        bytes.fromhex(result["hash"]), int(result["height"]), int(done.get("code") or 0), done.get("codespace") or "",
-        done.get("log") or "", base64.b64decode(done.get("data") or ""), int(done.get("gas_wanted") or 0),
+        bytes.fromhex(result["hash"]), int(result["height"]), int(done.get("code") or 0), _text(done.get("codespace")),
+        _text(done.get("log")), _bytes(done.get("data")), int(done.get("gas_wanted") or 0),
         int(done.get("gas_used") or 0), tuple(done.get("events") or ()))
+
+
+@contextmanager
+def _decoding(method: str) -> Iterator[None]:
+    """What is missing or malformed in an answer is the node's fault: NodeRefused."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise NodeRefused(f"the answer to {method} is malformed ({type(error).__name__})",
+                          "is another program listening there? ask another node") from None
+
+
+def _text(value: Any) -> str:
+    """A text, empty for null. Raises TypeError."""
+    if value is not None and not isinstance(value, str):
+        raise TypeError("no text")
+    return value or ""
+
+
+def _bytes(value: Any) -> bytes:
+    """Bytes in base64, empty for null. Raises ValueError, TypeError."""
+    return base64.b64decode(_text(value), validate=True)

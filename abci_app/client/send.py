@@ -14,10 +14,13 @@ from google.protobuf.any_pb2 import Any
 from google.protobuf.message import DecodeError, Message
 
 from abci_app.client.chain import ChainClient
-from abci_app.client.errors import NodeRefused, NodeUnreachable, ProofInvalid, QueryRefused, TimedOut, TxRefused
+from abci_app.client.errors import (
+    FeeTooHigh, NodeRefused, NodeUnreachable, ProofInvalid, QueryRefused, TimedOut, TxRefused, WrongChain,
+)
 from abci_app.client.keys import Key
 from abci_app.client.rpc import IN_MEMPOOL, TxOutcome
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx, unsigned_tx
+from abci_app.runtime.gas import SIMULATION_GAS_MAX
 from abci_app.wire.errors import ChainError, OutOfGas, TxTimeoutHeight, WrongSequence
 from abci_app.wire.ints import PPM, mul_div_ceil
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
@@ -25,6 +28,7 @@ from abci_app.wire.pb.cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from abci_app.wire.tx import tx_hash, type_url
 
 GAS_MARGIN_PPM = 1_300_000
+GAS_PRICE_PPM_MAX = 100_000  # a hundred times what a chain begins with
 TIMEOUT_S = 60.0
 POLL_S = 0.1
 POLL_S_MAX = 0.5
@@ -54,10 +58,13 @@ class Sender:
     """
 
     def __init__(self, chain: ChainClient, key: Key, timeout_s: float = TIMEOUT_S, sleep: Sleep = time.sleep,
-                 report: Callable[[str], None] = lambda text: None) -> None:
+                 report: Callable[[str], None] = lambda text: None, gas_price_ppm_max: int = GAS_PRICE_PPM_MAX) -> None:
+        """gas_price_ppm_max: the most that is paid, ugrad per million gas, whatever a node asks."""
+        self.gas_price_ppm_max = gas_price_ppm_max
         self.chain, self.key, self.timeout_s, self.sleep = chain, key, timeout_s, sleep
         self.report = report
         self._has_answered = False
+        self._chain_id = ""
         self._gas: dict[tuple[str, ...], int] = {}
         self._sequence = 0
 
@@ -98,10 +105,27 @@ class Sender:
             self.sleep(POLL_S)
 
     def _terms(self, account: BaseAccount, gas_limit: int, timeout_height: int, memo: str) -> TxTerms:
-        fee_ugrad = compute_fee_ugrad(gas_limit, self.chain.gas_price_ppm())
-        return TxTerms(chain_id=self.chain.chain_id(), account_number=account.account_number,
-                       sequence=account.sequence, gas_limit=gas_limit, fee_ugrad=fee_ugrad,
+        return TxTerms(chain_id=self._pin_chain_id(), account_number=account.account_number,
+                       sequence=account.sequence, gas_limit=gas_limit,
+                       fee_ugrad=compute_fee_ugrad(gas_limit, self.get_gas_price_ppm()),
                        timeout_height=timeout_height, memo=memo)
+
+    def _pin_chain_id(self) -> str:
+        """The chain of the first transaction, which all later ones are for. Raises WrongChain."""
+        found = self.chain.chain_id()
+        self._chain_id = self._chain_id or found
+        if found != self._chain_id:
+            raise WrongChain(f"{self.chain.node.url} was a node of chain {self._chain_id!r} and now says {found!r}",
+                             "check --node and --chain-id")
+        return self._chain_id
+
+    def get_gas_price_ppm(self) -> int:
+        """The node's gas price, ugrad per million gas. Raises FeeTooHigh above what this sender pays."""
+        price = self.chain.gas_price_ppm()
+        if price > self.gas_price_ppm_max:
+            raise FeeTooHigh(f"{self.chain.node.url} asks {price} ugrad per million gas; the most that is paid is "
+                             f"{self.gas_price_ppm_max}", "ask another node; if the price is right, raise the bound")
+        return price
 
     def _estimate(self, messages: Sequence[Message], account: BaseAccount, timeout_height: int,
                   deadline: float) -> int:
@@ -113,6 +137,9 @@ class Sender:
             used = self._retry(lambda: self.chain.simulate(raw), deadline)
         except QueryRefused as error:
             raise TxRefused(error.codespace, error.code, error.log) from None
+        if used > SIMULATION_GAS_MAX:
+            raise FeeTooHigh(f"{self.chain.node.url} estimates {used} gas; an estimate never passes "
+                             f"{SIMULATION_GAS_MAX}", "ask another node")
         return mul_div_ceil(used, GAS_MARGIN_PPM, PPM)
 
     def _deliver(self, raw: bytes, terms: TxTerms, deadline: float) -> Sent | None:

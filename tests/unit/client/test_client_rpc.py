@@ -79,6 +79,23 @@ def test_answer_of_another_program_is_refused_with_a_hint(body: bytes) -> None:
         assert caught.value.hint == "is another program listening there?"
 
 
+@pytest.mark.parametrize("value", [
+    {}, {"response": None}, {"response": {"code": "x"}}, {"response": {"value": "%%%"}}, {"response": {"value": 7}},
+    {"response": {"proofOps": {"ops": [{}]}}}, {"response": []}, {"hash": "zz", "code": 0}, {"hash": "00"},
+    {"node_info": {}, "sync_info": {}}, {"node_info": 1}, {"n_peers": []}, {"signed_header": None}, {"txs": [1]},
+    {"hash": "00", "height": "1", "tx_result": None}, {"hash": "00", "height": "1e999", "tx_result": {}}])
+def test_malformed_answer_is_refused_whatever_was_asked(value: dict[str, Any]) -> None:
+    calls: list[Callable[[Rpc], object]] = [
+        lambda rpc: rpc.status(), lambda rpc: rpc.abci_query("/x"), lambda rpc: rpc.broadcast_tx(b"tx"),
+        lambda rpc: rpc.find_tx(bytes(32)), lambda rpc: rpc.search_txs("x"), lambda rpc: rpc.header(1),
+        lambda rpc: rpc.count_peers()]
+    with server(lambda _request: result(value)) as (rpc, _):
+        for call in calls:
+            with pytest.raises(NodeRefused, match="malformed") as caught:
+                call(rpc)
+            assert caught.value.hint
+
+
 def test_error_of_the_node_is_told_in_its_words() -> None:
     fault = {"jsonrpc": "2.0", "id": 1, "error": {"code": -32603, "message": "Internal error", "data": "height 9"}}
     with server(lambda _request: json.dumps(fault).encode()) as (rpc, _):

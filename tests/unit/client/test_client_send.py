@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from abci_app.client.chain import ChainClient
-from abci_app.client.errors import NodeRefused, NodeUnreachable, TimedOut, TxRefused, WrongChain
+from abci_app.client.errors import FeeTooHigh, NodeRefused, NodeUnreachable, TimedOut, TxRefused, WrongChain
 from abci_app.client.node import Nodes
 from abci_app.client.rpc import TxOutcome
 from abci_app.client.send import Sender, is_error
@@ -252,6 +252,48 @@ def test_node_of_another_chain_is_left_out(chain: Chain, tmp_path: Path) -> None
             nodes.status()
     with pytest.raises(ValueError):
         Nodes([])
+
+
+def test_node_that_refuses_or_talks_nonsense_is_passed_over(chain: Chain) -> None:
+    first, second = LocalNode(chain, url="local:1"), LocalNode(chain, url="local:2")
+    nodes = Nodes([first, second], chain.chain_id)
+    first.refuses = "the answer to abci_query is malformed"
+    sender(nodes, clock=second).send([chain.send_msg("ann", "ben", 7)])
+    assert chain.balance("ben") == FUNDS + 7 and nodes.url == "local:2"
+    second.refuses = "the mempool is full"
+    with pytest.raises(NodeRefused, match="malformed|full"):
+        nodes.find_tx(bytes(32))
+
+
+def test_node_that_says_it_is_of_another_chain_since_is_left_out(chain: Chain, tmp_path: Path) -> None:
+    """What is signed is for the chain that the first node was of."""
+    with Chain(tmp_path / "other", {"ann": FUNDS, "ben": FUNDS}, chain_id="gradus-test-2") as other:
+        first, second = LocalNode(chain, url="local:1"), LocalNode(chain, url="local:2")
+        nodes = Nodes([first, second])
+        ann = sender(nodes, clock=second)
+        assert ann.chain.chain_id() == chain.chain_id
+        first.chain = other
+        ann.send([chain.send_msg("ann", "ben", 7)])
+        assert nodes.url == "local:2" and chain.balance("ben") == FUNDS + 7
+        alone = sender(second)
+        alone.send([chain.send_msg("ann", "ben", 1)])
+        second.chain = other
+        with pytest.raises(WrongChain, match="gradus-test-2"):
+            alone.send([chain.send_msg("ann", "ben", 1)])
+
+
+@pytest.mark.parametrize("name", ["gas_price_ppm", "simulate"])
+def test_price_or_gas_that_a_node_makes_up_is_not_paid(chain: Chain, node: LocalNode, monkeypatch: pytest.MonkeyPatch,
+                                                       name: str) -> None:
+    ann = sender(node, gas_price_ppm_max=2_000)
+    ann.send([chain.send_msg("ann", "ben", 1)])
+    ann._gas.clear()
+    monkeypatch.setattr(ann.chain, name, lambda *_: 100_000_000)
+    funds = chain.balance("ann")
+    with pytest.raises(FeeTooHigh) as caught:
+        ann.send([chain.send_msg("ann", "ben", 1)])
+    assert "100000000" in caught.value.text and caught.value.hint
+    assert chain.balance("ann") == funds and node.mempool == []
 
 
 def test_wrong_sequence_is_told_apart() -> None:
