@@ -19,6 +19,8 @@ HOST = "127.0.0.1"
 TX_BYTES_MAX = 1024 * 1024
 RPC_BODY_BYTES_MAX = 3 * 1024 * 1024  # a transaction of TX_BYTES_MAX in base64 inside JSON
 BUILTIN_APPS = ("kvstore", "persistent_kvstore", "noop", "noop_connsync", "e2e")
+LOOPBACK = re.compile(r"(?:tcp://)?(127\.0\.0\.1|localhost):(\d{1,5})")
+PROMETHEUS_DEFAULT = ":26660"  # where the engine listens when only instrumentation.prometheus is set
 DURATION = re.compile(r"^\d+(\.\d+)?(ms|s|m)$")
 
 
@@ -142,6 +144,7 @@ def get_wiring(path: Path) -> Wiring:
         raise HomeError(f"there is no {path}", "is this the home of a node? `gradus localnet up` makes some") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
         raise HomeError(f"{path} cannot be read: {error}", "mend the line it names") from error
+    check_listeners(values, path)
     app = get_text(values, path, "proxy_app")
     if app.startswith("unix://"):
         socket: Path | None = Path(app.removeprefix("unix://"))
@@ -157,6 +160,26 @@ def get_wiring(path: Path) -> Wiring:
     )
 
 
+def check_listeners(values: dict[str, Any], path: Path) -> None:
+    """HomeError naming a listener beside RPC and peers that other machines could reach; none of them need be set."""
+    top = fold_names(values)
+    rpc, instrumentation = fold_names(top.get("rpc")), fold_names(top.get("instrumentation"))
+    listeners = {"priv_validator_laddr": top.get("priv_validator_laddr", ""),
+                 "rpc.grpc_laddr": rpc.get("grpc_laddr", ""), "rpc.pprof_laddr": rpc.get("pprof_laddr", "")}
+    if instrumentation.get("prometheus", False) is not False:
+        listeners["instrumentation.prometheus_listen_addr"] = instrumentation.get("prometheus_listen_addr",
+                                                                                  PROMETHEUS_DEFAULT)
+    for name, address in listeners.items():
+        if address != "" and not str(address).startswith("unix://") and not LOOPBACK.fullmatch(str(address)):
+            raise HomeError(f"{path}: {name} = {address!r} is not a loopback address",
+                            f'write "{HOST}:PORT", or "" for none; instrumentation.prometheus = false for no metrics')
+
+
+def fold_names(table: object) -> dict[str, Any]:
+    """A table with its names in lower case, as the engine reads them; empty when there is none."""
+    return {name.lower(): value for name, value in table.items()} if isinstance(table, dict) else {}
+
+
 def get_text(values: dict[str, Any], path: Path, key: str) -> str:
     """A text value of a parsed config; HomeError when it is absent or not a text."""
     value = values.get(key)
@@ -169,7 +192,7 @@ def get_port(values: dict[str, Any], path: Path, section: str) -> int:
     """The port of a section's laddr; HomeError when the address is not one of this machine's loopback."""
     table = values.get(section)
     address = table.get("laddr") if isinstance(table, dict) else None
-    seen = re.fullmatch(r"(?:tcp://)?(127\.0\.0\.1|localhost):(\d{1,5})", str(address))
+    seen = LOOPBACK.fullmatch(str(address))
     if seen is None or not 0 < int(seen[2]) < 65536:
         raise HomeError(f"{path}: {section}.laddr = {address!r} is not a loopback address",
                         f'write laddr = "tcp://{HOST}:PORT" under [{section}]')

@@ -63,6 +63,46 @@ def test_unusable_setting_is_named_with_its_file_and_a_hint(
     assert caught.value.hint
 
 
+@pytest.mark.parametrize(("section", "line", "named"), [
+    ("rpc", 'grpc_laddr = "tcp://0.0.0.0:9090"', "rpc.grpc_laddr"),
+    ("rpc", 'grpc_laddr = "tcp://:9090"', "rpc.grpc_laddr"),
+    ("rpc", 'GRPC_laddr = "tcp://10.0.0.1:9090"', "rpc.grpc_laddr"),
+    ("rpc", "grpc_laddr = 9090", "rpc.grpc_laddr"),
+    ("rpc", 'pprof_laddr = ":6060"', "rpc.pprof_laddr"),
+    ("rpc", 'pprof_laddr = "localhost.example:6060"', "rpc.pprof_laddr"),
+    ("", 'priv_validator_laddr = "tcp://0.0.0.0:26659"', "priv_validator_laddr"),
+    ("instrumentation", 'prometheus = true\nprometheus_listen_addr = "0.0.0.0:26660"', "prometheus_listen_addr"),
+    ("instrumentation", "prometheus = true", "prometheus_listen_addr"),
+])
+def test_listener_that_others_could_reach_is_refused(tmp_path: Path, section: str, line: str, named: str) -> None:
+    path = written(tmp_path, with_line(section, line))
+    with pytest.raises(HomeError) as caught:
+        get_wiring(path)
+    assert str(path) in caught.value.text and named in caught.value.text
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(("section", "line"), [
+    ("rpc", 'grpc_laddr = ""'),
+    ("rpc", 'grpc_laddr = "tcp://127.0.0.1:9090"'),
+    ("rpc", 'grpc_laddr = "unix:///tmp/grpc.sock"'),
+    ("rpc", 'pprof_laddr = "localhost:6060"'),
+    ("", 'priv_validator_laddr = "unix:///tmp/signer.sock"'),
+    ("instrumentation", 'prometheus = true\nprometheus_listen_addr = "127.0.0.1:26660"'),
+    ("instrumentation", 'prometheus = false\nprometheus_listen_addr = ":26660"'),
+])
+def test_listener_of_this_machine_alone_or_none_is_taken(tmp_path: Path, section: str, line: str) -> None:
+    assert get_wiring(written(tmp_path, with_line(section, line))).rpc_port == 26657
+
+
+def with_line(section: str, lines: str) -> str:
+    """A configuration with more lines in a section, in place of those that set the same keys."""
+    keys = [line.partition(" =")[0].lower() for line in lines.splitlines()]
+    kept = [line for line in compute_config(SETTINGS).splitlines() if line.partition(" =")[0] not in keys]
+    place = kept.index(f"[{section}]") + 1 if section else 0
+    return "\n".join([*kept[:place], lines, *kept[place:], ""])
+
+
 @pytest.mark.parametrize("text", ["moniker = \n", "[rpc\n", "\x00"])
 def test_malformed_toml_is_named_with_its_line(tmp_path: Path, text: str) -> None:
     with pytest.raises(HomeError, match="line 1"):
