@@ -98,13 +98,16 @@ class DatasetStore:
         self._lock = threading.Lock()
 
     def add(self, dataset: Dataset) -> bool:
-        """Store a dataset whole or not at all. False when an intact one with the same root is already here."""
+        """Store a dataset whole or not at all. False when an intact one with the same root is already here.
+
+        Raises DataError when the one that is here is split otherwise, and when the folder cannot be written.
+        """
         target = self.folder / dataset.manifest.rows_root.hex()
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             if target.exists():
                 try:
-                    self.verify(dataset.manifest.rows_root)
+                    self._check_split(self.verify(dataset.manifest.rows_root), dataset.manifest)
                     return False
                 except DatasetCorrupt:
                     shutil.rmtree(target)
@@ -116,6 +119,7 @@ class DatasetStore:
                 temporary.chmod(0o755)
                 _move_unless_there(temporary, target)
                 _sync_folder(self.folder)
+                self._check_split(self._read_manifest(dataset.manifest.rows_root), dataset.manifest)
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         except OSError as error:
@@ -218,6 +222,16 @@ class DatasetStore:
         if manifest.rows_root != rows_root:
             raise _corrupt(rows_root, f"its manifest names the root {manifest.rows_root.hex()}")
         return manifest
+
+    def _check_split(self, stored: Manifest, added: Manifest) -> None:
+        """The root commits to the rows in order, not to where the held-out ones begin: a folder has one split."""
+        if (stored.train_rows, stored.test_rows) != (added.train_rows, added.test_rows):
+            root = added.rows_root.hex()
+            raise DataError(
+                f"dataset {root} is already in {self.folder} with {stored.train_rows} rows to train on and "
+                f"{stored.test_rows} held out; this one has {added.train_rows} and {added.test_rows}",
+                hint="keep that split, name another folder with --dir, shuffle otherwise with --split-seed, or, where "
+                f"no model uses that split, remove {self.folder / root} first")
 
     def _file_state(self, rows_root: bytes) -> tuple[int, ...] | None:
         """What tells one state of a dataset's files from another; None when they are not there."""

@@ -36,6 +36,18 @@ def test_named_dataset_is_added_once_listed_shown_and_verified(tmp_path: Path) -
     assert [entry["verified"] for entry in verified] == [True, True]
 
 
+def test_table_split_otherwise_than_the_stored_one_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    path = tmp_path / "colours.csv"
+    path.write_text("a,y\n" + "".join(f"{'rg'[row % 2]},{'no' if row % 3 else 'yes'}\n" for row in range(40)))
+    assert run(tmp_path, "add", str(path), "--label", "y").exit_code == 0
+    result = run(tmp_path, "add", str(path), "--label", "y", "--held-out-ppm", "500000")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "with 32 rows to train on and 8 held out; this one has 20 and 20" in result.stderr
+    assert "--split-seed" in result.stderr
+    other = run(tmp_path, "add", str(path), "--label", "y", "--held-out-ppm", "500000", "--split-seed", "1")
+    assert other.exit_code == 0
+
+
 def test_file_is_added_with_its_options(tmp_path: Path) -> None:
     path = tmp_path / "people.csv"
     path.write_text("id\tage\tzip\tok\n1\t30\t10\tno\n2\t40\t10\tyes\n3\t50\t20\tno\n4\t60\t20\tyes\n")

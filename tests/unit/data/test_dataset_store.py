@@ -24,6 +24,13 @@ def new_small(rows: int = 37, shift: int = 0) -> Dataset:
     return new_dataset(new_table(rows, shift), Options(label="y", name="small"))
 
 
+def new_split(held_out_ppm: int) -> Dataset:
+    """A table whose quantisation does not depend on which rows are trained on."""
+    cells = ["ab"[row % 2] for row in range(37)], [str(row % 3) for row in range(37)]
+    table = Table("made here", ("a", "y"), cells, range(2, 39))
+    return new_dataset(table, Options(label="y", name="small", held_out_ppm=held_out_ppm))
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> DatasetStore:
     return DatasetStore(tmp_path / "datasets")
@@ -43,6 +50,34 @@ def test_added_dataset_is_found_listed_and_gives_its_rows(store: DatasetStore) -
 def test_adding_again_changes_nothing(store: DatasetStore) -> None:
     assert (store.add(new_small()), store.add(new_small())) == (True, False)
     assert [path.name for path in store.folder.iterdir()] == [new_small().manifest.rows_root.hex()]
+
+
+def test_same_rows_split_otherwise_are_refused_with_a_hint_and_change_nothing(store: DatasetStore) -> None:
+    first, other = new_split(200_000), new_split(500_000)
+    assert other.manifest.rows_root == first.manifest.rows_root and other.manifest.test_rows == 18
+    store.add(first)
+    with pytest.raises(DataError, match="with 30 rows to train on and 7 held out; this one has 19 and 18") as caught:
+        store.add(other)
+    assert "--dir" in caught.value.hint and str(store.folder / first.manifest.rows_root.hex()) in caught.value.hint
+    assert store.read_manifests() == [first.manifest] and len(list(store.folder.iterdir())) == 1
+
+
+def test_same_rows_split_otherwise_by_another_process_at_the_same_time_are_refused(
+        store: DatasetStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, other = new_split(200_000), new_split(500_000)
+    DatasetStore(store.folder).add(first)
+    monkeypatch.setattr(Path, "exists", lambda path: False)
+    with pytest.raises(DataError, match="held out"):
+        store.add(other)
+    assert store.read_manifests() == [first.manifest] and len(list(store.folder.iterdir())) == 1
+
+
+def test_damaged_dataset_is_replaced_by_the_same_rows_split_otherwise(store: DatasetStore) -> None:
+    first, other = new_split(200_000), new_split(500_000)
+    store.add(first)
+    damage_rows(store.folder / first.manifest.rows_root.hex())
+    assert store.add(other) is True
+    assert store.read_manifests() == [other.manifest]
 
 
 def test_proposer_is_told_whether_a_dataset_is_here_without_reading_it(
