@@ -19,7 +19,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,17 +50,19 @@ def find_engine(explicit: str | Path | None = None, report: Report | None = None
     explicit: path of an existing binary; GRADUS_COMETBFT when None; else the cache, else a build (about a
     minute on two cores). report: is told each phase in a few words.
 
-    Raises: EngineError when the named binary is missing or of another version, or the build fails.
+    Raises: EngineError when the named binary is missing or of another version, others may write to the cache, or the
+    build fails.
     """
     report = report or (lambda _phase: None)
     named = explicit or os.environ.get("GRADUS_COMETBFT")
     if named:
         return check_named(Path(named).expanduser())
     target = cached_path()
-    if not is_pinned(target):
-        target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    check_not_writable(target.parent)
+    if not is_as_built(target):
         with build_lock(target.parent, report):
-            if not is_pinned(target):  # another process may have built it while this one waited
+            if not is_as_built(target):  # another process may have built it while this one waited
                 build(target, report)
     return Engine(target, VERSION)
 
@@ -105,9 +107,33 @@ def find_version(path: Path) -> str | None:
     return word if done.returncode == 0 and re.fullmatch(r"\d+\.\d+\.\d+\S*", word) else None
 
 
-def is_pinned(path: Path) -> bool:
-    """Whether a runnable binary of the pinned version stands at the path."""
-    return path.is_file() and find_version(path) == VERSION
+def sum_path(path: Path) -> Path:
+    """Where the SHA-256 of a cached binary stands, as hex."""
+    return path.with_name(path.name + ".sha256")
+
+
+def is_as_built(path: Path) -> bool:
+    """Whether the cache holds, byte for byte, what was built there; EngineError when others may change it."""
+    if not path.is_file():
+        return False
+    check_not_writable(path)
+    with suppress(FileNotFoundError):
+        return sum_path(path).read_text().strip() == compute_sum(path)
+    return False
+
+
+def check_not_writable(path: Path) -> None:
+    """EngineError when anyone but this user and root may write a file or a folder."""
+    seen = path.stat()
+    if seen.st_uid not in (0, os.geteuid()) or seen.st_mode & 0o022:
+        raise EngineError(f"{path} can be written by others",
+                          f"chmod go-w {path} if only you have used it, else remove it: the engine is built again")
+
+
+def compute_sum(path: Path) -> str:
+    """The SHA-256 of a file, as hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -145,6 +171,10 @@ def build(target: Path, report: Report) -> None:
         built = find_version(binary)
         if built != VERSION:
             raise EngineError(f"the built engine says version {built}, not {VERSION}", NAME_ONE)
+        binary.chmod(0o755)
+        new_sum = unfinished / "sum"
+        new_sum.write_text(f"{compute_sum(binary)}\n")
+        os.replace(new_sum, sum_path(target))  # first: a sum without its binary only means another build
         os.replace(binary, target)
         remove(fetched)
     finally:

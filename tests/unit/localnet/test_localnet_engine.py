@@ -1,17 +1,19 @@
 """Finding the engine: a named binary is checked, the cache is used, a failed build says what to do."""
 
+import hashlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from localnet import engine as engines
-from localnet.engine import VERSION, cached_path, find_engine, find_go, find_version, go_environment
+from localnet.engine import VERSION, cached_path, find_engine, find_go, find_version, go_environment, sum_path
 from localnet.errors import EngineError
 
 
@@ -68,16 +70,63 @@ def test_file_that_cannot_be_run_has_no_version(tmp_path: Path) -> None:
     assert find_version(tmp_path / "plain") is None
 
 
+def cached(body: str) -> Path:
+    """A binary in the cache as a build leaves it, with its sum."""
+    path = program(cached_path(), body)
+    sum_path(path).write_text(f"{hashlib.sha256(path.read_bytes()).hexdigest()}\n")
+    return path
+
+
 def test_cached_binary_is_used_without_a_build(monkeypatch: pytest.MonkeyPatch) -> None:
-    program(cached_path(), f"echo {VERSION}")
+    cached(f"echo {VERSION}")
     monkeypatch.setattr(engines, "build", lambda *_: pytest.fail("it built again"))
     assert find_engine().path == cached_path()
 
 
-def test_cached_binary_that_does_not_run_is_built_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    program(cached_path(), "exit 1")
-    monkeypatch.setattr(engines, "build", lambda target, _report: program(target, f"echo {VERSION}"))
-    assert find_version(find_engine().path) == VERSION
+@pytest.mark.parametrize("damage", [
+    lambda path: program(path, f"echo {VERSION}; echo other"),
+    lambda path: sum_path(path).unlink(),
+    lambda path: sum_path(path).write_text(""),
+])
+def test_cached_binary_that_is_not_what_was_built_is_never_run_and_built_again(
+        monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], object]) -> None:
+    damage(cached(f"echo {VERSION}"))
+    monkeypatch.setattr(engines, "find_version", lambda _path: pytest.fail("it was run"))
+    monkeypatch.setattr(engines, "build", lambda _target, _report: cached(f"echo {VERSION}; echo new"))
+    assert "new" in find_engine().path.read_text()
+
+
+@pytest.mark.parametrize("mode", [0o775, 0o757])
+def test_cached_binary_that_others_can_write_is_refused_with_what_to_do(mode: int) -> None:
+    path = cached(f"echo {VERSION}")
+    path.chmod(mode)
+    with pytest.raises(EngineError, match="can be written by others") as caught:
+        find_engine()
+    assert str(path) in caught.value.text and "chmod" in caught.value.hint
+
+
+def test_cache_folder_that_others_can_write_is_refused_with_what_to_do() -> None:
+    path = cached(f"echo {VERSION}")
+    path.parent.chmod(0o777)
+    with pytest.raises(EngineError, match="can be written by others") as caught:
+        find_engine()
+    assert str(path.parent) in caught.value.text and "chmod" in caught.value.hint
+
+
+def test_build_under_a_lenient_umask_leaves_a_binary_that_is_used(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "bin" / "go", f"""
+        if [ "$1" = env ]; then echo go1.26.0; exit; fi
+        while [ "$1" != -o ]; do shift; done
+        printf '#!/bin/sh\\necho {VERSION}\\n' > "$2"; chmod 777 "$2" """)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}/usr/bin{os.pathsep}/bin")
+    before = os.umask(0)
+    try:
+        built = find_engine().path
+        monkeypatch.setattr(engines, "build", lambda *_: pytest.fail("it built again"))
+        assert find_engine().path == built
+    finally:
+        os.umask(before)
 
 
 def test_other_pins_are_another_binary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +191,8 @@ def test_two_processes_that_need_the_engine_at_once_build_it_once(
     found = [process.communicate(timeout=60)[0].strip() for process in both]
     assert found == [str(cached_path())] * 2
     assert (tmp_path / "runs").read_text() == "run\n"
-    assert sorted(p.name for p in cached_path().parent.iterdir()) == [".lock", cached_path().name]
+    kept = [".lock", cached_path().name, sum_path(cached_path()).name]
+    assert sorted(p.name for p in cached_path().parent.iterdir()) == kept
 
 
 def test_remains_of_a_killed_build_are_swept_by_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -227,7 +277,8 @@ def test_toolchain_that_was_fetched_is_kept_by_an_interrupted_build_and_dropped_
     again = find_in_another_process(**variables)
     assert again.communicate(timeout=30)[0].strip() == str(cached_path())
     assert (tmp_path / "fetches").read_text() == "fetch\n"
-    assert sorted(path.name for path in cached_path().parent.iterdir()) == [".lock", cached_path().name]
+    kept = [".lock", cached_path().name, sum_path(cached_path()).name]
+    assert sorted(path.name for path in cached_path().parent.iterdir()) == kept
 
 
 def test_go_leaves_the_configuration_of_its_user_alone_but_reads_it(
