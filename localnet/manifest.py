@@ -16,6 +16,7 @@ from typing import Any
 from localnet.config import HOST
 from localnet.errors import HomeError
 from localnet.homes import Home
+from localnet.state import replace_text
 
 FORMAT = 2
 FILE = "network.json"
@@ -150,9 +151,7 @@ def put_manifest(folder: Path, manifest: Manifest) -> None:
     record = asdict(manifest) | {"place": str(folder)}
     for node in record["nodes"]:
         node["home"] = str(Path(node["home"]).relative_to(folder))
-    unfinished = folder / f".{FILE}.{os.getpid()}"
-    unfinished.write_text(json.dumps(record, indent=2) + "\n")
-    os.replace(unfinished, folder / FILE)
+    replace_text(folder / FILE, json.dumps(record, indent=2) + "\n")
 
 
 def find_original(folder: Path, manifest: Manifest) -> Path | None:

@@ -188,15 +188,21 @@ class Localnet:
         self.notices.append(f"{why}the network moved to the ports from {new_base - 1} on, RPC {new_base}")
 
     def put_ports(self, base: int) -> None:
-        """Write the ports of the block that starts at `base` into every node's configuration and network.json."""
+        """Write the ports of the block that starts at `base` into every node's configuration and network.json.
+
+        Each file is replaced in one step, network.json last; none is before all of them are known.
+        """
         nodes = tuple(replace(node, rpc_port=rpc_port(base, i), p2p_port=p2p_port(base, i))
                       for i, node in enumerate(self.manifest.nodes))
+        texts = []
         for i, node in enumerate(nodes):
             text = node.paths.config.read_text()
             text = replace_value(text, "rpc", "laddr", f"tcp://{HOST}:{node.rpc_port}")
             text = replace_value(text, "p2p", "laddr", f"tcp://{HOST}:{node.p2p_port}")
             text = replace_value(text, "p2p", "persistent_peers", ",".join(compute_peers(nodes, i)))
-            node.paths.config.write_text(text)
+            texts.append(text)
+        for node, text in zip(nodes, texts, strict=True):
+            state.replace_text(node.paths.config, text)
         put_manifest(self.folder, replace(self.manifest, nodes=nodes))
         self.manifest = get_manifest(self.folder)
         self.rpcs = [Rpc(node.rpc) for node in self.manifest.nodes]

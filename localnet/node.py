@@ -59,7 +59,7 @@ def put_own_socket(home: Home, wiring: Wiring) -> Wiring:
     if wiring.socket == socket:
         return wiring
     with explained(home.path):
-        home.config.write_text(replace_value(home.config.read_text(), "", "proxy_app", f"unix://{socket}"))
+        state.replace_text(home.config, replace_value(home.config.read_text(), "", "proxy_app", f"unix://{socket}"))
     return replace(wiring, socket=socket)
 
 

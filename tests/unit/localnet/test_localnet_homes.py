@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import resource
 import shutil
 import socket as socket_module
 import tomllib
@@ -246,6 +247,33 @@ def test_network_moves_to_the_ports_that_are_asked_for_and_peers_follow(tmp_path
     net.move(0)
     assert str(wanted) in net.notices[-1] and "keeps its ports" in net.notices[-1]
     assert Localnet(net.folder).manifest.nodes[0].rpc_port == wanted
+
+
+def test_move_that_meets_a_damaged_configuration_changes_none(tmp_path: Path) -> None:
+    net = Localnet.new(tmp_path / "net", 3, base_port=0, builtin_app="kvstore")
+    files = [*(node.paths.config for node in net.manifest.nodes), net.folder / "network.json"]
+    files[2].write_text(files[2].read_text().replace("persistent_peers", "other"))
+    before = [file.read_bytes() for file in files]
+    with pytest.raises(HomeError, match="persistent_peers"):
+        net.move(choose_random(3, PortClaim(), avoid=net.manifest.ports))
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_move_that_meets_a_full_disk_leaves_every_configuration_whole(tmp_path: Path) -> None:
+    net = Localnet.new(tmp_path / "net", 2, base_port=0, builtin_app="kvstore")
+    wanted = choose_random(2, PortClaim(), avoid=net.manifest.ports)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    names = {path.name for path in (tmp_path / "net").rglob("*")}
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, before[1]))
+    try:
+        with pytest.raises(HomeError):
+            net.move(wanted)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert get_manifest(net.folder).nodes == net.manifest.nodes
+    assert [get_wiring(node.paths.config).rpc_port for node in net.manifest.nodes] == [
+        node.rpc_port for node in net.manifest.nodes]
+    assert {path.name for path in (tmp_path / "net").rglob("*")} == names
 
 
 def test_socket_named_by_a_moved_home_becomes_its_own(tmp_path: Path) -> None:
