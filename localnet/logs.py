@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 LOG_BYTES_MAX = 8 * 1024 * 1024
@@ -12,22 +13,32 @@ LOG_BYTES_MAX = 8 * 1024 * 1024
 class BoundedLog:
     """An append-only log that never holds more than twice `bytes_max` on the disk.
 
-    A full file becomes `<name>.1`, replacing the one before. A program's output is written as it came.
+    A full file becomes `<name>.1`, replacing the one before. A program's output is written as it came. What the disk
+    does not take is dropped, for whatever speaks must not die of its log; dropped_bytes: how much that was.
     """
 
     def __init__(self, path: Path, bytes_max: int = LOG_BYTES_MAX) -> None:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path = path
         self.bytes_max = bytes_max
+        self.dropped_bytes = 0
         self.file = open(path, "ab", buffering=0)
 
     def write(self, data: bytes) -> None:
         """Append, turning the file over first when it would grow past its bound."""
-        if self.file.tell() and self.file.tell() + len(data) > self.bytes_max:
-            self.file.close()
+        data, written = data[-self.bytes_max:], 0
+        with suppress(OSError):
+            if self.file.tell() and self.file.tell() + len(data) > self.bytes_max:
+                self.turn_over()
+            written = self.file.write(data)
+        self.dropped_bytes += len(data) - written
+
+    def turn_over(self) -> None:
+        """Put the file aside and begin a new one; OSError leaves the old one open, and the next call tries again."""
+        with suppress(FileNotFoundError):  # it is aside already when a new one could not be opened the last time
             os.replace(self.path, previous(self.path))
-            self.file = open(self.path, "ab", buffering=0)
-        self.file.write(data[-self.bytes_max:])
+        full, self.file = self.file, open(self.path, "ab", buffering=0)
+        full.close()
 
     def note(self, text: str) -> None:
         """Append a dated line of the supervisor's own."""
@@ -36,7 +47,8 @@ class BoundedLog:
 
     def close(self) -> None:
         """Close the file."""
-        self.file.close()
+        with suppress(OSError):
+            self.file.close()
 
 
 def previous(path: Path) -> Path:

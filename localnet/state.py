@@ -70,6 +70,12 @@ def put_pid(home: Home, part: str, pid: int | None) -> None:
         replace_text(path, f"{pid}\n")
 
 
+def drop_pids(home: Home) -> None:
+    """Remove every pid file: to be called by whoever has just taken the lock, for what a killed supervisor left."""
+    for path in home.run.glob("*.pid"):
+        path.unlink()
+
+
 def find_pid(home: Home, part: str) -> int | None:
     """The pid of a part, None when its file is absent or unreadable."""
     try:

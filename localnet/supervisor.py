@@ -15,7 +15,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -25,7 +25,7 @@ from localnet.homes import Home, prepare_socket_folder, remove_socket
 from localnet.logs import BoundedLog, tail
 from localnet.parent import die_with_parent
 from localnet.restart import RestartRule
-from localnet.state import State, put_pid, put_state, take_lock
+from localnet.state import State, drop_pids, put_pid, put_state, take_lock
 
 FIRST_SECONDS = 5.0  # an engine that fails this early, on its very first start, has a fault in its configuration
 FALLS_WITH_APP = (0, 1, -signal.SIGTERM)  # how an engine ends when the app's connections break
@@ -82,23 +82,28 @@ class Supervisor:
     def run(self) -> None:
         """Run until SIGTERM, SIGINT, SIGHUP or the lifeline's end; then end every part and return.
 
-        Raises: NodeError when another supervisor runs, when an app refuses its configuration, or when the parts
-        died too often; PortInUse and HomeError from `check`.
+        Raises: NodeError when another supervisor runs, when an app refuses its configuration, when the parts died too
+        often, or when a file of the home cannot be written; PortInUse and HomeError from `check`.
         """
         with take_lock(self.home), selectors.DefaultSelector() as self.selector:
-            self.note_log = BoundedLog(self.home.log("node"))
             restore = self.listen()
-            put_pid(self.home, "supervisor", os.getpid())
             try:
-                self.keep_running()
-                self.put_phase("stopped")
+                drop_pids(self.home)
+                with closing(BoundedLog(self.home.log("node"))) as self.note_log:
+                    put_pid(self.home, "supervisor", os.getpid())
+                    self.keep_running()
+                    self.put_phase("stopped")
             except LocalnetError as error:
-                self.put_phase("failed", error)
+                self.put_failed(error)
                 raise
+            except OSError as error:
+                failure = describe_os_error(error)
+                self.put_failed(failure)
+                raise failure from error
             finally:
-                put_pid(self.home, "supervisor", None)
+                with suppress(OSError):
+                    put_pid(self.home, "supervisor", None)
                 restore()
-                self.note_log.close()
 
     def keep_running(self) -> None:
         """Start, wait for a death, start again, until told to stop or given up."""
@@ -178,17 +183,30 @@ class Supervisor:
         return next((part for part in self.parts if part.process.poll() is not None), None)
 
     def end_parts(self) -> None:
-        """End every part, the engine before its app: SIGTERM, and SIGKILL after the grace."""
-        if self.parts and self.stops:
-            self.put_phase("stopping")
+        """End every part, the engine before its app, whatever fails on the way; OSError, the first one, after that."""
+        errors: list[OSError] = []
+        try:
+            if self.parts and self.stops:
+                self.put_phase("stopping")
+        except OSError as error:
+            errors.append(error)
         for part in reversed(self.parts):
-            signal_group(part.process, signal.SIGTERM)
-            self.drain(part)
-            signal_group(part.process, signal.SIGKILL)  # whatever of its group is left
-            part.process.wait()
-            self.pump(part)
-            self.close(part)
+            try:
+                self.end_part(part)
+            except OSError as error:
+                errors.append(error)
         self.parts.clear()
+        if errors:
+            raise errors[0]
+
+    def end_part(self, part: Part) -> None:
+        """End one part: SIGTERM, and SIGKILL after the grace."""
+        signal_group(part.process, signal.SIGTERM)
+        self.drain(part)
+        signal_group(part.process, signal.SIGKILL)  # whatever of its group is left
+        part.process.wait()
+        self.pump(part)
+        self.close(part)
 
     def drain(self, part: Part) -> None:
         """Wait for a part's end, at most the grace, logging what it still says."""
@@ -198,7 +216,8 @@ class Supervisor:
 
     def close(self, part: Part) -> None:
         """Forget an ended part."""
-        part.log.note(f"{part.command.name} ended, {describe_exit(part.process.returncode)}")
+        lost = f"; the disk did not take {part.log.dropped_bytes} bytes of this log" if part.log.dropped_bytes else ""
+        part.log.note(f"{part.command.name} ended, {describe_exit(part.process.returncode)}{lost}")
         if part.process.stdout is not None:
             with suppress(KeyError):
                 self.selector.unregister(part.process.stdout)
@@ -304,6 +323,11 @@ class Supervisor:
         put_state(self.home, State(phase, os.getpid(), pids.get("app"), pids.get("engine"), self.restarts,
                                    error.text if error else "", error.hint if error else ""))
 
+    def put_failed(self, error: LocalnetError) -> None:
+        """Publish why it gave up, where the disk still takes it."""
+        with suppress(OSError):
+            self.put_phase("failed", error)
+
 
 def is_ready(part: Part) -> bool:
     """Whether a part listens, has nothing to listen on, or has ended."""
@@ -315,6 +339,12 @@ def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
     """Signal a part and everything it has started; nothing happens when all of that is gone."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
+
+
+def describe_os_error(error: OSError) -> NodeError:
+    """What the system would not do to a file of the home, and what to do about it."""
+    return NodeError(f"{error.filename2 or error.filename or 'a file of the node'}: {error.strerror or error}",
+                     "make room on the disk, or put right what it names, then start the node again")
 
 
 def describe_exit(status: int | None) -> str:

@@ -31,6 +31,29 @@ def test_reopened_log_goes_on_where_it_was(tmp_path: Path) -> None:
     assert tail(tmp_path / "a.log", 5) == ["one", "two"]
 
 
+def test_log_on_a_full_disk_counts_what_it_drops(tmp_path: Path) -> None:
+    (tmp_path / "a.log").symlink_to("/dev/full")
+    log = BoundedLog(tmp_path / "a.log")
+    log.write(b"lost\n")
+    assert log.dropped_bytes == 5
+    log.write(b"too\n")
+    assert log.dropped_bytes == 9
+    log.close()
+
+
+def test_log_that_cannot_be_turned_over_counts_what_it_drops_and_goes_on_later(tmp_path: Path) -> None:
+    log = BoundedLog(tmp_path / "a.log", bytes_max=8)
+    log.write(b"12345678")
+    (tmp_path / "a.log.1").mkdir()
+    log.write(b"lost")
+    assert log.dropped_bytes == 4
+    (tmp_path / "a.log.1").rmdir()
+    log.write(b"kept")
+    assert previous(tmp_path / "a.log").read_bytes() == b"12345678"
+    assert ((tmp_path / "a.log").read_bytes(), log.dropped_bytes) == (b"kept", 4)
+    log.close()
+
+
 def test_tail_of_nothing_is_empty(tmp_path: Path) -> None:
     assert tail(tmp_path / "none.log", 5) == []
 

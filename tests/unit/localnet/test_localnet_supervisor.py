@@ -236,6 +236,54 @@ def test_what_a_part_has_started_ends_with_it(home: Home, start: Start) -> None:
     until(lambda: not is_alive(grandchild))
 
 
+def test_full_disk_under_the_logs_leaves_the_node_running_and_it_ends_in_good_order(home: Home, start: Start) -> None:
+    home.logs.mkdir()
+    for part in ("app", "engine", "node"):
+        home.log(part).symlink_to("/dev/full")
+    supervisor = start()
+    pids = [pid_of(home, "app"), pid_of(home, "engine")]
+    assert supervisor.poll() is None and all(map(is_alive, pids))
+    supervisor.terminate()
+    assert supervisor.wait(20) == 0
+    assert not any(map(is_alive, pids))
+    assert phase(home) == "stopped"
+
+
+def test_log_that_cannot_be_opened_ends_every_part_and_is_the_reason(home: Home, start: Start) -> None:
+    home.log("engine").mkdir(parents=True)
+    supervisor = start(wait=False)
+    assert supervisor.wait(20) == 1
+    assert supervisor.stdout is not None
+    text, hint = json.loads(supervisor.stdout.read())
+    assert str(home.log("engine")) in text and "Is a directory" in text and hint
+    assert "app ended" in home.log("app").read_text()
+    state = find_state(home)
+    assert state is not None and (state.phase, state.error, state.app_pid) == ("failed", text, None)
+    assert sorted(p.name for p in home.run.iterdir()) == ["lock", "state.json"]
+
+
+def test_part_whose_end_cannot_be_written_down_does_not_keep_the_others_alive(home: Home, start: Start) -> None:
+    supervisor = start()
+    pids = [pid_of(home, "app"), pid_of(home, "engine")]
+    (home.run / "engine.pid").unlink()
+    (home.run / "engine.pid").mkdir()
+    supervisor.terminate()
+    assert supervisor.wait(20) == 1
+    assert not any(map(is_alive, pids))
+    assert "app ends well" in home.log("app").read_text()
+    state = find_state(home)
+    assert state is not None and state.phase == "failed" and "engine.pid" in state.error
+
+
+def test_pids_that_a_killed_supervisor_left_are_gone_before_anything_starts(home: Home, start: Start) -> None:
+    for part in ("supervisor", "app", "engine"):
+        (home.run / f"{part}.pid").write_text(f"{os.getpid()}\n")
+    supervisor = start(app=None)
+    assert find_pid(home, "app") is None
+    assert find_pid(home, "supervisor") == supervisor.pid
+    assert find_pid(home, "engine") not in (None, os.getpid())
+
+
 def test_node_stops_when_its_lifeline_ends(home: Home, start: Start) -> None:
     supervisor = start(lifeline=True)
     assert supervisor.stdin is not None
