@@ -22,6 +22,7 @@ from abci_app.cli.options import (
 from abci_app.cli.output import grad_text, message_fields, print_fields
 from abci_app.client.chain import ChainClient
 from abci_app.client.node import connect
+from abci_app.client.send import GAS_PRICE_PPM_MAX
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour
 from abci_app.miner.errors import MinerStopped
@@ -49,9 +50,11 @@ def miner() -> None:
 @click.option("--behaviour", type=click.Choice([str(one) for one in Behaviour]), default=str(Behaviour.HONEST),
               show_default=True, help="Cheats are refused but on test networks.")
 @click.option("--top-up", "tops_up", is_flag=True, help="Put up again what a slash has taken from the bond.")
+@click.option("--gas-price-max-ppm", "gas_price_ppm_max", type=click.IntRange(min=0), default=GAS_PRICE_PPM_MAX,
+              show_default=True, metavar="PPM", help="Pay at most this, ugrad per million gas, whatever a node asks.")
 @combine(nodes_option, chain_option, home_option, output_option)
-def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up: bool, nodes: tuple[str, ...],
-          chain_id: str | None, home: Path, output: str) -> None:
+def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up: bool, gas_price_ppm_max: int,
+          nodes: tuple[str, ...], chain_id: str | None, home: Path, output: str) -> None:
     """Work for model MODEL_ID until it is trained: enrol with the bond, compute, commit, reveal, earn.
 
     Ctrl-C ends it when what is committed is revealed; a second one ends it at once, which can cost a part of the bond.
@@ -68,7 +71,7 @@ def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up
     with _stops(), Journal(home / "miner", chain.chain_id(), model_id, key.bech32) as journal, _teller(output) as tell:
         nap = Nap()
         worker = Miner(chain, key, model_id, store, journal, behaviour=Behaviour(behaviour), tops_up=tops_up,
-                       report=tell, sleep=nap)
+                       report=tell, sleep=nap, gas_price_ppm_max=gas_price_ppm_max)
         worker.check()
         with progress_bar() as report:
             warm_kernels(chain.get_model(model_id), report)

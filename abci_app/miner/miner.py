@@ -3,29 +3,32 @@
 A step asks the chain where things stand and does the one thing that is due; nothing else is remembered but the journal,
 so a miner that was killed between any two steps goes on where it was. All figures that it reports are the chain's.
 
-Two rules keep an honest miner's bond whole. A claim is in the journal before its commitment is sent, and its salt is
+Three rules keep an honest miner's bond whole. A claim is in the journal before its commitment is sent, and its salt is
 derived from the key, so that what was committed can always be revealed. And a commitment names the attempt of the round
 that it was computed for, so that the chain refuses it when the round was dealt again, for which it would be wrong.
+And what is committed is revealed: until the chain's record says that it is, or that its deadline has passed, no answer
+of a node, no refusal and no fault here ends the miner or makes it give the unit up.
 """
 
 import hmac
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
 
 from abci_app.client.chain import ChainClient, Dealing
-from abci_app.client.errors import NodeRefused, NodeUnreachable, ProofInvalid, QueryRefused, TimedOut, TxRefused
+from abci_app.client.errors import ClientError, FeeTooHigh, NodeRefused, ProofInvalid, TxRefused
 from abci_app.client.keys import Key
-from abci_app.client.send import Sender, Sent, Sleep, is_error
-from abci_app.data.errors import DatasetCorrupt
+from abci_app.client.send import GAS_PRICE_PPM_MAX, Sender, Sleep, is_error
+from abci_app.data.errors import DataError
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour, make_claim
 from abci_app.miner.claim import compute_commitment
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Entry, Journal
-from abci_app.miner.preflight import check_behaviour, check_dataset, check_funds, check_model, is_live
+from abci_app.miner.preflight import check_behaviour, check_dataset, check_fees, check_funds, check_model, is_live
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.errors import InsufficientFunds, TxTimeoutHeight, UnknownAddress
 from abci_app.wire.ints import u32_bytes
@@ -37,11 +40,13 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 )
 from abci_app.wire.seed import hash_fields
 from abci_app.x.work import errors as work_errors
+from kernels.errors import KernelInputError
 
 POLL_S = 0.2
 POLL_S_MAX = 1.0
 BACKOFF_S = 0.5
 BACKOFF_S_MAX = 8.0
+BOUND_PAUSE_S_MAX = 0.5
 JOURNAL_ROUNDS = 8
 LATE = (work_errors.RoundNotFound, work_errors.AttemptOver, work_errors.PhaseNotCommit, work_errors.PhaseNotReveal,
         work_errors.UnitNotFound, work_errors.UnitNotAssigned, work_errors.UnitNotCommitted, TxTimeoutHeight)
@@ -64,17 +69,20 @@ class Miner:
 
     def __init__(self, chain: ChainClient, key: Key, model_id: int, store: DatasetStore, journal: Journal, *,
                  behaviour: Behaviour = Behaviour.HONEST, tops_up: bool = False, report: Report = lambda event: None,
-                 sleep: Sleep = time.sleep) -> None:
-        """tops_up: whether to put up again what a slash has taken from the bond."""
+                 sleep: Sleep = time.sleep, gas_price_ppm_max: int = GAS_PRICE_PPM_MAX) -> None:
+        """tops_up: whether to put up again what a slash has taken from the bond. gas_price_ppm_max: the most to pay."""
         self.chain, self.key, self.model_id, self.store, self.journal = chain, key, model_id, store, journal
         self.behaviour, self.tops_up, self.report, self.sleep = behaviour, tops_up, report, sleep
-        self.sender = Sender(chain, key, sleep=sleep)
+        self.sender = Sender(chain, key, sleep=sleep, gas_price_ppm_max=gas_price_ppm_max)
         self.is_draining = False
         self._model: Model | None = None
         self._weights: tuple[bytes, bytes] = (b"", b"")
         self._sent: dict[tuple[bytes, int], int] = {}
         self._told: tuple[object, ...] = ()
+        self._problems: dict[tuple[bytes, int], tuple[str, str]] = {}
+        self._remade: dict[tuple[bytes, int], Entry] = {}
         self._is_idle = False
+        self._is_bound = False
 
     def check(self) -> None:
         """Everything that must be there before the first step. Raises MinerStopped."""
@@ -86,7 +94,8 @@ class Miner:
             self._compute_bond(trainer)
 
     def run(self) -> None:
-        """Work until the model is trained or drain() was called and nothing is left to reveal. Raises MinerStopped."""
+        """Work until the model is trained or drain() was called and nothing is left to reveal. Raises MinerStopped,
+        but not while a unit is committed: what stops the miner may pass before the unit's deadline."""
         pause, backoff = POLL_S, BACKOFF_S
         while True:
             try:
@@ -94,15 +103,22 @@ class Miner:
                 pause, backoff = POLL_S if is_moving else min(1.5 * pause, POLL_S_MAX), BACKOFF_S
                 if self._is_over():
                     return
-                self.sleep(pause)
+                self.sleep(min(pause, BOUND_PAUSE_S_MAX) if self._is_bound else pause)
                 continue
-            except ProofInvalid as error:
-                self.report(Event("refused", {"problem": error.text}))
-                getattr(self.chain.node, "move_on", lambda: None)()
-            except (NodeUnreachable, NodeRefused, QueryRefused, TimedOut) as error:
+            except ClientError as error:
+                what = "refused" if isinstance(error, (ProofInvalid, FeeTooHigh)) else "waiting"
+                self.report(Event(what, {"problem": error.text}))
+                self._move_on()
+            except MinerStopped as error:
+                if not self._is_bound:
+                    raise
                 self.report(Event("waiting", {"problem": error.text}))
-            self.sleep(backoff)
+            self.sleep(min(backoff, BOUND_PAUSE_S_MAX) if self._is_bound else backoff)
             backoff = min(2 * backoff, BACKOFF_S_MAX)
+
+    def _move_on(self) -> None:
+        """Ask another node from now on, where there is one."""
+        getattr(self.chain.node, "move_on", lambda: None)()
 
     def drain(self) -> None:
         """Commit to nothing new; run() returns when what is committed is revealed or lost."""
@@ -113,17 +129,33 @@ class Miner:
         dealing = self.chain.assignments(self.model_id, self.key.bech32)
         trainer, running = dealing.trainer, dealing.round
         self._is_idle = running is None
-        if trainer is not None and trainer.status == TRAINER_STATUS_SLASHED:
+        is_slashed = trainer is not None and trainer.status == TRAINER_STATUS_SLASHED
+        self._is_bound = not is_slashed and self.behaviour.reveals and any(
+            unit.status == UNIT_STATUS_COMMITTED for unit in dealing.units)
+        if trainer is not None and is_slashed:
             raise MinerStopped(f"a claim of {self.key.bech32} was proved wrong: {trainer.bond_ugrad} ugrad are left "
                                "of the bond", f"gradus tx work leave {self.model_id} --from KEY gives them back; a new "
                                "bond is needed to return")
-        if self.is_draining and (trainer is None or trainer.status != TRAINER_STATUS_ACTIVE):
-            return self._tell(dealing)
-        if trainer is None or trainer.status != TRAINER_STATUS_ACTIVE:
-            return self._enroll(trainer)
-        is_new = self._tell(dealing)
-        did = [self._work(running, unit) for unit in dealing.units] if running is not None else []
-        return is_new or any(did)
+        is_active = trainer is not None and trainer.status == TRAINER_STATUS_ACTIVE
+        if not is_active and not self._is_bound:
+            return self._tell(dealing) if self.is_draining else self._enroll(trainer)
+        return self._do_all([lambda: self._tell(dealing), *(self._task(running, unit) for unit in dealing.units)])
+
+    def _task(self, running: Round | None, unit: Unit) -> Callable[[], bool]:
+        return lambda: running is not None and self._work(running, unit)
+
+    def _do_all(self, tasks: list[Callable[[], bool]]) -> bool:
+        """Do all of it, whatever becomes of any: a unit must not miss its deadline over another. Then raises the first
+        problem."""
+        did, problems = False, list[Exception]()
+        for task in tasks:
+            try:
+                did = task() or did
+            except (ClientError, MinerStopped) as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
+        return did
 
     def _work(self, running: Round, unit: Unit) -> bool:
         """Commit or reveal one unit, if that is due and has not been done."""
@@ -136,27 +168,44 @@ class Miner:
         return False
 
     def _commit(self, running: Round, unit: Unit) -> bool:
-        entry = self.journal.find_or_put(running, unit.index, lambda: self._compute_entry(running, unit))
-        now = self.chain.assignments(self.model_id, self.key.bech32).round
-        if now is None or (now.seed, now.phase) != (running.seed, running.phase):
+        try:
+            entry = self.journal.find_or_put(running, unit.index, lambda: self._compute_entry(running, unit))
+        except OSError as error:
+            raise MinerStopped(f"the journal cannot be written: {error}",
+                               f"make room on the disk of {self.journal.folder}, or give it back its rights") from None
+        now = self.chain.assignments(self.model_id, self.key.bech32)
+        if now.round is None or (now.round.seed, now.round.phase) != (running.seed, running.phase):
             self.report(Event("missed", {"round": running.number, "unit": unit.index, "problem": "computed too late"}))
             return True
+        reveals = 1 + sum(one.status == UNIT_STATUS_COMMITTED for one in now.units)
+        check_fees(self.chain, self.key.bech32, self.sender.get_gas_price_ppm(), len(entry.claim.payload), reveals)
         message = MsgCommitWork(trainer=self.key.bech32, model_id=self.model_id, round=running.number,
                                 attempt=running.attempt, unit=unit.index,
                                 commitment=self._commitment(running, unit, entry))
-        return self._send("committed", message, running, unit)
+        self._is_bound = self.behaviour.reveals
+        return self._send_commitment(message, running, unit)
 
     def _reveal(self, running: Round, unit: Unit) -> bool:
-        entry = self.journal.find_or_put(running, unit.index, lambda: self._compute_entry(running, unit))
-        if self._commitment(running, unit, entry) != unit.commitment:
-            self._remember(running, unit)
-            self.report(Event("missed", {"round": running.number, "unit": unit.index,
-                                         "problem": "what was committed is in no journal here"}))
-            return True
+        entry = self._find_committed(running, unit)
+        if entry is None:
+            return self._tell_once("missed", running, unit, "what was committed is in no journal here")
         message = MsgRevealWork(trainer=self.key.bech32, model_id=self.model_id, round=running.number,
                                 attempt=running.attempt, unit=unit.index, payload=entry.claim.payload,
                                 trace_root=entry.claim.trace_root, salt=entry.salt)
-        return self._send("revealed", message, running, unit)
+        return self._send_reveal(message, running, unit)
+
+    def _find_committed(self, running: Round, unit: Unit) -> Entry | None:
+        """What the unit's commitment was made of: from the journal, else computed again, which needs no disk."""
+        found: Entry | None = None
+        with suppress(OSError):  # an unreadable journal is as good as none
+            found = self.journal.find(running, unit.index)
+        if found is None or self._commitment(running, unit, found) != unit.commitment:
+            place = running.seed, unit.index
+            if place not in self._remade:
+                self._remade = {key: entry for key, entry in self._remade.items() if key[0] == running.seed}
+                self._remade[place] = self._compute_entry(running, unit)
+            found = self._remade[place]
+        return found if self._commitment(running, unit, found) == unit.commitment else None
 
     def _compute_entry(self, running: Round, unit: Unit) -> Entry:
         began = time.monotonic()
@@ -165,8 +214,12 @@ class Miner:
         try:
             claim = make_claim(self.behaviour, self.chain, self.key.bech32, model, running, unit.index,
                                lambda: self._load_weights(running), rows)
-        except DatasetCorrupt as error:
+        except DataError as error:
             raise MinerStopped(str(error), error.hint) from None
+        except (KernelInputError, IndexError, OSError) as error:
+            raise MinerStopped(f"unit {unit.index} of round {running.number} cannot be computed: {error}",
+                               "contract, dataset and weights do not fit together: ask a node that you trust, "
+                               "and check the dataset with gradus data list") from None
         context = hash_fields("gradus/salt", running.seed, u32_bytes(unit.index), claim.payload_hash)
         salt = hmac.digest(self.key.private, context, "sha256")
         self.report(Event("computed", {"round": running.number, "unit": unit.index,
@@ -203,46 +256,68 @@ class Miner:
     def _enroll(self, trainer: Trainer | None) -> bool:
         bond_ugrad = self._compute_bond(trainer)
         message = MsgEnroll(trainer=self.key.bech32, model_id=self.model_id, bond=coin_pb(base_coin(bond_ugrad)))
-        sent = self._try([message], 0)
-        if sent is not None:
-            held_ugrad = 0 if trainer is None else trainer.bond_ugrad
-            self.report(Event("enrolled", {"bond_ugrad": held_ugrad + bond_ugrad, "height": sent.height}))
+        try:
+            sent = self.sender.send([message])
+        except TxRefused as error:
+            if is_error(error, *DONE):
+                return True
+            raise self._stop("the chain refused the enrolment", error) from None
+        held_ugrad = 0 if trainer is None else trainer.bond_ugrad
+        self.report(Event("enrolled", {"bond_ugrad": held_ugrad + bond_ugrad, "height": sent.height}))
         return True
 
-    def _send(self, what: str, message: Message, running: Round, unit: Unit) -> bool:
-        """Send what is due for a unit, before the phase's deadline, and remember that it was sent."""
-        place: dict[str, int | str] = {"round": running.number, "unit": unit.index}
+    def _send_commitment(self, message: Message, running: Round, unit: Unit) -> bool:
+        """Commit before the phase's deadline. A unit that is not committed costs nothing, so a refusal is final."""
+        height = 0
         try:
-            sent = self._try([message], running.deadline_height)
+            height = self.sender.send([message], timeout_height=running.deadline_height).height
         except TxRefused as error:
-            if not is_error(error, *LATE):
-                raise MinerStopped(f"the chain refused what is due: {error.text}") from None
-            self._remember(running, unit)
-            self.report(Event("missed", place | {"problem": error.text}))
-            return True
+            if is_error(error, *LATE):
+                self._remember(running, unit)
+                return self._tell_once("missed", running, unit, error.text)
+            if not is_error(error, *DONE):
+                raise self._stop("the chain refused what is due", error) from None
         self._remember(running, unit)
-        self.journal.drop_before(running.number - JOURNAL_ROUNDS)
-        self.report(Event(what, place | {"height": sent.height if sent else 0}))
+        self.report(Event("committed", {"round": running.number, "unit": unit.index, "height": height}))
+        return True
+
+    def _send_reveal(self, message: Message, running: Round, unit: Unit) -> bool:
+        """Reveal before the phase's deadline. A unit that is not revealed costs a part of the bond, so a refusal is
+        never final: it may be that of a node that is behind, and the next step's record says what is still due."""
+        height = 0
+        try:
+            height = self.sender.send([message], timeout_height=running.deadline_height).height
+        except TxRefused as error:
+            if not is_error(error, work_errors.UnitRevealed):
+                self._tell_once("waiting", running, unit, error.text)
+                self._move_on()
+                return False
+        self._remember(running, unit)
+        with suppress(OSError):  # what stays costs nothing but room
+            self.journal.drop_before(running.number - JOURNAL_ROUNDS)
+        self.report(Event("revealed", {"round": running.number, "unit": unit.index, "height": height}))
+        return True
+
+    def _stop(self, what: str, error: TxRefused) -> MinerStopped:
+        if is_error(error, InsufficientFunds, UnknownAddress):
+            return MinerStopped(f"the key cannot pay: {error.text}",
+                                f"gradus tx bank send {self.key.bech32} AMOUNT --from KEY")
+        return MinerStopped(f"{what}: {error.text}")
+
+    def _tell_once(self, what: str, running: Round, unit: Unit, problem: str) -> bool:
+        """Report a unit's problem, if it is not the one that was last reported of it. True when it was."""
+        place = running.seed, unit.index
+        if self._problems.get(place) == (what, problem):
+            return False
+        self._problems = {key: told for key, told in self._problems.items() if key[0] == running.seed}
+        self._problems[place] = what, problem
+        self.report(Event(what, {"round": running.number, "unit": unit.index, "problem": problem}))
         return True
 
     def _remember(self, running: Round, unit: Unit) -> None:
         """That what is due in this phase is done, whatever a node that is behind may say."""
         self._sent = {key: phase for key, phase in self._sent.items() if key[0] == running.seed}
         self._sent[running.seed, unit.index] = running.phase
-
-    def _try(self, messages: Sequence[Message], timeout_height: int) -> Sent | None:
-        """Send; None when an earlier attempt has already done it. Raises MinerStopped when the key cannot pay."""
-        try:
-            return self.sender.send(messages, timeout_height=timeout_height)
-        except TxRefused as error:
-            if is_error(error, *DONE):
-                return None
-            if is_error(error, InsufficientFunds, UnknownAddress):
-                raise MinerStopped(f"the key cannot pay: {error.text}",
-                                   f"gradus tx bank send {self.key.bech32} AMOUNT --from KEY") from None
-            if messages[0].DESCRIPTOR.name == "MsgEnroll":
-                raise MinerStopped(f"the chain refused the enrolment: {error.text}") from None
-            raise
 
     def _tell(self, dealing: Dealing) -> bool:
         """Report where things stand, if that has changed. All figures are the chain's."""
@@ -254,8 +329,8 @@ class Miner:
         booked = self.chain.find_contribution(self.model_id, self.key.bech32)
         fields: dict[str, int | str] = {
             "round": running.number if running is not None else 0,
-            "phase": _name(RoundPhase.Name(running.phase), "ROUND_PHASE_") if running is not None else "none",
-            "units": " ".join(f"{index}:{_name(UnitStatus.Name(status), 'UNIT_STATUS_')}" for index, status in units),
+            "phase": _name(RoundPhase, running.phase, "ROUND_PHASE_") if running is not None else "none",
+            "units": " ".join(f"{index}:{_name(UnitStatus, status, 'UNIT_STATUS_')}" for index, status in units),
             "accepted": booked.units if booked else 0, "earned_ugrad": booked.earned_ugrad if booked else 0,
             "balance_ugrad": self.chain.balance(self.key.bech32),
             "bond_ugrad": trainer.bond_ugrad if trainer is not None else 0,
@@ -273,5 +348,6 @@ class Miner:
         return self._is_idle and not is_live(self.chain.get_model(self.model_id))
 
 
-def _name(text: str, prefix: str) -> str:
-    return text.removeprefix(prefix).lower()
+def _name(kind: type[RoundPhase] | type[UnitStatus], value: int, prefix: str) -> str:
+    """A value's name in lower case; its number, when a later version of the chain has named it."""
+    return kind.Name(value).removeprefix(prefix).lower() if value in kind.values() else str(value)

@@ -3,16 +3,21 @@
 from collections.abc import Callable
 
 from abci_app.client.chain import ChainClient
+from abci_app.client.send import GAS_MARGIN_PPM
+from abci_app.client.txs import compute_fee_ugrad
 from abci_app.data.errors import DataError
 from abci_app.data.store import DatasetStore, StoredDataset
 from abci_app.miner.behaviour import TEST_CHAINS, Behaviour, is_allowed
 from abci_app.miner.errors import MinerStopped
 from abci_app.runtime.contract import compute_unit_policy
+from abci_app.runtime.gas import BLOB_BYTE_GAS, TX_BYTE_GAS
+from abci_app.wire.ints import PPM, mul_div_ceil
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, Model
 from kernels import dispatch
 
 NUMERICS = "gin1"
 FEES_UGRAD = 1
+TX_GAS = 40_000  # more than a commitment takes, and a reveal besides its payload
 
 
 def is_live(model: Model) -> bool:
@@ -61,6 +66,21 @@ def check_funds(chain: ChainClient, address: str, bond_ugrad: int) -> None:
     balance = chain.balance(address)
     if balance < bond_ugrad + FEES_UGRAD:
         raise MinerStopped(f"{address} has {balance} ugrad; the bond takes {bond_ugrad}, and fees come on top",
+                           f"send it coins: gradus tx bank send {address} AMOUNT --from KEY")
+
+
+def compute_fees_due_ugrad(gas_price_ppm: int, payload_bytes: int, reveals: int) -> int:
+    """At least what one commitment and `reveals` reveals of such payloads cost, ugrad."""
+    gas = TX_GAS + reveals * (TX_GAS + payload_bytes * (TX_BYTE_GAS + BLOB_BYTE_GAS))
+    return compute_fee_ugrad(mul_div_ceil(gas, GAS_MARGIN_PPM, PPM), gas_price_ppm)
+
+
+def check_fees(chain: ChainClient, address: str, gas_price_ppm: int, payload_bytes: int, reveals: int) -> None:
+    """Raises MinerStopped when an account cannot pay for committing and then for revealing all that is committed."""
+    due, balance = compute_fees_due_ugrad(gas_price_ppm, payload_bytes, reveals), chain.balance(address)
+    if balance < due:
+        raise MinerStopped(f"{address} has {balance} ugrad; to commit and to reveal takes up to {due}, and what is "
+                           "committed and not revealed costs a part of the bond",
                            f"send it coins: gradus tx bank send {address} AMOUNT --from KEY")
 
 
