@@ -38,7 +38,7 @@ class PortClaim:
         wanted = sorted(set(ports))
         drop(self.locks, [port for port in self.locks if port not in wanted])
         for port in wanted:
-            lock = self.locks.get(port) or find_lock(port)
+            lock = self.locks.get(port) or find_lock(claims_folder() / f"port-{port}")
             if lock is None:
                 self.release()
                 return port
@@ -55,15 +55,14 @@ def claims_folder() -> Path:
     return Path("/tmp") / f"gradus-{os.geteuid()}"
 
 
-def find_lock(port: int) -> IO[str] | None:
-    """The lock of a port, taken; None when another one holds it."""
-    path = claims_folder() / f"port-{port}"
+def find_lock(path: Path) -> IO[str] | None:
+    """The lock that is a file in a folder of this user alone, taken; None when another process holds it."""
     for _ in range(TRIES):
         try:
             make_private(path.parent)
-            lock = open(path, "a")
+            lock = open(path, "a+")
         except FileNotFoundError:
-            continue  # whoever gave up the last port has just removed the folder
+            continue  # whoever gave up the last lock has just removed the folder
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.path.samestat(os.fstat(lock.fileno()), path.stat()):
@@ -74,7 +73,7 @@ def find_lock(port: int) -> IO[str] | None:
         except FileNotFoundError:
             pass  # its holder removed it between our opening and our locking
         lock.close()
-    raise PortInUse(f"port {port} cannot be claimed in {path.parent}", f"remove {path.parent}")
+    raise PortInUse(f"{path.name} cannot be claimed in {path.parent}", f"remove {path.parent}")
 
 
 def drop(locks: dict[int, IO[str]], ports: Iterable[int] | None = None) -> None:

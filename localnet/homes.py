@@ -1,6 +1,6 @@
 """Homes of nodes: keys, genesis and configuration, as `cometbft start --home` expects them.
 
-<home>/config   config.toml, genesis.json, node_key.json, priv_validator_key.json
+<home>/config   config.toml, genesis.json, node_key.json, priv_validator_key.json, branch in a copied network
 <home>/data     priv_validator_state.json, later the engine's databases
 <home>/run      lock, pid files, state.json, the app's socket when the path is short enough
 <home>/logs     app.log, engine.log, node.log
@@ -64,6 +64,11 @@ class Home:
     def validator_state(self) -> Path:
         """priv_validator_state.json: what this validator has signed last, its guard against double signing."""
         return self.path / "data" / "priv_validator_state.json"
+
+    @property
+    def branch(self) -> Path:
+        """branch: what tells the homes of a copied network from their originals; absent where nothing was copied."""
+        return self.path / "config" / "branch"
 
     @property
     def operator(self) -> Path:

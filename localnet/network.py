@@ -34,6 +34,7 @@ from localnet.homes import (Home, Identity, check_chain_id, explained, new_genes
 from localnet.manifest import Manifest, NodeEntry, find_original, get_manifest, has_manifest, put_manifest
 from localnet.node import NodeProcess, find_failure, start_node, stop_supervisor
 from localnet.ports import STANDARD_BASE, choose_base, p2p_port, rpc_port, take_block
+from localnet.signing import put_branch
 
 VALIDATORS_MAX = 32
 FIRST_BLOCK_SECONDS = 120.0
@@ -201,6 +202,8 @@ class Localnet:
             text = replace_value(text, "p2p", "laddr", f"tcp://{HOST}:{node.p2p_port}")
             text = replace_value(text, "p2p", "persistent_peers", ",".join(compute_peers(nodes, i)))
             texts.append(text)
+        if find_original(self.folder, self.manifest) is not None:
+            put_branch([node.paths for node in nodes])
         for node, text in zip(nodes, texts, strict=True):
             state.replace_text(node.paths.config, text)
         put_manifest(self.folder, replace(self.manifest, nodes=nodes))

@@ -25,6 +25,7 @@ from localnet.homes import Home, prepare_socket_folder, remove_socket
 from localnet.logs import BoundedLog, tail
 from localnet.parent import die_with_parent
 from localnet.restart import RestartRule
+from localnet.signing import sole_signer
 from localnet.state import State, drop_pids, put_pid, put_state, take_lock
 
 FIRST_SECONDS = 5.0  # an engine that fails this early, on its very first start, has a fault in its configuration
@@ -76,20 +77,21 @@ class Supervisor:
     parts: list[Part] = field(default_factory=list)
     restarts: int = 0
     stops: int = 0  # how often it was told to stop; the second time it no longer waits
-    selector: selectors.BaseSelector = field(init=False)
-    note_log: BoundedLog = field(init=False)
+    selector: selectors.BaseSelector = field(init=False, repr=False)
+    note_log: BoundedLog = field(init=False, repr=False)
 
     def run(self) -> None:
         """Run until SIGTERM, SIGINT, SIGHUP or the lifeline's end; then end every part and return.
 
-        Raises: NodeError when another supervisor runs, when an app refuses its configuration, when the parts died too
-        often, or when a file of the home cannot be written; PortInUse and HomeError from `check`.
+        Raises: NodeError when another supervisor runs here or signs with the same key elsewhere, when an app refuses
+        its configuration, when the parts died too often, or when a file of the home cannot be written; HomeError when
+        the key is damaged; PortInUse and HomeError from `check`.
         """
         with take_lock(self.home), selectors.DefaultSelector() as self.selector:
             restore = self.listen()
             try:
                 drop_pids(self.home)
-                with closing(BoundedLog(self.home.log("node"))) as self.note_log:
+                with sole_signer(self.home), closing(BoundedLog(self.home.log("node"))) as self.note_log:
                     put_pid(self.home, "supervisor", os.getpid())
                     self.keep_running()
                     self.put_phase("stopped")

@@ -249,6 +249,21 @@ def test_network_moves_to_the_ports_that_are_asked_for_and_peers_follow(tmp_path
     assert Localnet(net.folder).manifest.nodes[0].rpc_port == wanted
 
 
+def test_copied_network_gets_a_branch_of_its_own_with_its_ports_and_the_original_none(tmp_path: Path) -> None:
+    original = Localnet.new(tmp_path / "net", 2, base_port=0, builtin_app="kvstore")
+    shutil.copytree(original.folder, tmp_path / "copy")
+    copy = Localnet(tmp_path / "copy")
+    copy.settle()
+    words = {node.paths.branch.read_text() for node in copy.manifest.nodes}
+    assert len(words) == 1
+    assert not any(node.paths.branch.exists() for node in original.manifest.nodes)
+    shutil.copytree(copy.folder, tmp_path / "again")
+    again = Localnet(tmp_path / "again")
+    again.settle()
+    assert words.isdisjoint(node.paths.branch.read_text() for node in again.manifest.nodes)
+    assert {node.paths.branch.read_text() for node in Localnet(copy.folder).manifest.nodes} == words
+
+
 def test_move_that_meets_a_damaged_configuration_changes_none(tmp_path: Path) -> None:
     net = Localnet.new(tmp_path / "net", 3, base_port=0, builtin_app="kvstore")
     files = [*(node.paths.config for node in net.manifest.nodes), net.folder / "network.json"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from localnet.homes import Home
+from localnet.homes import Home, new_home
+from localnet.signing import get_consensus_address, put_branch, signers_folder
 from localnet.state import find_pid, find_state, is_supervised, take_lock
 
 APP = """
@@ -62,7 +64,7 @@ Start = Callable[..., "subprocess.Popen[str]"]
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     home = Home(tmp_path / "n")
-    home.run.mkdir(parents=True, mode=0o700)
+    new_home(home, "n")
     return home
 
 
@@ -72,15 +74,15 @@ def start(home: Home) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(engine: str = ENGINE, app: str | None = APP, tries: int = 3, grace_s: float = 10, lifeline: bool = False,
-              wait: bool = True) -> "subprocess.Popen[str]":
-        options: dict[str, Any] = {"home": str(home.path), "engine": engine, "app": app, "tries": tries,
+              wait: bool = True, at: Home = home) -> "subprocess.Popen[str]":
+        options: dict[str, Any] = {"home": str(at.path), "engine": engine, "app": app, "tries": tries,
                                    "grace_s": grace_s, "lifeline": lifeline}
         process = subprocess.Popen([sys.executable, "-c", RUNNER, json.dumps(options)], text=True, cwd=os.getcwd(),
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])})
         started.append(process)
         if wait:
-            until(lambda: phase(home) == "running")
+            until(lambda: phase(at) == "running")
         return process
 
     yield begin
@@ -90,6 +92,8 @@ def start(home: Home) -> Iterator[Start]:
         for pipe in (process.stdin, process.stdout):
             if pipe:
                 pipe.close()
+    for left in signers_folder().glob(f"validator-{get_consensus_address(home)}*"):
+        left.unlink()
 
 
 def until(is_true: Callable[[], object]) -> None:
@@ -197,6 +201,58 @@ def test_second_supervisor_of_a_home_is_refused_and_the_first_goes_on(home: Home
     assert phase(home) == "running"
 
 
+@pytest.fixture
+def copied(home: Home, tmp_path: Path) -> Home:
+    shutil.copytree(home.path, tmp_path / "copied")
+    return Home(tmp_path / "copied")
+
+
+def test_copied_home_is_refused_while_the_original_signs_and_starts_when_it_has_ended(
+        home: Home, copied: Home, start: Start) -> None:
+    first = start()
+    second = start(at=copied, wait=False)
+    assert second.wait(20) == 1
+    assert second.stdout is not None
+    text, hint = json.loads(second.stdout.read())
+    assert f"{copied.path} signs already in {home.path}" in text and hint
+    assert not copied.log("engine").exists()
+    assert phase(copied) == "failed"
+    assert first.poll() is None and phase(home) == "running"
+    first.terminate()
+    assert first.wait(20) == 0
+    start(at=copied)
+
+
+def test_original_that_was_killed_leaves_its_key_to_the_copy(home: Home, copied: Home, start: Start) -> None:
+    first = start()
+    first.kill()
+    first.wait()
+    start(at=copied)
+    assert start(wait=False).wait(20) == 1
+
+
+def test_home_of_a_copied_network_with_a_branch_of_its_own_runs_beside_the_original(
+        home: Home, copied: Home, start: Start) -> None:
+    put_branch([copied])
+    start()
+    start(at=copied)
+    assert phase(home) == phase(copied) == "running"
+
+
+@pytest.mark.parametrize(("name", "text"), [
+    ("priv_validator_key.json", "{}"), ("priv_validator_key.json", '{"priv_key": {"value": "AAAA"}}'),
+    ("priv_validator_key.json", "7"), ("branch", "../../x"), ("branch", ""),
+])
+def test_home_whose_key_or_branch_is_damaged_does_not_run_and_names_the_file(
+        home: Home, copied: Home, start: Start, name: str, text: str) -> None:
+    (copied.path / "config" / name).write_text(text)
+    supervisor = start(at=copied, wait=False)
+    assert supervisor.wait(20) == 1
+    assert supervisor.stdout is not None
+    said, hint = json.loads(supervisor.stdout.read())
+    assert f"{copied.path}/config/{name} is damaged" in said and hint
+
+
 def test_no_part_survives_a_supervisor_that_was_killed(home: Home, start: Start) -> None:
     supervisor = start()
     pids = [pid_of(home, "app"), pid_of(home, "engine")]
@@ -237,7 +293,6 @@ def test_what_a_part_has_started_ends_with_it(home: Home, start: Start) -> None:
 
 
 def test_full_disk_under_the_logs_leaves_the_node_running_and_it_ends_in_good_order(home: Home, start: Start) -> None:
-    home.logs.mkdir()
     for part in ("app", "engine", "node"):
         home.log(part).symlink_to("/dev/full")
     supervisor = start()
