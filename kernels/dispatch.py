@@ -83,20 +83,17 @@ def forced(name: str) -> Iterator[None]:
 def warm(policy: UnitPolicy | None = None, progress: Progress | None = None) -> Choice:
     """Compile and test everything, so that the first real call is fast; about 5 s on an empty cache.
 
-    policy: also computes one unit of this shape on zeros. progress(what, done, total) is told each step.
+    policy: a fast back end must also give the reference's bytes for one local step of this shape; otherwise `ref`
+    takes over for the rest of the process. progress(what, done, total) is told each step.
     """
+    global _choice
     chosen = choose(progress)
-    if policy is not None:
-        from kernels import mlp, unit
-
-        rows = policy.local_steps * policy.batch_rows
-        unit.run_unit(
-            policy,
-            bytes(mlp.param_count(policy.widths) * mlp.WEIGHT_BYTES),
-            bytes(rows * policy.widths[0]),
-            bytes(2 * rows),
-            bytes(32),
-        )
+    if policy is None or chosen.backend == "ref":
+        return chosen
+    problem = _find_step_problem(chosen.backend, policy, progress)
+    if problem:
+        with _lock:
+            chosen = _choice = _replace_by_ref(chosen.asked, problem)
     return chosen
 
 
@@ -138,6 +135,10 @@ def _choose(asked: str, progress: Progress | None) -> Choice:
     problem = _find_problem(asked, progress)
     if not problem:
         return Choice(asked, asked)
+    return _replace_by_ref(asked, problem)
+
+
+def _replace_by_ref(asked: str, problem: str) -> Choice:
     _log.error("kernels: back end %s is not used: %s. The slow reference back end takes over; "
                "results are the same.", asked, problem)
     return Choice("ref", asked, problem)
@@ -151,3 +152,20 @@ def _find_problem(name: str, progress: Progress | None) -> str:
     except Exception as error:  # any failure of a compiler or library means: do not use this back end
         return f"{type(error).__name__}: {error}"
     return f"wrong results in the self-test of {', '.join(failed)}" if failed else ""
+
+
+def _find_step_problem(name: str, policy: UnitPolicy, progress: Progress | None) -> str:
+    from kernels import selftest
+
+    what = f"a local step of widths {'-'.join(map(str, policy.widths))}"
+    if progress is not None:
+        progress(what, 0, 1)
+    try:
+        is_equal = selftest.is_step_equal(name, policy)
+    except KernelInputError:
+        raise
+    except Exception as error:  # as in _find_problem
+        return f"{what}: {type(error).__name__}: {error}"
+    if progress is not None:
+        progress("done", 1, 1)
+    return "" if is_equal else f"wrong results in {what}"

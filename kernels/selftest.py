@@ -1,4 +1,4 @@
-"""Small adversarial inputs for every op, with which a back end is compared to `ref` before it is used.
+"""Adversarial inputs for every op and large products, with which a back end is compared to `ref` before it is used.
 
 Reads/Writes: nothing. Each case is a name of the form `op/what` and a function that returns bytes. The
 cases also feed the golden vectors in tests/kernels/golden.json (`python -m kernels golden` prints them).
@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
-from kernels import aggregate, dispatch, mlp, outer, payload, unit
+from kernels import aggregate, dispatch, mlp, outer, payload, products, unit
 
 Case = Callable[[], bytes]
 CODEC = "int8/256"
 SEED = bytes(range(32))
+STEP_COST_MAX = 2**26
 
 
 def sample(label: str, length: int) -> bytes:
@@ -170,6 +173,7 @@ CASES: dict[str, Case] = {
     "outer/usual": _outer_case("usual", 45875, 32768),
     "outer/largest": _outer_case("largest", 2**20, 65535),
     "outer/plain": _outer_case("plain", 65536, 0),
+    **{product.name: partial(products.compute_sums, product) for product in products.list_products()},
 }
 
 
@@ -187,6 +191,25 @@ def find_failures(backend: str, progress: dispatch.Progress | None = None) -> li
     if progress is not None:
         progress("done", len(CASES), len(CASES))
     return failed
+
+
+def is_step_equal(backend: str, policy: unit.UnitPolicy) -> bool:
+    """Whether `backend` and `ref` agree on one local step of a policy's own shape, on drawn rows and weights.
+
+    Where the reference would take longer than about a second, the step has fewer rows; every layer keeps its width.
+    Raises: KernelInputError for a policy outside the ranges.
+    """
+    unit.check_policy(policy)
+    one_row = replace(policy, local_steps=1, batch_rows=1, trace_every=1)
+    two_rows = replace(one_row, batch_rows=2) if policy.batch_rows > 1 else one_row
+    row_cost = max(1, unit.unit_cost(two_rows) - unit.unit_cost(one_row))
+    rows = max(1, min(policy.batch_rows, STEP_COST_MAX // row_cost))
+    step = replace(one_row, batch_rows=rows)
+    weights = products.draw_weights(mlp.param_count(policy.widths))
+    with dispatch.forced("ref"):
+        expected = _run(step, "step", weights)
+    with dispatch.forced(backend):
+        return _run(step, "step", weights) == expected
 
 
 def compute_digests() -> dict[str, str]:

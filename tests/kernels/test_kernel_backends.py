@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kernels import aggregate, dispatch, mlp, outer, payload, selftest, unit
+from kernels import aggregate, dispatch, mlp, outer, payload, products, selftest, unit
 
 CODEC = "int8/256"
 POISON = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -99,3 +99,47 @@ def test_product_longer_than_float32_holds_is_still_exact() -> None:
     exact = left.astype(np.int64) @ right.astype(np.int64)
     assert (exact != (left @ right).astype(np.int64)).any()
     assert (multiply(left, right) == exact).all()
+
+
+@pytest.mark.parametrize("layout", products.LAYOUTS)
+@pytest.mark.parametrize("fill", products.FILLS)
+def test_product_large_enough_for_threads_is_the_int64_product_in_every_value(layout: str, fill: str) -> None:
+    """The self-test compares such products by one vector; here every value is."""
+    import numpy as np
+
+    from kernels.elementwise import multiply
+
+    for inner in (1025, 2500):
+        product = products.Product(layout, fill, 511, inner, 259)
+        left, right = products.draw_operands(product)
+        assert left.flags.f_contiguous == (layout == "aT@e") and right.flags.f_contiguous == (layout == "e@wT")
+        exact = left.astype(np.int64, order="C") @ right.astype(np.int64, order="F")
+        assert (multiply(left, right) == exact).all()
+        with dispatch.forced("ref"):
+            assert products.compute_sums(product) == (exact @ products.draw_vector(product)).tobytes()
+
+
+ENDS = (2**31 - 1, -2**31)
+EXTREMES = [  # widths and rows: wide inputs, a wide hidden layer, many classes, the largest batch
+    ((65536, 1, 2), 5), ((3, 65536, 2), 5), ((3, 2, 65536), 5), ((2, 3, 20000, 3, 2), 7), ((37, 9, 3), 4096),
+]
+
+
+@pytest.mark.parametrize("widths, rows", EXTREMES, ids=str)
+def test_unit_survives_the_largest_and_smallest_of_everything(widths: tuple[int, ...], rows: int) -> None:
+    """Sums at the bounds of section 12: all features and weights at an end, or of either sign, at the highest rates."""
+    count = mlp.param_count(widths)
+    policy = unit.UnitPolicy(widths, 2, rows, 2**20, 65535, 1, CODEC)
+    values = 2 * rows * widths[0]
+    labels = selftest.sample_labels("ends", 2 * rows, widths[-1])
+    signs = bytes(127 if byte & 1 else 129 for byte in range(256))
+    mixed_features = selftest.sample("ends", values).translate(signs)
+    ends = selftest.sample_signs("ends", 1000)
+    mixed_weights = (ends * (count // 1000 + 1))[:4 * count]
+    for features, weights in [
+        (b"\x7f" * values, selftest.pack([ENDS[0]], 4) * count),
+        (b"\x81" * values, selftest.pack([ENDS[1]], 4) * count),
+        (b"\x7f" * values, mixed_weights),
+        (mixed_features, mixed_weights),
+    ]:
+        assert_backends_agree(lambda: unit.run_unit(policy, weights, features, labels, selftest.SEED))

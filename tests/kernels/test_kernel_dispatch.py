@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -64,6 +67,77 @@ def test_backend_with_a_wrong_result_is_replaced_and_reported(
     assert payload.decode(b"\x00\x05", 1, "int8/256") == (5).to_bytes(8, "little")
 
 
+def break_products(patch: pytest.MonkeyPatch, is_broken: Callable[[tuple[int, int, int]], bool]) -> None:
+    """The last column of a product is wrong where `is_broken` says so of (rows, inner, columns)."""
+    from kernels import elementwise
+    from kernels.mlp import cpu as mlp_cpu
+    from kernels.unit import cpu as unit_cpu
+
+    right = elementwise.multiply
+
+    def multiply(first: Any, second: Any) -> Any:
+        product = right(first, second)
+        if is_broken((*first.shape, second.shape[1])):
+            product[:, -1] += 5000
+        return product
+
+    for module in (elementwise, mlp_cpu, unit_cpu):
+        patch.setattr(module, "multiply", multiply)
+
+
+@pytest.mark.parametrize("multiply_adds", [30_000, 2**27])
+def test_backend_that_is_wrong_in_large_products_alone_is_replaced_and_reported(
+    unchosen: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, multiply_adds: int
+) -> None:
+    break_products(unchosen, lambda shape: math.prod(shape) > multiply_adds)
+    with caplog.at_level(logging.ERROR, logger="gradus.kernels"):
+        choice = dispatch.choose()
+    assert choice.backend == "ref" and dispatch.backend() == "ref"
+    for layout in ("a@w", "aT@e", "e@wT"):
+        assert f"product/{layout} random 511x2500x513" in choice.problem and layout in caplog.text
+
+
+@pytest.mark.parametrize("chunk, reported", [(1041, 2500), (1250, 2500), (4096, 2500), (700, None)])
+def test_products_over_more_inner_elements_than_float32_holds_are_reported(
+    monkeypatch: pytest.MonkeyPatch, chunk: int, reported: int | None
+) -> None:
+    from kernels import elementwise
+
+    monkeypatch.setattr(elementwise, "INNER_CHUNK", chunk)
+    failed = [name for name in selftest.find_failures("cpu") if name.startswith("product/")]
+    assert bool(failed) == (reported is not None) and all(f"x{reported}x" in name for name in failed)
+
+
+def test_backend_that_is_wrong_in_the_shape_of_a_policy_alone_is_replaced_when_warmed_for_it(
+    unchosen: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    break_products(unchosen, lambda shape: shape == (33, 70, 60))
+    policy = unit.UnitPolicy((70, 60, 5), 4, 33, 6554, 58982, 2, "int8/256")
+    assert dispatch.warm() == dispatch.Choice("cpu", "cpu")
+    assert dispatch.warm(replace(policy, batch_rows=32)) == dispatch.Choice("cpu", "cpu")
+    with caplog.at_level(logging.ERROR, logger="gradus.kernels"):
+        choice = dispatch.warm(policy)
+    assert choice == dispatch.Choice("ref", "cpu", "wrong results in a local step of widths 70-60-5")
+    assert choice.problem in caplog.text
+    assert dispatch.choose() is choice and dispatch.backend() == "ref"
+
+
+def test_backend_that_fails_in_the_shape_of_a_policy_is_replaced_and_reported(
+    unchosen: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    dispatch.warm()
+    unchosen.setattr("kernels.unit.cpu.multiply", None)
+    with caplog.at_level(logging.ERROR, logger="gradus.kernels"):
+        choice = dispatch.warm(unit.UnitPolicy((3, 2), 2, 2, 6554, 58982, 1, "int8/256"))
+    assert choice.backend == "ref" and "widths 3-2: TypeError" in choice.problem and choice.problem in caplog.text
+
+
+def test_policy_outside_the_ranges_is_refused_by_warm_and_no_fault_of_the_backend(unchosen: pytest.MonkeyPatch) -> None:
+    with pytest.raises(KernelInputError, match="batch_rows"):
+        dispatch.warm(unit.UnitPolicy((3, 2), 2, 0, 6554, 58982, 1, "int8/256"))
+    assert dispatch.backend() == "cpu"
+
+
 def test_backend_that_does_not_load_is_replaced_and_reported(
     unchosen: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -90,13 +164,23 @@ def test_unusable_cache_folder_gives_a_private_one(monkeypatch: pytest.MonkeyPat
     assert Path(os.environ["NUMBA_CACHE_DIR"]).is_dir()
 
 
-def test_warm_runs_a_unit_of_the_policy_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    ran: list[unit.UnitPolicy] = []
+@pytest.mark.parametrize("widths, rows, run_rows", [
+    ((64, 128, 64, 10), 16, 16), ((3, 2), 1, 1), ((65536, 4, 2), 256, 127),
+])
+def test_warm_compares_one_step_of_the_policy_with_fewer_rows_where_they_are_too_many_for_the_reference(
+    monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...], rows: int, run_rows: int
+) -> None:
+    ran: list[tuple[str, unit.UnitPolicy]] = []
     run = unit.run_unit
-    monkeypatch.setattr(unit, "run_unit", lambda policy, *rest: (ran.append(policy), run(policy, *rest))[1])
-    policy = unit.UnitPolicy((3, 2), 2, 2, 6554, 58982, 1, "int8/256")
-    dispatch.warm(policy)
-    assert policy in ran
+    monkeypatch.setattr(unit, "run_unit", lambda policy, *rest: (
+        ran.append((dispatch.backend(), policy)), run(policy, *rest))[1])
+    told: list[tuple[str, int, int]] = []
+    dispatch.choose()
+    policy = unit.UnitPolicy(widths, 16, rows, 6554, 58982, 4, "int8/256")
+    assert dispatch.warm(policy, lambda what, done, total: told.append((what, done, total))).backend == "cpu"
+    step = replace(policy, local_steps=1, batch_rows=run_rows, trace_every=1)
+    assert ran == [("ref", step), ("cpu", step)]
+    assert told[-1] == ("done", 1, 1)
 
 
 def test_bench_refuses_to_time_a_wrong_backend(

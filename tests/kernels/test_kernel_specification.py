@@ -264,7 +264,7 @@ def test_power_table_is_the_one_whose_hash_stands_in_the_text() -> None:
     assert digest == "47c3fa45e218908d4d9b3aa74428ae993cd27ea3b8059c273ed1c6f12eb4ed81"
 
 
-def test_unit_survives_the_largest_and_smallest_of_everything() -> None:
+def test_logits_survive_the_largest_and_smallest_of_everything() -> None:
     """Wide enough for the bounds of section 12 to be touched: 65536 products of 127 * 127, and biases at the end."""
     widths = (65536, 1, 2)
     for weight in (2**31 - 1, -2**31):
