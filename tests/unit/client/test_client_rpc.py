@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 import pytest
 
 from abci_app.client.errors import BadNodeUrl, NodeRefused, NodeUnreachable
+from abci_app.client.node import connect
 from abci_app.client.rpc import Rpc
 
 
@@ -116,6 +118,29 @@ def test_calls_carry_their_height(name: str, params: dict[str, str]) -> None:
     with server(lambda request: result({"asked": request["params"]})) as (rpc, asked):
         assert getattr(rpc, name)(7) == {"asked": params}
         assert asked == [name]
+
+
+def test_several_nodes_are_waited_for_less_long_than_one() -> None:
+    urls = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
+    several, one = connect(urls), connect(urls[:1])
+    timeouts = [node.client.timeout for nodes in (several, one) for node in nodes._nodes]  # type: ignore[attr-defined]
+    assert [(limit.connect, limit.read) for limit in timeouts] == [(2.0, 3.0), (2.0, 3.0), (5.0, 10.0)]
+
+
+def test_node_that_is_silent_is_asked_once() -> None:
+    """To ask again would double the wait, and the next node may answer at once."""
+    hold = threading.Event()
+
+    def stall(request: dict[str, Any]) -> bytes | None:
+        hold.wait(5)
+        return None
+
+    with server(stall) as (rpc, asked):
+        rpc.client.timeout = httpx.Timeout(0.2)
+        with pytest.raises(NodeUnreachable):
+            rpc.status()
+        hold.set()
+        assert asked == ["status"]
 
 
 @pytest.mark.parametrize("url", ["", "nonsense", "127.0.0.1:26657", "tcp://127.0.0.1:26657", "http://",

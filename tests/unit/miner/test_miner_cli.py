@@ -91,6 +91,17 @@ def test_miner_that_cannot_start_says_why_and_what_to_do(home: Path, arguments: 
     assert result.exit_code == ExitStatus.REFUSED and text in result.stderr and "hint:" in result.stderr
 
 
+def test_miner_pays_no_price_above_its_bound(rig: Rig, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The chain asks 1000; a bound of 999 keeps the miner from its first transaction, and it says why."""
+    def end(_: Event) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Miner, "_move_on", end)
+    result = run(home, "start", "1", "--key", "ann", "--gas-price-max-ppm", "999", "--output", "json")
+    refused = lines(result)[0]
+    assert refused["event"] == "refused" and "asks 1000 ugrad per million gas" in str(refused["problem"])
+
+
 def test_second_miner_of_a_key_is_refused(rig: Rig, home: Path) -> None:
     from abci_app.miner.journal import Journal
 
@@ -127,4 +138,5 @@ def test_first_signal_drains_and_the_second_interrupts(rig: Rig, home: Path) -> 
 def test_help_has_an_example_and_usage_errors_exit_2(home: Path) -> None:
     assert "gradus miner start 1 --key alice" in run(home, "start", "--help").stdout
     assert run(home, "start", "1").exit_code == ExitStatus.USAGE
+    assert run(home, "start", "1", "--key", "ann", "--gas-price-max-ppm", "-1").exit_code == ExitStatus.USAGE
     assert run(home, "start", "1", "--key", "ann", "--behaviour", "nice").exit_code == ExitStatus.USAGE
