@@ -182,7 +182,6 @@ class Miner:
         message = MsgCommitWork(trainer=self.key.bech32, model_id=self.model_id, round=running.number,
                                 attempt=running.attempt, unit=unit.index,
                                 commitment=self._commitment(running, unit, entry))
-        self._is_bound = self.behaviour.reveals
         return self._send_commitment(message, running, unit)
 
     def _reveal(self, running: Round, unit: Unit) -> bool:
@@ -268,10 +267,12 @@ class Miner:
 
     def _send_commitment(self, message: Message, running: Round, unit: Unit) -> bool:
         """Commit before the phase's deadline. A unit that is not committed costs nothing, so a refusal is final."""
-        height = 0
+        height, was_bound = 0, self._is_bound
+        self._is_bound = self.behaviour.reveals
         try:
             height = self.sender.send([message], timeout_height=running.deadline_height).height
         except TxRefused as error:
+            self._is_bound = was_bound or is_error(error, *DONE)
             if is_error(error, *LATE):
                 self._remember(running, unit)
                 return self._tell_once("missed", running, unit, error.text)

@@ -173,6 +173,27 @@ def test_reveal_needs_no_disk(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None
     run_until_revealed(rig, ann, others, lambda: None)
 
 
+def test_refused_commitment_binds_nothing_and_ends_the_miner(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, others = rig.miner("ann"), [rig.miner(name) for name in NAMES[1:]]
+    naps = iter(range(40))
+
+    def sleep(seconds: float) -> None:
+        for other in others:
+            other.step()
+        rig.node.block()
+        next(naps)
+
+    def refuse(*_: object) -> None:
+        raise TxRefused("sdk", InsufficientFunds.code, "empty")
+
+    ann.step()
+    monkeypatch.setattr(ann.sender, "send", lambda *_, **__: refuse())
+    ann.sleep = sleep
+    with pytest.raises(MinerStopped, match="cannot pay"):
+        ann.run()
+    assert rig.told("ann", "committed") == []
+
+
 @pytest.mark.parametrize(("error", "hint"), [
     (OSError(errno.ENOSPC, "No space left on device"), "make room"), (KernelInputError("too short"), "trust"),
     (IndexError("row 9"), "trust")])
