@@ -20,15 +20,15 @@ from abci_app.client.errors import (
 from abci_app.client.keys import Key
 from abci_app.client.rpc import IN_MEMPOOL, TxOutcome
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx, unsigned_tx
-from abci_app.runtime.gas import SIMULATION_GAS_MAX
 from abci_app.wire.errors import ChainError, OutOfGas, TxTimeoutHeight, WrongSequence
 from abci_app.wire.ints import PPM, mul_div_ceil
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
 from abci_app.wire.pb.cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
-from abci_app.wire.tx import tx_hash, type_url
+from abci_app.wire.tx import SIMULATION_GAS_MAX, tx_hash, type_url
 
 GAS_MARGIN_PPM = 1_300_000
 GAS_PRICE_PPM_MAX = 100_000  # a hundred times what a chain begins with
+ESTIMATE_GAS_MAX = 50_000_000  # where the chain ends a simulation
 TIMEOUT_S = 60.0
 POLL_S = 0.1
 POLL_S_MAX = 0.5
@@ -137,9 +137,9 @@ class Sender:
             used = self._retry(lambda: self.chain.simulate(raw), deadline)
         except QueryRefused as error:
             raise TxRefused(error.codespace, error.code, error.log) from None
-        if used > SIMULATION_GAS_MAX:
+        if used > ESTIMATE_GAS_MAX:
             raise FeeTooHigh(f"{self.chain.node.url} estimates {used} gas; an estimate never passes "
-                             f"{SIMULATION_GAS_MAX}", "ask another node")
+                             f"{ESTIMATE_GAS_MAX}", "ask another node")
         return mul_div_ceil(used, GAS_MARGIN_PPM, PPM)
 
     def _deliver(self, raw: bytes, terms: TxTerms, deadline: float) -> Sent | None:
