@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from abci_app.runtime.ante import Admitted, Ante
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.events import Event, new_event
-from abci_app.runtime.gas import SIMULATION_GAS_MAX, GasMeter, unlimited
+from abci_app.runtime.gas import GasMeter, unlimited
 from abci_app.runtime.router import Router
 from abci_app.store.errors import InvalidEntry, StoreError
 from abci_app.wire.errors import ChainError, InvariantBroken, Unauthorized
 from abci_app.wire.pb.cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
-from abci_app.wire.tx import decode_injected, is_injected, pack
+from abci_app.wire.tx import SIMULATION_GAS_MAX, decode_injected, is_injected, pack
 
 HALTING = (InvariantBroken, StoreError, OSError, MemoryError, RecursionError, ImportError, SystemError)
 

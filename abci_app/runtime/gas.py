@@ -11,7 +11,6 @@ SIGNATURE_GAS = 3_000  # one check of a signature and the write of its account
 WRITE_GAS = 2_000  # a record of the state; keepers of accounts and coins book it themselves
 BLOB_BYTE_GAS = 3
 MULTIPLY_ADDS_PER_GAS = 1_000
-SIMULATION_GAS_MAX = 50_000_000  # nobody pays for an estimate, so it may not cost a node more than this
 
 
 @dataclass(slots=True)

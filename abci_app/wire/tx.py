@@ -18,6 +18,7 @@ from abci_app.wire.pb.cosmos.tx.v1beta1 import tx_pb2
 TX_BYTES_MAX = 1 << 20
 MESSAGES_MAX = 16
 MEMO_CHARS_MAX = 256
+SIMULATION_GAS_MAX = 50_000_000  # nobody pays for an estimate, so it may not cost a node more than this
 INJECTED_MARK = b"\x00gradus/injected\x00"
 Parsed = TypeVar("Parsed", bound=Message)
 
