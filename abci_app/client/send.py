@@ -28,7 +28,6 @@ from abci_app.wire.tx import SIMULATION_GAS_MAX, tx_hash, type_url
 
 GAS_MARGIN_PPM = 1_300_000
 GAS_PRICE_PPM_MAX = 100_000  # a hundred times what a chain begins with
-ESTIMATE_GAS_MAX = 50_000_000  # where the chain ends a simulation
 TIMEOUT_S = 60.0
 POLL_S = 0.1
 POLL_S_MAX = 0.5
@@ -137,9 +136,9 @@ class Sender:
             used = self._retry(lambda: self.chain.simulate(raw), deadline)
         except QueryRefused as error:
             raise TxRefused(error.codespace, error.code, error.log) from None
-        if used > ESTIMATE_GAS_MAX:
+        if used > SIMULATION_GAS_MAX:
             raise FeeTooHigh(f"{self.chain.node.url} estimates {used} gas; an estimate never passes "
-                             f"{ESTIMATE_GAS_MAX}", "ask another node")
+                             f"{SIMULATION_GAS_MAX}", "ask another node")
         return mul_div_ceil(used, GAS_MARGIN_PPM, PPM)
 
     def _deliver(self, raw: bytes, terms: TxTerms, deadline: float) -> Sent | None:

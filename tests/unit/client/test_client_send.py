@@ -10,8 +10,7 @@ from abci_app.client.chain import ChainClient
 from abci_app.client.errors import FeeTooHigh, NodeRefused, NodeUnreachable, TimedOut, TxRefused, WrongChain
 from abci_app.client.node import Nodes
 from abci_app.client.rpc import TxOutcome
-from abci_app.client.send import ESTIMATE_GAS_MAX, Sender, is_error
-from abci_app.runtime.gas import SIMULATION_GAS_MAX
+from abci_app.client.send import Sender, is_error
 from abci_app.wire.errors import InsufficientFunds, OutOfGas, TxTimeoutHeight, UnknownAddress, WrongSequence
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSendResponse
 from tests.chain import Chain, new_test_key
@@ -325,7 +324,3 @@ def test_node_that_falls_silent_later_is_waited_for_and_that_is_told_once(chain:
     ann.send([chain.send_msg("ann", "ben", 5)])
     assert chain.balance("ben") == FUNDS + 12 and list(naps) == []
     assert told == ["no node answers at local:0; it is waited for, at most 60 s"]
-
-
-def test_bound_of_an_estimate_is_the_chains() -> None:
-    assert ESTIMATE_GAS_MAX == SIMULATION_GAS_MAX
