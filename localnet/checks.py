@@ -83,8 +83,3 @@ def same_app_hash(rpcs: Sequence[Rpc]) -> tuple[int, bytes]:
     """(height, app hash in hex) that all nodes agree on at their common height; ChecksFailed otherwise."""
     header = check_same_block(rpcs)
     return header.height, header.app_hash
-
-
-def check_moving(rpcs: Sequence[Rpc], seconds: float = 30.0) -> None:
-    """Check that every node makes another block; TimedOut otherwise."""
-    wait_blocks(rpcs, 1, seconds)

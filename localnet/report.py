@@ -17,9 +17,11 @@ from typing import Any
 
 from rich.console import Console
 
+from abci_app.cli.output import decimal_text
 from abci_app.cli.proofs import Place
 from abci_app.client.chain import ChainClient
 from abci_app.client.evaluate import percent_text
+from abci_app.wire.coin import DISPLAY_DENOM
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SlashReason
 from localnet.checks import find_height, wait_height
 from localnet.engine import VERSION
@@ -223,4 +225,4 @@ def count_of(number: int, noun: str) -> str:
 
 def grad(amount_ugrad: int) -> str:
     """`12.5 grad`."""
-    return f"{amount_ugrad // PPM}.{amount_ugrad % PPM:06d}".rstrip("0").rstrip(".") + " grad"
+    return f"{decimal_text(amount_ugrad)} {DISPLAY_DENOM}"

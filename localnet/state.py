@@ -17,12 +17,14 @@ from localnet.errors import NodeError
 from localnet.homes import Home
 
 LOCK_TRIES = 10
-PHASES = ("starting", "running", "restarting", "stopping", "stopped", "failed")
 
 
 @dataclass(frozen=True)
 class State:
-    """What the supervisor last wrote. restarts: since it started. error, hint: why it gave up, else empty."""
+    """What the supervisor last wrote. phase: starting, running, restarting, stopping, stopped or failed.
+
+    restarts: since it started. error, hint: why it gave up, else empty.
+    """
 
     phase: str
     pid: int

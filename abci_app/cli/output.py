@@ -79,6 +79,11 @@ def print_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], output
 
 def grad_text(amount_ugrad: int) -> str:
     """`12.5grad (12500000ugrad)`."""
+    return f"{decimal_text(amount_ugrad)}{DISPLAY_DENOM} ({amount_ugrad}{BASE_DENOM})"
+
+
+def decimal_text(amount_ugrad: int) -> str:
+    """The grad of an amount, exact: `12.5`."""
     whole, part = divmod(amount_ugrad, 10**DISPLAY_EXPONENT)
     decimals = f"{part:0{DISPLAY_EXPONENT}d}".rstrip("0")
-    return f"{whole}{'.' + decimals if decimals else ''}{DISPLAY_DENOM} ({amount_ugrad}{BASE_DENOM})"
+    return f"{whole}{'.' + decimals if decimals else ''}"

@@ -69,11 +69,6 @@ def model_place(model_id: int) -> Place:
     return Place("models", models_keys.model(model_id))
 
 
-def weights_place(model_id: int, round_number: int) -> Place:
-    """Where the record of a round's weights stands."""
-    return Place("models", models_keys.weights(model_id, round_number))
-
-
 def trainer_place(model_id: int, address: str) -> Place:
     """Where a trainer stands."""
     return Place("work", work_keys.trainer(model_id, decode_address(address)))

@@ -15,6 +15,7 @@ import httpx
 
 from abci_app.client.errors import BadNodeUrl, NodeRefused, NodeUnreachable
 from abci_app.client.node_url import EXAMPLE, check_node_url
+from abci_app.wire.proof import ProofOp
 
 TIMEOUT_S = 10.0
 CONNECT_S = 5.0
@@ -44,15 +45,6 @@ class Header:
     height: int
     block_hash: bytes
     app_hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class ProofOp:
-    """One step of a proof."""
-
-    type: str
-    key: bytes
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)

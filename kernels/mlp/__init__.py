@@ -9,7 +9,6 @@ from __future__ import annotations
 from kernels import checks, dispatch, gin1
 
 WEIGHT_BYTES = 4
-LOGIT_BYTES = 4
 ROWS_MAX = 2**20
 
 
