@@ -24,7 +24,8 @@ from abci_app.x.rewards.module import new_module as new_rewards
 from abci_app.x.work.keeper import Keeper as WorkKeeper
 from abci_app.x.work.module import new_module as new_work
 
-STORE_NAMES = ("auth", "bank", "models", "rewards", "work")
+CONSENSUS_STORE = "consensus"  # no room's: what the engine fixes, written where its calls arrive
+STORE_NAMES = ("auth", "bank", CONSENSUS_STORE, "models", "rewards", "work")
 MODULE_ACCOUNTS: dict[str, tuple[str, ...]] = {FEE_COLLECTOR: (), "models": (), "work": ("burner",)}
 
 

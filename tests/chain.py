@@ -97,7 +97,7 @@ class Chain:
         ctx = self._ctx(layer, height, PROPOSERS[height % 4 if proposer is None else proposer])
         txs = list(txs)
         result = run_block(self.app.modules, self.app.ante, ctx, txs)
-        put_block(layer.blobs, RequestFinalizeBlock(height=height, hash=block_hash(ctx, txs)))
+        put_block(layer, RequestFinalizeBlock(height=height, hash=block_hash(ctx, txs)))
         staged = self.database.stage(layer, height)
         self._check(layer)
         self.database.commit(staged)
@@ -166,9 +166,10 @@ class Chain:
         return self._ctx(self._branch(), self.height if height is None else height, b"")
 
     def state(self) -> list[tuple[str, bytes, bytes]]:
-        """Every record of every store: for comparing states."""
+        """Every record of every room: for comparing states."""
         branch = self._branch()
-        return [(name, key, value) for name in STORE_NAMES for key, value in branch.store(name).iter(b"")]
+        names = sorted(module.name for module in self.app.modules)
+        return [(name, key, value) for name in names for key, value in branch.store(name).iter(b"")]
 
     def check_invariants(self) -> list[str]:
         """What is broken in the last state."""
@@ -179,7 +180,7 @@ class Chain:
 
     def _ctx(self, state: Branch, height: int, proposer: bytes) -> Ctx:
         time_ns = GENESIS_TIME_NS + BLOCK_NS * height
-        last = find_block(self.database.latest().blobs)
+        last = find_block(self.database.latest())
         return Ctx(self.chain_id, height, time_ns, proposer, self.app_hash, last.hash if last else b"", state)
 
     def _check(self, layer: Branch) -> None:

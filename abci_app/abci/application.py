@@ -85,7 +85,7 @@ class Application:
         self._queries = Queries(app, database, self._software)
         self._consensus = threading.Lock()
         self._mempool = threading.Lock()
-        self._chain = find_chain(database.blobs)
+        self._chain = find_chain(database.latest())
         if database.height and self._chain is None:
             raise ConfigProblem(f"the state is at height {database.height}, but of no chain that is known here",
                                 "move the state folder away; the engine will replay its blocks")
@@ -115,7 +115,7 @@ class Application:
             self._decided = None
             chain, time_ns = new_chain(request), timestamp_ns(request.time)
             state = Branch(self._database.latest())
-            put_chain(state.blobs, request)
+            put_chain(state, request)
             self._init_rooms(Ctx(chain.chain_id, chain.initial_height - 1, time_ns, b"", b"", b"", state), request)
             app_hash = self._database.stage(state, chain.initial_height).app_hash
             self._genesis, self._chain = Genesis(chain, state, app_hash, time_ns), chain
@@ -174,7 +174,7 @@ class Application:
             self._decided = None
             ctx, _ = self._block_ctx(request)
             result = run_block(self._app.modules, self._app.ante, ctx, request.txs)
-            put_block(ctx.state.blobs, request)
+            put_block(ctx.state, request)
             staged = self._database.stage(ctx.state, request.height)
             self._decided = Decided(staged, len(request.txs), started_s)
         return abci.ResponseFinalizeBlock(events=events_pb(result.events), app_hash=staged.app_hash,
@@ -235,7 +235,7 @@ class Application:
         if request.height != height:
             raise CallOutOfPlace(f"a block of height {request.height}, but {height} is next")
         state, app_hash = (genesis.state.branch(), genesis.app_hash) if genesis else (Branch(latest), latest.app_hash)
-        block = find_block(latest.blobs)
+        block = find_block(latest)
         ctx = Ctx(chain.chain_id, height, timestamp_ns(request.time), request.proposer_address, app_hash,
                   block.hash if block else b"", state)
         return ctx, chain
@@ -250,7 +250,7 @@ class Application:
             for name, key, value in genesis.state.changes():
                 if value is not None:
                     state.store(name).set(key, value)
-        block = find_block(latest.blobs)
+        block = find_block(latest)
         time_ns = block.time_ns if block else genesis.time_ns if genesis else 0
         height = latest.height + 1 if latest.height else chain.initial_height
         app_hash = genesis.app_hash if genesis else latest.app_hash

@@ -1,6 +1,6 @@
-"""What a chain fixes at its genesis and what the last block left: kept beside the state, committed with it.
+"""What a chain fixes at its genesis and what the last block left: in the state, because later blocks depend on it.
 
-Blobs: `abci/chain` the chain id, initial height and consensus parameters as a RequestInitChain; `abci/block` the last
+Store `consensus`: `chain` the chain id, initial height and consensus parameters as a RequestInitChain; `block` the last
 block's height, time and hash as a RequestFinalizeBlock. Both are functions of genesis and blocks alone.
 """
 
@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from abci_app.abci.errors import ConfigProblem
-from abci_app.store.kv import KV, Reader
+from abci_app.app import CONSENSUS_STORE
+from abci_app.store.branch import Base, Branch
 from abci_app.wire.ints import PPM, ppm_floor
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from abci_app.wire.tx import TX_BYTES_MAX
 
-CHAIN_KEY = b"abci/chain"
-BLOCK_KEY = b"abci/block"
+CHAIN_KEY = b"chain"
+BLOCK_KEY = b"block"
 BLOCK_BYTES_MIN = 2 * TX_BYTES_MAX  # so that the injected share takes the largest evidence
 BLOCK_BYTES_MAX = 64 << 20
 INJECTED_SHARE_PPM = PPM >> 1  # of a block's bytes, so that evidence never crowds out users
@@ -66,28 +67,28 @@ def new_chain(request: abci.RequestInitChain) -> Chain:
                  params.evidence.max_age_num_blocks)
 
 
-def put_chain(blobs: KV, request: abci.RequestInitChain) -> None:
+def put_chain(state: Branch, request: abci.RequestInitChain) -> None:
     """Keep what `find_chain` needs."""
     record = abci.RequestInitChain(chain_id=request.chain_id, initial_height=request.initial_height,
                                    consensus_params=request.consensus_params)
-    blobs.set(CHAIN_KEY, record.SerializeToString(deterministic=True))
+    state.store(CONSENSUS_STORE).set(CHAIN_KEY, record.SerializeToString(deterministic=True))
 
 
-def find_chain(blobs: Reader) -> Chain | None:
+def find_chain(state: Base) -> Chain | None:
     """The chain of a committed state; None before its first block."""
-    record = blobs.get(CHAIN_KEY)
+    record = state.store(CONSENSUS_STORE).get(CHAIN_KEY)
     return None if record is None else new_chain(abci.RequestInitChain.FromString(record))
 
 
-def put_block(blobs: KV, request: abci.RequestFinalizeBlock) -> None:
+def put_block(state: Branch, request: abci.RequestFinalizeBlock) -> None:
     """Keep what `find_block` needs."""
     record = abci.RequestFinalizeBlock(height=request.height, time=request.time, hash=request.hash)
-    blobs.set(BLOCK_KEY, record.SerializeToString(deterministic=True))
+    state.store(CONSENSUS_STORE).set(BLOCK_KEY, record.SerializeToString(deterministic=True))
 
 
-def find_block(blobs: Reader) -> Block | None:
-    """The last committed block; None before the first."""
-    record = blobs.get(BLOCK_KEY)
+def find_block(state: Base) -> Block | None:
+    """The block that made a committed state; None before the first."""
+    record = state.store(CONSENSUS_STORE).get(BLOCK_KEY)
     if record is None:
         return None
     block = abci.RequestFinalizeBlock.FromString(record)

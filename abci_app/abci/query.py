@@ -8,7 +8,7 @@
     /p2p/filter/...                        every peer is welcome
 
 height 0 is the latest state, and with a proof the one before it, so that the header with its hash exists already.
-Blobs have no history: an answer made from them is of now, whatever its height.
+Blobs have no history: what needs one that has changed since says so (sdk/26).
 Source: CometBFT v0.38 light/rpc/client.go; Cosmos SDK baseapp Query.
 """
 
@@ -88,7 +88,7 @@ class Queries:
             raise InvalidRequest(f"the data is not a {route.request.DESCRIPTOR.full_name}") from None
         try:
             answer = route.run(self._ctx(version, version.height), question)
-        except HeightUnavailable as error:  # pruned while it was read
+        except HeightUnavailable as error:  # pruned while it was read, or a blob of an older height
             raise InvalidHeight(str(error)) from None
         return abci.ResponseQuery(value=answer.SerializeToString(deterministic=True), height=version.height)
 
@@ -129,7 +129,7 @@ class Queries:
     def _answer_invariants(self, request: abci.RequestQuery) -> abci.ResponseQuery:
         """Checked once a height: they read the whole state. Raises InvalidHeight (sdk/26) for any but the latest.
 
-        Blobs are of the latest height, so what was read while a block was committed says nothing and is read again.
+        Blobs are of the latest height, so when a block changes them during a check, it begins again.
         """
         with self._invariants_lock:
             for _ in range(INVARIANT_ATTEMPTS):
@@ -143,13 +143,10 @@ class Queries:
                             "ask again")
 
     def _check_invariants(self, version: Version) -> bool:
-        """Check and keep the answer; False, and nothing kept, when a block was committed meanwhile."""
+        """Check and keep the answer; False, and nothing kept, when the version or a blob went meanwhile."""
         try:
             broken = self._app.check_invariants(self._ctx(version, version.height))
-        except HeightUnavailable:  # pruned while it was read
-            return False
-        block = find_block(version.blobs)
-        if block is None or block.height != version.height:
+        except HeightUnavailable:
             return False
         self._invariants = version.height, json.dumps({"height": version.height, "broken": broken}).encode()
         return True
@@ -171,7 +168,7 @@ class Queries:
 
     def _ctx(self, version: Version, height: int) -> Ctx:
         """A context whose writes are dropped."""
-        chain, block = find_chain(version.blobs), find_block(version.blobs)
+        chain, block = find_chain(version), find_block(version)
         return Ctx(chain_id=chain.chain_id if chain else "", height=height, time_ns=block.time_ns if block else 0,
                    proposer_address=b"", last_app_hash=version.app_hash,
                    last_block_hash=block.hash if block else b"", state=Branch(version))

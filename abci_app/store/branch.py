@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Callable, Iterator, Protocol
 
 from abci_app.store.errors import StoreError, UnknownStore
-from abci_app.store.kv import KV, Reader, check_blob, check_entry, compute_bounds
+from abci_app.store.kv import BLOBS_STORE, KV, Reader, check_blob, check_entry, compute_bounds
 from abci_app.store.tree import Change
 
 
@@ -24,7 +24,7 @@ class Base(Protocol):
 
     @property
     def blobs(self) -> Reader:
-        """The key-value space beside the state."""
+        """The key-value space of large values."""
 
     def store(self, name: str) -> Reader:
         """The store of this name."""
@@ -138,7 +138,7 @@ class Branch:
         return self._parent.store_names
 
     def store(self, name: str) -> KV:
-        """The store of this name, with this branch's writes; raises UnknownStore."""
+        """The store of this name, with this branch's writes; raises UnknownStore, also for the blobs' hashes."""
         return self._store(name)
 
     def _store(self, name: str) -> Overlay:
@@ -146,6 +146,8 @@ class Branch:
         if overlay is None:
             if name not in self.store_names:
                 raise UnknownStore(f"there is no store {name!r}", f"known: {', '.join(self.store_names)}")
+            if name == BLOBS_STORE:
+                raise UnknownStore(f"the store {name!r} is kept by the database", "write blobs; it follows them")
             parent = self._parent
             above = parent._store(name) if isinstance(parent, Branch) else parent.store(name)
             overlay = self._stores[name] = Overlay(above, check_entry)
@@ -153,7 +155,10 @@ class Branch:
 
     @property
     def blobs(self) -> KV:
-        """The key-value space beside the state: committed with it, but not under the root. Values may be empty."""
+        """The key-value space of large values: committed with the state, under the root by their hashes.
+
+        Values may be empty.
+        """
         return self._blob_space()
 
     def _blob_space(self) -> Overlay:

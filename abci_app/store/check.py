@@ -1,12 +1,13 @@
-"""Proves a whole database sound: every kept version, every node, nothing left over. Reads only; for tests and
-operators. Costs one visit and one hash per node, and memory for one entry per node.
+"""Proves a whole database sound: every kept version, every node, every blob, nothing left over. Reads only; for tests
+and operators. Costs one visit and one hash per node and blob, and memory for one entry per node.
 """
 
+from hashlib import sha256
 from typing import NamedTuple
 
 from abci_app.store.disk import Database
 from abci_app.store.errors import DatabaseDamaged
-from abci_app.store.kv import SENTINEL_KEY, SENTINEL_VALUE
+from abci_app.store.kv import BLOBS_STORE, SENTINEL_KEY, SENTINEL_VALUE
 from abci_app.store.node import (
     INNER_TAG,
     KEY,
@@ -19,7 +20,7 @@ from abci_app.store.node import (
     SENTINEL_ID,
     split_leaf,
 )
-from abci_app.store.records import decode_orphans
+from abci_app.store.records import BLOB_PREFIX, decode_orphans
 from abci_app.store.version import NodeMissing
 from abci_app.wire.proof import inner_hash, leaf_hash
 
@@ -68,7 +69,19 @@ def check_database(database: Database) -> Census:
             backlog += 1
             if key[1:] not in waiting:
                 raise DatabaseDamaged(f"node {key[1:].hex()} belongs to no kept version")
+    _check_blobs(database)
     return Census(len(heights), len(seen) - (SENTINEL_ID in seen), backlog)
+
+
+def _check_blobs(database: Database) -> None:
+    """The blobs are exactly those that the latest version has the hashes of."""
+    hashes = database.latest().store(BLOBS_STORE).iter(b"")
+    for record_key, blob in database.iter_records(BLOB_PREFIX, b"c"):
+        if next(hashes, None) != (record_key[len(BLOB_PREFIX):], sha256(blob).digest()):
+            raise DatabaseDamaged(f"blob {record_key[1:]!r:.60} is not that of the store {BLOBS_STORE!r}")
+    missing = next(hashes, None)
+    if missing is not None:
+        raise DatabaseDamaged(f"blob {missing[0]!r:.60} is missing")
 
 
 def _visit(database: Database, node_id: bytes, seen: dict[bytes, Seen]) -> Seen:

@@ -8,7 +8,7 @@ Threads: one thread stages and commits; any thread may call `latest`, `version` 
 """
 
 from dataclasses import dataclass
-from itertools import islice
+from hashlib import sha256
 from pathlib import Path
 from typing import Callable, Iterator, cast
 
@@ -24,7 +24,7 @@ from abci_app.store.errors import (
     StoreError,
     WrongDatabase,
 )
-from abci_app.store.kv import Reader, compute_bounds
+from abci_app.store.kv import BLOBS_STORE, Reader
 from abci_app.store.node import SENTINEL_ID, SENTINEL_LEAF, is_node
 from abci_app.store.prune import compute_budget, compute_oldest, plan_pruning
 from abci_app.store.records import (
@@ -105,31 +105,6 @@ class NodeCache:
         return len(self._young) + len(self._old)
 
 
-class BlobReader:
-    """The blobs as last committed. Implements Reader; an iterator keeps the view it had at its creation."""
-
-    __slots__ = ("_database",)
-
-    def __init__(self, database: "Database") -> None:
-        self._database = database
-
-    def get(self, key: bytes) -> bytes | None:
-        """See Reader.get."""
-        return self._database.read(BLOB_PREFIX + key)
-
-    def has(self, key: bytes) -> bool:
-        """See Reader.has."""
-        return self.get(key) is not None
-
-    def iter(
-        self, prefix: bytes, start: bytes | None = None, reverse: bool = False, limit: int | None = None
-    ) -> Iterator[tuple[bytes, bytes]]:
-        """See Reader.iter."""
-        low, high = compute_bounds(BLOB_PREFIX + prefix, None if start is None else BLOB_PREFIX + start, reverse)
-        pairs = self._database.iter_records(low, cast(bytes, high), reverse)
-        return islice(((key[len(BLOB_PREFIX) :], value) for key, value in pairs), limit)
-
-
 class Database:
     """The state of all stores: kept versions and latest blobs. Made by `Database.open`."""
 
@@ -141,10 +116,10 @@ class Database:
         self.load = self._cache.load
         self._write_options = WriteOptions()
         self._write_options.sync = fsync
-        self._blobs = BlobReader(self)
         meta = self.read(LATEST_KEY)
         self._meta = Meta(0, 0, 0, 0) if meta is None else decode_meta(meta)
         self._oldest = self._meta.oldest
+        self.blobs_height = self._meta.latest
         self._latest = self._read_version(self._meta.latest)
 
     @classmethod
@@ -158,14 +133,15 @@ class Database:
     ) -> "Database":
         """Open or create the database in the folder `path`.
 
-        store_names: every store of the chain, in any order; fixed for the life of the database.
+        store_names: every store of the chain, in any order; fixed for the life of the database. The store of the
+        blobs' hashes is added.
         keep_versions: how many heights stay readable and provable, at least 2; 0 keeps all.
         cache_nodes: tree nodes held in memory, about 0.3 kB each.
         Raises DatabaseLocked, WrongDatabase, DatabaseDamaged; ValueError for a bad argument.
         """
-        names = tuple(sorted(store_names))
-        if not names or any(left == right for left, right in zip(names, names[1:])):
-            raise ValueError(f"store names must be given, each once: {names}")
+        names = tuple(sorted((*store_names, BLOBS_STORE)))
+        if not store_names or any(left == right for left, right in zip(names, names[1:])):
+            raise ValueError(f"store names must be given, each once, and none is {BLOBS_STORE!r}: {names}")
         if not all(name.isascii() and name.isalnum() and name.islower() for name in names):
             raise ValueError(f"store names are lower-case letters and digits: {names}")
         if keep_versions < 0 or keep_versions == 1 or cache_nodes < 0:
@@ -209,7 +185,7 @@ class Database:
     @property
     def blobs(self) -> Reader:
         """The blobs as last committed."""
-        return self._blobs
+        return self._latest.blobs
 
     def latest(self) -> Version:
         """The latest committed version; of height 0 and empty before the first commit."""
@@ -238,6 +214,8 @@ class Database:
         follows = height == latest.height + 1 if latest.height else 0 < height <= MAX_HEIGHT
         if not follows:
             raise StaleBranch(f"height {height} does not follow {latest.height}")
+        if blobs:
+            changes[BLOBS_STORE] = [(key, None if blob is None else sha256(blob).digest()) for key, blob in blobs]
         nodes: list[tuple[bytes, bytes]] = []
         orphans: list[bytes] = []
         roots = []
@@ -272,6 +250,7 @@ class Database:
         batch.put(version_key(staged.height), encode_version(staged.app_hash, staged.roots))
         batch.put(LATEST_KEY, encode_meta(meta))
         self._oldest = meta.oldest  # before the write, so that a reader never takes pruning for damage
+        self.blobs_height = staged.height  # nor a new blob for an old one
         try:
             self._rocks.write(batch, self._write_options)
         except DbClosedError as error:
@@ -298,6 +277,10 @@ class Database:
             raise StoreError("the database is closed") from error
         except Exception as error:  # det: rocksdict raises bare Exception; the node stops on it
             raise DatabaseDamaged(f"read failed: {error}", "check the disk") from error
+
+    def read_blob(self, key: bytes) -> bytes | None:
+        """The value of a blob on the disk, None when there is none. Raises like `read`."""
+        return self.read(BLOB_PREFIX + key)
 
     def iter_records(self, low: bytes, high: bytes, reverse: bool = False) -> Iterator[tuple[bytes, bytes]]:
         """The records with low <= key < high, in key order or backwards, as they are now."""

@@ -34,6 +34,15 @@ class HeightUnavailable(StoreError):
         )
 
 
+class BlobUnavailable(HeightUnavailable):
+    """A blob as it was at an older height: it was replaced or deleted since, and old values are not kept."""
+
+    def __init__(self, key: bytes, height: int, latest: int) -> None:
+        self.height, self.oldest, self.latest = height, latest, latest
+        StoreError.__init__(self, f"blob {key!r:.60} of height {height} was replaced or deleted since",
+                            "ask for the latest height, or a node that stands at that height")
+
+
 class StaleBranch(StoreError):
     """A branch or staged block whose base is no longer the latest version, or whose height does not follow it."""
 

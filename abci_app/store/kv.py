@@ -1,7 +1,8 @@
 """Key-value spaces as the rooms see them, and which keys and values they take.
 
 Keys and values of authenticated stores are non-empty, because stock verifiers take an empty value for absence.
-Keys that begin with `x:` are refused, because CometBFT's key paths would read the rest as hex.
+Keys that begin with `x:` are refused, because CometBFT's key paths would read the rest as hex. Blobs have the same
+keys, because the store `blobs` has their hashes under them.
 """
 
 from typing import Iterator, Protocol
@@ -11,6 +12,7 @@ from abci_app.store.errors import InvalidEntry
 MAX_KEY_BYTES = 1 << 10
 MAX_VALUE_BYTES = 1 << 20
 MAX_BLOB_BYTES = 1 << 26
+BLOBS_STORE = "blobs"  # the authenticated store of blob key -> SHA-256 of the blob, which only the database writes
 SENTINEL_KEY = b"\x00"  # a leaf of every tree, so that no tree is empty; not a key for rooms
 SENTINEL_VALUE = b"\x01"
 
@@ -47,20 +49,23 @@ class KV(Reader, Protocol):
 
 def check_entry(key: bytes, value: bytes | None) -> None:
     """Raises InvalidEntry unless an authenticated store takes `key` and `value` (None: a deletion)."""
-    if type(key) is not bytes or not 0 < len(key) <= MAX_KEY_BYTES:
-        raise InvalidEntry(f"a key is 1 to {MAX_KEY_BYTES} bytes, not {key!r:.60}")
-    if key == SENTINEL_KEY or key[:2] == b"x:":
-        raise InvalidEntry(f"key {key!r:.60} is reserved or begins with x:")
+    _check_key(key)
     if value is not None and (type(value) is not bytes or not 0 < len(value) <= MAX_VALUE_BYTES):
         raise InvalidEntry(f"the value of {key!r:.60} is not of 1 to {MAX_VALUE_BYTES} bytes")
 
 
 def check_blob(key: bytes, value: bytes | None) -> None:
     """Raises InvalidEntry unless the blob space takes `key` and `value` (None: a deletion). Empty values are fine."""
-    if type(key) is not bytes or not 0 < len(key) <= MAX_KEY_BYTES:
-        raise InvalidEntry(f"a key is 1 to {MAX_KEY_BYTES} bytes, not {key!r:.60}")
+    _check_key(key)
     if value is not None and (type(value) is not bytes or len(value) > MAX_BLOB_BYTES):
         raise InvalidEntry(f"the blob {key!r:.60} is not bytes or above {MAX_BLOB_BYTES} bytes")
+
+
+def _check_key(key: bytes) -> None:
+    if type(key) is not bytes or not 0 < len(key) <= MAX_KEY_BYTES:
+        raise InvalidEntry(f"a key is 1 to {MAX_KEY_BYTES} bytes, not {key!r:.60}")
+    if key == SENTINEL_KEY or key[:2] == b"x:":
+        raise InvalidEntry(f"key {key!r:.60} is reserved or begins with x:")
 
 
 def compute_bounds(prefix: bytes, start: bytes | None, reverse: bool) -> tuple[bytes, bytes | None]:

@@ -16,7 +16,7 @@ from abci_app.store.node import ID_BYTES
 from abci_app.store.tree import Root
 from abci_app.wire.merkle import HASH_BYTES
 
-FORMAT = 1
+FORMAT = 2
 FORMAT_KEY = b"f"
 LATEST_KEY = b"l"
 BLOB_PREFIX = b"b"

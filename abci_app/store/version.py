@@ -4,11 +4,12 @@ Versions are immutable: they hold roots, and nodes are loaded as they are needed
 somebody still reads it answers HeightUnavailable, never wrong data.
 """
 
+from hashlib import sha256
 from itertools import islice
 from typing import Iterator, Protocol
 
-from abci_app.store.errors import InvalidEntry, UnknownStore
-from abci_app.store.kv import SENTINEL_KEY, Reader, compute_bounds
+from abci_app.store.errors import BlobUnavailable, DatabaseDamaged, InvalidEntry, UnknownStore
+from abci_app.store.kv import BLOBS_STORE, SENTINEL_KEY, Reader, compute_bounds
 from abci_app.store.tree import Root, compute_app_hash, find_value, iter_range, prove_entry, prove_store
 from abci_app.wire.proof import Proof
 
@@ -25,8 +26,11 @@ class Source(Protocol):
     """Where a version finds its nodes."""
 
     @property
-    def blobs(self) -> Reader:
-        """The latest committed blobs."""
+    def blobs_height(self) -> int:
+        """The height that the blobs on the disk are of, or may already be of while it is committed."""
+
+    def read_blob(self, key: bytes) -> bytes | None:
+        """The value of a blob on the disk, None when there is none."""
 
     def load(self, node_id: bytes) -> bytes:
         """The node of this id; NodeMissing when there is no record."""
@@ -79,10 +83,52 @@ class StoreReader:
             raise self._source.explain_missing(self._height) from error
 
 
+class BlobReader:
+    """The blobs at one height: exact, or BlobUnavailable, because only the latest values are kept. Implements Reader.
+
+    The store of their hashes has a history, so it says which blobs there were, and whether a value is still the one.
+    """
+
+    __slots__ = ("_source", "_hashes", "_height")
+
+    def __init__(self, source: Source, hashes: Reader, height: int) -> None:
+        self._source = source
+        self._hashes = hashes
+        self._height = height
+
+    def get(self, key: bytes) -> bytes | None:
+        """See Reader.get. Reads of older heights cost a hash of the value."""
+        value = self._source.read_blob(key)
+        if self._source.blobs_height <= self._height:  # asked after the read: a commit raises it before it writes
+            return value
+        digest = self._hashes.get(key)
+        return None if digest is None else self._check(key, value, digest)
+
+    def has(self, key: bytes) -> bool:
+        """See Reader.has."""
+        return self._hashes.has(key)
+
+    def iter(
+        self, prefix: bytes, start: bytes | None = None, reverse: bool = False, limit: int | None = None
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """See Reader.iter."""
+        for key, digest in self._hashes.iter(prefix, start, reverse, limit):
+            yield key, self._check(key, self._source.read_blob(key), digest)
+
+    def _check(self, key: bytes, value: bytes | None, digest: bytes) -> bytes:
+        """The value, if it is the one that this height had; raises BlobUnavailable, or DatabaseDamaged."""
+        if value is not None and sha256(value).digest() == digest:
+            return value
+        latest = self._source.blobs_height
+        if latest <= self._height:
+            raise DatabaseDamaged(f"blob {key!r:.60} is not that of its hash", "restore from a snapshot or resync")
+        raise BlobUnavailable(key, self._height, latest)
+
+
 class Version:
     """The committed state at `height`; height 0 is the empty state before the first commit."""
 
-    __slots__ = ("height", "app_hash", "store_names", "roots", "_source", "_readers")
+    __slots__ = ("height", "app_hash", "store_names", "roots", "blobs", "_source", "_readers")
 
     def __init__(self, source: Source, store_names: tuple[str, ...], height: int, roots: tuple[Root, ...]) -> None:
         """`roots` are in the order of `store_names`, which is sorted."""
@@ -92,6 +138,7 @@ class Version:
         self.roots = roots
         self.app_hash = compute_app_hash(self.store_roots())
         self._readers = {n: StoreReader(source, root, height) for n, root in zip(store_names, roots, strict=True)}
+        self.blobs: Reader = BlobReader(source, self._readers[BLOBS_STORE], height)
 
     def store_roots(self) -> list[tuple[str, bytes]]:
         """(store name, root hash) in name order: what the app hash is made of, for comparing two nodes."""
@@ -102,11 +149,6 @@ class Version:
         if name not in self._readers:
             raise UnknownStore(f"there is no store {name!r}", f"known: {', '.join(self.store_names)}")
         return self._readers[name]
-
-    @property
-    def blobs(self) -> Reader:
-        """The blobs as last committed, whatever this version's height: blobs have no history."""
-        return self._source.blobs
 
     def prove(self, store_name: str, key: bytes) -> Proof:
         """The proof of the value at `key`, or of its absence, under the app hash.

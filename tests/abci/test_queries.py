@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from abci_app.client.txs import TxTerms, unsigned_tx
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.module import Invariant, Module
+from abci_app.store.branch import Branch
 from abci_app.store.errors import DatabaseDamaged
 from abci_app.wire.ics23 import verify_commitments
 from abci_app.wire.pb.cosmos.auth.v1beta1 import query_pb2 as auth_query
@@ -239,30 +240,51 @@ def with_check(node: Node, check: Callable[[Ctx], str | None]) -> None:
     object.__setattr__(app, "modules", (*app.modules, empty))
 
 
-def test_what_was_read_while_a_block_was_committed_is_read_again(chain: tuple[Node, dict[int, bytes]]) -> None:
+def change_blob(node: Node) -> None:
+    """One more block, of another blob than before."""
+    database = node.database
+    branch = Branch(database.latest())
+    branch.blobs.set(b"test/blob", b"%d" % database.height)
+    database.commit(database.stage(branch, database.height + 1))
+
+
+def test_check_that_needs_a_blob_which_a_block_changed_meanwhile_begins_again(
+        chain: tuple[Node, dict[int, bytes]]) -> None:
     node, _ = chain
     seen: list[int] = []
+    change_blob(node)
 
     def disturb(ctx: Ctx) -> str | None:
         seen.append(ctx.height)
-        if len(seen) > 2:
-            return None
-        node.block()
-        return "half of it was of the next block"
+        if len(seen) <= 2:
+            change_blob(node)
+        return None if ctx.state.blobs.get(b"test/blob") == b"%d" % (ctx.height - 1) else "half is of the next block"
 
     with_check(node, disturb)
     other = node.connect()
     answer = other.ask("query", abci.RequestQuery(path="/app/invariants"))
-    assert (json.loads(answer.value), seen) == ({"height": 7, "broken": []}, [5, 6, 7])
+    assert (json.loads(answer.value), seen) == ({"height": 8, "broken": []}, [6, 7, 8])
 
 
-def test_invariants_are_not_told_when_a_block_is_committed_in_every_attempt(
-        chain: tuple[Node, dict[int, bytes]]) -> None:
+def test_blocks_that_change_no_blob_do_not_disturb_a_check(chain: tuple[Node, dict[int, bytes]]) -> None:
     node, _ = chain
 
     def disturb(ctx: Ctx) -> str | None:
-        node.block()
-        return "wrong"
+        node.block([node.send_tx("alice", "bob", 1)])
+        return f"height {ctx.height}, {node.application._app.bank.balance(ctx, new_test_key('bob').address)} ugrad"
+
+    with_check(node, disturb)
+    answer = json.loads(node.connect().ask("query", abci.RequestQuery(path="/app/invariants")).value)
+    assert answer == {"height": 5, "broken": [f"watch/test: height 5, {node.balance('bob') - 1} ugrad"]}
+
+
+def test_invariants_are_not_told_when_a_blob_changes_in_every_attempt(chain: tuple[Node, dict[int, bytes]]) -> None:
+    node, _ = chain
+    change_blob(node)
+
+    def disturb(ctx: Ctx) -> str | None:
+        change_blob(node)
+        return repr(ctx.state.blobs.get(b"test/blob"))
 
     with_check(node, disturb)
     answer = node.connect().ask("query", abci.RequestQuery(path="/app/invariants"))

@@ -1,6 +1,6 @@
 """Models, their weights and their escrow: the only reader and writer of this room's state.
 
-State: store `models` (see keys.py). Weights and momentum are blobs beside the state; the Weights records, which are
+State: store `models` (see keys.py). Weights and momentum are blobs; the Weights records, which are
 in the state, commit to them by BLAKE3 tree roots, and every load in a block is checked against its root.
 Every record written costs WRITE_GAS.
 Invariant: the escrows of all models add up to the balance of the module account `models`.
@@ -146,10 +146,7 @@ class Keeper:
         return data
 
     def find_weights_bytes(self, ctx: Ctx, record: Weights) -> bytes | None:
-        """The bytes that `record` commits to; None when the blobs do not hold exactly them.
-
-        A query at an older height may find a record whose blobs a later block has dropped.
-        """
+        """The bytes that `record` commits to; None when the blobs do not hold exactly them."""
         parts = []
         for index in range(record.chunk_count):
             part = ctx.state.blobs.get(keys.chunk_blob(record.model_id, record.round, index))

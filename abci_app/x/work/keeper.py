@@ -1,6 +1,6 @@
 """Trainers, rounds, units, payloads and slashes: the only reader and writer of this room's state.
 
-State: store `work` (see keys.py). Payloads are blobs beside the state; the Unit records, which are in the state,
+State: store `work` (see keys.py). Payloads are blobs; the Unit records, which are in the state,
 commit to them by BLAKE3, and every load in a block is checked against its hash. Every record written or taken away
 costs WRITE_GAS, a payload BLOB_BYTE_GAS for each byte.
 Invariant: the bonds of all trainers add up to the balance of the module account `work`.
@@ -202,7 +202,7 @@ class Keeper:
             self._drop(ctx, key)
 
     def put_payload(self, ctx: Ctx, unit: Unit, payload: bytes) -> None:
-        """Keep a revealed unit's payload beside the state."""
+        """Keep a revealed unit's payload as a blob."""
         ctx.gas.use(BLOB_BYTE_GAS * len(payload), "payload")
         ctx.state.blobs.set(keys.payload(unit.model_id, unit.round, unit.index), payload)
 

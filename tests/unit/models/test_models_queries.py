@@ -70,8 +70,7 @@ def test_chunk_that_is_not_there_is_not_found(rooms: Rooms, model_id: int, round
         rooms.query(PATH + "WeightsChunk", request)
 
 
-def test_query_at_a_height_whose_blobs_are_dropped_is_not_found(rooms: Rooms) -> None:
-    """The state of an older height still has the record, the blobs are those of the latest."""
+def test_chunk_whose_blob_is_missing_is_not_found(rooms: Rooms) -> None:
     rooms.create()
     rooms.ctx.state.blobs.delete(keys.chunk_blob(1, 0, 0))
     with pytest.raises(NotFound):

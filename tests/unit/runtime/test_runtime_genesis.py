@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from abci_app.app import MODULE_ACCOUNTS, STORE_NAMES, new_app
+from abci_app.app import CONSENSUS_STORE, MODULE_ACCOUNTS, STORE_NAMES, new_app
 from abci_app.genesis import check_genesis, new_genesis
 from abci_app.runtime.genesis import GenesisInvalid
 from abci_app.wire.address import encode_address, module_address
@@ -123,6 +123,6 @@ def test_wrong_argument_is_named(chain_id: str, operator: str, accounts: dict[st
         new_genesis(chain_id, [{"consensus_address_hex": PROPOSERS[0].hex(), "operator": operator}], accounts)
 
 
-def test_stores_and_rooms_are_the_same() -> None:
-    assert STORE_NAMES == tuple(sorted(module.name for module in new_app().modules))
+def test_every_room_has_a_store_and_so_has_the_engines_part() -> None:
+    assert STORE_NAMES == tuple(sorted([CONSENSUS_STORE, *(module.name for module in new_app().modules)]))
     assert sorted(MODULE_ACCOUNTS) == ["fee_collector", "models", "work"]

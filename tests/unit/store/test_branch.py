@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database
 from abci_app.store.errors import InvalidEntry, StoreError, UnknownStore
-from abci_app.store.kv import MAX_BLOB_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, KV, compute_prefix_end
+from abci_app.store.kv import BLOBS_STORE, MAX_BLOB_BYTES, MAX_KEY_BYTES, MAX_VALUE_BYTES, KV, compute_prefix_end
 
 ROWS = [(b"a1", b"1"), (b"b1", b"2"), (b"b2", b"3"), (b"b3", b"4"), (b"c", b"5")]
 
@@ -144,15 +144,28 @@ def test_largest_entries_and_odd_keys_are_taken(database: Database) -> None:
     branch.store("bank").set(bytes(MAX_KEY_BYTES), bytes(MAX_VALUE_BYTES))
     branch.store("bank").set(b"\x00\x00", b"v")
     branch.store("bank").set(b"x", b"v")
-    branch.blobs.set(b"x:anything", b"")
+    branch.blobs.set(bytes(MAX_KEY_BYTES), b"")
     database.commit(database.stage(branch, 2))
     assert database.latest().store("bank").get(bytes(MAX_KEY_BYTES)) == bytes(MAX_VALUE_BYTES)
     assert [key for key, _ in database.latest().store("bank").iter(b"\x00")] == [b"\x00\x00", bytes(MAX_KEY_BYTES)]
-    assert database.latest().blobs.get(b"x:anything") == b""
+    assert database.latest().blobs.get(bytes(MAX_KEY_BYTES)) == b""
+
+
+@pytest.mark.parametrize(("key", "blob"), [
+    (b"k", bytes(MAX_BLOB_BYTES + 1)), (b"", b"v"), (b"\x00", b"v"), (b"x:ff", b"v"), (bytes(MAX_KEY_BYTES + 1), b"v")])
+def test_blob_that_cannot_stand_under_the_root_is_refused(database: Database, key: bytes, blob: bytes) -> None:
+    branch = Branch(database.latest())
     with pytest.raises(InvalidEntry):
-        branch.blobs.set(b"k", bytes(MAX_BLOB_BYTES + 1))
-    with pytest.raises(InvalidEntry):
-        branch.blobs.set(b"", b"v")
+        branch.blobs.set(key, blob)
+    assert branch.blob_changes() == []
+
+
+def test_store_of_the_blobs_hashes_cannot_be_written(database: Database) -> None:
+    branch = Branch(database.latest())
+    assert BLOBS_STORE in branch.store_names
+    for writer in (branch, branch.branch()):
+        with pytest.raises(UnknownStore, match="kept by the database.*write blobs"):
+            writer.store(BLOBS_STORE)
 
 
 def test_unknown_store_is_named_with_the_known_ones(database: Database) -> None:

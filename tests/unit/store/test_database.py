@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from abci_app.store.branch import Branch
 from abci_app.store.check import check_database
 from abci_app.store.disk import Database, NodeCache
 from abci_app.store.errors import (
+    BlobUnavailable,
     DatabaseDamaged,
     DatabaseLocked,
     HeightUnavailable,
@@ -19,6 +21,7 @@ from abci_app.store.errors import (
     StoreError,
     WrongDatabase,
 )
+from abci_app.store.kv import BLOBS_STORE
 from abci_app.store.version import MAX_KNOWN, StoreReader
 from abci_app.wire.proof import check_proof
 
@@ -158,24 +161,77 @@ def test_branch_of_an_older_version_cannot_be_staged(tmp_path: Path) -> None:
             database.stage(Branch(database.version(1)).branch(), 1)
 
 
-def test_blobs_have_no_history_and_are_not_under_the_root(tmp_path: Path) -> None:
+def test_blobs_are_under_the_root_by_their_hashes(tmp_path: Path) -> None:
     with open_database(tmp_path) as database:
         branch = Branch(database.latest())
         branch.blobs.set(b"chunk/1", bytes(100_000))
         branch.blobs.set(b"chunk/2", b"")
         first = database.commit(database.stage(branch, 1))
-        assert first.app_hash == database.stage(Branch(first), 2).app_hash
+        expected = {b"chunk/1": sha256(bytes(100_000)).digest(), b"chunk/2": sha256(b"").digest()}
+        assert dict(first.store(BLOBS_STORE).iter(b"")) == expected
+        for key in (*expected, b"chunk/3"):
+            proof = first.prove(BLOBS_STORE, key)
+            check_proof(proof, first.app_hash, BLOBS_STORE, key)
+            assert proof.value == expected.get(key)
+        branch = Branch(first)
+        branch.blobs.set(b"chunk/1", bytes(100_000))
+        assert database.stage(branch, 2).app_hash == first.app_hash
+        branch.blobs.set(b"chunk/1", bytes(99_999))
+        changed = database.commit(database.stage(branch, 2))
+        assert changed.app_hash != first.app_hash
+        branch = Branch(changed)
+        branch.blobs.set(b"chunk/1", bytes(100_000))
+        assert database.commit(database.stage(branch, 3)).app_hash == first.app_hash
+        assert check_database(database).versions == 3
+
+
+def test_blobs_of_an_older_height_are_exact_or_unavailable(tmp_path: Path) -> None:
+    with open_database(tmp_path) as database:
+        branch = Branch(database.latest())
+        for key in (b"chunk/1", b"chunk/2", b"chunk/4"):
+            branch.blobs.set(key, key * 1000)
+        branch.blobs.set(b"chunk/2", b"")
+        first = database.commit(database.stage(branch, 1))
         branch = Branch(first)
         branch.blobs.delete(b"chunk/1")
         branch.blobs.set(b"chunk/3", b"3")
-        assert list(branch.blobs.iter(b"chunk/")) == [(b"chunk/2", b""), (b"chunk/3", b"3")]
-        walk = first.blobs.iter(b"chunk/")
+        branch.blobs.set(b"chunk/4", b"4")
+        assert list(branch.blobs.iter(b"chunk/")) == [(b"chunk/2", b""), (b"chunk/3", b"3"), (b"chunk/4", b"4")]
+        walk = first.blobs.iter(b"chunk/", reverse=True)
         second = database.commit(database.stage(branch, 2))
-        assert second.app_hash == first.app_hash
-        assert first.blobs.get(b"chunk/1") is None and second.blobs.get(b"chunk/2") == b""
-        assert list(walk) == [(b"chunk/1", bytes(100_000)), (b"chunk/2", b"")]
-        assert list(second.blobs.iter(b"", reverse=True)) == [(b"chunk/3", b"3"), (b"chunk/2", b"")]
+        for old in (first, database.version(1)):
+            assert old.blobs.get(b"chunk/2") == b"" and old.blobs.get(b"chunk/3") is None
+            assert [old.blobs.has(b"chunk/%d" % number) for number in range(5)] == [False, True, True, False, True]
+            for key in (b"chunk/1", b"chunk/4"):
+                with pytest.raises(BlobUnavailable, match="of height 1 was replaced or deleted"):
+                    old.blobs.get(key)
+            with pytest.raises(HeightUnavailable):
+                list(old.blobs.iter(b"chunk/"))
+            assert list(old.blobs.iter(b"chunk/", b"chunk/2", limit=1)) == [(b"chunk/2", b"")]
+        with pytest.raises(BlobUnavailable):
+            next(walk)
+        assert list(second.blobs.iter(b"", reverse=True, limit=2)) == [(b"chunk/4", b"4"), (b"chunk/3", b"3")]
         assert list(second.blobs.iter(b"chunk/", b"chunk/2", reverse=True)) == [(b"chunk/2", b"")]
+
+
+def test_blob_that_is_not_that_of_its_hash_is_damage(tmp_path: Path) -> None:
+    with open_database(tmp_path) as database:
+        branch = Branch(database.latest())
+        branch.blobs.set(b"chunk/1", b"1")
+        version = database.commit(database.stage(branch, 1))
+        for record in (b"2", None):
+            if record is None:
+                database._rocks.delete(b"bchunk/1")
+            else:
+                database._rocks.put(b"bchunk/1", record)
+            with pytest.raises(DatabaseDamaged, match="chunk/1"):
+                list(version.blobs.iter(b""))
+            with pytest.raises(DatabaseDamaged, match="chunk/1"):
+                check_database(database)
+        database._rocks.put(b"bchunk/1", b"1")
+        database._rocks.put(b"bchunk/2", b"2")
+        with pytest.raises(DatabaseDamaged, match="chunk/2"):
+            check_database(database)
 
 
 def test_reserved_and_empty_keys_have_no_proof(tmp_path: Path) -> None:
@@ -325,6 +381,6 @@ def test_cache_keeps_what_is_used_and_never_more_than_its_capacity() -> None:
     assert reads.count(b"large") == 2
 
 
-EMPTY_APP_HASH = "7ba2dfefdce3dc6d9d5e4e94ff80a289bf02759ec3ab7d635990395036ebc430"
-FIRST_APP_HASH = "5b00f7fd6d41566f7aa57eb76fa0def5e839806b4a0e0413cdd88ef503fc7d5f"
-FIFTH_APP_HASH = "4e2021819d0a4b3544dca55ecac868f9797d4fe2d6f3239c988ad045c2ac2e1c"
+EMPTY_APP_HASH = "2b7587946ac9afeb0022c6ca6c2f78435e64a2335c8057d0ccd8d810a7254bee"
+FIRST_APP_HASH = "0f737433931ff059bb13181f771cf318f7738979771a19290a371c28ed4d5f70"
+FIFTH_APP_HASH = "c81fd04db2772d59f2c38e5f8f1baa11c53c47d9c2200e5a27e84c8b5d37306c"
