@@ -64,3 +64,7 @@ class TimedOut(ClientError):
     """What was waited for did not happen in time."""
 
     exit_status = 5
+
+
+class LoadTooLate(ClientError):
+    """A load was not ready when its first transaction was due."""
