@@ -11,6 +11,7 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.genesis import GenesisInvalid, Section
 from abci_app.runtime.module import Module
 from abci_app.runtime.router import Router, new_router
+from abci_app.runtime.validators import Founding
 from abci_app.wire.address import FEE_COLLECTOR
 from abci_app.x.auth.keeper import Keeper as AuthKeeper
 from abci_app.x.auth.module import new_module as new_auth
@@ -21,11 +22,13 @@ from abci_app.x.models.module import new_module as new_models
 from abci_app.x.models.types import compute_learning_rate_q16
 from abci_app.x.rewards.keeper import Keeper as RewardsKeeper
 from abci_app.x.rewards.module import new_module as new_rewards
+from abci_app.x.validators.keeper import Keeper as ValidatorsKeeper
+from abci_app.x.validators.module import new_module as new_validators
 from abci_app.x.work.keeper import Keeper as WorkKeeper
 from abci_app.x.work.module import new_module as new_work
 
 CONSENSUS_STORE = "consensus"  # no room's: what the engine fixes, written where its calls arrive
-STORE_NAMES = ("auth", "bank", CONSENSUS_STORE, "models", "rewards", "work")
+STORE_NAMES = ("auth", "bank", CONSENSUS_STORE, "models", "rewards", "validators", "work")
 MODULE_ACCOUNTS: dict[str, tuple[str, ...]] = {FEE_COLLECTOR: (), "models": (), "work": ("burner",)}
 
 
@@ -40,16 +43,21 @@ class App:
     bank: BankKeeper
     models: ModelsKeeper
     rewards: RewardsKeeper
+    validators: ValidatorsKeeper
     work: WorkKeeper
 
-    def init_chain(self, ctx: Ctx, app_state: dict[str, Any]) -> None:
+    def init_chain(self, ctx: Ctx, app_state: dict[str, Any], founding: Founding = Founding()) -> None:
         """Write the genesis state of every room; one that is left out starts empty.
 
+        founding: the engine's part of the genesis; the default is for a chain without an engine.
         Raises GenesisInvalid, also for a state in which an invariant does not hold: the chain would stop on it later.
         """
         Section("app_state", app_state).only(*(module.name for module in self.modules))
         for module in self.modules:
             module.init_genesis(ctx, app_state.get(module.name, {}))
+        for module in self.modules:
+            if module.init_validators is not None:
+                module.init_validators(ctx, founding)
         broken = self.check_invariants(ctx)
         if broken:
             raise GenesisInvalid("app_state", "; ".join(broken), "the parts contradict each other; export it again")
@@ -76,6 +84,8 @@ def new_app() -> App:
     models = ModelsKeeper(bank=bank)
     rewards = RewardsKeeper(bank=bank, models=models)
     work = WorkKeeper(bank=bank, models=models, rewards=rewards, compute_learning_rate_q16=compute_learning_rate_q16)
-    modules = (new_auth(auth), new_bank(bank), new_models(models, rounds=work), new_rewards(rewards), new_work(work))
+    validators = ValidatorsKeeper()
+    modules = (new_auth(auth), new_bank(bank), new_models(models, rounds=work), new_rewards(rewards),
+               new_validators(validators), new_work(work))
     router = new_router(modules)
-    return App(modules, router, Ante(router, auth, bank), auth, bank, models, rewards, work)
+    return App(modules, router, Ante(router, auth, bank), auth, bank, models, rewards, validators, work)

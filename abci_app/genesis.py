@@ -6,6 +6,7 @@ from typing import Any
 from abci_app.app import STORE_NAMES, App, new_app
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.genesis import GenesisInvalid
+from abci_app.runtime.validators import Founding
 from abci_app.store.branch import Branch
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM
@@ -77,9 +78,13 @@ def new_genesis(chain_id: str, validators: list[dict[str, str]], accounts: dict[
     return app_state
 
 
-def check_genesis(chain_id: str, app_state: Any, app: App | None = None) -> None:
-    """Start a chain from `app_state` in memory. Raises GenesisInvalid with path and hint."""
-    (app or new_app()).init_chain(Ctx(chain_id, 0, 0, b"", b"", b"", Branch(EmptyState())), app_state)
+def check_genesis(chain_id: str, app_state: Any, app: App | None = None, founding: Founding = Founding()) -> None:
+    """Start a chain from `app_state` in memory. Raises GenesisInvalid with path and hint.
+
+    founding: the engine's part of the genesis; a state in which validators were removed needs it.
+    """
+    ctx = Ctx(chain_id, 0, 0, b"", b"", b"", Branch(EmptyState()))
+    (app or new_app()).init_chain(ctx, app_state, founding)
 
 
 def _coin(amount_ugrad: int) -> dict[str, str]:

@@ -11,6 +11,7 @@ import json
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Protocol
@@ -24,6 +25,7 @@ from abci_app.abci.errors import CallOutOfPlace, ConfigProblem
 from abci_app.abci.query import Queries
 from abci_app.abci.results import events_pb, result_pb
 from abci_app.abci.trace import Trace
+from abci_app.abci.validators import read_founding, read_misbehaviour, updates_pb
 from abci_app.app import App
 from abci_app.runtime.block import run_block
 from abci_app.runtime.context import Ctx
@@ -46,6 +48,10 @@ class BlockRequest(Protocol):
     height: int
     time: Timestamp
     proposer_address: bytes
+
+    @property
+    def misbehavior(self) -> Iterable[abci.Misbehavior]:
+        """What its evidence proves."""
 
 
 @dataclass(frozen=True)
@@ -178,7 +184,8 @@ class Application:
             staged = self._database.stage(ctx.state, request.height)
             self._decided = Decided(staged, len(request.txs), started_s)
         return abci.ResponseFinalizeBlock(events=events_pb(result.events), app_hash=staged.app_hash,
-                                          tx_results=[result_pb(one) for one in result.tx_results])
+                                          tx_results=[result_pb(one) for one in result.tx_results],
+                                          validator_updates=updates_pb(result.validator_updates))
 
     def commit(self, _request: abci.RequestCommit) -> abci.ResponseCommit:
         """Write the decided block in one batch, and begin a new state for CheckTx (I26)."""
@@ -221,7 +228,7 @@ class Application:
         except (ValueError, RecursionError) as error:
             raise ConfigProblem(f"the genesis' app_state is no JSON: {error}", "mend config/genesis.json") from error
         try:
-            self._app.init_chain(ctx, app_state)
+            self._app.init_chain(ctx, app_state, read_founding(request))
         except GenesisInvalid as error:
             raise ConfigProblem(f"the genesis cannot start a chain: {error.path}: {error.problem}",
                                 error.hint) from error
@@ -237,7 +244,7 @@ class Application:
         state, app_hash = (genesis.state.branch(), genesis.app_hash) if genesis else (Branch(latest), latest.app_hash)
         block = find_block(latest)
         ctx = Ctx(chain.chain_id, height, timestamp_ns(request.time), request.proposer_address, app_hash,
-                  block.hash if block else b"", state)
+                  block.hash if block else b"", state, misbehaviour=read_misbehaviour(request.misbehavior))
         return ctx, chain
 
     def _new_check_ctx(self) -> Ctx:

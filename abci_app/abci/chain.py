@@ -54,7 +54,8 @@ class Block:
 def new_chain(request: abci.RequestInitChain) -> Chain:
     """The chain that a genesis begins.
 
-    Raises ConfigProblem for limits that leave a block unbounded, or too small for a transaction and an evidence.
+    Raises ConfigProblem for limits that leave a block unbounded, or too small for a transaction and an evidence, and
+    for vote extensions, which this version does not use.
     """
     params = request.consensus_params
     if not BLOCK_BYTES_MIN <= params.block.max_bytes <= BLOCK_BYTES_MAX:
@@ -63,6 +64,9 @@ def new_chain(request: abci.RequestInitChain) -> Chain:
     if params.block.max_gas <= 0:
         raise ConfigProblem(f"the genesis has consensus_params.block.max_gas = {params.block.max_gas}",
                             "set a limit, such as 500000000: blocks here are always bounded")
+    if params.abci.vote_extensions_enable_height:
+        raise ConfigProblem("the genesis has consensus_params.abci.vote_extensions_enable_height = "
+                            f"{params.abci.vote_extensions_enable_height}", "set it to 0: votes have no extensions")
     return Chain(request.chain_id, max(1, request.initial_height), params.block.max_bytes, params.block.max_gas,
                  params.evidence.max_age_num_blocks)
 

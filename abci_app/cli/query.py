@@ -281,6 +281,40 @@ def rewards_contribution(model_id: int, address: str, home: Path, node: str, out
          f"{address} has not contributed to model {model_id}")
 
 
+@query.group()
+def validators() -> None:
+    """Who signs blocks, and who misbehaved."""
+
+
+@validators.command("list")
+@asking
+def validators_list(home: Path, node: str, output: str) -> None:
+    """All validators of the genesis; power 0 is for those who were removed.
+
+    \b
+    Example: gradus query validators list
+    """
+    rows = [message_fields(validator) for validator in connect(node).iter_validators()]
+    for row in rows:
+        row["consensus_address"] = row["consensus_address"].upper()
+    print_rows(rows, ("consensus_address", "power", "removed_height", "misbehaviours"), output, "no validators")
+
+
+@validators.command("misbehaviour")
+@asking
+def validators_misbehaviour(home: Path, node: str, output: str) -> None:
+    """What blocks have proved of validators, as long as evidence counts.
+
+    \b
+    Example: gradus query validators misbehaviour --output json
+    """
+    rows = [message_fields(record) for record in connect(node).iter_misbehaviours()]
+    for row in rows:
+        row["consensus_address"] = row["consensus_address"].upper()
+    print_rows(rows, ("consensus_address", "kind", "height", "recorded_height", "power"), output,
+               "no validator has misbehaved")
+
+
 @query.command()
 @click.argument("tx_hash", type=Hash())
 @asking

@@ -24,6 +24,8 @@ from abci_app.wire.pb.gradus.models.v1 import query_pb2 as models_pb2
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
 from abci_app.wire.pb.gradus.rewards.v1 import query_pb2 as rewards_pb2
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
+from abci_app.wire.pb.gradus.validators.v1 import query_pb2 as validators_pb2
+from abci_app.wire.pb.gradus.validators.v1.validators_pb2 import Misbehaviour, Validator
 from abci_app.wire.pb.gradus.work.v1 import query_pb2 as work_pb2
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Slash, Trainer, Unit
 from abci_app.wire.tx import type_url
@@ -206,6 +208,18 @@ class ChainClient:
         path, kind = "/gradus.rewards.v1.Query/Contributions", rewards_pb2.QueryContributionsResponse
         for page in self._pages(path, request, kind):
             yield from page.contributions
+
+    def iter_validators(self) -> Iterator[Validator]:
+        """All validators of the genesis by consensus address; the power of those who were removed is 0."""
+        for page in self._pages("/gradus.validators.v1.Query/Validators", validators_pb2.QueryValidatorsRequest(),
+                                validators_pb2.QueryValidatorsResponse):
+            yield from page.validators
+
+    def iter_misbehaviours(self) -> Iterator[Misbehaviour]:
+        """What was proved of validators and is still kept, by the height of the misbehaviour."""
+        for page in self._pages("/gradus.validators.v1.Query/Misbehaviour", validators_pb2.QueryMisbehaviourRequest(),
+                                validators_pb2.QueryMisbehaviourResponse):
+            yield from page.misbehaviours
 
     def _ask(self, path: str, request: Message, kind: type[_Answer], height: int = 0) -> _Answer:
         answer = self.node.abci_query(path, request.SerializeToString(deterministic=True), height)

@@ -8,14 +8,16 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, run_tx
 from abci_app.runtime.events import Event
 from abci_app.runtime.module import Module
+from abci_app.runtime.validators import ValidatorUpdate
 
 
 @dataclass(frozen=True, slots=True)
 class BlockResult:
-    """One result per transaction, in order, and the events of the block's ends."""
+    """One result per transaction, in order, the events of the block's ends, and whose power changes."""
 
     tx_results: tuple[TxResult, ...]
     events: tuple[Event, ...]
+    validator_updates: tuple[ValidatorUpdate, ...]
 
 
 def run_block(modules: tuple[Module, ...], ante: Ante, ctx: Ctx, txs: Iterable[bytes]) -> BlockResult:
@@ -23,7 +25,7 @@ def run_block(modules: tuple[Module, ...], ante: Ante, ctx: Ctx, txs: Iterable[b
     begin_block(modules, ctx)
     results = tuple(run_tx(ante, ctx, raw) for raw in txs)
     end_block(modules, ctx)
-    return BlockResult(results, tuple(ctx.events))
+    return BlockResult(results, tuple(ctx.events), compute_validator_updates(modules, ctx))
 
 
 def begin_block(modules: tuple[Module, ...], ctx: Ctx) -> None:
@@ -38,3 +40,11 @@ def end_block(modules: tuple[Module, ...], ctx: Ctx) -> None:
     for module in modules:
         if module.end_block is not None:
             module.end_block(ctx)
+
+
+def compute_validator_updates(modules: tuple[Module, ...], ctx: Ctx) -> tuple[ValidatorUpdate, ...]:
+    """Whose power this block changes, each validator once; called when all rooms have ended the block."""
+    for module in modules:
+        if module.validator_updates is not None:
+            return module.validator_updates(ctx)
+    return ()

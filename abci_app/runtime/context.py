@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 from abci_app.runtime.events import Event
 from abci_app.runtime.gas import GasMeter, unlimited
+from abci_app.runtime.validators import Misbehaviour
 from abci_app.store.branch import Branch
 
 
@@ -14,6 +15,8 @@ class Ctx:
     `last_app_hash` is the root of the state before this block, `last_block_hash` the hash of the block before this one
     (b"" for the first block of a chain): together the block's only source of randomness. The root alone could be chosen
     by whoever writes the last record of a block, the hash also covers what its proposer and the validators signed.
+    `misbehaviour` is what the block's evidence proves, in its order; with chain id, height, time, proposer, both
+    hashes, the state and the transactions it is all that an execution depends on.
     """
 
     chain_id: str
@@ -25,6 +28,7 @@ class Ctx:
     state: Branch
     gas: GasMeter = field(default_factory=unlimited)
     events: list[Event] = field(default_factory=list)
+    misbehaviour: tuple[Misbehaviour, ...] = ()
 
     def branch(self, gas: GasMeter | None = None) -> "Ctx":
         """A context over a child layer, with its own events; `gas` None keeps the meter."""

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from google.protobuf.message import Message
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.validators import Founding, ValidatorUpdate
 from abci_app.wire.tx import type_url
 
 
@@ -73,7 +74,11 @@ class Invariant:
 
 @dataclass(frozen=True)
 class Module:
-    """One room. Block ends are total and bounded: they never raise for anything a user wrote."""
+    """One room. Block ends are total and bounded: they never raise for anything a user wrote.
+
+    init_validators: called after every room's init_genesis, with what the engine's genesis says of validators.
+    validator_updates: called after every room's end of block; one room at most has it.
+    """
 
     name: str
     init_genesis: Callable[[Ctx, dict[str, Any]], None]
@@ -83,6 +88,8 @@ class Module:
     queries: tuple[QueryRoute, ...] = ()
     begin_block: Callable[[Ctx], None] | None = None
     end_block: Callable[[Ctx], None] | None = None
+    init_validators: Callable[[Ctx, Founding], None] | None = None
+    validator_updates: Callable[[Ctx], tuple[ValidatorUpdate, ...]] | None = None
     invariants: tuple[Invariant, ...] = field(default=())
 
 

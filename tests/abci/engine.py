@@ -176,6 +176,7 @@ class Node:
         request.consensus_params.block.max_bytes = self.block_bytes
         request.consensus_params.block.max_gas = self.block_gas
         request.consensus_params.evidence.max_age_num_blocks = 10
+        request.consensus_params.validator.pub_key_types.append("ed25519")
         request.validators.add(power=10).pub_key.ed25519 = bytes(32)
         return request
 

@@ -12,7 +12,7 @@ from abci_app.store.branch import Branch
 from abci_app.store.disk import Database
 from abci_app.wire.ics23 import commitment_proofs
 
-STORES = ("auth", "bank", "consensus", "models", "rewards", "work")
+STORES = ("auth", "bank", "consensus", "models", "rewards", "validators", "work")
 SIZES = (0, 1, 2, 3, 5, 8, 13, 100, 1000)
 
 

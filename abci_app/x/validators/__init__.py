@@ -1,0 +1,1 @@
+"""Room `validators`: who signs blocks, and who lost that for misbehaviour; see README.md."""
