@@ -25,6 +25,7 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, check_tx
 from abci_app.runtime.events import Event
 from abci_app.runtime.module import RowSource
+from abci_app.runtime.validators import Founding, FoundingValidator, Misbehaviour
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database
 from abci_app.wire.coin import base_coin, coin_pb
@@ -32,12 +33,16 @@ from abci_app.wire.errors import ChainError
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.pb.tendermint.abci.types_pb2 import RequestFinalizeBlock
 from abci_app.wire.tx import decode_injected, encode_injected, is_injected, parse_strict
+from tests.validator_set import EngineSet
 
 CHAIN_ID = "gradus-test-1"
 GENESIS_TIME_NS = 1_700_000_000_000_000_000
 BLOCK_NS = 1_000_000_000
 GAS_LIMIT = 1_000_000
-PROPOSERS = tuple(hashlib.sha256(b"validator %d" % index).digest()[:20] for index in range(4))
+VALIDATOR_POWER = 10
+VALIDATOR_KEYS = tuple(hashlib.sha256(b"validator %d" % index).digest() for index in range(4))
+PROPOSERS = tuple(hashlib.sha256(key).digest()[:20] for key in VALIDATOR_KEYS)
+EVIDENCE_BLOCKS = 50
 
 
 def new_test_key(name: str) -> Key:
@@ -54,8 +59,11 @@ class Chain:
     """One chain in a folder. Also opens again what an earlier Chain left there."""
 
     def __init__(self, folder: Path, accounts: dict[str, int] | None = None, app_state: dict[str, Any] | None = None,
-                 chain_id: str = CHAIN_ID, checks: bool = True) -> None:
-        """accounts: ugrad by name; operator0..operator3 get the fees of the four PROPOSERS. app_state replaces it."""
+                 chain_id: str = CHAIN_ID, checks: bool = True, powers: dict[bytes, int] | None = None) -> None:
+        """accounts: ugrad by name; operator0..operator3 get the fees of the four PROPOSERS. app_state replaces it.
+
+        powers: of the validators at genesis, by key; the four PROPOSERS when left out.
+        """
         self.app: App = new_app()
         self.chain_id, self.checks = chain_id, checks
         self.database = Database.open(folder, STORE_NAMES, fsync=False)
@@ -63,7 +71,10 @@ class Chain:
         self._genesis: Branch | None = None
         self.app_hash = self.database.latest().app_hash
         if self.database.height == 0:
-            self._init_chain(app_state or self.new_app_state(accounts or {}))
+            powers = dict.fromkeys(VALIDATOR_KEYS, VALIDATOR_POWER) if powers is None else powers
+            self._init_chain(app_state or self.new_app_state(accounts or {}), powers)
+        self.engine = EngineSet({one.pub_key: one.power for one in self.app.validators.iter_validators(self.ctx())
+                                 if one.power})
         self._check_state = self._branch()
 
     def new_app_state(self, accounts: dict[str, int]) -> dict[str, Any]:
@@ -72,9 +83,11 @@ class Chain:
                       for index, proposer in enumerate(PROPOSERS)]
         return new_genesis(self.chain_id, validators, {address_of(name): ugrad for name, ugrad in accounts.items()})
 
-    def _init_chain(self, app_state: dict[str, Any]) -> None:
+    def _init_chain(self, app_state: dict[str, Any], powers: dict[bytes, int]) -> None:
+        validators = tuple(FoundingValidator("ed25519", key, power) for key, power in powers.items())
+        founding = Founding(validators, ("ed25519",), EVIDENCE_BLOCKS, EVIDENCE_BLOCKS * BLOCK_NS)
         self._genesis = Branch(self.database.latest())
-        self.app.init_chain(self._ctx(self._genesis, 0, b""), app_state)
+        self.app.init_chain(self._ctx(self._genesis, 0, b""), app_state, founding)
         self.app_hash = self.database.stage(self._genesis, 1).app_hash
         self._check(self._genesis)
 
@@ -90,16 +103,21 @@ class Chain:
         """The last committed height, 0 before the first block."""
         return self.database.height
 
-    def block(self, txs: Iterable[bytes] = (), proposer: int | None = None) -> list[TxResult]:
-        """Run and commit one block; its own events are then in `events`. proposer: which of PROPOSERS, else in turn."""
+    def block(self, txs: Iterable[bytes] = (), proposer: int | None = None,
+              misbehaviour: tuple[Misbehaviour, ...] = ()) -> list[TxResult]:
+        """Run and commit one block; its own events are then in `events`, whose power is left in `engine`.
+
+        proposer: which of PROPOSERS, else in turn. misbehaviour: what its evidence proves.
+        """
         height = self.height + 1
         layer = self._branch()
-        ctx = self._ctx(layer, height, PROPOSERS[height % 4 if proposer is None else proposer])
+        ctx = self._ctx(layer, height, PROPOSERS[height % 4 if proposer is None else proposer], misbehaviour)
         txs = list(txs)
         result = run_block(self.app.modules, self.app.ante, ctx, txs)
         put_block(layer, RequestFinalizeBlock(height=height, hash=block_hash(ctx, txs)))
         staged = self.database.stage(layer, height)
         self._check(layer)
+        self.engine.apply(result.validator_updates)
         self.database.commit(staged)
         self._genesis = None
         self.app_hash, self.events = staged.app_hash, result.events
@@ -178,10 +196,11 @@ class Chain:
     def _branch(self) -> Branch:
         return Branch(self._genesis if self._genesis is not None else self.database.latest())
 
-    def _ctx(self, state: Branch, height: int, proposer: bytes) -> Ctx:
+    def _ctx(self, state: Branch, height: int, proposer: bytes, misbehaviour: tuple[Misbehaviour, ...] = ()) -> Ctx:
         time_ns = GENESIS_TIME_NS + BLOCK_NS * height
         last = find_block(self.database.latest())
-        return Ctx(self.chain_id, height, time_ns, proposer, self.app_hash, last.hash if last else b"", state)
+        return Ctx(self.chain_id, height, time_ns, proposer, self.app_hash, last.hash if last else b"", state,
+                   misbehaviour=misbehaviour)
 
     def _check(self, layer: Branch) -> None:
         broken = self.app.check_invariants(self._ctx(layer.branch(), self.height, b"")) if self.checks else []

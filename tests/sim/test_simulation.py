@@ -49,7 +49,9 @@ def test_invariants_hold_and_honest_trainers_are_never_slashed(tmp_path: Path) -
         seen += simulate(tmp_path / str(seed), seed, BLOCKS)
     for kind in ("verdict match", "verdict mismatch", "verdict expired", "slashed for mismatch", "slashed for withheld",
                  "work.unit_missed", "work.trainer_stood_down", "work.trainer_left", "work.round_failed",
-                 "models.training_finished", "models.model_funded"):
+                 "models.training_finished", "models.model_funded", "validators.misbehaviour_recorded",
+                 "validators.misbehaviour_ignored", "validators.validator_removed",
+                 "validators.last_validator_kept"):
         assert seen[kind] > 0, f"{kind} never happened: the simulation is too tame"
     assert seen["work.round_closed"] > 200
 
@@ -85,7 +87,7 @@ def test_state_of_a_simulation_can_be_exported_and_gone_on_with(tmp_path: Path) 
     world.run(70)
     exported = world.chain.app.export_genesis(world.chain.ctx())
     world.close()
-    with Chain(tmp_path / "again", app_state=exported) as again:
+    with Chain(tmp_path / "again", app_state=exported, powers=world.chain.engine.powers) as again:
         assert again.app.export_genesis(again.ctx()) == exported
         for _ in range(5):
             again.block()

@@ -7,10 +7,11 @@ shift the others.
 import random
 from pathlib import Path
 
+from abci_app.runtime.validators import Misbehaviour
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel, MsgFundModel
-from tests.chain import Chain, address_of
+from tests.chain import BLOCK_NS, GENESIS_TIME_NS, PROPOSERS, VALIDATOR_POWER, Chain, address_of
 from tests.sim.checks import Checks
 from tests.sim.market import Intent, Markets
 from tests.sim.noise import iter_garbage, iter_refused, spoil_evidence
@@ -70,7 +71,7 @@ class World:
         intents = self._censor(self._intents())
         txs = self._sign(intents)
         noise = list(iter_garbage(self._dice("garbage"), txs)) + self._last_txs
-        results = self.chain.block(injected + txs + noise)
+        results = self.chain.block(injected + txs + noise, misbehaviour=self._misbehaviour())
         for intent, result in zip(intents, results[len(injected):]):
             if intent.succeeds is not None:
                 assert (result.code == 0) == intent.succeeds, f"{intent}: {result.codespace}/{result.code} {result.log}"
@@ -150,6 +151,20 @@ class World:
         if evidence and dice.random() < 0.1:
             evidence.append(evidence[0])
         return evidence
+
+    def _misbehaviour(self) -> tuple[Misbehaviour, ...]:
+        """What the block's evidence proves, in some blocks: of some validators, again, of strangers, too old."""
+        dice, height = self._dice("misbehaviour"), self.chain.height + 1
+        if dice.random() > 0.04:
+            return ()
+        entries = []
+        for _ in range(dice.randint(1, 4)):
+            proved_height = max(0, height - dice.choice((0, 1, 1, 7, 60)))
+            address = dice.choice((*PROPOSERS, bytes(20)))
+            entries.append(Misbehaviour(dice.randint(0, 2), address, proved_height,
+                                        GENESIS_TIME_NS + BLOCK_NS * proved_height, VALIDATOR_POWER,
+                                        len(PROPOSERS) * VALIDATOR_POWER))
+        return tuple(entries + entries[:dice.randint(0, 1)])
 
     def events_seen(self) -> dict[str, int]:
         """How often each event, verdict and reason for a slash has been seen."""
