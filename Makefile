@@ -1,17 +1,26 @@
 # `make demo` trains a model on a real 4-validator network; `make test` runs every test. Both set up all they need.
 # DEMO='--data FILE.csv --label COLUMN' and TESTS='tests/unit -k word' pass options on.
+# `make test-engines` runs the tests that use an engine once for each release in ENGINES, and says which passed.
 PYTHON ?= python3
 VENV := .venv
 DEMO ?= --accuracy-min-ppm 950000
+ENGINES ?= 0.38.25 0.39.4 0.40.0
 BIN := $(VENV)/bin
 
-.PHONY: demo test style clean
+.PHONY: demo test test-engines style clean
 
 demo: $(VENV)/.demo
 	$(BIN)/gradus localnet demo $(DEMO)
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest $(TESTS)
+
+test-engines: $(VENV)/.test
+	@said=; failed=; for version in $(ENGINES); do \
+		echo "== CometBFT $$version"; \
+		if GRADUS_COMETBFT_VERSION=$$version $(BIN)/python -m pytest $(or $(TESTS),-m net); \
+		then said="$$said\n$$version passed"; else said="$$said\n$$version FAILED"; failed=1; fi; \
+	done; printf "CometBFT releases:$$said\n"; test -z "$$failed"
 
 style: $(VENV)/.test
 	$(BIN)/python -m pytest -q tests/style

@@ -23,6 +23,7 @@ from localnet.homes import Home
 from localnet.logs import Follower, tail
 from localnet.manifest import get_manifest
 from localnet.ports import STANDARD_BASE
+from localnet.releases import RELEASES, VARIABLE, VERSION
 
 if TYPE_CHECKING:
     from localnet.network import Localnet
@@ -33,7 +34,9 @@ PARTS = ("app", "engine", "node")
 dir_option = click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_FOLDER,
                           envvar="GRADUS_LOCALNET", show_default=True, help="Folder of the network.")
 engine_option = click.option("--engine", type=click.Path(path_type=Path), default=None, envvar="GRADUS_COMETBFT",
-                             help="A CometBFT binary of the pinned version; built and cached when not given.")
+                             help="A CometBFT binary; the chosen version is built and cached when not given.")
+version_option = click.option("--engine-version", type=click.Choice(list(RELEASES)), default=None, envvar=VARIABLE,
+                              help=f"The release of CometBFT: {VERSION} unless the network ran with another one.")
 
 
 @click.group()
@@ -60,8 +63,9 @@ def localnet() -> None:
 @click.option("--detach/--foreground", default=True, show_default=True,
               help="Return when the network runs, or stay until Ctrl-C.")
 @engine_option
+@version_option
 def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_commit: str,
-       accounts: tuple[str, ...], detach: bool, engine: Path | None) -> None:
+       accounts: tuple[str, ...], detach: bool, engine: Path | None, engine_version: str | None) -> None:
     """Start the network of a folder, making it first when the folder is empty.
 
     \b
@@ -79,7 +83,7 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
         if is_given("base_port"):
             net.move(base_port)
     try:
-        net.engine = find_engine_visibly(engine)
+        net.engine = find_engine_visibly(engine, engine_version, net.manifest.engine_version)
         net.start(attached=not detach)
         for notice in net.notices:
             click.echo(notice, err=True)
@@ -194,6 +198,7 @@ def status(folder: Path, output: str) -> None:
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True,
               help="json: print the report at the end; progress goes to stderr.")
 @engine_option
+@version_option
 def demo(behaviours: tuple[str, ...], output: str, **options: Any) -> None:
     """Train a model on a network of this machine, with cheats among the miners, and prove what came of it.
 
@@ -255,22 +260,27 @@ def node() -> None:
 @node.command()
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The node's home.")
 @engine_option
+@version_option
 @click.option("--restart/--no-restart", default=True, show_default=True, help="Start both again when either dies.")
 @click.option("--quiet", is_flag=True, help="Print errors alone; the log says the rest.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
-def start(home: Path, engine: Path | None, restart: bool, quiet: bool, with_parent: bool) -> None:
+def start(home: Path, engine: Path | None, engine_version: str | None, restart: bool, quiet: bool,
+          with_parent: bool) -> None:
     """Run a node until SIGTERM or Ctrl-C, and end app and engine in good order.
 
     \b
     Example: gradus node start --home ~/.gradus/localnet/node0
     """
     from localnet.engine import find_engine
-    from localnet.node import run_node
+    from localnet.node import find_usual_version, run_node
     from localnet.progress import find_engine_visibly
 
     def say(text: str) -> None:
         if not quiet:
             click.echo(text, err=True)
 
-    found = find_engine(engine) if quiet else find_engine_visibly(engine)
-    run_node(Home(home.expanduser().absolute()), found, restart, sys.stdin.fileno() if with_parent else None, say)
+    place = Home(home.expanduser().absolute())
+    usual = find_usual_version(place)
+    found = find_engine(engine, None, engine_version, usual) if quiet else (
+        find_engine_visibly(engine, engine_version, usual))
+    run_node(place, found, restart, sys.stdin.fileno() if with_parent else None, say)

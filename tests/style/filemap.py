@@ -11,7 +11,7 @@ SOURCES = ("abci_app", "kernels", "localnet", "proto", "tests")
 GENERATED = "abci_app/wire/pb"
 PLAIN = {
     "LICENSE": "Apache 2.0.",
-    "Makefile": "`make demo`, `make test`, `make style`.",
+    "Makefile": "`make demo`, `make test`, `make test-engines`, `make style`.",
     "pyproject.toml": "Names the build back end; everything else stands in setup.cfg.",
     ".gitignore": "What builds and tests leave behind.",
     "localnet/engine/toolchain.txt": "The Go wheels, by version and hash, for machines without Go.",
@@ -22,7 +22,7 @@ PLAIN = {
     "constraints.txt": "The exact versions that are installed.",
     "setup.cfg": "Metadata, dependencies, and the settings of every tool.",
     ".ci/run": "What CI runs: `make test` on a clean clone.",
-    "localnet/engine/go.mod": "The engine's version; go.sum beside it holds the checksums.",
+    "localnet/engine/": "A go.mod and a go.sum for each release of the engine: its version and all checksums.",
     "abci_app/wire/pb/": "Generated from proto/ by proto/gen.py; never edited.",
 }
 
