@@ -263,10 +263,12 @@ def node() -> None:
 @version_option
 @click.option("--restart/--no-restart", default=True, show_default=True, help="Start both again when either dies.")
 @click.option("--quiet", is_flag=True, help="Print errors alone; the log says the rest.")
+@click.option("--hang-seconds", type=click.IntRange(0), default=60, show_default=True,
+              help="Start both again when the app answers nothing for so long; 0 waits for ever.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
 def start(home: Path, engine: Path | None, engine_version: str | None, restart: bool, quiet: bool,
-          with_parent: bool) -> None:
-    """Run a node until SIGTERM or Ctrl-C, and end app and engine in good order.
+          hang_seconds: int, with_parent: bool) -> None:
+    """Run a node until SIGTERM (status 0) or Ctrl-C (status 130), and end app and engine in good order.
 
     \b
     Example: gradus node start --home ~/.gradus/localnet/node0
@@ -283,4 +285,6 @@ def start(home: Path, engine: Path | None, engine_version: str | None, restart: 
     usual = find_usual_version(place)
     found = find_engine(engine, None, engine_version, usual) if quiet else (
         find_engine_visibly(engine, engine_version, usual))
-    run_node(place, found, restart, sys.stdin.fileno() if with_parent else None, say)
+    lifeline = sys.stdin.fileno() if with_parent else None
+    if run_node(place, found, restart, lifeline, say, hang_seconds):
+        raise KeyboardInterrupt

@@ -23,6 +23,7 @@ from typing import Any
 
 from localnet.config import TX_BYTES_MAX, Settings, compute_config
 from localnet.errors import HomeError
+from localnet.files import replace_text
 from localnet.keys import PUBLIC_TYPE, EngineKey, new_engine_key, put_node_key, put_private, put_validator_key
 
 SOCKET_PATH_BYTES_MAX = 103  # 104 with the closing zero on macOS, 108 on Linux
@@ -168,12 +169,12 @@ def new_genesis_document(chain_id: str, identities: Sequence[Identity], app_stat
 
 def put_config(home: Home, settings: Settings) -> None:
     """Write config.toml."""
-    home.config.write_text(compute_config(settings))
+    replace_text(home.config, compute_config(settings))
 
 
 def put_genesis(home: Home, document: Json) -> None:
     """Write genesis.json."""
-    home.genesis.write_text(json.dumps(document, indent=2) + "\n")
+    replace_text(home.genesis, json.dumps(document, indent=2) + "\n")
 
 
 def socket_path(home: Home) -> Path:

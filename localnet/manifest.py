@@ -15,12 +15,13 @@ from typing import Any
 
 from localnet.config import HOST
 from localnet.errors import HomeError
+from localnet.files import replace_text
 from localnet.homes import Home
 from localnet.releases import RELEASES, VERSION
-from localnet.state import replace_text
 
 FORMAT = 2
 FILE = "network.json"
+MOVING = "moving"  # the RPC port of node 0 in the block that a network moves to, while it does
 
 Json = dict[str, Any]
 
@@ -159,6 +160,21 @@ def put_manifest(folder: Path, manifest: Manifest) -> None:
     for node in record["nodes"]:
         node["home"] = str(Path(node["home"]).relative_to(folder))
     replace_text(folder / FILE, json.dumps(record, indent=2) + "\n")
+
+
+def find_move(folder: Path) -> int | None:
+    """The block of a move that was cut short; None where there is none. HomeError when its file is damaged."""
+    path = folder / MOVING
+    try:
+        text = path.read_text().strip()
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise HomeError(f"{path} cannot be read: {error}", "check who owns the file") from error
+    if not text.isascii() or not text.isdigit() or not is_port(int(text[:6])):
+        raise HomeError(f"{path} is damaged: {text[:40]!r} is not a port",
+                        "write the RPC port that node 0 shall have into it, then: gradus localnet up")
+    return int(text)
 
 
 def find_original(folder: Path, manifest: Manifest) -> Path | None:

@@ -29,9 +29,11 @@ from localnet.claims import PortClaim
 from localnet.config import HOST, Settings, check_duration, replace_value
 from localnet.engine import Engine, find_engine
 from localnet.errors import HomeError, NodeError, TimedOut
+from localnet.files import replace_text
 from localnet.homes import (Home, Identity, check_chain_id, explained, new_genesis_document, new_home, put_config,
                             put_genesis, socket_path)
-from localnet.manifest import Manifest, NodeEntry, find_original, get_manifest, has_manifest, put_manifest
+from localnet.manifest import (MOVING, Manifest, NodeEntry, find_move, find_original, get_manifest, has_manifest,
+                               put_manifest)
 from localnet.node import NodeProcess, find_failure, start_node, stop_supervisor
 from localnet.ports import STANDARD_BASE, choose_base, p2p_port, rpc_port, take_block
 from localnet.signing import put_branch
@@ -163,6 +165,9 @@ class Localnet:
         A copy of a network has its original's keys and ports. It never takes those ports, even free ones: so neither
         ever finds the other, and no validator signs twice in one network.
         """
+        moving = find_move(self.folder)
+        if moving is not None:
+            self.put_ports(moving)
         ports, base = self.manifest.ports, self.manifest.nodes[0].rpc_port
         original = find_original(self.folder, self.manifest)
         if original is not None:
@@ -203,7 +208,8 @@ class Localnet:
     def put_ports(self, base: int) -> None:
         """Write the ports of the block that starts at `base` into every node's configuration and network.json.
 
-        Each file is replaced in one step, network.json last; none is before all of them are known.
+        Each file is replaced in one step, network.json last; none is before all of them are known. MOVING holds the
+        block until all of that is done, so that a move which was cut short is finished by the next start.
         """
         nodes = tuple(replace(node, rpc_port=rpc_port(base, i), p2p_port=p2p_port(base, i))
                       for i, node in enumerate(self.manifest.nodes))
@@ -214,13 +220,26 @@ class Localnet:
             text = replace_value(text, "p2p", "laddr", f"tcp://{HOST}:{node.p2p_port}")
             text = replace_value(text, "p2p", "persistent_peers", ",".join(compute_peers(nodes, i)))
             texts.append(text)
-        if find_original(self.folder, self.manifest) is not None:
-            put_branch([node.paths for node in nodes])
-        for node, text in zip(nodes, texts, strict=True):
-            state.replace_text(node.paths.config, text)
+        self.put_configs(base, [node.paths for node in nodes], texts)
         put_manifest(self.folder, replace(self.manifest, nodes=nodes))
+        (self.folder / MOVING).unlink()
         self.manifest = get_manifest(self.folder)
         self.rpcs = [Rpc(node.rpc) for node in self.manifest.nodes]
+
+    def put_configs(self, base: int, homes: Sequence[Home], texts: Sequence[str]) -> None:
+        """Replace every configuration, with MOVING before the first; OSError leaves it only when one was replaced."""
+        replace_text(self.folder / MOVING, f"{base}\n")
+        has_begun = False
+        try:
+            if find_original(self.folder, self.manifest) is not None:
+                put_branch(homes)
+            for home, text in zip(homes, texts, strict=True):
+                replace_text(home.config, text)
+                has_begun = True
+        except OSError:
+            if not has_begun:
+                (self.folder / MOVING).unlink()
+            raise
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
         """End every node, whichever process started it; NodeError naming those that would not end in time."""

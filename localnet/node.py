@@ -16,31 +16,35 @@ from localnet import state
 from localnet.config import Wiring, get_wiring, replace_value
 from localnet.engine import Engine
 from localnet.errors import HomeError, NodeError, PortInUse
+from localnet.files import replace_text
 from localnet.homes import Home, explained, socket_path
 from localnet.logs import tail
-from localnet.manifest import find_original, get_manifest, has_manifest
+from localnet.manifest import find_move, find_original, get_manifest, has_manifest
 from localnet.ports import find_busy
 from localnet.releases import VERSION, engine_environment
 from localnet.restart import RestartRule
-from localnet.supervisor import Command, Supervisor
+from localnet.supervisor import HANG_S, Command, Supervisor
 
 APP_MODULE = "abci_app.abci"
 
 
 def run_node(home: Home, engine: Engine, restart: bool = True, lifeline: int | None = None,
-             say: Callable[[str], None] = lambda _text: None) -> None:
-    """Run the app and the engine of a home until told to stop.
+             say: Callable[[str], None] = lambda _text: None, hang_s: float = HANG_S) -> bool:
+    """Run the app and the engine of a home until told to stop; whether that was by Ctrl-C.
 
-    restart: start both again when either dies. lifeline: a file descriptor whose end of file means stop.
-    Raises: HomeError, PortInUse, NodeError.
+    restart: start both again when either dies. lifeline: a file descriptor whose end of file means stop. hang_s: as
+    Supervisor's. Raises: HomeError, PortInUse, NodeError.
     """
     home.check()
-    check_not_copy(home)
+    check_settled(home)
     wiring = get_wiring(home.config)
     if wiring.socket is not None:
         wiring = put_own_socket(home, wiring)
     rule = RestartRule() if restart else RestartRule(tries_max=0)
-    Supervisor(home, node_commands(home, wiring, engine), rule, lambda: check_ports(home, wiring), say, lifeline).run()
+    supervisor = Supervisor(home, node_commands(home, wiring, engine), rule, lambda: check_ports(home, wiring), say,
+                            lifeline, hang_s=hang_s)
+    supervisor.run()
+    return supervisor.is_interrupted
 
 
 def find_usual_version(home: Home) -> str:
@@ -49,11 +53,14 @@ def find_usual_version(home: Home) -> str:
     return get_manifest(folder).engine_version if has_manifest(folder) else VERSION
 
 
-def check_not_copy(home: Home) -> None:
-    """HomeError when the home stands in a copy of a network that has not got ports of its own yet."""
+def check_settled(home: Home) -> None:
+    """HomeError when the home's network is a copy without ports of its own yet, or in the middle of a move."""
     folder = home.path.parent
     if not has_manifest(folder):
         return
+    if find_move(folder) is not None:
+        raise HomeError(f"the network in {folder} was being moved to other ports when that was cut short",
+                        f"have it finished: gradus localnet up --dir {folder}")
     original = find_original(folder, get_manifest(folder))
     if original is not None:
         raise HomeError(f"{folder} is a copy of {original}, with the same keys and ports",
@@ -66,7 +73,7 @@ def put_own_socket(home: Home, wiring: Wiring) -> Wiring:
     if wiring.socket == socket:
         return wiring
     with explained(home.path):
-        state.replace_text(home.config, replace_value(home.config.read_text(), "", "proxy_app", f"unix://{socket}"))
+        replace_text(home.config, replace_value(home.config.read_text(), "", "proxy_app", f"unix://{socket}"))
     return replace(wiring, socket=socket)
 
 

@@ -18,15 +18,15 @@ import os
 import pwd
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from localnet.claims import claims_folder, find_lock
 from localnet.errors import HomeError, NodeError
+from localnet.files import replace_text
 from localnet.homes import Home, make_private
 from localnet.keys import EngineKey
-from localnet.state import replace_text
 
 BRANCH = re.compile(r"[0-9a-f]{16}")
 
@@ -43,7 +43,7 @@ def get_consensus_address(home: Home) -> str:
     return EngineKey(private[:32], private[32:]).address.hex().upper()
 
 
-def put_branch(homes: list[Home]) -> None:
+def put_branch(homes: Sequence[Home]) -> None:
     """Make the homes of a copied network those of another network than the original."""
     word = secrets.token_hex(8)
     for home in homes:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import IO
 
 from localnet.errors import NodeError
+from localnet.files import replace_text
 from localnet.homes import Home
 
 LOCK_TRIES = 10
@@ -100,14 +99,3 @@ def find_state(home: Home) -> State | None:
     if state.phase in ("stopped", "failed") or is_supervised(home):
         return state
     return State(phase="stopped", pid=state.pid, restarts=state.restarts)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new one, never a part; OSError leaves the old one."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text)
-        os.replace(unfinished, path)
-    except OSError:
-        unfinished.unlink(missing_ok=True)
-        raise

@@ -1,8 +1,8 @@
-"""Runs the parts of a node together: the app, then the engine. One process, one thread, no polling.
+"""Runs the parts of a node together: the app, then the engine. One process, one thread.
 
-The engine neither survives its app nor reconnects to it, so both live and die as one: when either ends, the
-other is ended, and both are started again by the RestartRule. Their output goes to bounded logs through pipes.
-No part outlives a supervisor that was killed (on Linux, by a parent-death signal).
+The engine neither survives its app nor reconnects to it, so both live and die as one: when either ends, or the
+app hangs, the other is ended, and both are started again by the RestartRule. Their output goes to bounded logs through
+pipes. No part outlives a supervisor that was killed (on Linux, by a parent-death signal).
 
 Source: CometBFT v0.38 proxy/multi_app_conn.go (the engine ends itself when the app's connection breaks).
 """
@@ -24,6 +24,7 @@ from localnet.errors import LocalnetError, NodeError, PortInUse
 from localnet.homes import Home, prepare_socket_folder, remove_socket
 from localnet.logs import BoundedLog, tail
 from localnet.parent import die_with_parent
+from localnet.pulse import Pulse
 from localnet.restart import RestartRule
 from localnet.signing import sole_signer
 from localnet.state import State, drop_pids, put_pid, put_state, take_lock
@@ -34,6 +35,8 @@ LAST_WORDS_SECONDS = 2.0
 CONFIG_EXIT = 3  # an app that ends with this status will not do better the next time
 READY_SECONDS_MAX = 120.0
 GRACE_S = 15.0
+HANG_S = 60.0
+PULSES = 12  # an app hangs when it has not answered this many questions, one after the other
 
 
 class StartRefused(NodeError):
@@ -68,7 +71,8 @@ class Supervisor:
     """Keeps the parts of one home running until it is told to stop.
 
     check: is called before every start and raises what makes starting pointless, such as a port in use.
-    say: is told each change in a few words. lifeline: a file descriptor; its end of file means stop.
+    say: is told each change in a few words. lifeline: a file descriptor; its end of file means stop. hang_s: how long
+    an app may leave a question unanswered before it is ended; 0 never asks.
     """
 
     home: Home
@@ -78,9 +82,11 @@ class Supervisor:
     say: Callable[[str], None] = lambda _text: None
     lifeline: int | None = None
     grace_s: float = GRACE_S
+    hang_s: float = HANG_S
     parts: list[Part] = field(default_factory=list)
     restarts: int = 0
     stops: int = 0  # how often it was told to stop; the second time it no longer waits
+    is_interrupted: bool = False  # whether Ctrl-C was what told it first
     selector: selectors.BaseSelector = field(init=False, repr=False)
     note_log: BoundedLog = field(init=False, repr=False)
 
@@ -113,11 +119,11 @@ class Supervisor:
 
     def keep_running(self) -> None:
         """Start, wait for a death, start again, until told to stop or given up."""
+        failure: LocalnetError | None
         while True:
             try:
                 self.start_parts()
-                dead = self.wait_for_death()
-                failure: LocalnetError | None = self.describe_death(self.find_culprit(dead)) if dead else None
+                failure = self.wait_for_failure()
             except PortInUse as error:
                 if self.restarts == 0:
                     raise
@@ -172,10 +178,22 @@ class Supervisor:
         self.announce(f"{command.name} started, pid {process.pid}")
         return part
 
-    def wait_for_death(self) -> Part | None:
-        """Wait until a part ends, and return it; None when told to stop."""
-        self.wait(lambda: self.find_dead() is not None)
-        return None if self.stops else self.find_dead()
+    def wait_for_failure(self) -> NodeError | None:
+        """Wait until a part ends, or hangs and is killed, and say so; None when told to stop."""
+        asked = Pulse(self.commands[0].socket, self.hang_s / PULSES, PULSES if self.hang_s else 0)
+        with closing(asked) as pulse:
+            self.wait(lambda: self.find_dead() is not None or pulse.tick(), poll_s=pulse.every_s or None)
+        if self.stops:
+            return None
+        dead = self.find_dead()
+        return self.describe_death(self.find_culprit(dead)) if dead else self.kill_hanging(self.parts[0])
+
+    def kill_hanging(self, part: Part) -> NodeError:
+        """End a part that answers no more, and perhaps no signal either."""
+        signal_group(part.process, signal.SIGKILL)
+        part.process.wait()
+        return NodeError(f"the {part.command.name} did not answer for {self.hang_s:.0f} s, and was killed",
+                         self.log_hint(part.command.name))
 
     def find_culprit(self, dead: Part) -> Part:
         """The part to blame for a death: an engine ends itself when its app goes, and may be seen to end first."""
@@ -289,6 +307,7 @@ class Supervisor:
     def on_signal(self, number: int, _frame: FrameType | None) -> None:
         """Count a request to stop; a child's end only needs the selector to wake."""
         if number != signal.SIGCHLD:
+            self.is_interrupted = self.is_interrupted or number == signal.SIGINT and not self.stops
             self.stops += 1
 
     def on_lifeline(self) -> None:

@@ -1,6 +1,7 @@
 """Real engines with the real app: one genesis, one state, deaths of either part, answers proved by the light client."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -255,6 +256,25 @@ def test_errors_have_one_form_for_people_and_one_for_programs(tmp_path: Path) ->
         assert refused.returncode == 1 and "Traceback" not in refused.stderr
         assert [line.split(":")[0] for line in refused.stderr.splitlines()] == ["error", "hint"]
     assert not (tmp_path / "n").exists()
+
+
+def test_app_that_hangs_is_killed_and_the_node_goes_on(single: Localnet) -> None:
+    node = single.manifest.nodes[0]
+    process = subprocess.Popen([sys.executable, "-m", "localnet", "node", "start", "--home", node.home,
+                                "--hang-seconds", "3"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    try:
+        checks.wait_until(lambda: (checks.find_height(single.rpcs[0]) or 0) >= 2, 60, "a block")
+        app = int((node.paths.run / "app.pid").read_text())
+        os.kill(app, signal.SIGSTOP)
+        height = checks.find_height(single.rpcs[0]) or 0
+        checks.wait_until(lambda: not Path(f"/proc/{app}").exists(), 30, "the end of the app")
+        checks.wait_until(lambda: (checks.find_height(single.rpcs[0]) or 0) >= height + 3, 60, "another block")
+        process.terminate()
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0
+    assert "the app did not answer for 3 s, and was killed" in node.paths.log("node").read_text()
 
 
 @pytest.mark.parametrize("group", [[], ["node"]])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -12,10 +13,11 @@ import pytest
 
 from localnet import checks
 from localnet.checks import ChecksFailed
-from localnet.engine import find_engine
+from localnet.engine import Engine, find_engine
 from abci_app.client.rpc import Rpc
 from localnet.errors import HomeError, NodeError, NodeRefused, NodeUnreachable, TimedOut
 from localnet.network import Localnet
+from localnet.releases import VERSION
 
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[2]
@@ -152,6 +154,71 @@ def test_genesis_that_the_engine_refuses_ends_the_start_with_its_words(single: L
         pass
     assert "refuses to start" in caught.value.text and "address" in caught.value.text
     assert caught.value.hint
+
+
+def test_variables_of_the_engine_change_neither_home_nor_ports(
+        single: Localnet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    for name, value in (("CMTHOME", str(elsewhere)), ("TMHOME", str(elsewhere)), ("CMT_MONIKER", "other"),
+                        ("CMT_RPC_LADDR", "tcp://0.0.0.0:0"), ("CMTP2P_LADDR", "tcp://0.0.0.0:0")):
+        monkeypatch.setenv(name, value)
+    with single:
+        single.wait_height(1)
+        assert single.rpcs[0].call("status")["node_info"]["moniker"] == "node0"
+        assert "0.0.0.0" not in json.dumps(single.rpcs[0].call("status")["node_info"])
+    assert not elsewhere.exists()
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_node_that_is_stopped_ends_with_the_status_of_what_stopped_it(
+        single: Localnet, number: int, status: int) -> None:
+    node = single.manifest.nodes[0]
+    process = subprocess.Popen([sys.executable, "-m", "localnet", "node", "start", "--home", node.home], cwd=ROOT,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        checks.wait_until(lambda: checks.find_height(single.rpcs[0]), 60, "a block")
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == status
+    assert ("interrupted" in said) == (status == 130)
+
+
+@pytest.fixture
+def usual() -> Engine:
+    """The usual release of the engine, where the tests run with another one."""
+    if find_engine().version == VERSION:
+        pytest.skip("the tests run with the usual release alone: make test-engines")
+    return find_engine(version=VERSION)
+
+
+def test_network_goes_on_with_another_release_and_says_so(tmp_path: Path, usual: Engine) -> None:
+    with Localnet.new(tmp_path / "net", 1, base_port=0, builtin_app="persistent_kvstore", engine=usual) as old:
+        old.wait_height(3)
+        before = old.rpcs[0].header(2)
+    assert Localnet(old.folder).manifest.engine_version == VERSION
+    with Localnet(old.folder, find_engine()) as new:
+        new.wait_height(5)
+        assert new.rpcs[0].header(2) == before
+        assert new.notices == [f"the engine is CometBFT {find_engine().version} from now on; it was {VERSION}"]
+    assert Localnet(old.folder).manifest.engine_version == find_engine().version
+
+
+def test_nodes_of_two_releases_agree(tmp_path: Path, usual: Engine) -> None:
+    net = Localnet.new(tmp_path / "net", 4, base_port=0, builtin_app="kvstore", engine=usual)
+    net.start_one(0)
+    net.start_one(1)
+    net.engine = find_engine()
+    try:
+        net.start_one(2)
+        net.start_one(3)
+        net.wait_height(5)
+        checks.check_same_block(net.rpcs)
+        proposers = {net.rpcs[0].block(height)["block"]["header"]["proposer_address"] for height in range(1, 6)}
+        assert proposers == {node.address for node in net.manifest.nodes}
+    finally:
+        net.stop()
 
 
 def test_folder_that_is_not_empty_is_left_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+import os
 import resource
 import shutil
 import socket as socket_module
@@ -17,12 +18,13 @@ from localnet.claims import PortClaim
 from localnet.config import get_wiring
 from localnet.engine import Engine
 from localnet.errors import HomeError
+from localnet.files import replace_text
 from localnet.homes import (SOCKET_PATH_BYTES_MAX, Home, new_genesis_document, new_home, prepare_socket_folder,
                             put_genesis, remove_socket, socket_path)
 from localnet.keys import EngineKey
 from localnet.manifest import Manifest, NodeEntry, find_original, get_manifest, put_manifest
 from localnet.network import Localnet, no_app_state
-from localnet.node import put_own_socket
+from localnet.node import check_settled, put_own_socket
 from localnet.ports import choose_random
 
 
@@ -289,6 +291,74 @@ def test_move_that_meets_a_full_disk_leaves_every_configuration_whole(tmp_path: 
     assert [get_wiring(node.paths.config).rpc_port for node in net.manifest.nodes] == [
         node.rpc_port for node in net.manifest.nodes]
     assert {path.name for path in (tmp_path / "net").rglob("*")} == names
+
+
+@pytest.mark.parametrize("files_done", range(6))
+def test_move_that_was_cut_short_anywhere_is_finished_by_the_next_start(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files_done: int) -> None:
+    """The mark of the move, three configurations, network.json: dying before each write, and before the mark goes."""
+    net = Localnet.new(tmp_path / "net", 3, base_port=0, builtin_app="kvstore")
+    wanted = choose_random(3, PortClaim(), avoid=net.manifest.ports)
+    replace = os.replace
+    done: list[str] = []
+
+    def replace_or_die(unfinished: Path, path: Path) -> None:
+        if len(done) == files_done:
+            raise SystemExit
+        done.append(path.name)
+        replace(unfinished, path)
+
+    def die(_path: Path) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(os, "replace", replace_or_die)
+        patch.setattr(Path, "unlink", die)
+        net.move(wanted)
+    again = Localnet(net.folder)
+    if done:
+        with pytest.raises(HomeError, match="cut short") as caught:
+            check_settled(again.manifest.nodes[1].paths)
+        assert f"up --dir {net.folder}" in caught.value.hint
+    again.settle()
+    check_settled(again.manifest.nodes[1].paths)
+    now = Localnet(net.folder).manifest
+    assert (now.nodes[0].rpc_port == wanted) == bool(done)
+    for node in now.nodes:
+        values = tomllib.loads(node.paths.config.read_text())
+        assert values["rpc"]["laddr"] == f"tcp://127.0.0.1:{node.rpc_port}"
+        assert values["p2p"]["laddr"] == f"tcp://127.0.0.1:{node.p2p_port}"
+        peers = {one.p2p_port for one in now.nodes if one != node}
+        assert {int(peer.rpartition(":")[2]) for peer in values["p2p"]["persistent_peers"].split(",")} == peers
+
+
+def test_damaged_mark_of_a_move_is_named(tmp_path: Path) -> None:
+    net = Localnet.new(tmp_path / "net", 1, base_port=0, builtin_app="kvstore")
+    (net.folder / "moving").write_text("soon")
+    with pytest.raises(HomeError, match="moving is damaged") as caught:
+        net.settle()
+    assert caught.value.hint
+
+
+def test_what_replaces_a_file_is_on_the_disk_before_its_name_and_the_name_after(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    sync, replace = os.fsync, os.replace
+
+    def noted_sync(handle: int) -> None:
+        calls.append(os.readlink(f"/proc/self/fd/{handle}"))
+        sync(handle)
+
+    def noted_replace(unfinished: Path, path: Path) -> None:
+        calls.append("replace")
+        replace(unfinished, path)
+
+    monkeypatch.setattr(os, "fsync", noted_sync)
+    monkeypatch.setattr(os, "replace", noted_replace)
+    (tmp_path / "file").write_text("old")
+    replace_text(tmp_path / "file", "new")
+    assert (tmp_path / "file").read_text() == "new"
+    assert calls == [str(tmp_path / f".file.{os.getpid()}"), "replace", str(tmp_path)]
 
 
 def test_socket_named_by_a_moved_home_becomes_its_own(tmp_path: Path) -> None:

@@ -34,6 +34,12 @@ ABORTS = "import os; print('panic: no luck', flush=True); os.kill(os.getpid(), 6
 FAILS = "import sys; print('panic: no luck'); sys.exit(1)"
 REFUSES_LATER = APP.replace("time.sleep(600)", "server.accept(); time.sleep(0.3); print('Error: bad'); sys.exit(3)")
 FALLS = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect({!r}); print('EOF', flush=True); sys.exit(1)"
+ANSWERS = APP.replace("time.sleep(600)", """
+while True:
+    link, _ = server.accept()
+    while link.recv(1024):
+        link.sendall(bytes.fromhex("0a12080a06677261647573021a00"))
+""")
 GRANDCHILD = "import subprocess, time; subprocess.Popen(['sleep', '600']); time.sleep(600)"
 
 RUNNER = """
@@ -52,7 +58,8 @@ if options["app"]:
 rule = RestartRule(tries_max=options["tries"], first_delay_s=0.01)
 lifeline = sys.stdin.fileno() if options["lifeline"] else None
 try:
-    Supervisor(home, tuple(commands), rule, lifeline=lifeline, grace_s=options["grace_s"]).run()
+    Supervisor(home, tuple(commands), rule, lifeline=lifeline, grace_s=options["grace_s"],
+               hang_s=options["hang_s"]).run()
 except LocalnetError as error:
     print(json.dumps([error.text, error.hint]))
     sys.exit(error.exit_status)
@@ -74,9 +81,9 @@ def start(home: Home) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(engine: str = ENGINE, app: str | None = APP, tries: int = 3, grace_s: float = 10, lifeline: bool = False,
-              wait: bool = True, at: Home = home) -> "subprocess.Popen[str]":
+              wait: bool = True, at: Home = home, hang_s: float = 60) -> "subprocess.Popen[str]":
         options: dict[str, Any] = {"home": str(at.path), "engine": engine, "app": app, "tries": tries,
-                                   "grace_s": grace_s, "lifeline": lifeline}
+                                   "grace_s": grace_s, "lifeline": lifeline, "hang_s": hang_s}
         process = subprocess.Popen([sys.executable, "-c", RUNNER, json.dumps(options)], text=True, cwd=os.getcwd(),
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])})
@@ -145,6 +152,46 @@ def test_when_either_part_is_killed_both_are_started_again(home: Home, start: St
     assert not any(map(is_alive, before.values()))
     assert all(map(is_alive, after.values()))
     assert set(before.values()).isdisjoint(after.values())
+
+
+def test_app_that_answers_nothing_is_killed_with_a_line_in_the_log_and_both_are_started_again(
+        home: Home, start: Start) -> None:
+    start(hang_s=0.6, tries=100)
+    before = [pid_of(home, "app"), pid_of(home, "engine")]
+    until(lambda: (s := find_state(home)) and s.restarts > 0)
+    assert not any(map(is_alive, before))
+    until(lambda: "the app did not answer" in home.log("node").read_text())
+    assert "app ended, killed by SIGKILL" in home.log("app").read_text()
+    assert "app ends well" not in home.log("app").read_text()
+
+
+def test_app_that_never_answers_is_given_up_by_the_rule_for_restarts(home: Home, start: Start) -> None:
+    supervisor = start(hang_s=0.3, tries=2, wait=False)
+    out, _ = supervisor.communicate(timeout=20)
+    text, hint = json.loads(out)
+    assert supervisor.returncode == 1 and "did not answer" in text and "app.log" in hint
+    assert phase(home) == "failed"
+
+
+def test_app_that_answers_is_left_alone_until_it_is_stopped_and_its_supervisor_may_sleep(
+        home: Home, start: Start) -> None:
+    supervisor = start(app=ANSWERS, hang_s=1.2)
+    app = pid_of(home, "app")
+    time.sleep(1.5)
+    supervisor.send_signal(signal.SIGSTOP)
+    time.sleep(1.5)
+    supervisor.send_signal(signal.SIGCONT)
+    time.sleep(0.5)
+    assert is_alive(app) and (state := find_state(home)) and state.restarts == 0
+    os.kill(app, signal.SIGSTOP)
+    until(lambda: (s := find_state(home)) and s.restarts == 1)
+    assert not is_alive(app)
+
+
+def test_app_that_is_never_asked_may_hang(home: Home, start: Start) -> None:
+    start(hang_s=0)
+    time.sleep(0.5)
+    assert (state := find_state(home)) and state.phase == "running" and state.restarts == 0
 
 
 def test_part_that_keeps_failing_is_given_up_with_its_last_words_and_a_hint(home: Home, start: Start) -> None:
