@@ -16,6 +16,7 @@ COMMANDS = {
     "keys": ("abci_app.cli.keys:keys", "Create, import and list account keys."),
     "tx": ("abci_app.cli.tx:tx", "Send transactions: coins, model contracts, enrolment."),
     "query": ("abci_app.cli.query:query", "Ask a node; with --prove check the answer against a header."),
+    "light": ("abci_app.cli.light:light", "The blocks that --prove starts from."),
     "data": ("abci_app.cli.data:data", "Turn tables into datasets that miners and auditors check by hash."),
     "bench": ("abci_app.cli.bench:bench", "Load a network with transactions and measure it."),
     "miner": ("abci_app.cli.miner:miner", "Train units of a model and earn."),

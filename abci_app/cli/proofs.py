@@ -1,10 +1,17 @@
-"""Answers proved by the stock light client: header by signatures, value by Merkle proof, nothing by a node's word."""
+"""Answers proved here: header by the validators' signatures, value or absence by Merkle proof, no node's word taken."""
 
-import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from abci_app.client.errors import ProofInvalid
+from abci_app.client.light.blocks_json import write_time
+from abci_app.client.light.client import LightClient, Trust
+from abci_app.client.light.errors import Diverged, Expired, HeightMissing
+from abci_app.client.light.records import Record, read_record
+from abci_app.client.light.source import RpcSource
+from abci_app.client.light.trust import TrustStore
 from abci_app.client.rpc import Rpc
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM
@@ -14,11 +21,8 @@ from abci_app.x.models import keys as models_keys
 from abci_app.x.rewards import keys as rewards_keys
 from abci_app.x.work import keys as work_keys
 
-PROVER = "localnet.light"
-
-
-class ValueUnproven(ProofInvalid):
-    """The headers verify, but what the node answered is not proved to stand under them."""
+VERIFIER = "gradus light client"
+FIRST_HEIGHT = 1
 
 
 @dataclass(frozen=True)
@@ -35,23 +39,30 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Proved:
-    """A value in the state after `height`, proved against the header of height + 1."""
+class Terms:
+    """What a proof is asked for with.
 
-    value: bytes
-    height: int
-    verifier: str
-    trusted_height: int
-    trusted_hash: str
+    home: where trusted blocks are kept. chain_id: None takes the node's word for which chain it is of. trust_hash: of
+    the block at trust_height that the user believes; empty: what the home trusts, else the first node's word.
+    witnesses: other nodes that must have the same block.
+    """
+
+    home: Path
+    node: str
+    witnesses: Sequence[str] = ()
+    chain_id: str | None = None
+    trust_height: int = FIRST_HEIGHT
+    trust_hash: str = ""
 
 
 @dataclass(frozen=True)
-class Trust:
-    """What a proof rests on: a block that is believed (hash empty: node's word for it), and nodes that must agree."""
+class Proved:
+    """A record as it was proved, on which trust, and what else the user should know."""
 
-    height: int
-    hash: str
-    witnesses: Sequence[str]
+    record: Record
+    trust: Trust
+    agreed: Sequence[str]
+    notes: Sequence[str]
 
 
 def balance_place(address: str, denom: str = BASE_DENOM) -> Place:
@@ -69,9 +80,24 @@ def model_place(model_id: int) -> Place:
     return Place("models", models_keys.model(model_id))
 
 
+def weights_place(model_id: int, number: int) -> Place:
+    """Where the root of the weights after a round stands."""
+    return Place("models", models_keys.weights(model_id, number))
+
+
 def trainer_place(model_id: int, address: str) -> Place:
     """Where a trainer stands."""
     return Place("work", work_keys.trainer(model_id, decode_address(address)))
+
+
+def round_place(model_id: int, number: int) -> Place:
+    """Where a round stands."""
+    return Place("work", work_keys.round_(model_id, number))
+
+
+def unit_place(model_id: int, number: int, index: int) -> Place:
+    """Where a unit of a round, with its claim, stands."""
+    return Place("work", work_keys.unit(model_id, number, index))
 
 
 def contribution_place(model_id: int, address: str) -> Place:
@@ -79,19 +105,94 @@ def contribution_place(model_id: int, address: str) -> Place:
     return Place("rewards", rewards_keys.contribution(model_id, decode_address(address)))
 
 
-def prove(node: str, place: Place, trust: Trust) -> Proved:
-    """The value at a place, by a `cometbft light` proxy that this command starts and ends.
+def prove(terms: Terms, place: Place) -> Proved:
+    """The newest provable record at a place; what was verified is kept in the home.
 
-    Raises ClientError: its status is 4 when anything does not verify (ValueUnproven when it is the value's own proof),
-    3 when a node does not answer.
+    Raises ClientError: its status is 4 when anything does not verify, 3 when a node does not answer.
     """
-    light, engines = importlib.import_module(PROVER), importlib.import_module("localnet.engine")
-    with Rpc(node) as source:
-        chain_id = source.status().chain_id
-        root = light.TrustRoot(trust.height, trust.hash) if trust.hash else light.trust_root(source, trust.height)
-    with light.LightProxy(engines.find_engine(), chain_id, node, trust.witnesses or [node], root) as proxy:
+    with _following(terms) as (client, rpc, store):
+        known = store.find(client.chain_id)
+        trust = _choose_trust(client, rpc, known, terms)
+        record, reached = read_record(client, trust, rpc, place.store, place.key)
+        _keep(store, client, known, reached)
+        return Proved(record, reached, tuple(client.agreed), _notes(client, terms, reached))
+
+
+def follow(terms: Terms) -> Proved:
+    """The newest block of the node, verified and kept in the home; its record is empty."""
+    with _following(terms) as (client, rpc, store):
+        known = store.find(client.chain_id)
+        trust = _choose_trust(client, rpc, known, terms)
+        height = max(trust.latest.height, RpcSource(rpc, client.chain_id).latest_height())
+        block, reached = client.verify(trust, height)
+        _keep(store, client, known, reached)
+        empty = Record("", b"", None, block.height - 1, block)
+        return Proved(empty, reached, tuple(client.agreed), _notes(client, terms, reached))
+
+
+@contextmanager
+def _following(terms: Terms) -> Iterator[tuple[LightClient, Rpc, TrustStore]]:
+    """A light client by the terms; what proves a divergence is kept in the home."""
+    store = TrustStore(terms.home)
+    with ExitStack() as stack:
+        rpc = stack.enter_context(Rpc(terms.node))
+        chain_id = terms.chain_id or rpc.status().chain_id
+        others = [url for url in dict.fromkeys(terms.witnesses) if url.rstrip("/") != terms.node.rstrip("/")]
+        witnesses = [RpcSource(stack.enter_context(Rpc(url)), chain_id) for url in others]
         try:
-            found = proxy.abci_query(place.path, place.key)
-        except light.NotProved as error:
-            raise ValueUnproven(error.text, error.hint) from None
-    return Proved(found.value, found.height, f"cometbft light {engines.VERSION}", root.height, root.hash)
+            yield LightClient(chain_id, RpcSource(rpc, chain_id), witnesses), rpc, store
+        except Diverged as error:
+            path = store.put_evidence(error.evidence)
+            raise Diverged(f"{error.text}; both are kept in {path}", error.hint, error.evidence) from None
+
+
+def _choose_trust(client: LightClient, rpc: Rpc, known: Trust | None, terms: Terms) -> Trust:
+    """What the user gives, else what the home knows, else the node's word for its first block (or, where that is gone
+    or too old, its newest)."""
+    if terms.trust_hash:
+        block_hash = bytes.fromhex(terms.trust_hash)
+        if known is not None and known.is_given and known.root.hash == block_hash:
+            return known
+        return client.begin(terms.trust_height, block_hash)
+    if known is not None:
+        return known
+    try:
+        return client.begin(FIRST_HEIGHT, None)
+    except (Expired, HeightMissing):
+        return client.begin(RpcSource(rpc, client.chain_id).latest_height(), None)
+
+
+def _keep(store: TrustStore, client: LightClient, known: Trust | None, reached: Trust) -> None:
+    """Keep what was reached; a home that cannot be written to is no reason to hold an answer back."""
+    if known == reached:
+        return
+    try:
+        store.put(client.chain_id, reached)
+    except OSError as error:
+        client.notes.append(f"the trusted block could not be kept ({error.strerror} at {store.folder})")
+
+
+def _notes(client: LightClient, terms: Terms, trust: Trust) -> tuple[str, ...]:
+    """What the user should know of how far the proof goes."""
+    notes = list(client.notes)
+    if not client.witnesses:
+        notes.append("no other node was asked: name one with --witness URL")
+    if not trust.is_given:
+        notes.append(f"block {trust.root.height} is trusted since the first use, on a node's word: compare its hash "
+                     "with a source that you trust, or give it with --trust-hash")
+    return tuple(notes)
+
+
+def proved_fields(proved: Proved) -> dict[str, Any]:
+    """What is shown of a proof, under the name `proved`."""
+    return {"exists": proved.record.value is not None, "height": proved.record.height, **trust_fields(proved)}
+
+
+def trust_fields(proved: Proved) -> dict[str, Any]:
+    """What is shown of the header and of what it is trusted by."""
+    block, root = proved.record.header, proved.trust.root
+    return {"header_height": block.height, "header_hash": block.hash.hex().upper(),
+            "header_time": write_time(block.header.time_ns), "trusted_height": root.height,
+            "trusted_hash": root.hash.hex().upper(),
+            "trusted_by": "hash given" if proved.trust.is_given else "first use",
+            "witnesses": list(proved.agreed), "verifier": VERIFIER, "note": "; ".join(proved.notes)}

@@ -14,36 +14,28 @@ from abci_app.cli.data import data_errors, open_store, progress_bar
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import (
-    HEIGHT, ROUND_NUMBER, Hash, NodeUrl, combine, home_option, model_argument, node_option, output_option,
-    resolve_address,
+    ROUND_NUMBER, Hash, combine, home_option, model_argument, node_option, output_option, resolve_address,
 )
 from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
-from abci_app.client.errors import ProofInvalid
+from abci_app.cli.trust import proving, read_terms, unprovable
 from abci_app.client.rpc import Rpc
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import Trainer
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Trainer, Unit
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 round_option = click.option("--round", "number", type=ROUND_NUMBER,
                             help="Weights after this round; 0: the initial ones [the last closed round].")
 asking = combine(home_option, node_option, output_option)
-proving = combine(
-    click.option("--prove", is_flag=True, help="Have the stock light client check the answer against a header."),
-    click.option("--trust-height", type=HEIGHT, default=1, show_default=True,
-                 help="Height of the block that the proof starts from."),
-    click.option("--trust-hash", type=Hash(), default="",
-                 help="Hash of that block, from a source you trust [the node's word]."),
-    click.option("--witness", "witnesses", multiple=True, type=NodeUrl(),
-                 help="RPC address of a node that must agree."))
 
 
 @click.group(context_settings=SETTINGS)
 def query() -> None:
     """Ask a node about the state.
 
-    With --prove the answer is proved against a header by `cometbft light`; status 4 when it does not verify.
+    With --prove a record, or that there is none, is proved against what the chain's validators signed; status 4 when
+    anything does not verify.
     """
 
 
@@ -64,9 +56,8 @@ def bank_balance(address: str, home: Path, node: str, output: str, **trust: Any)
     """
     address = resolve_address(home, address)
     if trust["prove"]:
-        proved = prove(node, proofs.balance_place(address), trust, lambda: connect(node).balance(address) > 0,
-                       f"{address} has no coins")
-        amount, proof = int(proved.value), proof_fields(proved)
+        proved = proofs.prove(read_terms(home, node, trust), proofs.balance_place(address))
+        amount, proof = int(proved.record.value or 0), {"proved": proofs.proved_fields(proved)}
     else:
         amount, proof = connect(node).balance(address), {}
     shown = {"balance": grad_text(amount)} if output == "text" else {}
@@ -89,8 +80,8 @@ def auth_account(address: str, home: Path, node: str, output: str, **trust: Any)
     Example: gradus query auth account alice
     """
     address = resolve_address(home, address)
-    show(output, node, trust, proofs.account_place(address), BaseAccount, lambda: connect(node).find_account(address),
-         f"there is no account {address} yet; send coins to it first")
+    show(output, home, node, trust, proofs.account_place(address), BaseAccount,
+         lambda: connect(node).find_account(address), f"there is no account {address} yet; send coins to it first")
 
 
 @query.group()
@@ -99,6 +90,7 @@ def models() -> None:
 
 
 @models.command("list")
+@unprovable
 @asking
 def models_list(home: Path, node: str, output: str) -> None:
     """All model contracts.
@@ -123,7 +115,7 @@ def models_show(model_id: int, home: Path, node: str, output: str, **trust: Any)
     \b
     Example: gradus query models show 1 --prove
     """
-    show(output, node, trust, proofs.model_place(model_id), Model, lambda: connect(node).find_model(model_id),
+    show(output, home, node, trust, proofs.model_place(model_id), Model, lambda: connect(node).find_model(model_id),
          f"there is no model {model_id}")
 
 
@@ -181,13 +173,22 @@ def work() -> None:
 @work.command("round")
 @model_argument
 @click.argument("number", type=ROUND_NUMBER, default=0)
+@proving
 @asking
-def work_round(model_id: int, number: int, home: Path, node: str, output: str) -> None:
+def work_round(model_id: int, number: int, home: Path, node: str, output: str, **trust: Any) -> None:
     """A round and its units; the running one when no NUMBER is given.
+
+    With --prove the round alone, by its NUMBER; each unit is proved by `work unit`.
 
     \b
     Example: gradus query work round 1
     """
+    if trust["prove"]:
+        if not number:
+            raise CommandError("which round runs cannot be proved", "name its NUMBER", ExitStatus.USAGE)
+        show(output, home, node, trust, proofs.round_place(model_id, number), Round, lambda: None,
+             f"model {model_id} has no round {number}, or no longer")
+        return
     dealing = connect(node).find_round(model_id, number)
     if dealing is None or dealing.round is None:
         raise CommandError(f"model {model_id} has no round {number or 'that runs'}",
@@ -199,6 +200,26 @@ def work_round(model_id: int, number: int, home: Path, node: str, output: str) -
     print_fields(message_fields(dealing.round), output)
     print_rows([message_fields(unit) for unit in dealing.units], ("index", "trainer", "status", "verdict"), output,
                "no units")
+
+
+@work.command("unit")
+@model_argument
+@click.argument("number", type=ROUND_NUMBER)
+@click.argument("index", type=ROUND_NUMBER)
+@proving
+@asking
+def work_unit(model_id: int, number: int, index: int, home: Path, node: str, output: str, **trust: Any) -> None:
+    """One unit of round NUMBER by its INDEX, from 0: who had to do it, the claim, the verdict.
+
+    \b
+    Example: gradus query work unit 1 3 0 --prove
+    """
+    def find() -> Message | None:
+        dealing = connect(node).find_round(model_id, number) if number else None
+        return next((unit for unit in dealing.units if unit.index == index), None) if dealing else None
+
+    show(output, home, node, trust, proofs.unit_place(model_id, number, index), Unit, find,
+         f"round {number} of model {model_id} has no unit {index}, or no longer")
 
 
 @work.command("trainer")
@@ -213,12 +234,13 @@ def work_trainer(model_id: int, address: str, home: Path, node: str, output: str
     Example: gradus query work trainer 1 alice
     """
     address = resolve_address(home, address)
-    show(output, node, trust, proofs.trainer_place(model_id, address), Trainer,
+    show(output, home, node, trust, proofs.trainer_place(model_id, address), Trainer,
          lambda: connect(node).find_trainer(model_id, address), f"{address} is no trainer of model {model_id}")
 
 
 @work.command("trainers")
 @model_argument
+@unprovable
 @asking
 def work_trainers(model_id: int, home: Path, node: str, output: str) -> None:
     """All trainers of a model.
@@ -232,6 +254,7 @@ def work_trainers(model_id: int, home: Path, node: str, output: str) -> None:
 
 @work.command("slashes")
 @model_argument
+@unprovable
 @asking
 def work_slashes(model_id: int, home: Path, node: str, output: str) -> None:
     """Every slash of a model.
@@ -251,6 +274,7 @@ def rewards() -> None:
 
 @rewards.command("contributions")
 @model_argument
+@unprovable
 @asking
 def rewards_contributions(model_id: int, home: Path, node: str, output: str) -> None:
     """Units and earnings of every trainer of a model.
@@ -276,7 +300,7 @@ def rewards_contribution(model_id: int, address: str, home: Path, node: str, out
     Example: gradus query rewards contribution 1 alice --prove
     """
     address = resolve_address(home, address)
-    show(output, node, trust, proofs.contribution_place(model_id, address), Contribution,
+    show(output, home, node, trust, proofs.contribution_place(model_id, address), Contribution,
          lambda: connect(node).find_contribution(model_id, address),
          f"{address} has not contributed to model {model_id}")
 
@@ -334,35 +358,16 @@ def tx(tx_hash: str, home: Path, node: str, output: str) -> None:
                   "gas_wanted": found.gas_wanted, "gas_used": found.gas_used, "events": found.events}, output)
 
 
-def show(output: str, node: str, trust: dict[str, Any], place: proofs.Place, kind: type[Message],
+def show(output: str, home: Path, node: str, trust: dict[str, Any], place: proofs.Place, kind: type[Message],
          find: Callable[[], Message | None], absent: str) -> None:
-    """Print a record as the node tells it, or as it is proved."""
+    """Print a record as the node tells it, or as it is proved; that there is none, proved, is an answer too."""
     if trust["prove"]:
-        proved = prove(node, place, trust, lambda: find() is not None, absent)
-        print_fields(message_fields(kind.FromString(proved.value)) | proof_fields(proved), output)
+        proved = proofs.prove(read_terms(home, node, trust), place)
+        value = proved.record.value
+        fields = {"absent": absent} if value is None else message_fields(kind.FromString(value))
+        print_fields({**fields, "proved": proofs.proved_fields(proved)}, output)
         return
     record = find()
     if record is None:
         raise CommandError(absent)
     print_fields(message_fields(record), output)
-
-
-def prove(node: str, place: proofs.Place, trust: dict[str, Any], is_there: Callable[[], bool],
-          absent: str) -> proofs.Proved:
-    """The proved value at a place, by the trust options.
-
-    When there is no proof because the node says that nothing is there, the error says so in the words of `absent`.
-    """
-    try:
-        return proofs.prove(node, place, proofs.Trust(trust["trust_height"], trust["trust_hash"], trust["witnesses"]))
-    except proofs.ValueUnproven:
-        if is_there():
-            raise
-        raise ProofInvalid(f"{absent}, says the node; that something is absent cannot be proved this way",
-                           "leave --prove out, and ask several nodes") from None
-
-
-def proof_fields(proved: proofs.Proved) -> dict[str, Any]:
-    """What is shown of a proof."""
-    return {"proved_height": proved.height, "verifier": proved.verifier, "trusted_height": proved.trusted_height,
-            "trusted_hash": proved.trusted_hash}

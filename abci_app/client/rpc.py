@@ -5,6 +5,8 @@ Source: CometBFT v0.38 rpc/core/routes.go, rpc/openapi/openapi.yaml. Integers tr
 """
 
 import base64
+import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +21,8 @@ from abci_app.wire.proof import ProofOp
 
 TIMEOUT_S = 10.0
 CONNECT_S = 5.0
+BODY_S = 60.0
+BODY_BYTES_MAX = 64 << 20
 TRIES = 2
 IN_MEMPOOL = "already exists in cache"
 
@@ -105,13 +109,13 @@ class Rpc:
         while True:
             tries -= 1
             try:
-                answer = self.client.post("/", json=request).json()
+                answer = json.loads(self._post(request))
                 break
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 if tries <= 0 or isinstance(error, httpx.TimeoutException):
                     raise NodeUnreachable(f"no node answers at {self.url} ({type(error).__name__})",
                                           "is it running? `gradus localnet status`; another one: --node URL") from None
-            except ValueError:
+            except (ValueError, RecursionError):
                 raise NodeRefused(f"{self.url} answered {method} with something else than JSON",
                                   "is another program listening there?") from None
         fault = answer.get("error") if isinstance(answer, dict) else None
@@ -122,6 +126,20 @@ class Rpc:
             raise NodeRefused(f"{self.url} answered {method} with no result",
                               "is another program listening there?")
         return result
+
+    def _post(self, request: Json) -> bytes:
+        """The answer's body, which a node can make neither endless nor endlessly slow. Raises httpx's errors."""
+        deadline_s = time.monotonic() + BODY_S
+        body = bytearray()
+        with self.client.stream("POST", "/", json=request) as answer:
+            for part in answer.iter_bytes():
+                body += part
+                if len(body) > BODY_BYTES_MAX:
+                    raise NodeRefused(f"{self.url} answered with more than {BODY_BYTES_MAX >> 20} MB",
+                                      "ask another node")
+                if time.monotonic() > deadline_s:
+                    raise httpx.ReadTimeout(f"the answer did not end in {BODY_S:g} s")
+        return bytes(body)
 
     def status(self) -> Status:
         """The node's state."""

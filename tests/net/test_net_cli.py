@@ -55,9 +55,14 @@ def test_coins_arrive_and_the_transaction_can_be_found_by_its_hash(shell: Shell)
     assert (found["height"], found["code"]) == (sent["height"], 0)
 
 
-def test_proved_balance_is_the_balance(shell: Shell) -> None:
-    proved = shell.json("query", "bank", "balance", "alice", "--prove")
-    assert proved["verifier"].startswith("cometbft light") and proved["amount_ugrad"] > 0
+def test_proved_balance_is_the_balance_and_says_what_it_rests_on(shell: Shell) -> None:
+    shown = shell.json("query", "bank", "balance", "alice", "--prove")
+    proved = shown["proved"]
+    assert shown["amount_ugrad"] == shell.json("query", "bank", "balance", "alice")["amount_ugrad"] > 0
+    assert proved["exists"] and proved["header_height"] == proved["height"] + 1
+    assert (proved["trusted_height"], proved["trusted_by"]) == (1, "first use") and "no other node" in proved["note"]
+    header = shell.net.rpcs[0].header(proved["header_height"])
+    assert header.block_hash.hex().upper() == proved["header_hash"]
 
 
 def test_proof_from_a_wrong_trusted_block_ends_with_4(shell: Shell) -> None:
@@ -65,11 +70,52 @@ def test_proof_from_a_wrong_trusted_block_ends_with_4(shell: Shell) -> None:
     assert done.returncode == 4 and done.stdout == ""
 
 
-def test_absent_record_cannot_be_proved_and_ends_with_4(shell: Shell) -> None:
-    done = shell.run("query", "models", "show", "99", "--prove", "--output", "json")
-    error = json.loads(done.stderr)
-    assert done.returncode == 4 and error["hint"]
-    assert error["error"].startswith("there is no model 99") and "cannot be proved this way" in error["error"]
+def test_trusted_block_that_was_given_is_kept_and_told(shell: Shell) -> None:
+    root = shell.net.rpcs[0].header(2).block_hash.hex()
+    shell.json("light", "update", "--trust-height", "2", "--trust-hash", root)
+    proved = shell.json("query", "auth", "account", "alice", "--prove")["proved"]
+    assert (proved["trusted_height"], proved["trusted_by"], proved["trusted_hash"]) == (2, "hash given", root.upper())
+    rows = shell.json("light", "status")
+    assert [(row["chain_id"], row["trusted_height"], row["problem"]) for row in rows] == [
+        (shell.net.manifest.chain_id, 2, "")]
+    assert rows[0]["verified_height"] >= proved["header_height"]
+    shell.json("light", "reset", shell.net.manifest.chain_id)
+    assert shell.json("light", "status") == []
+    again = shell.run("light", "reset", shell.net.manifest.chain_id)
+    assert again.returncode == 1 and "nothing is trusted" in again.stderr
+
+
+@pytest.mark.parametrize("question", [
+    ("models", "show", "99"), ("work", "trainer", "1", "faucet"), ("work", "unit", "1", "1", "0"),
+    ("work", "round", "9", "1"), ("rewards", "contribution", "1", "faucet")])
+def test_record_that_is_not_there_is_proved_to_be_absent(shell: Shell, question: tuple[str, ...]) -> None:
+    shown = shell.json("query", *question, "--prove")
+    assert set(shown) == {"absent", "proved"} and not shown["proved"]["exists"]
+    assert "proved" in shell.run("query", *question, "--prove").stdout
+
+
+def test_balance_of_who_has_nothing_is_proved_to_be_absent(shell: Shell) -> None:
+    nobody = shell.json("keys", "add", "nobody", "--keyring", "test")["address"]
+    shown = shell.json("query", "bank", "balance", nobody, "--prove")
+    assert shown["amount_ugrad"] == 0 and not shown["proved"]["exists"]
+
+
+@pytest.mark.parametrize("question", [
+    ("models", "list"), ("work", "trainers", "1"), ("work", "slashes", "1"), ("rewards", "contributions", "1"),
+    ("work", "round", "1")])
+def test_list_cannot_be_proved_and_says_so(shell: Shell, question: tuple[str, ...]) -> None:
+    done = shell.run("query", *question, "--prove")
+    assert done.returncode == 2 and "cannot be proved" in done.stderr
+
+
+def test_height_without_its_hash_is_nothing_to_believe(shell: Shell) -> None:
+    done = shell.run("query", "models", "show", "1", "--prove", "--trust-height", "2")
+    assert done.returncode == 2 and "--trust-hash" in done.stderr
+
+
+def test_node_of_another_chain_than_was_named_ends_with_4(shell: Shell) -> None:
+    done = shell.run("query", "bank", "balance", "alice", "--prove", "--chain-id", "other-1")
+    assert done.returncode == 4 and "'other-1'" in done.stderr
 
 
 def test_what_the_chain_refuses_ends_with_1_and_names_codespace_and_code(shell: Shell) -> None:
