@@ -27,7 +27,7 @@ from localnet.ports import choose_random
 
 FOLDER = Path(__file__).parent
 BLOCKS = 16
-CHANGES = ((0, 1), (1, 1), (2, 1), (3, 1), (0, 0), (1, 2), (2, 0), (0, "01"))  # below a third of the power; no text twice
+CHANGES = ((0, 1), (1, 1), (2, 1), (3, 1), (0, 0), (1, 2), (2, 0), (0, "01"))  # a third of the power would halt it
 
 
 def record_blocks(rpc: Rpc, heights: range) -> list[dict[str, Any]]:

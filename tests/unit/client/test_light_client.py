@@ -141,8 +141,6 @@ def test_new_root_from_the_future_is_refused() -> None:
         client.begin(1, None)
 
 
-# what a block must be
-
 def altered(change: Callable[[LightBlock], LightBlock]) -> LightBlock:
     return change(STEADY[10])
 
@@ -247,8 +245,6 @@ def test_vote_for_no_block_is_checked_and_does_not_count() -> None:
         check_light_block(parts(block, signatures=as_commit), CHAIN_ID, 1)
 
 
-# other nodes
-
 def branch(at: int, seeds: dict[int, int] = FOUR) -> list[LightBlock]:
     """The chain with other blocks after a height, signed by these validators."""
     return [*STEADY[:at], *new_blocks([seeds] * (40 - at), STEADY[at - 1], app_hash=b"\xbb" * 32)]
@@ -318,7 +314,7 @@ def test_one_confirming_witness_is_enough_and_the_silent_one_is_told() -> None:
 
 
 def test_primary_that_is_ahead_in_height_and_behind_in_time_is_an_attack() -> None:
-    """Blocks made up in advance: no one else will ever have them, so a witness that is behind must not be waited out."""
+    """Blocks made up in advance, which no one else will ever have: a witness that is behind is no excuse for them."""
     client, _ = new_client(STEADY, FakeSource(STEADY[:30], "fake:w1"))
     fast = [replace(block, header=replace(block.header, time_ns=START_NS + block.height)) for block in STEADY]
     signed = [sign(block.header, new_set(FOUR), FOUR) for block in fast]
@@ -326,8 +322,6 @@ def test_primary_that_is_ahead_in_height_and_behind_in_time_is_an_attack() -> No
     with pytest.raises(Diverged, match="has come to block 30 only"):
         client.verify(trust_of(signed[0]), 40)
 
-
-# what a node cannot do
 
 def test_block_that_a_node_does_not_have_yet_is_waited_for_and_then_given_up() -> None:
     client, source = new_client(STEADY)
