@@ -47,14 +47,17 @@ def wait_blocks(rpcs: Sequence[Rpc], count: int, seconds: float = 60.0) -> int:
     return target
 
 
+def is_following(rpc: Rpc) -> bool:
+    """Whether a node answers and is not catching up."""
+    try:
+        return not rpc.status().is_catching_up
+    except NodeUnreachable:
+        return False
+
+
 def wait_caught_up(rpc: Rpc, seconds: float = 60.0) -> None:
     """Wait until a node that was away follows the others again; TimedOut otherwise."""
-    def is_following() -> bool:
-        try:
-            return not rpc.status().is_catching_up
-        except NodeUnreachable:
-            return False
-    wait_until(is_following, seconds, f"catching up of {rpc.url}")
+    wait_until(lambda: is_following(rpc), seconds, f"catching up of {rpc.url}")
 
 
 def common_height(rpcs: Sequence[Rpc]) -> int:

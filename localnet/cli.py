@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localnet import state
+from localnet.config import AppSettings
 from localnet.errors import LocalnetError, NodeUnreachable
-from localnet.homes import Home
+from localnet.homes import Home, count_validators
 from localnet.logs import Follower, tail
 from localnet.manifest import get_manifest
 from localnet.ports import STANDARD_BASE
@@ -58,13 +59,15 @@ def localnet() -> None:
 @click.option("--base-port", type=click.IntRange(0, 65000), default=STANDARD_BASE, show_default=True,
               help="RPC port of node 0, the others follow ten apart; 0 draws a free block.")
 @click.option("--timeout-commit", default="200ms", show_default=True, help="Pause after each block.")
+@click.option("--snapshot-interval", type=click.IntRange(0), default=AppSettings.snapshot_interval, show_default=True,
+              help="Blocks between the snapshots from which added nodes begin; 0 takes none.")
 @click.option("--account", "accounts", multiple=True, metavar="ADDRESS=UGRAD",
               help="An account with coins at genesis; may be given several times.")
 @click.option("--detach/--foreground", default=True, show_default=True,
               help="Return when the network runs, or stay until Ctrl-C.")
 @engine_option
 @version_option
-def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_commit: str,
+def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_commit: str, snapshot_interval: int,
        accounts: tuple[str, ...], detach: bool, engine: Path | None, engine_version: str | None) -> None:
     """Start the network of a folder, making it first when the folder is empty.
 
@@ -77,7 +80,8 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ended `up` cleans up as an interrupted one does
     net, is_new = open_or_new(folder, validators=validators, chain_id=chain_id, base_port=base_port,
-                              timeout_commit=timeout_commit, compose=new_composer(dict(map(parse_account, accounts))))
+                              timeout_commit=timeout_commit, app=AppSettings(snapshot_interval=snapshot_interval),
+                              compose=new_composer(dict(map(parse_account, accounts))))
     if not is_new:
         check_unchanged(net, validators, chain_id)
         if is_given("base_port"):
@@ -109,13 +113,14 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
 def check_unchanged(net: Localnet, validators: int, chain_id: str) -> None:
     """LocalnetError naming the option that asks an existing network for what it got when it was made."""
     hint = "choose another --dir for a new network, or leave {} out"
-    count, name = len(net.manifest.nodes), net.manifest.chain_id
+    count, name = count_validators(net.manifest.nodes[0].paths), net.manifest.chain_id
     if is_given("validators") and validators != count:
-        raise LocalnetError(f"the network in {net.folder} has {count} nodes, not {validators}",
+        raise LocalnetError(f"the network in {net.folder} has {count} validators, not {validators}",
                             hint.format("--validators"))
     if is_given("chain_id") and chain_id != name:
         raise LocalnetError(f"the chain in {net.folder} is {name}, not {chain_id}", hint.format("--chain-id"))
-    for flag, option in (("--timeout-commit", "timeout_commit"), ("--account", "accounts")):
+    for flag, option in (("--timeout-commit", "timeout_commit"), ("--snapshot-interval", "snapshot_interval"),
+                         ("--account", "accounts")):
         if is_given(option):
             raise LocalnetError(f"{flag} is for a new network, and there is one in {net.folder}", hint.format(flag))
 
@@ -154,6 +159,31 @@ def down(folder: Path) -> None:
     running = sum(state.is_supervised(node.paths) for node in net.manifest.nodes)
     net.stop()
     click.echo(f"{running} nodes stopped" if running else "nothing was running")
+
+
+@localnet.command()
+@dir_option
+@click.option("--from-blocks", is_flag=True, help="Run every block in place of beginning at a snapshot.")
+@engine_option
+@version_option
+def add(folder: Path, from_blocks: bool, engine: Path | None, engine_version: str | None) -> None:
+    """Add a node to a running network: it begins at a snapshot, follows, and validates nothing.
+
+    From then on it belongs to the network: `status` shows it, `down` ends it, `up` starts it.
+
+    \b
+    Example: gradus localnet add --dir /tmp/net
+    """
+    from localnet.network import Localnet
+    from localnet.progress import find_engine_visibly, wait_caught_up_visibly
+
+    net = Localnet(folder)
+    net.engine = find_engine_visibly(engine, engine_version, net.manifest.engine_version)
+    index = net.add(from_blocks)
+    net.start_one(index, attached=False)
+    height = wait_caught_up_visibly(net, index)
+    node = net.manifest.nodes[index]
+    click.echo(f"{node.name} follows {net.manifest.chain_id} at height {height}: RPC {node.rpc}, home {node.home}")
 
 
 @localnet.command()
@@ -255,6 +285,57 @@ def node() -> None:
     Example: one node of a network that `gradus localnet up` made
       gradus node start --home ~/.gradus/localnet/node0
     """
+
+
+@node.command()
+@click.option("--home", type=click.Path(path_type=Path, file_okay=False), required=True,
+              help="Folder of the new home; absent or empty.")
+@click.option("--rpc", "urls", multiple=True, required=True, metavar="URL[,URL...]",
+              help="RPCs of the chain's nodes, two or more where you can: what they say is compared.")
+@click.option("--chain-id", help="The chain that it must be.")
+@click.option("--genesis-hash", help="SHA-256 that the genesis must have, as this command shows it.")
+@click.option("--trust-height", type=click.IntRange(1),
+              help="The block to trust; the newest with a snapshot when not given.")
+@click.option("--trust-hash", help="Its hash, from a source that you trust; what all the nodes say when not given.")
+@click.option("--trust-hours", type=click.IntRange(1),
+              help="For how long a block is trusted; two thirds of the age of evidence when not given.")
+@click.option("--from-blocks", is_flag=True, help="Run every block in place of beginning at a snapshot.")
+@click.option("--moniker", help="The node's name; that of the folder when not given.")
+@click.option("--base-port", type=click.IntRange(0, 65000), default=STANDARD_BASE, show_default=True,
+              help="Port of its RPC, its peers have the one below; 0 draws a free pair.")
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+def join(home: Path, urls: tuple[str, ...], trust_height: int | None, trust_hash: str | None, from_blocks: bool,
+         output: str, **options: Any) -> None:
+    """Make a home for a node that follows a running chain, from a snapshot of its state.
+
+    Peers are not believed: the engine's light client verifies the snapshot, from one trusted block on. Compare that
+    block's hash, which this command shows, with what somebody says whom you trust.
+
+    \b
+    Example:
+      gradus node join --home ~/node --rpc http://127.0.0.1:26657,http://127.0.0.1:26667
+      gradus node start --home ~/node
+    """
+    from localnet.join import JoinOptions, join_chain
+
+    if trust_hash and not trust_height:
+        raise click.UsageError("--trust-hash is of a block: name it with --trust-height")
+    if from_blocks and (trust_height or trust_hash or options["trust_hours"]):
+        raise click.UsageError("--from-blocks trusts the genesis alone, and takes no --trust option")
+    named = tuple(url.strip() for text in urls for url in text.split(",") if url.strip())
+    joined = join_chain(JoinOptions(home.expanduser().absolute(), named, trust_height=trust_height,
+                                    trust_hash=trust_hash, from_blocks=from_blocks, **options))
+    if output == "json":
+        click.echo(json.dumps(asdict(joined), indent=2))
+        return
+    click.echo(f"{joined.home} is a home for {joined.chain_id}: RPC {joined.rpc}, genesis {joined.genesis_hash}")
+    if joined.trust_hash:
+        click.echo(f"it trusts block {joined.trust_height}, hash {joined.trust_hash}")
+        if not trust_hash:
+            click.echo(f"that is the word of {', '.join(named)}: compare it with a source that you trust", err=True)
+    for notice in joined.notices:
+        click.echo(notice, err=True)
+    click.echo(f"start it: gradus node start --home {home}", err=True)
 
 
 @node.command()

@@ -1,4 +1,4 @@
-"""config.toml of a node: the settings a network on one machine needs, and reading them back.
+"""config.toml and app.toml of a node: the settings a network on one machine needs, and reading them back.
 
 Keys that are absent take CometBFT's own defaults, which are the same in all releases that Gradus runs with; a release
 ignores keys that it does not know. Everything listens on 127.0.0.1.
@@ -26,12 +26,36 @@ DURATION = re.compile(r"^\d+(\.\d+)?(ms|s|m)$")
 
 
 @dataclass(frozen=True)
+class StateSync:
+    """Where a node without blocks begins: at a snapshot that a light client verifies from a trusted block on.
+
+    servers: URLs of at least two RPCs (one may be there twice). hash: of the block at `height`, 64 hex digits.
+    period_s: how long after its time that block may still be trusted.
+    """
+
+    servers: tuple[str, ...]
+    height: int
+    hash: str
+    period_s: int
+
+
+@dataclass(frozen=True)
+class AppSettings:
+    """What app.toml says: how many heights, blocks and snapshots a node keeps; 0 as its comments tell."""
+
+    keep_versions: int = 1000
+    retain_blocks: int = 0
+    snapshot_interval: int = 1000
+    snapshot_keep: int = 2
+
+
+@dataclass(frozen=True)
 class Settings:
     """What differs between nodes and between networks.
 
     proxy_app: `unix://PATH` of the app's socket, or the name of an app inside the engine (BUILTIN_APPS).
     peers: `id@host:port` of the others. timeout_*: durations as Go writes them. cors_origins: who may call
-    the RPC from a browser; none by default.
+    the RPC from a browser; none by default. state_sync: None for a node that runs every block.
     """
 
     moniker: str
@@ -42,6 +66,7 @@ class Settings:
     timeout_commit: str = "200ms"
     timeout_propose: str = "1500ms"
     cors_origins: tuple[str, ...] = ()
+    state_sync: StateSync | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +94,7 @@ def compute_config(settings: Settings) -> str:
             "proxy_app": settings.proxy_app,
             "abci": "socket",
             "db_backend": "goleveldb",
-            "log_level": "main:info,*:error",
+            "log_level": "main:info,statesync:info,*:error",
             "filter_peers": False,
         },
         "rpc": {
@@ -113,11 +138,41 @@ def compute_config(settings: Settings) -> str:
             "peer_gossip_sleep_duration": "20ms",
             "peer_query_maj23_sleep_duration": "500ms",
         },
+        "statesync": compute_state_sync(settings.state_sync),
         "storage": {"discard_abci_responses": False},
         "tx_index": {"indexer": "kv"},
         "instrumentation": {"prometheus": False},
     }
     return "\n".join(section_text(name, values) for name, values in sections.items())
+
+
+def compute_state_sync(sync: StateSync | None) -> dict[str, Any]:
+    """The table that makes a node without blocks begin at a snapshot."""
+    if sync is None:
+        return {"enable": False}
+    return {"enable": True, "rpc_servers": ",".join(sync.servers), "trust_height": sync.height,
+            "trust_hash": sync.hash, "trust_period": f"{sync.period_s}s", "discovery_time": "5s",
+            "chunk_request_timeout": "10s"}
+
+
+def compute_app_config(settings: AppSettings) -> str:
+    """The text of app.toml."""
+    return f"""\
+# How this node's app keeps its state: nothing of it changes what a block does, so nodes may differ. It is read when
+# the app starts; flags of `python -m abci_app.abci` go before it.
+
+# Heights whose state stays readable and provable, 0 for all; at least 2.
+keep_versions = {settings.keep_versions}
+
+# Blocks that the engine keeps at least, 0 for all.
+retain_blocks = {settings.retain_blocks}
+
+# A snapshot of the state every so many blocks, from which new nodes begin; 0 for none.
+snapshot_interval = {settings.snapshot_interval}
+
+# How many snapshots are kept, the newest ones.
+snapshot_keep = {settings.snapshot_keep}
+"""
 
 
 def section_text(name: str, values: dict[str, Any]) -> str:
@@ -161,6 +216,11 @@ def get_wiring(path: Path) -> Wiring:
         p2p_port=get_port(values, path, "p2p"),
         socket=socket,
     )
+
+
+def get_builtin_app(path: Path) -> str | None:
+    """The app inside the engine that a config.toml names; None when it names a socket. Raises as get_wiring."""
+    return None if get_wiring(path).socket else str(tomllib.loads(path.read_text())["proxy_app"])
 
 
 def check_listeners(values: dict[str, Any], path: Path) -> None:

@@ -1,6 +1,6 @@
 """Homes of nodes: keys, genesis and configuration, as `cometbft start --home` expects them.
 
-<home>/config   config.toml, genesis.json, node_key.json, priv_validator_key.json, branch in a copied network
+<home>/config   config.toml, app.toml, genesis.json, node_key.json, priv_validator_key.json, branch in a copied network
 <home>/data     priv_validator_state.json, later the engine's databases
 <home>/run      lock, pid files, state.json, the app's socket when the path is short enough
 <home>/logs     app.log, engine.log, node.log
@@ -9,10 +9,12 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -45,6 +47,11 @@ class Home:
     def config(self) -> Path:
         """config.toml."""
         return self.path / "config" / "config.toml"
+
+    @property
+    def app_config(self) -> Path:
+        """app.toml."""
+        return self.path / "config" / "app.toml"
 
     @property
     def genesis(self) -> Path:
@@ -167,9 +174,22 @@ def new_genesis_document(chain_id: str, identities: Sequence[Identity], app_stat
     }
 
 
+def count_validators(home: Home) -> int:
+    """How many validators the genesis of a home names; HomeError when it is damaged."""
+    try:
+        return len(json.loads(home.genesis.read_text())["validators"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HomeError(f"{home.genesis} is damaged: {error!r}", "put it back from another node") from error
+
+
 def put_config(home: Home, settings: Settings) -> None:
     """Write config.toml."""
     replace_text(home.config, compute_config(settings))
+
+
+def put_app_config(home: Home, text: str) -> None:
+    """Write app.toml."""
+    replace_text(home.app_config, text)
 
 
 def put_genesis(home: Home, document: Json) -> None:
@@ -227,3 +247,35 @@ def explained(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise HomeError(f"{error.filename or folder}: {error.strerror or error}",
                         "choose a folder that you may write to") from error
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[None]:
+    """Make a folder, or take an empty one, for this process alone; on failure it is left as it was.
+
+    Raises: HomeError when it is not empty, or another process makes a network there.
+    """
+    existed = folder.exists()
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        take_folder(folder, handle)
+        try:
+            yield
+        except BaseException:
+            for made in list(folder.iterdir()) if existed else [folder]:
+                shutil.rmtree(made, ignore_errors=True)
+            raise
+    finally:
+        os.close(handle)
+
+
+def take_folder(folder: Path, handle: int) -> None:
+    """Lock an empty folder. Raises as new_folder."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise HomeError(f"another process makes a network in {folder}",
+                        "wait for it, or choose another --dir") from error
+    if any(folder.iterdir()):
+        raise HomeError(f"{folder} is not empty", "choose another --dir, or remove it")

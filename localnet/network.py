@@ -9,16 +9,15 @@ Every node is a process of its own with a supervisor (node.py); this class only 
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal
@@ -26,12 +25,14 @@ from typing import Any, Literal
 from abci_app.client.rpc import Rpc
 from localnet import checks, state
 from localnet.claims import PortClaim
-from localnet.config import HOST, Settings, check_duration, replace_value
+from localnet.config import (HOST, AppSettings, Settings, check_duration, compute_app_config, get_builtin_app,
+                             replace_value)
 from localnet.engine import Engine, find_engine
 from localnet.errors import HomeError, NodeError, TimedOut
 from localnet.files import replace_text
 from localnet.homes import (Home, Identity, check_chain_id, explained, new_genesis_document, new_home, put_config,
-                            put_genesis, socket_path)
+                            new_folder, put_app_config, put_genesis, socket_path)
+from localnet.join import check_from_blocks, choose_state_sync, new_full_node, read_origin
 from localnet.manifest import (MOVING, Manifest, NodeEntry, find_move, find_original, get_manifest, has_manifest,
                                put_manifest)
 from localnet.node import NodeProcess, find_failure, start_node, stop_supervisor
@@ -39,6 +40,7 @@ from localnet.ports import STANDARD_BASE, choose_base, p2p_port, rpc_port, take_
 from localnet.signing import put_branch
 
 VALIDATORS_MAX = 32
+SERVERS_MAX = 3  # nodes by which a new one verifies where it begins
 FIRST_BLOCK_SECONDS = 120.0
 STOP_SECONDS = 40.0
 DATASETS = "datasets"  # one folder for all nodes of a network, so that `gradus data add` reaches every auditor
@@ -74,11 +76,13 @@ class Localnet:
     def new(cls, folder: Path, validators: int = 4, chain_id: str = "gradus-local-1", *,
             base_port: int = STANDARD_BASE, compose: ComposeState = no_app_state, builtin_app: str | None = None,
             timeout_commit: str = "200ms", timeout_propose: str = "1500ms", cors_origins: Sequence[str] = (),
-            consensus_params: Json | None = None, engine: Engine | None = None) -> Localnet:
+            consensus_params: Json | None = None, app: AppSettings = AppSettings(),
+            engine: Engine | None = None) -> Localnet:
         """Make the homes of a new network; nothing runs yet.
 
         base_port: RPC port of node 0; 0 draws a free block. compose: (chain id, identities, homes) -> (app state of
         the genesis, operator address of each node). builtin_app: an app inside the engine in place of ours.
+        app: what the nodes' app.toml says.
         Raises: HomeError when the folder is not empty, or cannot be written; PortInUse.
         """
         folder = folder.expanduser().absolute()
@@ -99,6 +103,7 @@ class Localnet:
             for i, (home, one) in enumerate(zip(homes, identities, strict=True)):
                 (home.path / DATASETS).symlink_to(Path("..") / DATASETS)
                 put_genesis(home, document)
+                put_app_config(home, compute_app_config(app))
                 nodes.append(NodeEntry(one.name, str(home.path), rpc_port(base, i), p2p_port(base, i), one.node_id,
                                        one.address, operators[i]))
             for i, node in enumerate(nodes):
@@ -114,6 +119,37 @@ class Localnet:
         if moved is not None:
             net.notices.append(f"port {moved} is taken: the network uses the ports from {base - 1} on, RPC {base}")
         return net
+
+    def add(self, from_blocks: bool = False) -> int:
+        """Make one more node, which follows the network and validates nothing. Returns its index; it does not run yet.
+
+        from_blocks: have it run every block in place of beginning at a snapshot. It trusts what the network's nodes
+        say. Raises: NodeError when none of them answers; LocalnetError when there is no snapshot yet; PortInUse.
+        """
+        asked = [rpc for rpc in self.rpcs if checks.is_following(rpc)][:SERVERS_MAX]
+        if not asked:
+            raise NodeError(f"no node of the network in {self.folder} answers",
+                            f"start it first: gradus localnet up --dir {self.folder}")
+        origin = read_origin(asked, self.manifest.chain_id)
+        if from_blocks:
+            check_from_blocks(origin)
+        sync = None if from_blocks else choose_state_sync(origin)
+        first, index = self.manifest.nodes[0].paths, len(self.manifest.nodes)
+        base, _ = choose_base(1, rpc_port(self.manifest.nodes[0].rpc_port, index), self.claim, self.manifest.ports)
+        taken = {node.name for node in self.manifest.nodes}
+        name = next(name for name in map("node{}".format, count(index))
+                    if name not in taken and not (self.folder / name).exists())
+        home = Home(self.folder / name)
+        with explained(home.path), new_folder(home.path):
+            proxy_app = get_builtin_app(first.config) or f"unix://{socket_path(home)}"
+            one = new_full_node(home, name, origin, sync, (base, p2p_port(base, 0)), proxy_app,
+                                first.app_config.read_text())
+            (home.path / DATASETS).symlink_to(Path("..") / DATASETS)
+            node = NodeEntry(name, str(home.path), base, p2p_port(base, 0), one.node_id, one.address)
+            put_manifest(self.folder, replace(self.manifest, nodes=(*self.manifest.nodes, node)))
+        self.manifest = get_manifest(self.folder)
+        self.rpcs.append(Rpc(node.rpc))
+        return index
 
     def __enter__(self) -> Localnet:
         try:
@@ -242,7 +278,9 @@ class Localnet:
             raise
 
     def stop(self, seconds: float = STOP_SECONDS) -> None:
-        """End every node, whichever process started it; NodeError naming those that would not end in time."""
+        """End every node, whichever process started or added it; NodeError naming those that did not end in time."""
+        with suppress(HomeError):
+            self.manifest = get_manifest(self.folder)
         for process in self.processes.values():
             process.stop()
         deadline_s = time.monotonic() + seconds
@@ -316,6 +354,22 @@ class Localnet:
                                f"read the logs in {self.folder}/node*/logs")
             time.sleep(checks.POLL_S)
 
+    def wait_caught_up(self, index: int, seconds: float = FIRST_BLOCK_SECONDS,
+                       report: Callable[[int], None] = lambda _height: None) -> int:
+        """Wait until a node follows the others, and return its height. report: is told how far it is.
+
+        Raises: NodeError as soon as the node has given up, with its reason; TimedOut.
+        """
+        deadline_s = time.monotonic() + seconds
+        while not checks.is_following(self.rpcs[index]):
+            self.check_alive(index)
+            if time.monotonic() > deadline_s:
+                name = self.manifest.nodes[index].name
+                raise TimedOut(f"{name} did not catch up in {seconds:.0f} s", f"gradus localnet logs {name}")
+            report(checks.find_height(self.rpcs[index]) or 0)
+            time.sleep(checks.POLL_S)
+        return self.rpcs[index].status().height
+
     def check_alive(self, index: int) -> None:
         """NodeError with the reason when a node's supervisor has ended."""
         process = self.processes.get(index)
@@ -328,38 +382,6 @@ class Localnet:
 def compute_peers(nodes: Sequence[NodeEntry], index: int) -> tuple[str, ...]:
     """What a node's configuration says of the others."""
     return tuple(f"{node.node_id}@{HOST}:{node.p2p_port}" for i, node in enumerate(nodes) if i != index)
-
-
-@contextmanager
-def new_folder(folder: Path) -> Iterator[None]:
-    """Make a folder, or take an empty one, for this process alone; on failure it is left as it was.
-
-    Raises: HomeError when it is not empty, or another process makes a network there.
-    """
-    existed = folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        take_folder(folder, handle)
-        try:
-            yield
-        except BaseException:
-            for made in list(folder.iterdir()) if existed else [folder]:
-                shutil.rmtree(made, ignore_errors=True)
-            raise
-    finally:
-        os.close(handle)
-
-
-def take_folder(folder: Path, handle: int) -> None:
-    """Lock an empty folder. Raises as new_folder."""
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise HomeError(f"another process makes a network in {folder}",
-                        "wait for it, or choose another --dir") from error
-    if any(folder.iterdir()):
-        raise HomeError(f"{folder} is not empty", "choose another --dir, or remove it")
 
 
 def open_or_new(folder: Path, **options: Any) -> tuple[Localnet, bool]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from localnet.status import NodeStatus
 
 PLAIN_SECONDS = 10.0
+CATCH_UP_SECONDS = 3600.0
 
 
 def find_engine_visibly(explicit: Path | None, version: str | None = None, usual: str = VERSION) -> Engine:
@@ -61,6 +62,16 @@ def wait_first_block_visibly(net: Localnet) -> None:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("waiting for the first block", total=len(net.rpcs))
         net.wait_height(1, report=lambda heights: progress.update(task, completed=sum(h > 0 for h in heights)))
+
+
+def wait_caught_up_visibly(net: Localnet, index: int) -> int:
+    """Wait until a node follows the others, with a spinner that names its height. Raises as Localnet.wait_caught_up."""
+    console, name = Console(stderr=True), net.manifest.nodes[index].name
+    if not console.is_terminal:
+        print(f"{name} catches up", file=sys.stderr, flush=True)
+        return net.wait_caught_up(index, CATCH_UP_SECONDS)
+    with console.status(f"{name} catches up") as spinner:
+        return net.wait_caught_up(index, CATCH_UP_SECONDS, lambda height: spinner.update(f"{name} is at {height}"))
 
 
 def print_status(chain_id: str, rows: Sequence[NodeStatus]) -> None:
