@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from abci_app.abci.errors import ConfigProblem
 from abci_app.abci.frames import encode_frame
 from abci_app.abci.server import CALLS, OUTPUT_BYTES_MAX, listen_tcp, listen_unix
+from abci_app.abci.server import Connection as ServerConnection
 from abci_app.abci.trace import LETTERS
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from tests.abci.engine import FLUSH, FLUSHED, Connection, Node, encode_request, split
@@ -101,6 +103,30 @@ def test_i5_peer_that_writes_without_reading_stops_only_itself(node: Node) -> No
     assert node.connect().ask("echo", echo("others go on")).message == "others go on"
     greedy.socket.settimeout(20)
     assert greedy.read().echo.message == "x" * (1 << 20)
+
+
+def test_i5_what_arrives_is_taken_off_the_socket_while_earlier_requests_wait_for_their_answers() -> None:
+    engine, peer = socket.socketpair()
+    engine.setblocking(False)
+    requests, offset, progress = encode_request("info", abci.RequestInfo(version="x" * 1000)) * 5000, 0, []
+
+    class Filler:
+        def call(self, name: str, request: object) -> abci.ResponseInfo:
+            nonlocal offset
+            before = offset
+            if engine.fileno() == -1:
+                return abci.ResponseInfo()
+            with suppress(BlockingIOError):
+                while offset < len(requests):
+                    offset += engine.send(requests[offset:])
+            progress.append(offset - before)
+            if len(progress) == 4:
+                engine.close()
+            return abci.ResponseInfo()
+
+    offset = engine.send(requests[:4096])
+    ServerConnection(peer, Filler(), lambda error: None).run()
+    assert all(sent > 0 for sent in progress[:4])
 
 
 def test_i6_every_request_of_the_protocol_has_an_answer() -> None:
