@@ -25,7 +25,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 @click.option("--retain-blocks", type=click.IntRange(0), default=0, show_default=True,
               help="Blocks that the engine keeps at least; 0 keeps all.")
 @click.option("--trace", type=click.Path(path_type=Path), envvar="GRADUS_ABCI_TRACE",
-              help="File for one letter a call, for checking their order.")
+              help="File for one letter a call, for checking their order; in HOME unless its path is absolute.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info",
               show_default=True)
 def main(home: Path, socket: Path | None, tcp_port: int | None, keep_versions: int, retain_blocks: int,

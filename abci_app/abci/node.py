@@ -42,7 +42,7 @@ class Settings:
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigProblem, and whatever a call failed with."""
-    trace = Trace(settings.trace) if settings.trace else None
+    trace = Trace(settings.home / settings.trace) if settings.trace else None
     try:
         with open_state(settings) as database:
             rows = DatasetStore(settings.home / DATASETS_FOLDER)

@@ -1,0 +1,30 @@
+"""Every application that these tests run records its calls, and their order is checked after each test."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.abci.grammar import check_trace
+
+TRACE = "abci.trace"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def traced() -> Iterator[None]:
+    """A trace in the home of each node that starts from here on."""
+    before = os.environ.get("GRADUS_ABCI_TRACE")
+    os.environ["GRADUS_ABCI_TRACE"] = TRACE
+    yield
+    if before is None:
+        del os.environ["GRADUS_ABCI_TRACE"]
+    else:
+        os.environ["GRADUS_ABCI_TRACE"] = before
+
+
+@pytest.fixture(autouse=True)
+def calls_in_order(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """After the test: what was called so far, in whatever home, is what the protocol allows."""
+    yield
+    for path in sorted(tmp_path_factory.getbasetemp().rglob(TRACE)):
+        check_trace(path.read_text())
