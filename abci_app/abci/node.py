@@ -29,7 +29,8 @@ class Settings:
     """How one node runs. None of it changes what a block does.
 
     socket: path to listen at; None listens on 127.0.0.1 at tcp_port. keep_versions: heights that stay readable, 0 for
-    all. retain_blocks: blocks that the engine keeps at least, 0 for all. trace: file for one letter a call.
+    all. retain_blocks: blocks that the engine keeps at least, 0 for all. trace: file for one letter a call,
+    in the home unless its path is absolute.
     """
 
     home: Path
