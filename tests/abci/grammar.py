@@ -4,7 +4,7 @@ A trace has a line for each life of the application's process and a letter for e
 The calls of all four connections stand in it as they arrived, so that those that the protocol lets come at any time are
 passed over: Query, CheckTx, ListSnapshots, LoadSnapshotChunk, and an Info that somebody asks by RPC. What remains is
 
-    life      = handshake blocks | sync info blocks           (sync: a node that restores a snapshot has no handshake)
+    life      = handshake blocks | sync info blocks           (sync: restores a snapshot; no handshake)
     handshake = info [init-chain]                             (InitChain as long as the app is at height 0)
     sync      = (offer chunk*)* offer chunk+
     blocks    = (round-call* finalize-block commit)*          (no round-call while blocks are replayed)
