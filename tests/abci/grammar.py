@@ -9,7 +9,7 @@ passed over: Query, CheckTx, ListSnapshots, LoadSnapshotChunk, and an Info that 
     sync      = (offer chunk*)* offer chunk+
     blocks    = (round-call* finalize-block commit)*          (no round-call while blocks are replayed)
 
-and every beginning of it, because a process may die at any call. What a life may begin with depends on the lives before:
+and every beginning of it, because a process may die at any call. What a life begins with depends on those before:
 InitChain comes while nothing was committed, and never after.
 Source: CometBFT spec/abci/abci++_comet_expected_behavior.md; test/e2e/pkg/grammar of its v1.x line.
 """
