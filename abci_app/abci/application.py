@@ -24,6 +24,8 @@ from abci_app.abci.chain import Chain, find_block, find_chain, new_chain, put_bl
 from abci_app.abci.errors import CallOutOfPlace, ConfigProblem
 from abci_app.abci.query import Queries
 from abci_app.abci.results import events_pb, result_pb
+from abci_app.abci.snapshots import Snapshots
+from abci_app.abci.statesync import StateSync
 from abci_app.abci.trace import Trace
 from abci_app.abci.validators import read_founding, read_misbehaviour, updates_pb
 from abci_app.app import App
@@ -77,16 +79,18 @@ class Application:
     """The state machine behind the socket.
 
     rows: the datasets this node holds, asked when it proposes. retain_blocks: how many blocks the engine should keep
-    at least, 0 for all.
+    at least, 0 for all. snapshots: those that this node takes and hands out; none without it.
     """
 
     def __init__(self, app: App, database: Database, rows: RowSource, retain_blocks: int = 0,
-                 trace: Trace | None = None) -> None:
+                 trace: Trace | None = None, snapshots: Snapshots | None = None) -> None:
         self._app = app
         self._database = database
         self._rows = rows
         self._retain_blocks = retain_blocks
         self._trace = trace
+        self._snapshots = snapshots
+        self._sync = StateSync(database)
         self._software = software_version()
         self._queries = Queries(app, database, self._software)
         self._consensus = threading.Lock()
@@ -119,6 +123,7 @@ class Application:
             if self._database.height:
                 raise CallOutOfPlace(f"InitChain, but the state is at height {self._database.height}")
             self._decided = None
+            self._sync.drop()
             chain, time_ns = new_chain(request), timestamp_ns(request.time)
             state = Branch(self._database.latest())
             put_chain(state, request)
@@ -197,6 +202,8 @@ class Application:
                 self._database.commit(decided.staged)
                 self._decided = self._genesis = None
                 self._check_ctx = self._new_check_ctx()
+            if self._snapshots is not None:
+                self._snapshots.take(self._database)
         _log.info("block %d: %d txs, %d ms, app hash %s", decided.staged.height, decided.tx_count,
                   1000 * (time.monotonic() - decided.started_s), decided.staged.app_hash.hex()[:16])
         return abci.ResponseCommit(retain_height=self._retain_height(chain, decided.staged.height))
@@ -206,20 +213,37 @@ class Application:
         return self._queries.answer(request)
 
     def list_snapshots(self, _request: abci.RequestListSnapshots) -> abci.ResponseListSnapshots:
-        """This version takes no snapshots."""
-        return abci.ResponseListSnapshots()
+        """The newest snapshots that are whole (I43)."""
+        found = self._snapshots.list_newest(self._database.height) if self._snapshots else []
+        return abci.ResponseListSnapshots(snapshots=found)
 
-    def offer_snapshot(self, _request: abci.RequestOfferSnapshot) -> abci.ResponseOfferSnapshot:
-        """This version restores no snapshots: every one is refused, and the engine syncs by blocks."""
-        return abci.ResponseOfferSnapshot(result=abci.ResponseOfferSnapshot.REJECT)
+    def load_snapshot_chunk(self, request: abci.RequestLoadSnapshotChunk) -> abci.ResponseLoadSnapshotChunk:
+        """A chunk of a snapshot; empty when there is none."""
+        if self._snapshots is None:
+            return abci.ResponseLoadSnapshotChunk()
+        chunk = self._snapshots.load_chunk(request.height, request.format, request.chunk)
+        return abci.ResponseLoadSnapshotChunk(chunk=chunk)
 
-    def load_snapshot_chunk(self, _request: abci.RequestLoadSnapshotChunk) -> abci.ResponseLoadSnapshotChunk:
-        """No snapshot, no chunk."""
-        return abci.ResponseLoadSnapshotChunk()
+    def offer_snapshot(self, request: abci.RequestOfferSnapshot) -> abci.ResponseOfferSnapshot:
+        """Begin to restore a snapshot that the trusted app hash confirms (I45)."""
+        with self._consensus:
+            return self._sync.offer(request)
 
-    def apply_snapshot_chunk(self, _request: abci.RequestApplySnapshotChunk) -> abci.ResponseApplySnapshotChunk:
-        """No snapshot was accepted, so a chunk belongs to none."""
-        return abci.ResponseApplySnapshotChunk(result=abci.ResponseApplySnapshotChunk.REJECT_SNAPSHOT)
+    def apply_snapshot_chunk(self, request: abci.RequestApplySnapshotChunk) -> abci.ResponseApplySnapshotChunk:
+        """Take a chunk of it; after the last, the state is that of the snapshot (I46, I47)."""
+        with self._consensus:
+            was_empty = not self._database.height
+            answer = self._sync.apply(request)
+            if was_empty and self._database.height:
+                self._begin_restored()
+        return answer
+
+    def _begin_restored(self) -> None:
+        """Go on from a state that was restored, as if its blocks had been run here."""
+        with self._mempool:
+            self._chain = find_chain(self._database.latest())
+            self._genesis = self._decided = None
+            self._check_ctx = self._new_check_ctx()
 
     def _init_rooms(self, ctx: Ctx, request: abci.RequestInitChain) -> None:
         """The rooms' genesis. Raises ConfigProblem for one that cannot start a chain."""

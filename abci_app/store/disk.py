@@ -12,8 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Callable, Iterator, cast
 
-from rocksdict import BlockBasedOptions, Cache, DBCompressionType, DbClosedError, Options, Rdict, WriteBatch
-from rocksdict import WriteOptions
+from rocksdict import AccessType, BlockBasedOptions, Cache, Checkpoint, DBCompressionType, DbClosedError, Options, Rdict
+from rocksdict import WriteBatch, WriteOptions
 
 from abci_app.store.branch import Branch
 from abci_app.store.errors import (
@@ -31,6 +31,8 @@ from abci_app.store.records import (
     BLOB_PREFIX,
     FORMAT_KEY,
     LATEST_KEY,
+    RESTORE_KEY,
+    RESTORED_RANGES,
     Meta,
     decode_meta,
     decode_version,
@@ -101,6 +103,10 @@ class NodeCache:
             self._old, self._young = self._young, {}
         self._young[node_id] = node
 
+    def clear(self) -> None:
+        """Forget all."""
+        self._young, self._old = {}, {}
+
     def __len__(self) -> int:
         return len(self._young) + len(self._old)
 
@@ -121,6 +127,7 @@ class Database:
         self._oldest = self._meta.oldest
         self.blobs_height = self._meta.latest
         self._latest = self._read_version(self._meta.latest)
+        self.drop_restore()
 
     @classmethod
     def open(
@@ -146,10 +153,24 @@ class Database:
             raise ValueError(f"store names are lower-case letters and digits: {names}")
         if keep_versions < 0 or keep_versions == 1 or cache_nodes < 0:
             raise ValueError("keep_versions is 0 (all) or at least 2, cache_nodes is not negative")
-        rocks = _open_rocks(Path(path))
+        rocks = _open_rocks(Path(path), AccessType.read_write())
         try:
             _check_format(rocks, encode_format(names), fsync)
             return cls(rocks, names, keep_versions, cache_nodes, fsync)
+        except StoreError:
+            rocks.close()
+            raise
+
+    @classmethod
+    def open_checkpoint(cls, path: Path, store_names: list[str]) -> "Database":
+        """Open what `checkpoint` made, to be read only; `store_names` are all stores of the database it was made of.
+
+        Raises WrongDatabase, DatabaseDamaged.
+        """
+        rocks = _open_rocks(path, AccessType.read_only())
+        try:
+            _check_format(rocks, encode_format(tuple(store_names)), False)
+            return cls(rocks, tuple(store_names), 0, 0, False)
         except StoreError:
             rocks.close()
             raise
@@ -251,17 +272,83 @@ class Database:
         batch.put(LATEST_KEY, encode_meta(meta))
         self._oldest = meta.oldest  # before the write, so that a reader never takes pruning for damage
         self.blobs_height = staged.height  # nor a new blob for an old one
-        try:
-            self._rocks.write(batch, self._write_options)
-        except DbClosedError as error:
-            raise StoreError("the database is closed") from error
-        except Exception as error:  # det: rocksdict raises bare Exception; the node stops on it
-            raise DatabaseDamaged(f"commit of height {staged.height} failed: {error}", "check the disk") from error
+        self._write(batch, self._write_options, f"commit of height {staged.height}")
         for node_id, node in staged.nodes:
             self._cache.put(node_id, node)
         self._meta = meta
         self._latest = Version(self, self._store_names, staged.height, staged.roots)
         return self._latest
+
+    def checkpoint(self, path: Path) -> None:
+        """Make `path`, which must not exist, a database of its own at the latest height, by hard links.
+
+        To be called where `commit` is called. Takes as long as the disk takes for the last write buffer (up to 16 MiB).
+        Raises DatabaseDamaged when the disk fails or is full.
+        """
+        try:
+            Checkpoint(self._rocks).create_checkpoint(str(path))
+        except DbClosedError as error:
+            raise StoreError("the database is closed") from error
+        except Exception as error:  # det: rocksdict raises bare Exception; the caller goes on without a checkpoint
+            raise DatabaseDamaged(f"cannot make the checkpoint {path}: {error}", "check the disk") from error
+
+    def begin_restore(self) -> None:
+        """Make room for a state from a snapshot; what an earlier attempt left is thrown away.
+
+        Raises StaleBranch unless the database is empty.
+        """
+        if self.height:
+            raise StaleBranch(f"the state is at height {self.height}", "only an empty state can be restored")
+        self._drop_restored(begins=True)
+
+    def drop_restore(self) -> None:
+        """Throw away what was restored so far. Nothing happens when nothing was."""
+        if not self.height and self.read(RESTORE_KEY) is not None:
+            self._drop_restored(begins=False)
+
+    def put_restored(self, nodes: list[tuple[bytes, bytes]], blobs: list[tuple[bytes, bytes]]) -> None:
+        """Write (id, node) and (key, blob) of a state that `finish_restore` makes visible."""
+        batch = WriteBatch(raw_mode=True)
+        for node_id, node in nodes:
+            batch.put(node_key(node_id), node)
+        for key, value in blobs:
+            batch.put(BLOB_PREFIX + key, value)
+        self._write(batch, WriteOptions(), "restoring")
+
+    def restored_version(self, height: int, roots: tuple[Root, ...]) -> Version:
+        """A version of what was restored, which nobody else sees."""
+        return Version(self, self._store_names, height, roots)
+
+    def finish_restore(self, version: Version) -> None:
+        """Make a restored version the latest and only one, in one write. Raises DatabaseDamaged when the disk fails."""
+        meta = Meta(version.height, version.height, version.height + 1, 0)
+        batch = WriteBatch(raw_mode=True)
+        batch.put(version_key(version.height), encode_version(version.app_hash, version.roots))
+        batch.put(LATEST_KEY, encode_meta(meta))
+        batch.delete(RESTORE_KEY)
+        self._write(batch, self._write_options, f"restoring height {version.height}")
+        self._meta, self._oldest, self.blobs_height, self._latest = meta, meta.oldest, version.height, version
+
+    def _drop_restored(self, begins: bool) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for begin, end in RESTORED_RANGES:
+            batch.delete_range(begin, end)
+        if begins:
+            batch.put(RESTORE_KEY, b"1")
+        else:
+            batch.delete(RESTORE_KEY)
+        self.blobs_height = int(begins)  # blobs that arrive now are of no version that can be had
+        self._write(batch, WriteOptions(), "dropping what was restored")
+        self._cache.clear()
+
+    def _write(self, batch: WriteBatch, options: WriteOptions, what: str) -> None:
+        """One atomic write. Raises DatabaseDamaged when the disk fails, StoreError after `close`."""
+        try:
+            self._rocks.write(batch, options)
+        except DbClosedError as error:
+            raise StoreError("the database is closed") from error
+        except Exception as error:  # det: rocksdict raises bare Exception; the node stops on it
+            raise DatabaseDamaged(f"{what} failed: {error}", "check the disk") from error
 
     def explain_missing(self, height: int) -> Exception:
         """Why a node of the version of `height` is not there: pruned, or damage."""
@@ -341,7 +428,7 @@ def _within(records: Iterator[tuple[bytes, bytes]], low: bytes, high: bytes) -> 
             return
 
 
-def _open_rocks(path: Path) -> Rdict:
+def _open_rocks(path: Path, access: AccessType) -> Rdict:
     """Open RocksDB in `path` with our settings; raises DatabaseLocked or DatabaseDamaged."""
     table = BlockBasedOptions()
     table.set_block_cache(Cache(BLOCK_CACHE_BYTES))
@@ -358,7 +445,7 @@ def _open_rocks(path: Path) -> Rdict:
     options.set_max_open_files(256)
     try:
         path.mkdir(parents=True, exist_ok=True)
-        return Rdict(str(path), options)
+        return Rdict(str(path), options, access_type=access)
     except Exception as error:  # det: rocksdict raises bare Exception; the caller is told which kind
         if "lock" in str(error).lower():
             raise DatabaseLocked(

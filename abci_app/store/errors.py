@@ -43,6 +43,10 @@ class BlobUnavailable(HeightUnavailable):
                             "ask for the latest height, or a node that stands at that height")
 
 
+class SnapshotInvalid(StoreError):
+    """Bytes that are no snapshot, or not the one that its metadata promises. Whoever sent them is to blame."""
+
+
 class StaleBranch(StoreError):
     """A branch or staged block whose base is no longer the latest version, or whose height does not follow it."""
 

@@ -9,6 +9,8 @@ version record, so one descent yields a whole proof and a changed path is rehash
 An id is the height that made the node and its number among the new nodes of that height, both big-endian.
 """
 
+from typing import Protocol
+
 from abci_app.store.kv import MAX_KEY_BYTES, SENTINEL_KEY, SENTINEL_VALUE
 
 HEIGHT_BYTES = 8
@@ -24,9 +26,30 @@ RIGHT_DEPTH = 90
 KEY = slice(91, None)
 
 
+class Side(Protocol):
+    """A tree below an inner node: its top node's id, its hash, its depth."""
+
+    @property
+    def id(self) -> bytes:
+        """12 bytes."""
+
+    @property
+    def hash(self) -> bytes:
+        """32 bytes."""
+
+    @property
+    def depth(self) -> int:
+        """0 for a leaf."""
+
+
 def encode_leaf(key: bytes, value: bytes) -> bytes:
     """The record of an entry."""
     return b"\x00" + len(key).to_bytes(2, "big") + key + value
+
+
+def encode_inner(left: "Side", right: "Side", separator: bytes) -> bytes:
+    """The record of the parent of two trees; `separator` is the smallest key of the right one."""
+    return b"".join((b"\x01", left.id, right.id, left.hash, right.hash, bytes((left.depth, right.depth)), separator))
 
 
 def split_leaf(node: bytes) -> tuple[bytes, bytes]:

@@ -6,6 +6,7 @@
     n id          a tree node (node.py)
     o height n    ids of nodes that the version of `height` no longer uses, n-th chunk
     b key         a blob
+    r             there only while a state is restored: what else is here is to be thrown away
 Heights and numbers are fixed-width big-endian, so that key order is number order.
 """
 
@@ -19,6 +20,8 @@ from abci_app.wire.merkle import HASH_BYTES
 FORMAT = 2
 FORMAT_KEY = b"f"
 LATEST_KEY = b"l"
+RESTORE_KEY = b"r"
+RESTORED_RANGES = ((b"b", b"c"), (b"n", b"o"))  # where a restoration writes before it is finished
 BLOB_PREFIX = b"b"
 ORPHANS_PER_CHUNK = 1 << 10
 

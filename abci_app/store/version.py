@@ -10,6 +10,7 @@ from typing import Iterator, Protocol
 
 from abci_app.store.errors import BlobUnavailable, DatabaseDamaged, InvalidEntry, UnknownStore
 from abci_app.store.kv import BLOBS_STORE, SENTINEL_KEY, Reader, compute_bounds
+from abci_app.store.shape import Leaf, iter_leaves
 from abci_app.store.tree import Root, compute_app_hash, find_value, iter_range, prove_entry, prove_store
 from abci_app.wire.proof import Proof
 
@@ -149,6 +150,13 @@ class Version:
         if name not in self._readers:
             raise UnknownStore(f"there is no store {name!r}", f"known: {', '.join(self.store_names)}")
         return self._readers[name]
+
+    def iter_leaves(self, store_name: str) -> Iterator[Leaf]:
+        """Every leaf of a store's tree with its level, in key order: for snapshots. Raises HeightUnavailable."""
+        try:
+            yield from iter_leaves(self._source.load, self.roots[self.store_names.index(store_name)])
+        except NodeMissing as error:
+            raise self._source.explain_missing(self.height) from error
 
     def prove(self, store_name: str, key: bytes) -> Proof:
         """The proof of the value at `key`, or of its absence, under the app hash.
