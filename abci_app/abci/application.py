@@ -23,6 +23,7 @@ from abci_app.abci import proposal, votes
 from abci_app.abci.chain import Chain, find_block, find_chain, new_chain, put_block, put_chain, timestamp_ns
 from abci_app.abci.errors import CallOutOfPlace, ConfigProblem
 from abci_app.abci.query import Queries
+from abci_app.abci.retention import compute_retain_height
 from abci_app.abci.results import events_pb, result_pb
 from abci_app.abci.snapshots import Snapshots
 from abci_app.abci.statesync import StateSync
@@ -288,10 +289,10 @@ class Application:
         return Ctx(chain.chain_id, height, time_ns, b"", app_hash, block.hash if block else b"", state)
 
     def _retain_height(self, chain: Chain, height: int) -> int:
-        """The lowest block that the engine must keep; 0 for all. Misbehaviour stays provable while it counts (I33)."""
-        if not self._retain_blocks:
-            return 0
-        return max(0, height - max(self._retain_blocks, chain.evidence_blocks))
+        """The lowest block that the engine must keep; 0 for all (I33)."""
+        oldest_snapshot = self._snapshots.find_oldest() if self._snapshots and self._retain_blocks else None
+        return compute_retain_height(height, self._database.durable_height, self._retain_blocks,
+                                     chain.evidence_blocks, oldest_snapshot)
 
 
 def software_version() -> str:

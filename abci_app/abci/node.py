@@ -4,12 +4,16 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from abci_app.abci.application import Application
+from abci_app.abci.config import Config
 from abci_app.abci.errors import ConfigProblem
 from abci_app.abci.server import Server, listen_tcp, listen_unix
+from abci_app.abci.snapshots import Snapshots
 from abci_app.abci.trace import Trace
 from abci_app.app import STORE_NAMES, new_app
 from abci_app.data.store import DatasetStore
@@ -20,6 +24,7 @@ from kernels.errors import KernelInputError
 
 STATE_FOLDER = "state"
 DATASETS_FOLDER = "datasets"
+SNAPSHOTS_FOLDER = "snapshots"
 
 _log = logging.getLogger("gradus.abci")
 
@@ -28,26 +33,24 @@ _log = logging.getLogger("gradus.abci")
 class Settings:
     """How one node runs. None of it changes what a block does.
 
-    socket: path to listen at; None listens on 127.0.0.1 at tcp_port. keep_versions: heights that stay readable, 0 for
-    all. retain_blocks: blocks that the engine keeps at least, 0 for all. trace: file for one letter a call,
-    in the home unless its path is absolute.
+    socket: path to listen at; None listens on 127.0.0.1 at tcp_port. trace: file for one letter a call, in the home
+    unless its path is absolute.
     """
 
     home: Path
     socket: Path | None
     tcp_port: int
-    keep_versions: int
-    retain_blocks: int
     trace: Path | None
+    config: Config
 
 
 def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ConfigProblem, and whatever a call failed with."""
     trace = Trace(settings.home / settings.trace) if settings.trace else None
     try:
-        with open_state(settings) as database:
+        with open_state(settings) as database, open_snapshots(settings) as snapshots:
             rows = DatasetStore(settings.home / DATASETS_FOLDER)
-            application = Application(new_app(), database, rows, settings.retain_blocks, trace)
+            application = Application(new_app(), database, rows, settings.config.retain_blocks, trace, snapshots)
             warm_kernels()
             listener = listen(settings)
             try:
@@ -65,9 +68,20 @@ def open_state(settings: Settings) -> Database:
     if not settings.home.is_dir():
         raise ConfigProblem(f"there is no folder {settings.home}", "`gradus localnet up` makes homes of nodes")
     try:
-        return Database.open(settings.home / STATE_FOLDER, STORE_NAMES, settings.keep_versions)
+        return Database.open(settings.home / STATE_FOLDER, STORE_NAMES, settings.config.keep_versions)
     except StoreError as error:
         raise ConfigProblem(error.args[0].removesuffix(f" ({error.hint})"), error.hint) from error
+
+
+@contextmanager
+def open_snapshots(settings: Settings) -> Iterator[Snapshots]:
+    """The node's snapshots; the one in the making ends with the node."""
+    config = settings.config
+    snapshots = Snapshots(settings.home / SNAPSHOTS_FOLDER, config.snapshot_interval, config.snapshot_keep)
+    try:
+        yield snapshots
+    finally:
+        snapshots.close()
 
 
 def warm_kernels() -> None:

@@ -146,10 +146,10 @@ class Snapshots:
 
 
 def find_heights(folder: Path) -> list[int]:
-    """The heights of the whole snapshots in a folder, rising."""
+    """The heights of the whole snapshots in a folder, rising; none where it cannot be read."""
     try:
         return sorted(int(name) for name in os.listdir(folder) if name.isascii() and name.isdigit())
-    except FileNotFoundError:
+    except OSError:
         return []
 
 

@@ -128,6 +128,8 @@ class Database:
         self.blobs_height = self._meta.latest
         self._latest = self._read_version(self._meta.latest)
         self.drop_restore()
+        self._fsync = fsync
+        self._flushed_height = self._meta.latest  # opening has written the log's rest into tables, which are synced
 
     @classmethod
     def open(
@@ -192,6 +194,11 @@ class Database:
     def height(self) -> int:
         """The latest committed height, 0 before the first commit."""
         return self._latest.height
+
+    @property
+    def durable_height(self) -> int:
+        """The height that survives a power loss now."""
+        return self.height if self._fsync else self._flushed_height
 
     @property
     def oldest(self) -> int:
@@ -286,7 +293,8 @@ class Database:
         Raises DatabaseDamaged when the disk fails or is full.
         """
         try:
-            Checkpoint(self._rocks).create_checkpoint(str(path))
+            Checkpoint(self._rocks).create_checkpoint(str(path))  # flushes and syncs what was committed
+            self._flushed_height = self.height
         except DbClosedError as error:
             raise StoreError("the database is closed") from error
         except Exception as error:  # det: rocksdict raises bare Exception; the caller goes on without a checkpoint

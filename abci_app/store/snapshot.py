@@ -120,8 +120,10 @@ def decode_metadata(data: bytes) -> Metadata:
     hashes = tuple(data[begin : begin + HASH_BYTES] for begin in range(at + 4, len(data), HASH_BYTES))
     metadata = Metadata(int.from_bytes(data[4:12], "big"), tuple(roots), hashes)
     names = [name for name, _ in roots]
-    is_sound = all(left < right for left, right in zip(names, names[1:])) and BLOBS_STORE in names
-    if not (is_sound and 0 < metadata.height <= MAX_HEIGHT and encode_metadata(metadata) == data):
+    is_sorted = all(left < right for left, right in zip(names, names[1:]))
+    is_whole = all(len(one) == HASH_BYTES for one in (*hashes, *(root for _, root in roots)))
+    is_named = is_sorted and BLOBS_STORE in names and 0 < metadata.height <= MAX_HEIGHT
+    if not (is_named and is_whole and encode_metadata(metadata) == data):
         raise SnapshotInvalid("malformed metadata of a snapshot")
     return metadata
 

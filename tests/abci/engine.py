@@ -24,6 +24,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from abci_app.abci.application import Application
 from abci_app.abci.frames import FrameReader, encode_frame
 from abci_app.abci.server import Server, listen_unix
+from abci_app.abci.snapshots import Snapshots
 from abci_app.abci.trace import Trace
 from abci_app.app import STORE_NAMES, new_app
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
@@ -113,15 +114,18 @@ class Node:
 
     def __init__(self, folder: Path, accounts: dict[str, int] | None = None, initial_height: int = 1,
                  rows: RowSource | None = None, keep_versions: int = 100, retain_blocks: int = 0,
-                 block_bytes: int = BLOCK_BYTES, block_gas: int = BLOCK_GAS) -> None:
+                 block_bytes: int = BLOCK_BYTES, block_gas: int = BLOCK_GAS, snapshot_interval: int = 0,
+                 snapshot_keep: int = 2, fsync: bool = False) -> None:
         self.folder, self.initial_height = folder, initial_height
         self.block_bytes, self.block_gas = block_bytes, block_gas
         self.accounts = {"alice": 10**9, "bob": 10**9} if accounts is None else accounts
         self.socket_folder = tempfile.TemporaryDirectory(prefix="abci-")  # a short path, as sockets need
         self.path = Path(self.socket_folder.name) / "app.sock"
-        self.database = Database.open(folder, STORE_NAMES, keep_versions, fsync=False)
+        self.database = Database.open(folder, STORE_NAMES, keep_versions, fsync=fsync)
         self.trace = Trace(Path(self.socket_folder.name) / "trace")
-        self.application = Application(new_app(), self.database, rows or NoRows(), retain_blocks, self.trace)
+        self.snapshots = Snapshots(folder.parent / f"{folder.name}-snapshots", snapshot_interval, snapshot_keep)
+        self.application = Application(new_app(), self.database, rows or NoRows(), retain_blocks, self.trace,
+                                       self.snapshots)
         self.server = Server(self.application, listen_unix(self.path))
         self.failure: BaseException | None = None
         self.thread = threading.Thread(target=self._serve)
@@ -147,6 +151,7 @@ class Node:
         self.server.stop()
         self.thread.join(SECONDS_MAX)
         assert not self.thread.is_alive()
+        self.snapshots.close()
         self.database.close()
         self.trace.close()
         self.socket_folder.cleanup()
@@ -226,6 +231,26 @@ class Node:
         """FinalizeBlock and Commit."""
         answer = self.finalize(txs)
         self.commit()
+        return answer
+
+    def list_snapshots(self) -> list[abci.Snapshot]:
+        """ListSnapshots."""
+        return list(self.engine.ask("list_snapshots", abci.RequestListSnapshots()).snapshots)
+
+    def load_chunk(self, snapshot: abci.Snapshot, index: int) -> bytes:
+        """LoadSnapshotChunk."""
+        request = abci.RequestLoadSnapshotChunk(height=snapshot.height, format=snapshot.format, chunk=index)
+        return bytes(self.engine.ask("load_snapshot_chunk", request).chunk)
+
+    def offer(self, snapshot: abci.Snapshot, app_hash: bytes) -> int:
+        """OfferSnapshot's result."""
+        request = abci.RequestOfferSnapshot(snapshot=snapshot, app_hash=app_hash)
+        return int(self.engine.ask("offer_snapshot", request).result)
+
+    def apply(self, index: int, chunk: bytes, sender: str = "peer") -> abci.ResponseApplySnapshotChunk:
+        """ApplySnapshotChunk."""
+        request = abci.RequestApplySnapshotChunk(index=index, chunk=chunk, sender=sender)
+        answer: abci.ResponseApplySnapshotChunk = self.engine.ask("apply_snapshot_chunk", request)
         return answer
 
     def check(self, tx: bytes, kind: abci.CheckTxType = abci.NEW) -> abci.ResponseCheckTx:

@@ -108,7 +108,8 @@ def test_i33_engine_keeps_all_blocks_unless_told_otherwise(node: Node) -> None:
 
 
 def test_i33_engine_keeps_blocks_as_long_as_evidence_counts(tmp_path: Path) -> None:
-    with Node(tmp_path / "few", retain_blocks=3) as few, Node(tmp_path / "many", retain_blocks=12) as many:
+    with (Node(tmp_path / "few", retain_blocks=3, fsync=True) as few,
+          Node(tmp_path / "many", retain_blocks=12, fsync=True) as many):
         heights = []
         for node in (few, many):
             node.init_chain()
@@ -116,3 +117,23 @@ def test_i33_engine_keeps_blocks_as_long_as_evidence_counts(tmp_path: Path) -> N
             heights.append([node.finalize() and node.commit().retain_height for _ in range(2, 15)])
     assert heights[0] == [0] * 9 + [1, 2, 3, 4]  # evidence counts for 10 blocks
     assert heights[1] == [0] * 11 + [1, 2]
+
+
+def test_i33_engine_keeps_blocks_that_a_power_loss_would_need_again(tmp_path: Path) -> None:
+    with Node(tmp_path / "state", retain_blocks=1) as node:  # commits are not synced
+        node.init_chain()
+        assert [node.finalize() and node.commit().retain_height for _ in range(14)] == [0] * 10 + [1] * 4
+    with Node(tmp_path / "state", retain_blocks=1) as again:  # what was opened is on the disk
+        assert [again.finalize() and again.commit().retain_height for _ in range(14)] == list(range(5, 16)) + [15] * 3
+
+
+def test_i33_engine_keeps_blocks_from_the_oldest_snapshot_on(tmp_path: Path) -> None:
+    with Node(tmp_path / "state", retain_blocks=1, snapshot_interval=8, snapshot_keep=3, fsync=True) as node:
+        node.init_chain()
+        retained = []
+        for _ in range(24):
+            node.finalize()
+            retained.append(node.commit().retain_height)
+            node.snapshots.wait()
+        assert [one.height for one in node.list_snapshots()] == [24, 16, 8]
+    assert retained == [0] * 10 + [1, 2, 3, 4, 5, 6, 7, 8] + [8] * 6
