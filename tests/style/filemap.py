@@ -23,6 +23,8 @@ PLAIN = {
     "setup.cfg": "Metadata, dependencies, and the settings of every tool.",
     ".ci/run": "What CI runs: `make test` on a clean clone.",
     "localnet/engine/": "A go.mod and a go.sum for each release of the engine: its version and all checksums.",
+    "tests/bench/gosdk/": "go.mod and go.sum of the Cosmos SDK chain that speed is compared with.",
+    "tests/bench/results/": "Figures of comparisons, with the machine and the settings they were taken with.",
     "abci_app/wire/pb/": "Generated from proto/ by proto/gen.py; never edited.",
 }
 
