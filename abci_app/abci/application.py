@@ -11,15 +11,13 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Protocol
 
 from google.protobuf.message import Message
-from google.protobuf.timestamp_pb2 import Timestamp
 
 from abci_app.abci import proposal, votes
+from abci_app.abci.candidates import Candidate, Candidates, Header, read_header
 from abci_app.abci.chain import Chain, find_block, find_chain, new_chain, put_block, put_chain, timestamp_ns
 from abci_app.abci.errors import CallOutOfPlace, ConfigProblem
 from abci_app.abci.query import Queries
@@ -28,33 +26,19 @@ from abci_app.abci.results import events_pb, result_pb
 from abci_app.abci.snapshots import Snapshots
 from abci_app.abci.statesync import StateSync
 from abci_app.abci.trace import Trace
-from abci_app.abci.validators import read_founding, read_misbehaviour, updates_pb
+from abci_app.abci.validators import read_founding, updates_pb
 from abci_app.app import App
-from abci_app.runtime.block import run_block
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.deliver import TxResult, check_tx
+from abci_app.runtime.deliver import check_tx
 from abci_app.runtime.genesis import GenesisInvalid
 from abci_app.runtime.module import RowSource
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database, Staged
-from abci_app.wire.errors import OutOfGas
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 
 APP_VERSION = 1
 
 _log = logging.getLogger("gradus.abci")
-
-
-class BlockRequest(Protocol):
-    """What the requests about one block have in common."""
-
-    height: int
-    time: Timestamp
-    proposer_address: bytes
-
-    @property
-    def misbehavior(self) -> Iterable[abci.Misbehavior]:
-        """What its evidence proves."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +85,7 @@ class Application:
             raise ConfigProblem(f"the state is at height {database.height}, but of no chain that is known here",
                                 "move the state folder away; the engine will replay its blocks")
         self._genesis: Genesis | None = None
+        self._candidates = Candidates()
         self._decided: Decided | None = None
         self._check_ctx = self._new_check_ctx() if self._chain else None
 
@@ -125,6 +110,7 @@ class Application:
                 raise CallOutOfPlace(f"InitChain, but the state is at height {self._database.height}")
             self._decided = None
             self._sync.drop()
+            self._candidates.drop_all()
             chain, time_ns = new_chain(request), timestamp_ns(request.time)
             state = Branch(self._database.latest())
             put_chain(state, request)
@@ -138,34 +124,29 @@ class Application:
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
         """Admission for the mempool, new or again; its writes live until the next Commit (I38, I40).
 
-        A transaction that is checked again has its signatures in the cache, so only the state is asked.
+        A transaction that is checked again was admitted by this process before, so only the state is asked.
         """
+        is_known = request.type == abci.RECHECK
         with self._mempool:
             ctx, chain = self._check_ctx, self._chain
             if ctx is None or chain is None:
                 raise CallOutOfPlace("CheckTx before InitChain")
-            layer = ctx.branch()
-            result = check_tx(self._app.ante, layer, request.tx)
-            if result.gas_wanted > chain.block_gas_max:
-                error = OutOfGas(f"a gas limit of {result.gas_wanted} is above the block's, {chain.block_gas_max}")
-                result = TxResult(error.code, error.codespace, log=str(error), gas_wanted=result.gas_wanted)
-            if not result.code:
-                layer.state.write()
+            result = check_tx(self._app.ante, ctx, request.tx, chain.block_gas_max, is_known)
         return abci.ResponseCheckTx(code=result.code, codespace=result.codespace, log=result.log,
                                     gas_wanted=result.gas_wanted, gas_used=result.gas_used)
 
     def prepare_proposal(self, request: abci.RequestPrepareProposal) -> abci.ResponsePrepareProposal:
-        """A block of what is admitted and fits (requirements 2 and 3; I12 to I14)."""
+        """A block of what is admitted and fits, run as it is built (requirements 2 and 3; I12 to I14)."""
         with self._consensus:
-            ctx, chain = self._block_ctx(request)
-            txs = proposal.prepare(self._app, ctx, chain, request.txs, request.max_tx_bytes, self._rows)
-        return abci.ResponsePrepareProposal(txs=txs)
+            candidate, chain = self._begin(read_header(request))
+            proposal.prepare(self._app, chain, candidate, request.txs, request.max_tx_bytes, self._rows)
+            self._candidates.keep(candidate)
+        return abci.ResponsePrepareProposal(txs=candidate.txs)
 
     def process_proposal(self, request: abci.RequestProcessProposal) -> abci.ResponseProcessProposal:
-        """Accept what the same predicate admits (requirements 3 to 5; I15 to I17)."""
+        """Accept what the same predicate admits, and keep the block that it ran (requirements 3 to 5; I15 to I17)."""
         with self._consensus:
-            ctx, chain = self._block_ctx(request)
-            refusal = proposal.find_refusal(self._app, ctx, chain, request.txs)
+            refusal = self._find_refusal(read_header(request), list(request.txs))
         if not refusal:
             return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.ACCEPT)
         _log.warning("block %d by %s is refused: %s", request.height, request.proposer_address.hex(), refusal)
@@ -184,8 +165,8 @@ class Application:
         started_s = time.monotonic()
         with self._consensus:
             self._decided = None
-            ctx, _ = self._block_ctx(request)
-            result = run_block(self._app.modules, self._app.ante, ctx, request.txs)
+            candidate = self._run(read_header(request), list(request.txs))
+            ctx, result = candidate.end()
             put_block(ctx.state, request)
             staged = self._database.stage(ctx.state, request.height)
             self._decided = Decided(staged, len(request.txs), started_s)
@@ -202,6 +183,7 @@ class Application:
             with self._mempool:
                 self._database.commit(decided.staged)
                 self._decided = self._genesis = None
+                self._candidates.drop_all()
                 self._check_ctx = self._new_check_ctx()
             if self._snapshots is not None:
                 self._snapshots.take(self._database)
@@ -258,19 +240,38 @@ class Application:
             raise ConfigProblem(f"the genesis cannot start a chain: {error.path}: {error.problem}",
                                 error.hint) from error
 
-    def _block_ctx(self, request: BlockRequest) -> tuple[Ctx, Chain]:
+    def _find_refusal(self, header: Header, txs: list[bytes]) -> str:
+        """Why a proposed block is refused; "" for one that was proposed or accepted here before, too."""
+        if self._candidates.find(header, txs) is not None:
+            return ""
+        candidate, chain = self._begin(header)
+        refusal = proposal.find_refusal(self._app, chain, candidate, txs)
+        if not refusal:
+            self._candidates.keep(candidate)
+        return refusal
+
+    def _run(self, header: Header, txs: list[bytes]) -> Candidate:
+        """A decided block up to its end: as it was run for a proposal, else run now."""
+        candidate = self._candidates.find(header, txs)
+        if candidate is None:
+            candidate, _ = self._begin(header)
+            for raw in txs:
+                candidate.run(raw)
+        return candidate
+
+    def _begin(self, header: Header) -> tuple[Candidate, Chain]:
         """A fresh layer over the last state for the block that follows it. Raises CallOutOfPlace for another height."""
         latest, chain, genesis = self._database.latest(), self._chain, self._genesis
         if chain is None or not (latest.height or genesis):
             raise CallOutOfPlace("a block before InitChain")
         height = latest.height + 1 if latest.height else chain.initial_height
-        if request.height != height:
-            raise CallOutOfPlace(f"a block of height {request.height}, but {height} is next")
+        if header.height != height:
+            raise CallOutOfPlace(f"a block of height {header.height}, but {height} is next")
         state, app_hash = (genesis.state.branch(), genesis.app_hash) if genesis else (Branch(latest), latest.app_hash)
         block = find_block(latest)
-        ctx = Ctx(chain.chain_id, height, timestamp_ns(request.time), request.proposer_address, app_hash,
-                  block.hash if block else b"", state, misbehaviour=read_misbehaviour(request.misbehavior))
-        return ctx, chain
+        ctx = Ctx(chain.chain_id, height, header.time_ns, header.proposer_address, app_hash,
+                  block.hash if block else b"", state, misbehaviour=header.misbehaviour)
+        return Candidate(self._app, header, ctx), chain
 
     def _new_check_ctx(self) -> Ctx:
         """What CheckTx sees: the last state, as the block after it would; with layers that no other thread uses."""

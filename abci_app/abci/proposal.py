@@ -1,23 +1,24 @@
 """Proposals: what a proposer puts into a block and what the others accept are one predicate, `Admission.admit`.
 
-A block is injected transactions first, then users'. An injected one must pass its route's check, and may not stand
-there twice; a user's must pass admission after those before it; both within the block's bytes and gas. The predicate
-is a function of the block and the state before it: no clock, no mempool, no data of this node, no kernel. Messages do
-not run here, so a transaction may still fail when the block is executed; it then has a result with a code.
+A block is injected transactions first, then users'. An injected one may not stand there twice and must do what it is
+for; a user's must pass admission after all before it has run; both within the block's bytes and gas. The predicate runs
+each transaction, messages too, and the block that it leaves is the candidate that FinalizeBlock takes over. A user's
+transaction whose message fails has its place and a result with a code: it pays for its failure.
+The predicate is a function of the block and the state before it: no clock, no mempool, no data of this node.
 Source: CometBFT ABCI 2.0 requirements 1 to 5 and 9 (limits, coherence, determinism, no side effects).
 """
 
 import logging
 from collections.abc import Iterable, Iterator
 
+from abci_app.abci.candidates import Candidate
 from abci_app.abci.chain import Chain
 from abci_app.app import App
-from abci_app.runtime.block import begin_block
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.deliver import check_tx, is_halting
+from abci_app.runtime.deliver import is_halting
 from abci_app.runtime.module import RowSource
 from abci_app.wire.errors import ChainError
-from abci_app.wire.tx import decode_injected, encode_injected, is_injected
+from abci_app.wire.tx import encode_injected, is_injected
 from abci_app.wire.varint import encode_uvarint
 
 _log = logging.getLogger("gradus.abci")
@@ -47,19 +48,15 @@ class LocalRows:
 
 
 class Admission:
-    """A block in the making, on a layer of `ctx` that the caller drops: begun, and extended by what is admitted.
+    """Which transactions a block may hold, one after the other; those that it may are run on its candidate."""
 
-    What a check of an injected transaction writes, such as the load that it books, counts for those after it.
-    """
-
-    def __init__(self, app: App, ctx: Ctx, chain: Chain) -> None:
-        self.ctx = ctx.branch()
+    def __init__(self, app: App, chain: Chain, candidate: Candidate) -> None:
         self._app = app
+        self._candidate = candidate
         self._gas_left = chain.block_gas_max
         self._injected_bytes_left = chain.injected_bytes_max
         self._injected: dict[bytes, None] = {}
         self._has_user_txs = False
-        begin_block(app.modules, self.ctx)
 
     def admit(self, raw: bytes) -> str:
         """Take the next transaction and return ""; or return why not, and change nothing."""
@@ -72,41 +69,34 @@ class Admission:
             return "an injected transaction twice"
         if len(raw) > self._injected_bytes_left:
             return f"more injected bytes than a block takes; {self._injected_bytes_left} are left"
-        try:
-            route, message = self._app.router.decode_injected(decode_injected(raw))
-            layer = self.ctx.branch()
-            route.check(layer, message)
-        except ChainError as error:
-            return f"an injected transaction that does not check: {error}"
-        except Exception as error:  # det: a check's bug refuses the transaction, and every node has it
-            if is_halting(error):
-                raise
-            _log.exception("the check of an injected transaction failed")
-            return f"an injected transaction whose check fails: {type(error).__name__}"
-        layer.state.write()
+        result = self._candidate.try_run(raw)
+        if not result.is_admitted:
+            return f"an injected transaction that fails: {result.codespace}/{result.code} {result.log}"
         self._injected[raw] = None
         self._injected_bytes_left -= len(raw)
         return ""
 
     def _admit_user(self, raw: bytes) -> str:
-        layer = self.ctx.branch()
-        result = check_tx(self._app.ante, layer, raw)
-        if result.code:
-            return f"a transaction that is not admitted: {result.codespace}/{result.code} {result.log}"
-        if result.gas_wanted > self._gas_left:
+        try:
+            gas_wanted = self._app.ante.decode(raw).gas_limit
+        except ChainError as error:
+            return f"a transaction that is not admitted: {error.codespace}/{error.code} {error}"
+        if gas_wanted > self._gas_left:
             return f"more gas than the block takes; {self._gas_left} is left"
-        layer.state.write()
-        self._gas_left -= result.gas_wanted
+        result = self._candidate.try_run(raw)
+        if not result.is_admitted:
+            return f"a transaction that is not admitted: {result.codespace}/{result.code} {result.log}"
+        self._gas_left -= gas_wanted
         self._has_user_txs = True
         return ""
 
 
-def prepare(app: App, ctx: Ctx, chain: Chain, txs: Iterable[bytes], max_tx_bytes: int, rows: RowSource) -> list[bytes]:
-    """The transactions of a proposal: what this node can inject, then those of `txs` that are admitted and fit."""
-    admission = Admission(app, ctx, chain)
-    taken: list[bytes] = []
+def prepare(app: App, chain: Chain, candidate: Candidate, txs: Iterable[bytes], max_tx_bytes: int,
+            rows: RowSource) -> None:
+    """Fill a block that has begun: what this node can inject, then those of `txs` that are admitted and fit."""
+    admission = Admission(app, chain, candidate)
     room = max_tx_bytes
-    for raw in iter_candidates(app, admission.ctx, txs, rows):
+    for raw in iter_offers(app, candidate.ctx, txs, rows):
         size = proto_bytes(raw)
         if size > room:
             continue
@@ -114,14 +104,12 @@ def prepare(app: App, ctx: Ctx, chain: Chain, txs: Iterable[bytes], max_tx_bytes
         if refusal:
             _log.debug("left out of the proposal: %s", refusal)
             continue
-        taken.append(raw)
         room -= size
-    return taken
 
 
-def find_refusal(app: App, ctx: Ctx, chain: Chain, txs: Iterable[bytes]) -> str:
-    """Why a proposed block is refused; "" when it is accepted."""
-    admission = Admission(app, ctx, chain)
+def find_refusal(app: App, chain: Chain, candidate: Candidate, txs: Iterable[bytes]) -> str:
+    """Run a proposed block that has begun: why it is refused, or "" when all of it was admitted."""
+    admission = Admission(app, chain, candidate)
     for index, raw in enumerate(txs):
         refusal = admission.admit(raw)
         if refusal:
@@ -129,7 +117,7 @@ def find_refusal(app: App, ctx: Ctx, chain: Chain, txs: Iterable[bytes]) -> str:
     return ""
 
 
-def iter_candidates(app: App, ctx: Ctx, txs: Iterable[bytes], rows: RowSource) -> Iterator[bytes]:
+def iter_offers(app: App, ctx: Ctx, txs: Iterable[bytes], rows: RowSource) -> Iterator[bytes]:
     """Injected transactions that this node can make, then users'."""
     for module in app.modules:
         for route in module.injected:

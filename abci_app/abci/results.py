@@ -1,5 +1,7 @@
 """Results and events in the engine's words; clients that simulate read the same."""
 
+from collections.abc import Iterable
+
 from abci_app.runtime.deliver import TxResult
 from abci_app.runtime.events import Event
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
@@ -11,7 +13,7 @@ def result_pb(result: TxResult) -> abci.ExecTxResult:
                              gas_wanted=result.gas_wanted, gas_used=result.gas_used, events=events_pb(result.events))
 
 
-def events_pb(events: tuple[Event, ...]) -> list[abci.Event]:
+def events_pb(events: Iterable[Event]) -> list[abci.Event]:
     """Events; every attribute can be searched for."""
     return [abci.Event(type=event.type, attributes=[abci.EventAttribute(key=key, value=value, index=True)
                                                     for key, value in event.attributes]) for event in events]

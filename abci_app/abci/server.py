@@ -28,6 +28,7 @@ from google.protobuf.message import DecodeError, Message
 from abci_app.abci.errors import CallOutOfPlace, ConfigProblem, FrameInvalid
 from abci_app.abci.frames import FrameReader, encode_frame
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
+from abci_app.wire.varint import encode_uvarint
 
 READ_BYTES = 1 << 18
 WRITE_SOON_BYTES = 1 << 16
@@ -37,6 +38,8 @@ CONNECTIONS_MAX = 64
 SOCKET_PATH_BYTES_MAX = 103
 STOP_SECONDS = 10.0
 CALLS = tuple(field.name for field in abci.Request.DESCRIPTOR.oneofs_by_name["value"].fields)
+ANSWER_TAGS = {field.name: encode_uvarint(field.number << 3 | 2)  # a field of bytes, as messages in messages are
+               for field in abci.Response.DESCRIPTOR.oneofs_by_name["value"].fields}
 
 _log = logging.getLogger("gradus.abci")
 
@@ -209,7 +212,7 @@ class Connection:
         """Answer one request, or say why not and end."""
         try:
             name, request = decode_request(frame)
-            response = new_response(name, self._call(name, request))
+            response = encode_response(name, self._call(name, request))
         except (FrameInvalid, CallOutOfPlace) as error:
             self._end_with(error)
         except Exception as error:
@@ -217,7 +220,7 @@ class Connection:
             self._end_with(error)
             self._fail(error)
         else:
-            self._output += encode_frame(response.SerializeToString())
+            self._output += response
             if name == "flush" or len(self._output) >= WRITE_SOON_BYTES:
                 self._write()
 
@@ -231,8 +234,8 @@ class Connection:
     def _end_with(self, error: Exception) -> None:
         """Answer an exception, which is the last answer of a connection."""
         _log.error("a connection ends with an exception: %s: %s", type(error).__name__, error)
-        response = abci.Response(exception=abci.ResponseException(error=f"{type(error).__name__}: {error}"))
-        self._output += encode_frame(response.SerializeToString())
+        answer = abci.ResponseException(error=f"{type(error).__name__}: {error}")
+        self._output += encode_response("exception", answer)
         self._is_ending = True
 
 
@@ -249,12 +252,10 @@ def decode_request(frame: bytes) -> tuple[str, Message]:
     return name, getattr(request, name)
 
 
-def new_response(name: str, answer: Message) -> abci.Response:
-    """The answer of call `name`, wrapped."""
-    response = abci.Response()
-    getattr(response, name).CopyFrom(answer)
-    getattr(response, name).SetInParent()
-    return response
+def encode_response(name: str, answer: Message) -> bytes:
+    """The framed Response of call `name`: the answer is wrapped as bytes, because a wrapping message would copy it."""
+    body = answer.SerializeToString()
+    return encode_frame(ANSWER_TAGS[name] + encode_uvarint(len(body)) + body)
 
 
 def listen_unix(path: Path) -> socket.socket:

@@ -6,32 +6,28 @@ fails later, so a failing transaction pays and cannot be replayed.
 Source: Cosmos ADR-020; error codes and wording of the Cosmos SDK, which stock clients parse.
 """
 
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
-
-from google.protobuf.message import Message
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.events import new_event
 from abci_app.runtime.gas import ADMISSION_GAS, SIGNATURE_GAS, TX_BYTE_GAS
-from abci_app.runtime.module import MsgRoute
 from abci_app.runtime.router import Router
-from abci_app.wire.address import account_address, decode_address, encode_address
-from abci_app.wire.coin import BASE_DENOM, Coin, coins_text, parse_coins
+from abci_app.runtime.usertx import Signer, UserTx, read_key, read_tx
+from abci_app.wire.address import account_address, encode_address
+from abci_app.wire.coin import BASE_DENOM, Coin, coins_text
 from abci_app.wire.errors import (
-    InsufficientFee, InvalidPubKey, MemoTooLarge, NoSignatures, NotSupported, TxDecodeError,
-    TxTimeoutHeight, Unauthorized, UnknownAddress, WrongSequence,
+    InsufficientFee, InvalidPubKey, NoSignatures, NotSupported, TxTimeoutHeight, Unauthorized, UnknownAddress,
+    WrongSequence,
 )
-from abci_app.wire.ints import I64_MAX, PPM, mul_div_ceil
+from abci_app.wire.ints import PPM, mul_div_ceil
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
 from abci_app.wire.pb.cosmos.crypto.secp256k1.keys_pb2 import PubKey
-from abci_app.wire.pb.cosmos.tx.signing.v1beta1.signing_pb2 import SIGN_MODE_DIRECT
-from abci_app.wire.pb.cosmos.tx.v1beta1.tx_pb2 import Fee, SignerInfo
-from abci_app.wire.signature import SIGNATURE_BYTES, is_valid_signature
-from abci_app.wire.tx import MEMO_CHARS_MAX, Tx, decode_tx, pack, parse_strict, sign_bytes, type_url
+from abci_app.wire.signature import is_valid_signature
+from abci_app.wire.tx import pack, sign_bytes
 
-
-KEY_BYTES = 74  # a secp256k1 key as an Any in a signer's info, with what its length adds around it
+CACHED_TXS = 1 << 13  # more than a mempool and a block hold
+CACHED_TX_BYTES = 1 << 11  # a larger transaction is read again each time
 
 
 class Accounts(Protocol):
@@ -50,36 +46,27 @@ class Fees(Protocol):
 
     def collect_fee(self, ctx: Ctx, payer: bytes, fee: tuple[Coin, ...]) -> None: ...
 
-
-@dataclass(frozen=True)
-class Admitted:
-    """A transaction that may run: its messages with their routes, in order."""
-
-    tx: Tx
-    messages: tuple[tuple[MsgRoute, Message], ...]
+    def reserve_fee(self, ctx: Ctx, payer: bytes, fee: tuple[Coin, ...]) -> None:
+        """Take the fee from its payer only, without an event: for the state of a mempool, which is never kept."""
 
 
-@dataclass(frozen=True)
 class Ante:
     """The checks of admission over the rooms they need."""
 
-    router: Router
-    accounts: Accounts
-    fees: Fees
+    def __init__(self, router: Router, accounts: Accounts, fees: Fees) -> None:
+        self.router = router
+        self.accounts = accounts
+        self.fees = fees
+        self._read_small = lru_cache(maxsize=CACHED_TXS)(lambda raw: read_tx(router, raw))
 
-    def decode(self, raw: bytes) -> Admitted:
-        """Everything that needs no state. Raises the wire's and the messages' own errors."""
-        tx = decode_tx(raw)
-        messages = tuple(self.router.decode_msg(packed) for packed in tx.body.messages)
-        for route, message in messages:
-            route.check(message)
-        if len(tx.body.memo) > MEMO_CHARS_MAX:
-            raise MemoTooLarge(f"{len(tx.body.memo)} characters; the most is {MEMO_CHARS_MAX}")
-        if tx.auth_info.fee.gas_limit > I64_MAX:
-            raise TxDecodeError("the gas limit is above 2^63-1")
-        return Admitted(tx, messages)
+    def decode(self, raw: bytes) -> UserTx:
+        """Everything that needs no state. Raises the wire's and the messages' own errors.
 
-    def admit(self, ctx: Ctx, admitted: Admitted, simulate: bool = False) -> None:
+        A function of the bytes: the cache saves the second reading of what was admitted before, and changes nothing.
+        """
+        return self._read_small(raw) if len(raw) <= CACHED_TX_BYTES else read_tx(self.router, raw)
+
+    def admit(self, ctx: Ctx, tx: UserTx, simulate: bool = False) -> None:
         """Check against the state and take the fee.
 
         `simulate` is for wallets that ask before they sign: it leaves out the fee's floor, sequences, keys and
@@ -87,95 +74,92 @@ class Ante:
 
         ctx.gas carries the transaction's own limit. Raises errors of codespace sdk; writes only when all pass.
         """
-        tx = admitted.tx
-        size = len(tx.raw) + (_count_missing_bytes(tx) if simulate else 0)
-        ctx.gas.use(TX_BYTE_GAS * size, "transaction size")
-        ctx.gas.use(ADMISSION_GAS + SIGNATURE_GAS * len(tx.auth_info.signer_infos), "admission")
-        if tx.body.timeout_height and ctx.height > tx.body.timeout_height:
-            raise TxTimeoutHeight(f"block {ctx.height} is past the timeout {tx.body.timeout_height}")
-        signers = compute_signers(admitted.messages)
-        fee = self._check_fee(ctx, tx.auth_info.fee, signers[0], simulate)
-        accounts = self._check_signers(ctx, tx, signers, simulate)
+        fee, accounts = self._check(ctx, tx, tx.missing_bytes if simulate else 0, simulate, False)
         unmetered = ctx.unmetered()
         if fee:
-            self.fees.collect_fee(unmetered, signers[0], fee)
-        for account in accounts:
-            account.sequence += 1
-            self.accounts.put_account(unmetered, account)
-        payer = encode_address(signers[0])
+            self.fees.collect_fee(unmetered, tx.signers[0], fee)
+        self._count(unmetered, accounts)
+        payer = encode_address(tx.signers[0])
         ctx.emit(new_event("tx", fee=coins_text(fee), fee_payer=payer))
         ctx.emit(new_event("tx", acc_seq=f"{payer}/{accounts[0].sequence - 1}"))
 
-    def _check_fee(self, ctx: Ctx, fee: Fee, payer: bytes, simulate: bool) -> tuple[Coin, ...]:
-        """The offered fee, if it reaches the floor and comes from the first signer."""
-        if fee.granter or (fee.payer and decode_address(fee.payer) != payer):
-            raise NotSupported("the fee is paid by the first signer; leave payer and granter empty")
-        offered = parse_coins(fee.amount)
-        if simulate:
-            return ()
-        if any(coin.denom != BASE_DENOM for coin in offered):
-            raise InsufficientFee(f"fees are paid in {BASE_DENOM}")
-        floor = mul_div_ceil(fee.gas_limit, self.accounts.gas_price_ppm(ctx), PPM)
-        if sum(coin.amount for coin in offered) < floor:
-            raise InsufficientFee(f"{coins_text(offered) or 'no fee'} offered, {floor}{BASE_DENOM} required "
-                                  f"for a gas limit of {fee.gas_limit}")
-        return offered
+    def reserve(self, ctx: Ctx, tx: UserTx, is_known: bool) -> None:
+        """The same checks against the state of a mempool; what is admitted there uses up its sequence and its fee.
 
-    def _check_signers(self, ctx: Ctx, tx: Tx, signers: tuple[bytes, ...], simulate: bool) -> list[BaseAccount]:
-        """One account per signer, each with the right sequence and a valid signature."""
-        infos = tx.auth_info.signer_infos
+        is_known: it passed here before, with the same account, so its signatures are right. Raises like `admit`.
+        """
+        fee, accounts = self._check(ctx, tx, 0, False, is_known)
+        unmetered = ctx.unmetered()
+        if fee:
+            self.fees.reserve_fee(unmetered, tx.signers[0], fee)
+        self._count(unmetered, accounts)
+
+    def _check(self, ctx: Ctx, tx: UserTx, missing_bytes: int, simulate: bool,
+               is_known: bool) -> tuple[tuple[Coin, ...], list[BaseAccount]]:
+        """The fee to take and the signers' accounts, with their keys; nothing is written."""
+        ctx.gas.use(TX_BYTE_GAS * (tx.size + missing_bytes), "transaction size")
+        ctx.gas.use(ADMISSION_GAS + SIGNATURE_GAS * len(tx.infos), "admission")
+        if tx.timeout_height and ctx.height > tx.timeout_height:
+            raise TxTimeoutHeight(f"block {ctx.height} is past the timeout {tx.timeout_height}")
+        signers = tx.signers
+        fee = self._check_fee(ctx, tx, simulate)
         if not tx.signatures:
             raise NoSignatures("sign the transaction")
-        if not len(tx.signatures) == len(infos) == len(signers):
-            raise Unauthorized(f"{len(signers)} signers, {len(infos)} signer infos, {len(tx.signatures)} signatures")
+        if not len(tx.signatures) == len(tx.infos) == len(signers):
+            raise Unauthorized(f"{len(signers)} signers, {len(tx.infos)} signer infos, "
+                               f"{len(tx.signatures)} signatures")
         accounts = []
-        for address, info, signature in zip(signers, infos, tx.signatures):
+        for index, address in enumerate(signers):
             account = self.accounts.find_account(ctx, address)
             if account is None:
                 raise UnknownAddress(f"account {encode_address(address)} does not exist; send coins to it first")
             accounts.append(account)
-            if simulate:
-                continue
-            key = _signer_key(info, account, address)
-            if info.sequence != account.sequence:
-                raise WrongSequence(f"account sequence mismatch, expected {account.sequence}, got {info.sequence}")
-            _check_signature(ctx, tx, info, account, key, signature)
-            account.pub_key.CopyFrom(pack(PubKey(key=key)))
-        return accounts
+            if not simulate:
+                _check_signer(ctx, tx, index, account, is_known)
+        return fee, accounts
+
+    def _check_fee(self, ctx: Ctx, tx: UserTx, simulate: bool) -> tuple[Coin, ...]:
+        """The offered fee, if it reaches the floor and comes from the first signer."""
+        offered = tx.offer
+        if simulate:
+            return ()
+        if any(coin.denom != BASE_DENOM for coin in offered):
+            raise InsufficientFee(f"fees are paid in {BASE_DENOM}")
+        floor = mul_div_ceil(tx.gas_limit, self.accounts.gas_price_ppm(ctx), PPM)
+        if sum(coin.amount for coin in offered) < floor:
+            raise InsufficientFee(f"{coins_text(offered) or 'no fee'} offered, {floor}{BASE_DENOM} required "
+                                  f"for a gas limit of {tx.gas_limit}")
+        return offered
+
+    def _count(self, ctx: Ctx, accounts: list[BaseAccount]) -> None:
+        """The signers' sequences go on."""
+        for account in accounts:
+            account.sequence += 1
+            self.accounts.put_account(ctx, account)
 
 
-def compute_signers(messages: tuple[tuple[MsgRoute, Message], ...]) -> tuple[bytes, ...]:
-    """Addresses that must sign, in order of first appearance."""
-    signers: list[bytes] = []
-    for route, message in messages:
-        address = decode_address(getattr(message, route.signer))
-        if address not in signers:
-            signers.append(address)
-    return tuple(signers)
+def _check_signer(ctx: Ctx, tx: UserTx, index: int, account: BaseAccount, is_known: bool) -> None:
+    """Key, sequence, mode and signature of one signer; its account then has the key."""
+    info, address = tx.infos[index], tx.signers[index]
+    key = _signer_key(info, account, address)
+    if info.sequence != account.sequence:
+        raise WrongSequence(f"account sequence mismatch, expected {account.sequence}, got {info.sequence}")
+    if not info.is_direct:
+        raise NotSupported("only SIGN_MODE_DIRECT is supported")
+    if not is_known:
+        document = sign_bytes(tx.body_bytes, tx.auth_info_bytes, ctx.chain_id, account.account_number)
+        if not is_valid_signature(key, document, tx.signatures[index]):
+            raise Unauthorized(f"signature verification failed; check chain-id ({ctx.chain_id}), account number "
+                               f"({account.account_number}) and sequence ({account.sequence})")
+    if not account.HasField("pub_key"):
+        account.pub_key.CopyFrom(pack(PubKey(key=key)))
 
 
-def _count_missing_bytes(tx: Tx) -> int:
-    """Bytes that signing will add: signatures that are empty, keys that are left out."""
-    signatures = sum(not signature for signature in tx.signatures)
-    keys = sum(not info.HasField("public_key") for info in tx.auth_info.signer_infos)
-    return SIGNATURE_BYTES * signatures + KEY_BYTES * keys
-
-
-def _signer_key(info: SignerInfo, account: BaseAccount, address: bytes) -> bytes:
+def _signer_key(info: Signer, account: BaseAccount, address: bytes) -> bytes:
     """The signer's 33-byte key: from the transaction, else the one the account used before."""
-    packed = info.public_key if info.HasField("public_key") else account.pub_key
-    if packed.type_url != type_url(PubKey):
-        raise InvalidPubKey("only secp256k1 keys sign here; send the public key with the first transaction")
-    key = parse_strict(PubKey, packed.value, "the public key").key
+    key = info.key
+    if key is None:
+        key = read_key(account.pub_key.type_url, account.pub_key.value)
     if account_address(key) != address:
         raise InvalidPubKey(f"the public key does not belong to {encode_address(address)}")
     return key
-
-
-def _check_signature(ctx: Ctx, tx: Tx, info: SignerInfo, account: BaseAccount, key: bytes, signature: bytes) -> None:
-    if info.mode_info.WhichOneof("sum") != "single" or info.mode_info.single.mode != SIGN_MODE_DIRECT:
-        raise NotSupported("only SIGN_MODE_DIRECT is supported")
-    document = sign_bytes(tx.body_bytes, tx.auth_info_bytes, ctx.chain_id, account.account_number)
-    if not is_valid_signature(key, document, signature):
-        raise Unauthorized(f"signature verification failed; check chain-id ({ctx.chain_id}), account number "
-                           f"({account.account_number}) and sequence ({account.sequence})")

@@ -1,6 +1,6 @@
 """Ctx: all that a handler may know. One per transaction, one for each end of the block."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from abci_app.runtime.events import Event
 from abci_app.runtime.gas import GasMeter, unlimited
@@ -32,11 +32,20 @@ class Ctx:
 
     def branch(self, gas: GasMeter | None = None) -> "Ctx":
         """A context over a child layer, with its own events; `gas` None keeps the meter."""
-        return replace(self, state=self.state.branch(), gas=gas or self.gas, events=[])
+        return self._with(self.state.branch(), gas or self.gas, [])
+
+    def metered(self, gas: GasMeter) -> "Ctx":
+        """The same layer and events under another meter."""
+        return self._with(self.state, gas, self.events)
 
     def unmetered(self) -> "Ctx":
         """The same layer and events without a gas limit: for writes whose price is booked beforehand."""
-        return replace(self, gas=unlimited())
+        return self._with(self.state, unlimited(), self.events)
+
+    def _with(self, state: Branch, gas: GasMeter, events: list[Event]) -> "Ctx":
+        """The same block; written out, because `dataclasses.replace` takes as long as all the rest of a branch."""
+        return Ctx(self.chain_id, self.height, self.time_ns, self.proposer_address, self.last_app_hash,
+                   self.last_block_hash, state, gas, events, self.misbehaviour)
 
     def emit(self, event: Event) -> None:
         """Add an event."""

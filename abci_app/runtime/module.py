@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from google.protobuf.message import Message
@@ -31,9 +32,14 @@ class MsgRoute:
     check: Callable[[Any], None]
     run: Callable[[Ctx, Any], Message]
 
-    @property
+    @cached_property
     def type_url(self) -> str:
         return type_url(self.request)
+
+    @cached_property
+    def room(self) -> str:
+        """The second word of the type URL, by which indexers know the room."""
+        return self.type_url.removeprefix("/").split(".")[1]
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,8 @@ def test_first_block_has_no_block_before_it(tmp_path: Path, initial_height: int)
         node.init_chain()
         seen = node.watch()
         node.prepare([])
-        assert node.accepts([])
-        node.finalize()
+        assert node.accepts([node.send_tx("alice", "bob", 5)])  # another block, or it would be the one prepared
+        node.finalize([b"x"])
         assert seen == [b"", b"", b""]
 
 
@@ -42,10 +42,10 @@ def test_prepare_process_and_finalize_of_a_height_see_the_same_hash_of_the_block
         node.block()
         seen = node.watch()
         node.prepare([])
-        assert node.accepts([])
-        node.finalize()
-        assert node.accepts([])  # a block that is finalised and not committed is not the one before
-        node.block()
+        assert node.accepts([node.send_tx("alice", "bob", 5)])
+        node.finalize([b"x"])
+        assert node.accepts([node.send_tx("alice", "bob", 6)])  # one that is finalised only is not the one before
+        node.block([b"y"])
         assert seen == [block_hash(1)] * 5
         node.block()
         assert seen[5:] == [block_hash(2)]

@@ -59,7 +59,9 @@ class Keeper:
         if not coins:
             return
         self._subtract(ctx, sender, coins)
+        ctx.emit(new_coin_spent(sender, coins))
         self._add(ctx, recipient, coins)
+        ctx.emit(new_coin_received(recipient, coins))
         ctx.emit(new_transfer(sender, recipient, coins))
 
     def send_to_module(self, ctx: Ctx, sender: bytes, module: str, coins: tuple[Coin, ...]) -> None:
@@ -78,6 +80,10 @@ class Keeper:
         """Move a transaction's fee into the fee collector. See `send`."""
         self.send_to_module(ctx, payer, FEE_COLLECTOR, fee)
 
+    def reserve_fee(self, ctx: Ctx, payer: bytes, fee: tuple[Coin, ...]) -> None:
+        """Take a fee from its payer and give it to nobody, for a mempool's state. Raises InsufficientFunds (sdk/5)."""
+        self._subtract(ctx, payer, fee)
+
     def burn(self, ctx: Ctx, module: str, coins: tuple[Coin, ...]) -> None:
         """Destroy coins in the account of a module that may burn.
 
@@ -89,6 +95,7 @@ class Keeper:
         if not coins:
             return
         self._subtract(ctx, address, coins)
+        ctx.emit(new_coin_spent(address, coins))
         for coin in coins:
             self._write(ctx, supply_key(coin.denom), self.supply(ctx, coin.denom) - coin.amount)
         ctx.emit(new_burn(address, coins))
@@ -109,13 +116,11 @@ class Keeper:
                 raise InsufficientFunds(f"{encode_address(address)} has {held}{coin.denom}, {coin} needed")
         for coin, held in zip(coins, balances):
             self._write(ctx, balance_key(address, coin.denom), held - coin.amount)
-        ctx.emit(new_coin_spent(address, coins))
 
     def _add(self, ctx: Ctx, address: bytes, coins: tuple[Coin, ...]) -> None:
         self.accounts.ensure_account(ctx, address)
         for coin in coins:
             self._write(ctx, balance_key(address, coin.denom), self.balance(ctx, address, coin.denom) + coin.amount)
-        ctx.emit(new_coin_received(address, coins))
 
     def _module_address(self, module: str) -> bytes:
         if module not in self.accounts.module_accounts:
