@@ -226,6 +226,7 @@ class Application:
         with self._mempool:
             self._chain = find_chain(self._database.latest())
             self._genesis = self._decided = None
+            self._candidates.drop_all()
             self._check_ctx = self._new_check_ctx()
 
     def _init_rooms(self, ctx: Ctx, request: abci.RequestInitChain) -> None:
