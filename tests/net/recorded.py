@@ -61,11 +61,11 @@ class Recorded:
         self._engines: dict[int, subprocess.Popen[bytes]] = {}
 
     @classmethod
-    def new(cls, folder: Path, powers: Sequence[int]) -> "Recorded":
-        """Homes of a new network with these powers; nothing runs yet."""
+    def new(cls, folder: Path, powers: Sequence[int], initial_height: int = 1) -> "Recorded":
+        """Homes of a new network with these powers, whose first block has this height; nothing runs yet."""
         net = Localnet.new(folder, len(powers), base_port=0, compose=new_composer(), engine=find_engine())
         for node in net.manifest.nodes:
-            document = json.loads(node.paths.genesis.read_text())
+            document = json.loads(node.paths.genesis.read_text()) | {"initial_height": str(initial_height)}
             power_of = {one.address: power for one, power in zip(net.manifest.nodes, powers, strict=True)}
             for validator in document["validators"]:
                 validator["power"] = str(power_of[validator["address"]])

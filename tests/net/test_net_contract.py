@@ -1,12 +1,18 @@
 """The contract on real engines: votes, timing of validator updates, evidence, params, the order of calls."""
 
+import hashlib
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from abci_app.client.errors import NodeRefused
+from abci_app.client.keys import get_key
+from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
+from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.pb.gradus.validators.v1 import query_pb2
 from abci_app.wire.pb.gradus.validators.v1.validators_pb2 import MISBEHAVIOUR_KIND_DUPLICATE_VOTE
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
@@ -15,6 +21,7 @@ from abci_app.wire.pb.tendermint.types.validator_pb2 import (
 )
 from localnet import checks
 from tests.abci.grammar import check_trace
+from tests.chain import address_of
 from tests.net.evidence import new_double_vote
 from tests.net.recorded import Recorded
 
@@ -64,6 +71,35 @@ def test_last_commit_is_empty_at_the_first_height_and_lists_all_validators_by_po
                    for vote in votes)
         signed = sum(vote.validator.power for vote in votes if vote.block_id_flag == BLOCK_ID_FLAG_COMMIT)
         assert 3 * signed > 2 * sum(POWERS)
+
+
+def test_first_header_has_the_hash_and_the_app_version_that_the_application_answered(net: Recorded) -> None:
+    """I8: Info's app version; I9: InitChain's hash, the same from all nodes."""
+    first, = {answer.app_hash for index in range(4) for answer in net.answers(index, "init_chain")}
+    assert header(net, 1)["app_hash"] == first.hex().upper()
+    assert header(net, 1)["version"]["app"] == str(net.apps[0].info(abci.RequestInfo()).app_version)
+
+
+def test_next_header_has_the_hash_of_the_deterministic_part_of_the_results(net: Recorded) -> None:
+    """I21: code, data, gas wanted and gas used, and nothing else; I20: one each."""
+    node = net.net.manifest.nodes[0]
+    key = get_key(node.paths.operator)
+    message = MsgSend(from_address=key.bech32, to_address=address_of("someone"), amount=[coin_pb(base_coin(5))])
+    account = net.apps[0]._app.auth.find_account(net.apps[0]._new_check_ctx(), key.address)
+    assert account is not None
+    raw = sign_tx(key, [message], TxTerms(chain_id=net.net.manifest.chain_id, account_number=account.account_number,
+                                          sequence=0, gas_limit=200_000, fee_ugrad=compute_fee_ugrad(200_000, 1_000)))
+    assert net.rpc().broadcast_tx(raw).code == 0
+    checks.wait_until(lambda: any(request.txs for request in net.requests(0, "finalize_block")), 30, "the transaction")
+    at = next(request.height for request in net.requests(0, "finalize_block") if request.txs)
+    net.wait_height(at + 1)
+    result, = net.answers(0, "finalize_block")[at - 1].tx_results
+    assert (result.code, result.gas_wanted) == (0, 200_000) and result.data and result.events
+    hashed = abci.ExecTxResult(code=result.code, data=result.data, gas_wanted=result.gas_wanted,
+                               gas_used=result.gas_used)
+    root = hashlib.sha256(b"\x00" + hashed.SerializeToString(deterministic=True)).hexdigest().upper()
+    assert header(net, at + 1)["last_results_hash"] == root
+    assert header(net, at + 1)["app_hash"] == net.answers(0, "finalize_block")[at - 1].app_hash.hex().upper()
 
 
 def test_all_nodes_are_asked_to_run_the_same_blocks_and_answer_the_same(net: Recorded) -> None:
@@ -158,6 +194,22 @@ def test_evidence_is_told_by_queries_and_counts_once(net: Recorded) -> None:
     assert (record.consensus_address, record.height, record.power) == (addresses(net)[LIAR], 2, 10)
     assert [bool(one.misbehavior) for one in finalized(net).values()].count(True) == 1
     assert list(finalized(net)[record.recorded_height].misbehavior) != []
+
+
+def test_chain_that_begins_at_height_1000_begins_and_goes_on_after_a_restart_of_the_engine(tmp_path: Path) -> None:
+    """I10: initial_height; I31: no last commit at it; I7: the handshake finds what the last Commit left."""
+    with Recorded.new(tmp_path / "net", (10,), initial_height=1000) as one:
+        one.wait_height(1002)
+        blocks = finalized(one)
+        assert min(blocks) == 1000 and list(blocks[1000].decided_last_commit.votes) == []
+        assert [vote.validator.power for vote in blocks[1001].decided_last_commit.votes] == [10]
+        one.stop_engine(0)
+        stopped_at = one.height()
+        one.start_engine(0)
+        one.wait_height(stopped_at + 2)
+        heights = [request.height for request in one.requests(0, "finalize_block")]
+        assert sorted(set(heights)) == list(range(1000, max(heights) + 1))
+        assert len(one.requests(0, "init_chain")) == 1
 
 
 def test_calls_of_four_validators_are_in_the_protocols_order(net: Recorded) -> None:
