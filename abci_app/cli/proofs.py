@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from abci_app.client.light.blocks import CHAIN_ID_BYTES_MAX
 from abci_app.client.light.blocks_json import write_time
 from abci_app.client.light.client import LightClient, Trust
-from abci_app.client.light.errors import Diverged, Expired, HeightMissing
+from abci_app.client.light.errors import Diverged, Expired, HeightMissing, Malformed
 from abci_app.client.light.records import Record, read_record
 from abci_app.client.light.source import RpcSource
 from abci_app.client.light.trust import TrustStore
@@ -112,7 +113,7 @@ def prove(terms: Terms, place: Place) -> Proved:
     """
     with _following(terms) as (client, rpc, store):
         known = store.find(client.chain_id)
-        trust = _choose_trust(client, rpc, known, terms)
+        trust = choose_trust(client, known, terms)
         record, reached = read_record(client, trust, rpc, place.store, place.key)
         _keep(store, client, known, reached)
         return Proved(record, reached, tuple(client.agreed), _notes(client, terms, reached))
@@ -120,10 +121,10 @@ def prove(terms: Terms, place: Place) -> Proved:
 
 def follow(terms: Terms) -> Proved:
     """The newest block of the node, verified and kept in the home; its record is empty."""
-    with _following(terms) as (client, rpc, store):
+    with _following(terms) as (client, _, store):
         known = store.find(client.chain_id)
-        trust = _choose_trust(client, rpc, known, terms)
-        height = max(trust.latest.height, RpcSource(rpc, client.chain_id).latest_height())
+        trust = choose_trust(client, known, terms)
+        height = max(trust.latest.height, client.primary.latest_height())
         block, reached = client.verify(trust, height)
         _keep(store, client, known, reached)
         empty = Record("", b"", None, block.height - 1, block)
@@ -136,7 +137,7 @@ def _following(terms: Terms) -> Iterator[tuple[LightClient, Rpc, TrustStore]]:
     store = TrustStore(terms.home)
     with ExitStack() as stack:
         rpc = stack.enter_context(Rpc(terms.node))
-        chain_id = terms.chain_id or rpc.status().chain_id
+        chain_id = check_chain_id(terms.chain_id or rpc.status().chain_id)
         others = [url for url in dict.fromkeys(terms.witnesses) if url.rstrip("/") != terms.node.rstrip("/")]
         witnesses = [RpcSource(stack.enter_context(Rpc(url)), chain_id) for url in others]
         try:
@@ -146,9 +147,16 @@ def _following(terms: Terms) -> Iterator[tuple[LightClient, Rpc, TrustStore]]:
             raise Diverged(f"{error.text}; both are kept in {path}", error.hint, error.evidence) from None
 
 
-def _choose_trust(client: LightClient, rpc: Rpc, known: Trust | None, terms: Terms) -> Trust:
+def check_chain_id(chain_id: str) -> str:
+    """The name of a chain. Raises Malformed for one that no chain can have, or that should not reach a terminal."""
+    if not 0 < len(chain_id.encode(errors="replace")) <= CHAIN_ID_BYTES_MAX or not chain_id.isprintable():
+        raise Malformed(f"{chain_id[:CHAIN_ID_BYTES_MAX]!r} is no name of a chain")
+    return chain_id
+
+
+def choose_trust(client: LightClient, known: Trust | None, terms: Terms) -> Trust:
     """What the user gives, else what the home knows, else the node's word for its first block (or, where that is gone
-    or too old, its newest)."""
+    or too old, its newest). Raises ClientError."""
     if terms.trust_hash:
         block_hash = bytes.fromhex(terms.trust_hash)
         if known is not None and known.is_given and known.root.hash == block_hash:
@@ -159,7 +167,7 @@ def _choose_trust(client: LightClient, rpc: Rpc, known: Trust | None, terms: Ter
     try:
         return client.begin(FIRST_HEIGHT, None)
     except (Expired, HeightMissing):
-        return client.begin(RpcSource(rpc, client.chain_id).latest_height(), None)
+        return client.begin(client.primary.latest_height(), None)
 
 
 def _keep(store: TrustStore, client: LightClient, known: Trust | None, reached: Trust) -> None:

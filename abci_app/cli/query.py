@@ -20,7 +20,7 @@ from abci_app.cli.output import grad_text, message_fields, print_fields, print_r
 from abci_app.cli.trust import proving, read_terms, unprovable
 from abci_app.client.rpc import Rpc
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Trainer, Unit
 
@@ -123,23 +123,23 @@ def models_show(model_id: int, home: Path, node: str, output: str, **trust: Any)
 @model_argument
 @round_option
 @click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder of datasets [HOME/datasets].")
+@proving
 @asking
-def models_evaluate(model_id: int, number: int | None, folder: Path | None, home: Path, node: str,
-                    output: str) -> None:
+def models_evaluate(model_id: int, number: int | None, folder: Path | None, home: Path, node: str, output: str,
+                    **trust: Any) -> None:
     """How well a trained model does on the rows that no miner trained on.
 
     The weights come from the chain and are verified against their root; the rows are the contract's dataset in this
-    home. The baseline is what always naming the most frequent class reaches.
+    home. The baseline is what always naming the most frequent class reaches. With --prove the contract and the root
+    are proved too.
 
     \b
     Example: gradus query models evaluate 1
     """
-    chain = connect(node)
-    model = chain.get_model(model_id)
     with data_errors(), progress_bar() as report:
-        number, root, weights = trained.fetch_weights(chain, model, number, partial(report, "fetching weights"))
+        model, number, root, weights, proof = fetch_trained(home, node, model_id, number, trust, report)
         measured = trained.evaluate(model, weights, open_store(home, folder))
-    print_fields({"model_id": model_id, "round": number, "weights_root": root.hex(), **measured}, output)
+    print_fields({"model_id": model_id, "round": number, "weights_root": root.hex(), **measured, **proof}, output)
 
 
 @models.command("weights")
@@ -147,22 +147,44 @@ def models_evaluate(model_id: int, number: int | None, folder: Path | None, home
 @round_option
 @click.option("--out", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, metavar="FILE",
               help="Where to write them, such as model.safetensors.")
+@proving
 @asking
-def models_weights(model_id: int, number: int | None, path: Path, home: Path, node: str, output: str) -> None:
+def models_weights(model_id: int, number: int | None, path: Path, home: Path, node: str, output: str,
+                   **trust: Any) -> None:
     """Write a trained model's weights, verified against the chain, to a safetensors FILE.
 
-    Tensors are layers.0.weight (int32, inputs x outputs), layers.0.bias, and so on; a value is q * 2^-24.
+    Tensors are layers.0.weight (int32, inputs x outputs), layers.0.bias, and so on; a value is q * 2^-24. With --prove
+    the contract and the root of the weights are proved, and with them every byte.
 
     \b
-    Example: gradus query models weights 1 --out digits.safetensors
+    Example: gradus query models weights 1 --out digits.safetensors --prove
     """
-    chain = connect(node)
-    model = chain.get_model(model_id)
     with progress_bar() as report:
-        number, root, weights = trained.fetch_weights(chain, model, number, partial(report, "fetching weights"))
+        model, number, root, weights, proof = fetch_trained(home, node, model_id, number, trust, report)
     size = trained.write_safetensors(path, model, number, root, weights)
-    print_fields({"model_id": model_id, "round": number, "weights_root": root.hex(), "file": str(path), "bytes": size},
-                 output)
+    print_fields({"model_id": model_id, "round": number, "weights_root": root.hex(), "file": str(path), "bytes": size,
+                  **proof}, output)
+
+
+def fetch_trained(home: Path, node: str, model_id: int, number: int | None, trust: dict[str, Any],
+                  report: Callable[..., None]) -> tuple[Model, int, bytes, bytes, dict[str, Any]]:
+    """(contract, round, root, weights, what is shown of the proof), each as the node tells it or as it is proved."""
+    chain, fetching = connect(node), partial(report, "fetching weights")
+    if not trust["prove"]:
+        model = chain.get_model(model_id)
+        number = trained.choose_round(model, number)
+        return model, number, *trained.fetch_weights(chain, model, number, fetching), {}
+    terms = read_terms(home, node, trust)
+    contract = proofs.prove(terms, proofs.model_place(model_id)).record.value
+    if contract is None:
+        raise CommandError(f"there is no model {model_id}: that is proved")
+    model = Model.FromString(contract)
+    number = trained.choose_round(model, number)
+    proved = proofs.prove(terms, proofs.weights_place(model_id, number))
+    if proved.record.value is None:
+        raise CommandError(f"the weights of model {model_id} after round {number} are no longer kept: that is proved")
+    found = trained.fetch_weights(chain, model, number, fetching, Weights.FromString(proved.record.value))
+    return model, number, *found, {"proved": proofs.proved_fields(proved)}
 
 
 @query.group()

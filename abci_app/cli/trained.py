@@ -10,26 +10,31 @@ from abci_app.client.chain import ChainClient, ChunkReport
 from abci_app.client.evaluate import accuracy_ppm, baseline_ppm, percent_text
 from abci_app.client.safetensors import encode_safetensors
 from abci_app.data.store import DatasetStore, StoredDataset
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
 
 
-def fetch_weights(chain: ChainClient, model: Model, round_number: int | None,
-                  report: ChunkReport) -> tuple[int, bytes, bytes]:
-    """(round, root, weights) after a round, None: the last closed one; every chunk verified against the root.
-
-    CommandError for a round that is not closed or no longer kept.
-    """
+def choose_round(model: Model, round_number: int | None) -> int:
+    """The round whose weights are wanted, None: the last closed one. CommandError for one that is not closed."""
     number = model.rounds_closed if round_number is None else round_number
     if number > model.rounds_closed:
         raise CommandError(f"model {model.id} has closed {model.rounds_closed} rounds, not {number}",
                            "leave --round out for the last one")
+    return number
+
+
+def fetch_weights(chain: ChainClient, model: Model, number: int, report: ChunkReport,
+                  proved: Weights | None = None) -> tuple[bytes, bytes]:
+    """(root, weights) after a closed round, every chunk verified against the root.
+
+    proved: the round's record, when it is proved. CommandError for a round whose weights are no longer kept.
+    """
     expected = model.weights_root if number == model.rounds_closed else None
-    record = chain.find_weights_record(model.id, number)
-    found = None if record is None else chain.find_weights(model.id, number, expected or record.root, report)
+    record = proved or chain.find_weights_record(model.id, number)
+    found = None if record is None else chain.find_weights(model.id, number, expected or record.root, report, record)
     if record is None or found is None:
         raise CommandError(f"the weights of model {model.id} after round {number} are no longer kept",
                            f"the contract keeps those of its last {model.spec.training.kept_rounds} rounds")
-    return number, record.root, found
+    return record.root, found
 
 
 def evaluate(model: Model, weights: bytes, store: DatasetStore) -> dict[str, Any]:

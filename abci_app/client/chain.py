@@ -123,13 +123,14 @@ class ChainClient:
         return None if found is None else found.weights
 
     def find_weights(self, model_id: int, round_number: int, root: bytes | None = None,
-                     report: ChunkReport = lambda done, total: None) -> bytes | None:
+                     report: ChunkReport = lambda done, total: None, record: Weights | None = None) -> bytes | None:
         """The weights after a round: every chunk fetched and verified against Weights.root, None when no longer kept.
 
-        root: what Weights.root must be, when the caller knows it already, such as Round.weights_root.
+        root: what Weights.root must be, when the caller knows it already, such as Round.weights_root. record: of the
+        round, when the caller has it already, such as a proved one.
         Raises ProofInvalid for another root, a wrong chunk or sizes that do not fit.
         """
-        record = self.find_weights_record(model_id, round_number)
+        record = record or self.find_weights_record(model_id, round_number)
         if record is None:
             return None
         if root is not None and record.root != root:

@@ -158,4 +158,10 @@ def test_one_miner_trains_a_contract_to_its_end_and_leaves_with_its_bond(shell: 
     bond = shell.json("query", "models", "show", model)["spec"]["economy"]["bond_ugrad"]
     measured = shell.json("query", "models", "evaluate", model)
     assert measured["round"] == 3 and measured["accuracy_ppm"] > 0 and measured["held_out_rows"] == 30
+    proved = shell.json("query", "models", "evaluate", model, "--prove")
+    assert proved.pop("proved")["exists"] and proved == measured
+    file = str(shell.net.folder / "iris.safetensors")
+    written = shell.json("query", "models", "weights", model, "--out", file, "--prove")
+    assert written["proved"]["exists"] and written["weights_root"] == measured["weights_root"]
+    assert shell.json("query", "work", "unit", model, "3", "0", "--prove")["trainer"] == earned["trainer"]
     assert 0 < before + bond - shell.json("query", "bank", "balance", "alice")["amount_ugrad"] < 10_000

@@ -148,3 +148,20 @@ def test_node_that_is_silent_is_asked_once() -> None:
 def test_what_is_no_address_of_a_node_is_refused_before_anything_is_sent(url: str) -> None:
     with pytest.raises(BadNodeUrl, match="http://127.0.0.1:26657"):
         Rpc(url)
+
+
+def test_answer_that_does_not_end_is_refused_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("abci_app.client.rpc.BODY_BYTES_MAX", 1 << 20)
+    with server(lambda _request: b" " * (2 << 20) + result({})) as (rpc, _), pytest.raises(NodeRefused, match="1 MB"):
+        rpc.call("health")
+
+
+def test_answer_that_comes_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("abci_app.client.rpc.BODY_S", -1.0)
+    with server(lambda _request: result({})) as (rpc, _), pytest.raises(NodeUnreachable):
+        rpc.call("health")
+
+
+def test_answer_that_is_nested_too_deeply_is_no_json() -> None:
+    with server(lambda _request: b"[" * 500_000) as (rpc, _), pytest.raises(NodeRefused, match="else than JSON"):
+        rpc.call("health")
