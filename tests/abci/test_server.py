@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from google.protobuf.message_factory import GetMessageClass
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -137,6 +138,20 @@ def test_i6_every_request_of_the_protocol_has_an_answer() -> None:
     assert [name for name in answered if not callable(getattr(Application, name, None))] == []
     assert sorted(LETTERS) == sorted(answered) and len(set(LETTERS.values())) == len(LETTERS)
     assert all(name in abci.Response.DESCRIPTOR.fields_by_name for name in CALLS)
+
+
+def test_i6_every_request_is_answered_by_its_own_response(fresh: Node) -> None:
+    """I1: the engine ends itself on a response of another type."""
+    block = fresh.finalize_request()
+    asked = {"init_chain": fresh.genesis_request(), "process_proposal": abci.RequestProcessProposal(
+                 hash=block.hash, **fresh.block_fields()),
+             "prepare_proposal": abci.RequestPrepareProposal(max_tx_bytes=1000, **fresh.block_fields()),
+             "finalize_block": block, "echo": echo("x")}
+    first = ["info", "init_chain", "prepare_proposal", "process_proposal", "finalize_block", "commit"]
+    for name in [*first, *(name for name in CALLS if name not in first)]:
+        kind = abci.Request.DESCRIPTOR.fields_by_name[name].message_type
+        fresh.engine.put(name, asked.get(name, GetMessageClass(kind)()))
+        assert fresh.engine.read().WhichOneof("value") == name
 
 
 @pytest.mark.parametrize("frame", [b"", b"\xaa\x01\x00", b"\xff\xff\xff", b"\x12\x05a", b"hello"])

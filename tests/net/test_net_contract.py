@@ -1,6 +1,9 @@
 """The contract on real engines: votes, timing of validator updates, evidence, params, the order of calls."""
 
 import hashlib
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -194,6 +197,23 @@ def test_evidence_is_told_by_queries_and_counts_once(net: Recorded) -> None:
     assert (record.consensus_address, record.height, record.power) == (addresses(net)[LIAR], 2, 10)
     assert [bool(one.misbehavior) for one in finalized(net).values()].count(True) == 1
     assert list(finalized(net)[record.recorded_height].misbehavior) != []
+
+
+def test_commands_show_validators_and_what_they_did(net: Recorded) -> None:
+    def ask(name: str) -> list[dict[str, Any]]:
+        command = [sys.executable, "-m", "abci_app.cli", "query", "validators", name, "--node", net.rpc().url]
+        done = subprocess.run([*command, "--output", "json"], text=True, capture_output=True, check=True)
+        shown = subprocess.run(command, text=True, capture_output=True, check=True)
+        rows: list[dict[str, Any]] = json.loads(done.stdout)
+        assert all(row["consensus_address"] in shown.stdout for row in rows)
+        return rows
+
+    listed = {row["consensus_address"]: row["power"] for row in ask("list")}
+    assert listed == {node.address: power * (index != LIAR) for index, (node, power) in enumerate(
+        zip(net.net.manifest.nodes, POWERS, strict=True))}
+    record, = ask("misbehaviour")
+    assert (record["consensus_address"], record["kind"]) == (
+        net.net.manifest.nodes[LIAR].address, "MISBEHAVIOUR_KIND_DUPLICATE_VOTE")
 
 
 def test_chain_that_begins_at_height_1000_begins_and_goes_on_after_a_restart_of_the_engine(tmp_path: Path) -> None:

@@ -76,6 +76,7 @@ def run_in_a_process(seed: int, blocks: int, hash_seed: str, backend: str) -> li
 
 
 def test_same_seed_gives_the_same_app_hash_at_every_height_in_any_process_on_any_backend() -> None:
+    """I22: neither PYTHONHASHSEED nor the kernels' back end is an input of the state."""
     first = run_in_a_process(3, 60, "0", "ref")
     assert len(first) == 60 and len(dict.fromkeys(first)) > 50
     assert run_in_a_process(3, 60, "4711", "cpu") == first

@@ -15,8 +15,9 @@ def take_misbehaviour(ctx: Ctx, keeper: Keeper) -> None:
     In this order: the engine checks the evidence of a block against the age at the block before it, so that what is
     too old at this block can still come in it, and cannot in the next.
     """
+    powered = keeper.count_powered(ctx) if ctx.misbehaviour else 0
     for entry in ctx.misbehaviour:
-        keeper.take_evidence(ctx, entry)
+        powered -= keeper.take_evidence(ctx, entry, powered)
     age = keeper.evidence_age(ctx)
     oldest = list(islice(keeper.iter_misbehaviours(ctx), FORGOTTEN_PER_BLOCK_MAX))
     for record in oldest:

@@ -61,28 +61,35 @@ class Keeper:
         if raw:
             ctx.state.store(STORE).set(keys.EVIDENCE_AGE, raw)
 
-    def take_evidence(self, ctx: Ctx, entry: Entry) -> None:
-        """Record a misbehaviour, once, and take the validator's power, if others have some.
+    def count_powered(self, ctx: Ctx) -> int:
+        """How many validators have power."""
+        return sum(1 for validator in self.iter_validators(ctx) if validator.power)
 
-        Total: whatever stands in the entry, it is recorded or ignored. Emits validators.misbehaviour_recorded or
-        validators.misbehaviour_ignored, and validators.validator_removed or validators.last_validator_kept.
+    def take_evidence(self, ctx: Ctx, entry: Entry, powered: int) -> bool:
+        """Record a misbehaviour, once, and take the validator's power, if others have some; whether it was taken.
+
+        powered: how many have power. Total: whatever stands in the entry, it is recorded or ignored. Emits
+        validators.misbehaviour_recorded or validators.misbehaviour_ignored, and validators.validator_removed or
+        validators.last_validator_kept.
         """
         validator = self.find_validator(ctx, entry.address)
         reason = self._find_reason_to_ignore(ctx, entry, validator)
         if validator is None or reason:
             ctx.emit(events.misbehaviour_ignored(entry, reason))
-            return
+            return False
         self.put_misbehaviour(ctx, Misbehaviour(
             kind=MisbehaviourKind.Name(entry.kind), consensus_address=entry.address, height=entry.height,
             time_ns=entry.time_ns, power=entry.power, total_power=entry.total_power, recorded_height=ctx.height))
         validator.misbehaviours += 1
         ctx.emit(events.misbehaviour_recorded(entry))
-        if validator.power and self._is_last(ctx, validator):
-            ctx.emit(events.last_validator_kept(validator.consensus_address))
-        elif validator.power:
+        is_removed = validator.power > 0 and powered > 1
+        if is_removed:
             ctx.emit(events.validator_removed(validator.consensus_address, validator.power))
             validator.power, validator.removed_height = 0, ctx.height
+        elif validator.power:
+            ctx.emit(events.last_validator_kept(validator.consensus_address))
         self.put_validator(ctx, validator)
+        return is_removed
 
     def drop_misbehaviour(self, ctx: Ctx, record: Misbehaviour) -> None:
         """Forget a record, and count it no more."""
@@ -103,10 +110,6 @@ class Keeper:
         if validator.misbehaviours >= RECORDS_PER_VALIDATOR_MAX:
             return "too_many"
         return ""
-
-    def _is_last(self, ctx: Ctx, validator: Validator) -> bool:
-        return not any(other.power and other.consensus_address != validator.consensus_address
-                       for other in self.iter_validators(ctx))
 
 
 def _is_well_formed(ctx: Ctx, entry: Entry) -> bool:

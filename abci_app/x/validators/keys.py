@@ -1,6 +1,6 @@
-"""Every key of the room. Store `validators`: 01 address -> Validator; 02 height address kind -> Misbehaviour;
-03 00 -> EvidenceAge.
+"""Every key of the room: validators, misbehaviours, how long evidence counts.
 
+Store `validators`: 01 address -> Validator; 02 height address kind -> Misbehaviour; 03 00 -> EvidenceAge.
 Misbehaviours stand in the order of their heights, so that the oldest are forgotten first.
 """
 
