@@ -9,11 +9,22 @@ from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 
 def result_pb(result: TxResult) -> abci.ExecTxResult:
     """A transaction's result."""
-    return abci.ExecTxResult(code=result.code, codespace=result.codespace, data=result.data, log=result.log,
-                             gas_wanted=result.gas_wanted, gas_used=result.gas_used, events=events_pb(result.events))
+    message = abci.ExecTxResult(code=result.code, codespace=result.codespace, data=result.data, log=result.log,
+                                gas_wanted=result.gas_wanted, gas_used=result.gas_used)
+    add_events(message, result.events)
+    return message
 
 
 def events_pb(events: Iterable[Event]) -> list[abci.Event]:
     """Events; every attribute can be searched for."""
-    return [abci.Event(type=event.type, attributes=[abci.EventAttribute(key=key, value=value, index=True)
-                                                    for key, value in event.attributes]) for event in events]
+    holder = abci.ExecTxResult()
+    add_events(holder, events)
+    return list(holder.events)
+
+
+def add_events(message: abci.ExecTxResult, events: Iterable[Event]) -> None:
+    """Add events where they belong: made there, they need not be copied, which takes half of the time."""
+    for event in events:
+        added = message.events.add(type=event.type)
+        for key, value in event.attributes:
+            added.attributes.add(key=key, value=value, index=True)

@@ -4,11 +4,10 @@ Ours are `<room>.<noun>_<past participle>`, the bank's and the transaction's own
 are canonical text: bech32, decimal integers, hex.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A type and its attributes (non-empty keys) in declared order."""
 
     type: str
@@ -17,4 +16,4 @@ class Event:
 
 def new_event(type: str, **attributes: str | int) -> Event:
     """An event with the attributes in the order given."""
-    return Event(type, tuple((key, str(value)) for key, value in attributes.items()))  # det: call order
+    return Event(type, tuple([(key, str(value)) for key, value in attributes.items()]))  # det: call order

@@ -139,7 +139,7 @@ class Branch:
 
     def store(self, name: str) -> KV:
         """The store of this name, with this branch's writes; raises UnknownStore, also for the blobs' hashes."""
-        return self._store(name)
+        return self._stores.get(name) or self._store(name)
 
     def _store(self, name: str) -> Overlay:
         overlay = self._stores.get(name)

@@ -1,7 +1,8 @@
 """Coins: the base denom, decimal amounts, and the `cosmos.base.v1beta1.Coin` lists that messages carry."""
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from abci_app.wire.errors import InvalidCoins
 from abci_app.wire.ints import U64_MAX, U128_MAX
@@ -11,11 +12,10 @@ BASE_DENOM = "ugrad"
 DISPLAY_DENOM = "grad"
 DISPLAY_EXPONENT = 6
 DENOMS_MAX = 16
-_DENOM_CHARS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/:._-"
+_DENOM_CHARS = re.compile("[a-zA-Z0-9/:._-]*", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Coin:
+class Coin(NamedTuple):
     """An amount (1..2^128-1, or 0 where the caller allows it) of a denom."""
 
     denom: str
@@ -29,7 +29,7 @@ def check_denom(denom: str) -> None:
     """Raises InvalidCoins (sdk/10) unless `denom` is 3..128 characters, beginning with a letter."""
     if not 3 <= len(denom) <= 128 or not denom[0].isascii() or not denom[0].isalpha():
         raise InvalidCoins("a denom has 3 to 128 characters and begins with a letter")
-    if any(char not in _DENOM_CHARS for char in denom):
+    if not _DENOM_CHARS.fullmatch(denom):
         raise InvalidCoins("a denom has only letters, digits and / : . _ -")
 
 
@@ -48,14 +48,14 @@ def parse_coins(coins: Iterable[coin_pb2.Coin]) -> tuple[Coin, ...]:
 
     Raises InvalidCoins (sdk/10).
     """
-    parsed = tuple(Coin(coin.denom, parse_amount(coin.amount)) for coin in coins)
+    parsed = tuple([Coin(coin.denom, parse_amount(coin.amount)) for coin in coins])
     if len(parsed) > DENOMS_MAX:
         raise InvalidCoins(f"at most {DENOMS_MAX} denoms")
     for coin in parsed:
         check_denom(coin.denom)
         if coin.amount == 0:
             raise InvalidCoins("a coin's amount must be positive")
-    if any(a.denom >= b.denom for a, b in zip(parsed, parsed[1:])):
+    if len(parsed) > 1 and any(a.denom >= b.denom for a, b in zip(parsed, parsed[1:])):
         raise InvalidCoins("coins must be sorted by denom, each denom once")
     return parsed
 
@@ -72,7 +72,7 @@ def parse_base_amount(coin: coin_pb2.Coin) -> int:
 
 def coins_text(coins: Iterable[Coin]) -> str:
     """`1ugrad,2xyz`, the form of event attributes."""
-    return ",".join(str(coin) for coin in coins)
+    return ",".join([str(coin) for coin in coins])
 
 
 def coin_pb(coin: Coin) -> coin_pb2.Coin:

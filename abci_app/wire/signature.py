@@ -8,6 +8,7 @@ from coincurve.ecdsa import cdata_to_der, deserialize_compact
 
 SIGNATURE_BYTES = 64
 CACHED_SIGNATURES = 1 << 14
+CACHED_KEYS = 1 << 12
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
@@ -26,6 +27,12 @@ def _is_valid(public_key: bytes, digest: bytes, signature: bytes) -> bool:
     """A pure function of a few dozen bytes: the cache saves the second check of a transaction that was admitted
     before it was delivered, and changes nothing."""
     try:
-        return PublicKey(public_key).verify(cdata_to_der(deserialize_compact(signature)), digest, hasher=None)
+        return _parse_key(public_key).verify(cdata_to_der(deserialize_compact(signature)), digest, hasher=None)
     except ValueError:
         return False
+
+
+@lru_cache(maxsize=CACHED_KEYS)
+def _parse_key(public_key: bytes) -> PublicKey:
+    """The point of a compressed key, which takes a square root. Raises ValueError for bytes that are none."""
+    return PublicKey(public_key)

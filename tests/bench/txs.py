@@ -23,6 +23,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from abci_app.abci.application import Application
+from abci_app.abci.node import spare_collector
 from abci_app.abci.server import decode_request, encode_response
 from abci_app.app import STORE_NAMES, new_app
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
@@ -136,6 +137,7 @@ def measure(folder: Path, txs: int, block: int, accounts: int, profile: cProfile
     with Database.open(folder, STORE_NAMES) as database:
         node = Node(Application(new_app(), database, NoRows()))
         node.application.call("init_chain", new_init_request(names))
+        spare_collector()
         node.check(shares[0], abci.NEW)
         for index in range(len(shares) - 1):
             if index == 2:

@@ -5,6 +5,7 @@ Reads and writes the whole of store "auth". Every record written costs WRITE_GAS
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.gas import WRITE_GAS
@@ -68,7 +69,11 @@ class Keeper:
 
     def find_module_name(self, address: bytes) -> str | None:
         """The module account's name at an address, None when it is nobody's or a person's."""
-        return next((name for name in sorted(self.module_accounts) if module_address(name) == address), None)
+        return self._module_names.get(address)
+
+    @cached_property
+    def _module_names(self) -> dict[bytes, str]:
+        return {module_address(name): name for name in sorted(self.module_accounts)}
 
     def gas_price_ppm(self, ctx: Ctx) -> int:
         """ugrad per million gas that a transaction must offer at least."""

@@ -118,7 +118,8 @@ class Keeper:
             self._write(ctx, balance_key(address, coin.denom), held - coin.amount)
 
     def _add(self, ctx: Ctx, address: bytes, coins: tuple[Coin, ...]) -> None:
-        self.accounts.ensure_account(ctx, address)
+        if not self.accounts.has_account(ctx, address):
+            self.accounts.ensure_account(ctx, address)
         for coin in coins:
             self._write(ctx, balance_key(address, coin.denom), self.balance(ctx, address, coin.denom) + coin.amount)
 

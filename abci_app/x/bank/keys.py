@@ -16,7 +16,7 @@ def holder_prefix(address: bytes) -> bytes:
 
 def balance_key(address: bytes, denom: str) -> bytes:
     """Key of the balance of a denom at an address of at most 255 bytes."""
-    return holder_prefix(address) + denom.encode()
+    return b"%b%c%b%b" % (BALANCE_PREFIX, len(address), address, denom.encode())
 
 
 def split_balance_key(key: bytes) -> tuple[bytes, str]:

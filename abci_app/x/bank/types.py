@@ -29,6 +29,8 @@ def new_base_metadata() -> Metadata:
 
 def sum_coins(coins: tuple[Coin, ...]) -> tuple[Coin, ...]:
     """The positive coins, sorted by denom, each denom once. ValueError for a negative amount."""
+    if len(coins) == 1 and coins[0].amount > 0:
+        return coins  # nearly all transfers are of one coin
     totals: dict[str, int] = {}
     for coin in coins:
         if coin.amount < 0:
