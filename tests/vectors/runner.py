@@ -15,10 +15,14 @@ from google.protobuf.message import Message
 from abci_app.client.txs import TxTerms, build_auth_info, build_body, compute_fee_ugrad
 from abci_app.genesis import GAS_PRICE_PPM
 from abci_app.runtime.deliver import TxResult
+from abci_app.runtime.validators import Misbehaviour
 from abci_app.wire.errors import ChainError
 from abci_app.wire.pb.cosmos.tx.v1beta1.tx_pb2 import AuthInfo, TxBody, TxRaw
 from abci_app.wire.tx import sign_bytes
-from tests.chain import CHAIN_ID, GAS_LIMIT, Chain, address_of, new_test_key
+from tests.chain import (
+    BLOCK_NS, CHAIN_ID, GAS_LIMIT, GENESIS_TIME_NS, PROPOSERS, VALIDATOR_KEYS, VALIDATOR_POWER, Chain, address_of,
+    new_test_key,
+)
 
 Json = dict[str, Any]
 FOLDER = Path(__file__).parent
@@ -37,10 +41,14 @@ def run_vector(vector: Json) -> list[str]:
         for _ in range(int(vector_pre.get("height", 1)) - 1):
             chain.block()
         before = chain.state()
-        results = chain.block([new_tx(chain, named(tx)) for tx in vector["txs"]])
+        results = chain.block([new_tx(chain, named(tx)) for tx in vector["txs"]],
+                              misbehaviour=tuple(new_misbehaviour(one) for one in vector.get("misbehaviour", ())))
         found = []
         for index, (tx, result) in enumerate(zip(vector["txs"], results, strict=True)):
             found += compare_result(index, tx["expect"], result)
+        powers = [chain.engine.powers.get(key, 0) for key in VALIDATOR_KEYS]
+        if vector.get("post", {}).get("powers", powers) != powers:
+            found.append(f"the validators have {powers}")
         if vector.get("unchanged") and chain.state() != before:
             found.append("the state has changed")
         return found + compare_post(chain, named(vector.get("post", {})))
@@ -81,6 +89,13 @@ def new_tx(chain: Chain, tx: Json) -> bytes:
     signatures = [bytes.fromhex(one) for one in tx["signatures"]] if "signatures" in tx else [signature]
     raw = TxRaw(body_bytes=body_bytes, auth_info_bytes=auth_bytes, signatures=signatures).SerializeToString()
     return raw + hexed(tx, "append")
+
+
+def new_misbehaviour(entry: Json) -> Misbehaviour:
+    """What a vector's evidence proves of one of the four validators."""
+    height = int(entry["height"])
+    return Misbehaviour(int(entry["kind"]), PROPOSERS[entry["validator"]], height, GENESIS_TIME_NS + BLOCK_NS * height,
+                        VALIDATOR_POWER, VALIDATOR_POWER * len(PROPOSERS))
 
 
 def hexed(tx: Json, name: str) -> bytes:
