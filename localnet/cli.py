@@ -19,6 +19,7 @@ import click
 
 from localnet import state
 from localnet.config import AppSettings
+from localnet.doctor_cli import reset_state
 from localnet.errors import LocalnetError, NodeUnreachable
 from localnet.homes import Home, count_validators
 from localnet.logs import Follower, tail
@@ -285,6 +286,9 @@ def node() -> None:
     Example: one node of a network that `gradus localnet up` made
       gradus node start --home ~/.gradus/localnet/node0
     """
+
+
+node.add_command(reset_state)
 
 
 @node.command()

@@ -1,9 +1,10 @@
-"""`python -m abci_app.abci`: the application's process.
+"""`python -m abci_app.abci`: the application's process; `python -m abci_app.abci inspect`: what a stopped one left.
 
 Exit status: 0 stopped by a signal; 1 a call failed and the node must not go on, the log says where; 2 usage; 3 it
 cannot run as it is configured, and starting it again would be the same.
 """
 
+import json
 import logging
 import os
 import sys
@@ -55,5 +56,25 @@ def main(home: Path, socket: Path | None, tcp_port: int | None, trace: Path | No
         sys.exit(1)
 
 
+@click.command("inspect")
+@click.option("--home", type=click.Path(path_type=Path), required=True, help="The folder of a stopped node.")
+@click.option("--height", type=click.IntRange(0), default=0, show_default=True, help="A kept height; 0 is the latest.")
+def inspect_command(home: Path, height: int) -> None:
+    """Print what the state in HOME holds, as JSON.
+
+    Example: python -m abci_app.abci inspect --home ~/node
+    """
+    from abci_app.abci.errors import ConfigProblem
+    from abci_app.abci.inspect import inspect_home
+    try:
+        click.echo(json.dumps(inspect_home(home, height), indent=2))
+    except ConfigProblem as problem:
+        click.echo(json.dumps({"error": str(problem), "hint": problem.hint}), err=True)
+        sys.exit(CONFIG_EXIT)
+
+
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["inspect"]:
+        inspect_command(sys.argv[2:], prog_name="python -m abci_app.abci inspect")
+    else:
+        main()

@@ -28,7 +28,7 @@ from tests.crash.rig import Rig
 from tests.sim.rows import new_rows
 
 ESCROW_UGRAD = 100_000_000
-STOPS = (5, 9, 13)  # heights at least reached before each copy of the app's state
+STOPS = (4, 7, 10)  # heights at least reached before each copy of the app's state
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Base:
 
 def new_network(folder: Path, validators: int, chain_id: str = "gradus-crash-1") -> Localnet:
     """Homes of a network with fast blocks, in which the senders have coins."""
-    net = Localnet.new(folder, validators, chain_id, base_port=0, engine=find_engine(), timeout_commit="20ms",
+    net = Localnet.new(folder, validators, chain_id, base_port=0, engine=find_engine(), timeout_commit="100ms",
                        timeout_propose="3s", compose=new_composer({address_of(name): SENDER_UGRAD for name in SENDERS}))
     return net
 
@@ -63,7 +63,7 @@ def new_base(folder: Path) -> Base:
         rig.start()
         tap = rig.tap
         assert tap is not None
-        wait_height(load, rig.rpc, max(1, stop - 3))
+        wait_height(load, rig.rpc, max(1, stop - 2))
         if number == 0:
             rig.rpc.broadcast_tx(new_contract(load, load.find_sequence(rig.rpc, SENDERS[0])))
             load.next_sequence.clear()

@@ -90,14 +90,22 @@ class Load:
             amount=[coin_pb(base_coin(amount_of(name, sequence)))])])
 
     def step(self, rpc: Rpc) -> int:
-        """Record what is new at a node and hand in a few transfers; returns its height, 0 when it does not answer."""
-        with suppress(ClientError, KeyError):
-            height = rpc.status().height
-            for at in range(max(self.seen, default=0) + 1, height + 1):
+        """Record what is new at a node and hand in a few transfers; returns the height up to which it told results.
+
+        0 when it does not answer. The results of the newest block may not be there yet.
+        """
+        height = 0
+        with suppress(ClientError):
+            newest = rpc.status().height
+            first = max(self.seen, default=0) + 1
+            height = first - 1 if newest >= first - 1 else newest
+            for at in range(first, newest + 1):
                 self.seen[at] = read_block(rpc, at)
-            self.hand_in(rpc)
-            return height
-        return 0
+                height = at
+        if height:
+            with suppress(ClientError):
+                self.hand_in(rpc)
+        return height
 
     def hand_in(self, rpc: Rpc) -> None:
         """A few transfers of each sender, from the sequence that the node's mempool expects."""

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from localnet.checks import find_height
 from tests.crash.base import new_network, put_state, read_validators
 from tests.crash.load import Load, read_block, read_blocks
 from tests.crash.points import Point
@@ -31,6 +32,7 @@ class Net:
         self.rigs = [Rig(home, self.run / str(index)) for index, home in enumerate(homes)]
         self.load, self.witness = Load.of(homes[0].genesis), Load.of(homes[HURT].genesis)
         self.init_chain = b""
+        self.checked = 0
         self.past: Path = folder / "past"
 
     def start(self) -> None:
@@ -121,6 +123,7 @@ def hurt(net: Net, what: str, dice: random.Random) -> None:
             if path != rig.home.validator_state:
                 shutil.rmtree(path)
         net.witness.seen.clear()
+        net.checked = 0
     elif what == "state-past":
         put_state(rig.home, net.past, "state")
 
@@ -143,23 +146,17 @@ def catch_up(net: Net) -> int:
 
     def is_done() -> bool:
         net.load.step(net.rigs[0].rpc)
-        return (height_of(rig) or 0) >= target
+        return (find_height(rig.rpc) or 0) >= target
 
     rig.run_until(is_done, RECOVER_SECONDS)
     return target
 
 
-def height_of(rig: Rig) -> int | None:
-    """A node's height, None when it does not answer."""
-    from localnet.checks import find_height
-
-    return find_height(rig.rpc)
-
-
 def check_same(net: Net, height: int) -> None:
     """Raises Lost or Divergence when the last node differs from the first."""
-    own = {at: read_block(net.rigs[HURT].rpc, at) for at in range(1, height + 1)}
-    check_kept({at: seen for at, seen in net.witness.seen.items() if at <= height}, list(own.values()))
+    own = {at: read_block(net.rigs[HURT].rpc, at) for at in range(net.checked + 1, height + 1)}
+    check_kept({at: seen for at, seen in net.witness.seen.items() if at <= height}, {**net.witness.seen, **own})
+    net.checked = height
     for at, seen in own.items():
         if at in net.load.seen and (seen.hash, seen.app_hash, seen.results) != (
                 net.load.seen[at].hash, net.load.seen[at].app_hash, net.load.seen[at].results):

@@ -146,7 +146,8 @@ def compare(scene: Scene, height: int, folder: Path) -> None:
     """Compare a running node with its twin, and stop it."""
     blocks = read_blocks(scene.rig.rpc, height)
     scene.rig.stop()
-    check_kept({at: seen for at, seen in scene.load.seen.items() if at <= height}, blocks)
+    check_kept({at: seen for at, seen in scene.load.seen.items() if at <= height},
+               {seen.height: seen for seen in blocks})
     check_once(blocks)
     hashes = replay(folder / "twin", scene.base.init_chain, blocks, scene.base.validators)
     check_state(scene.rig.home.path / "state", hashes)

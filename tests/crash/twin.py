@@ -35,12 +35,12 @@ class Lost(Exception):
     """Something that the node had acknowledged is gone or changed."""
 
 
-def check_kept(promised: dict[int, Seen], blocks: list[Seen]) -> None:
+def check_kept(promised: dict[int, Seen], blocks: dict[int, Seen]) -> None:
     """Raises Lost for an acknowledged block that the node does not have any more, or has otherwise."""
     for height, seen in sorted(promised.items()):
-        if height > len(blocks):
-            raise Lost(f"block {height} was acknowledged; the node ends at {len(blocks)}")
-        now = blocks[height - 1]
+        now = blocks.get(height)
+        if now is None:
+            raise Lost(f"block {height} was acknowledged, and the node has it no more")
         if (now.hash, now.txs, now.results) != (seen.hash, seen.txs, seen.results):
             raise Lost(f"block {height} was {seen.hash} with {seen.results}, and is {now.hash} with {now.results}")
 

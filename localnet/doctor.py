@@ -1,0 +1,268 @@
+"""`gradus doctor`: what is wrong with a node, and the command that puts it right.
+
+Looks at a home without changing it: heights of app and engine and the handshake that follows from them, names of the
+chain, the validator's keys and what it has signed, configuration, locks, disk, versions. A running node is asked over
+its RPC instead.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from abci_app.client.errors import ClientError
+from abci_app.client.rpc import Rpc
+from localnet import state
+from localnet.config import get_wiring
+from localnet.engine_data import EngineData, read_engine_data
+from localnet.errors import HomeError, LocalnetError, NodeError
+from localnet.handshake import RESET, find_row
+from localnet.homes import Home, socket_path
+from localnet.node import APP_MODULE, import_path
+from localnet.signing import get_consensus_address
+
+INSPECT_SECONDS = 120
+FREE_BYTES_MIN = 1 << 30
+BEHIND_BLOCKS = 2
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. level: ok, warning or problem. fix: a command or what to do, for a problem."""
+
+    level: str
+    name: str
+    text: str
+    fix: str = ""
+
+
+@dataclass
+class Report:
+    """What the doctor found."""
+
+    home: str
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether nothing must be done."""
+        return all(one.level != "problem" for one in self.findings)
+
+    def as_fields(self) -> Json:
+        """For programs."""
+        listed = [vars(one) for one in self.findings]
+        return {"home": self.home, "healthy": self.is_healthy, "findings": listed,
+                "problems": [one for one in listed if one["level"] == "problem"]}
+
+
+def examine(home: Home) -> Report:
+    """Look at everything; never raises for what is wrong with the node."""
+    report = Report(str(home.path))
+    checks = [check_files, check_config, check_permissions, check_disk, check_signer]
+    checks += [check_running] if state.is_supervised(home) else [check_stopped]
+    for check in checks:
+        report.findings += guarded(check, home)
+        if check is check_files and not report.is_healthy:
+            break
+    return report
+
+
+def guarded(check: Callable[[Home], Iterator[Finding]], home: Home) -> list[Finding]:
+    """A check's findings; what it raises is one too."""
+    found: list[Finding] = []
+    try:
+        found.extend(check(home))
+    except ClientError as error:
+        found.append(Finding("problem", check.__name__.removeprefix("check_"), error.text, error.hint))
+    except OSError as error:
+        name = check.__name__.removeprefix("check_")
+        found.append(Finding("problem", name, f"{error.filename}: {error.strerror}", "check who owns the file"))
+    return found
+
+
+def check_files(home: Home) -> Iterator[Finding]:
+    """A complete home."""
+    home.check()
+    yield Finding("ok", "files", "the home is complete")
+
+
+def check_config(home: Home) -> Iterator[Finding]:
+    """config.toml and app.toml can be read, and the app's socket is the home's own."""
+    wiring = get_wiring(home.config)
+    if wiring.socket is not None and wiring.socket != socket_path(home):
+        yield Finding("warning", "config", f"proxy_app names {wiring.socket}, the home's own is {socket_path(home)}; "
+                      "`gradus node start` puts it right")
+    settings = home.path / "config" / "app.toml"
+    if settings.is_file():
+        try:
+            tomllib.loads(settings.read_text())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise HomeError(f"{settings} cannot be read: {error}", "mend the line it names") from error
+    yield Finding("ok", "config", f"RPC {wiring.rpc_port}, peers {wiring.p2p_port}")
+
+
+def check_permissions(home: Home) -> Iterator[Finding]:
+    """Keys that others can read."""
+    keys = [path for path in (home.validator_key, home.node_key, home.operator) if path.exists()]
+    for path in keys:
+        if path.stat().st_mode & 0o077:
+            yield Finding("problem", "permissions", f"{path} can be read by others", f"chmod 600 {path}")
+
+
+def check_disk(home: Home) -> Iterator[Finding]:
+    """Room on the disk."""
+    free = shutil.disk_usage(home.path).free
+    text = f"{free >> 20} MiB are free on the disk"
+    yield (Finding("ok", "disk", text) if free >= FREE_BYTES_MIN else
+           Finding("problem", "disk", text, f"make room: at least {FREE_BYTES_MIN >> 20} MiB"))
+
+
+def check_signer(home: Home) -> Iterator[Finding]:
+    """The validator's key belongs to its address; whether another home signs with it is told at the start."""
+    record = json.loads(home.validator_key.read_text())
+    address = get_consensus_address(home)
+    if record.get("address") != address:
+        yield Finding("problem", "signer", f"{home.validator_key} names address {record.get('address')}, its key has "
+                      f"{address}", "put the file back from a copy you trust")
+
+
+def check_stopped(home: Home) -> Iterator[Finding]:
+    """Heights, hashes and names of a node that does not run, and the row of the handshake that they give."""
+    app = inspect_app(home)
+    engine = read_engine_data(home, app["height"])
+    genesis = read_genesis_chain(home)
+    names = {"genesis": genesis, "app": app["chain_id"] or genesis, "engine": engine.chain_id or genesis}
+    if names["app"] != genesis:
+        yield Finding("problem", "chain", f"the app's state is of chain {names['app']}, the genesis of {genesis}",
+                      RESET.format(home=home.path))
+    elif names["engine"] != genesis:
+        yield Finding("problem", "chain", f"the engine's data is of chain {names['engine']}, the genesis of {genesis}",
+                      "bring config/genesis.json and data back from one copy")
+    else:
+        yield Finding("ok", "chain", genesis)
+    row = find_row(app["height"], app["app_hash"], engine, str(home.path))
+    yield Finding("ok" if row.is_healthy else "problem", "handshake", row.text, row.fix)
+    yield from compare_signed(home, engine)
+
+
+def compare_signed(home: Home, engine: EngineData) -> Iterator[Finding]:
+    """What the validator has signed last, against the blocks: a copy or a data folder that was put back shows here."""
+    try:
+        signed = int(json.loads(home.validator_state.read_text())["height"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise HomeError(f"{home.validator_state} is damaged: {error!r}", "put it back from the newest copy: without "
+                        "it this validator may sign twice") from error
+    blocks = engine.block_height
+    if signed > blocks + 1 and blocks:
+        yield Finding("warning", "signed", f"the validator has signed at height {signed}, the blocks end at {blocks}: the "
+                      "engine's blocks are older than the signer. It signs nothing below that height, which is right; "
+                      "make sure that no other copy of this key runs")
+    elif 0 < signed < blocks - 1:
+        yield Finding("warning", "signed", f"the validator has signed at height {signed} last, the blocks end at {blocks}: "
+                      "if it was a validator since, data/priv_validator_state.json is an old one, and starting it "
+                      "risks signing twice")
+    else:
+        yield Finding("ok", "signed", f"the validator has signed at height {signed} last")
+
+
+def check_running(home: Home) -> Iterator[Finding]:
+    """A running node, by its RPC."""
+    last = state.find_state(home)
+    rpc = Rpc(f"http://127.0.0.1:{get_wiring(home.config).rpc_port}")
+    try:
+        status = rpc.status()
+        info = rpc.call("abci_info")["response"]
+        app = int(info.get("last_block_height") or 0)
+        expected = rpc.header(app + 1).app_hash.hex() if status.height > app else None
+    except ClientError as error:
+        phase = last.phase if last else "unknown"
+        yield Finding("problem", "running", f"the node runs ({phase}), but its RPC does not answer: {error.text}",
+                      f"read {home.log('node')} and {home.log('engine')}")
+        return
+    text = f"the node runs: chain {status.chain_id}, app {app}, blocks {status.height}"
+    if status.height > app + BEHIND_BLOCKS:
+        yield Finding("problem", "running", f"{text}: the app is behind", f"read {home.log('app')}")
+    elif expected is not None and expected != decode_hash(info):
+        yield Finding("warning", "running", f"{text}: the app's hash moved while it was asked; ask again")
+    else:
+        yield Finding("ok", "running", text + (", catching up with its peers" if status.is_catching_up else ""))
+
+
+def decode_hash(info: Json) -> str:
+    """The app's hash in an abci_info, in hex."""
+    return base64.b64decode(info.get("last_block_app_hash") or "").hex()
+
+
+def inspect_app(home: Home, height: int = 0) -> Json:
+    """What the app's own program says of its state. Raises NodeError with the app's words."""
+    command = [sys.executable, "-m", APP_MODULE, "inspect", "--home", str(home.path), "--height", str(height)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=INSPECT_SECONDS, check=False,
+                          env={**os.environ, "PYTHONPATH": import_path()})
+    if done.returncode == 0:
+        return dict(json.loads(done.stdout))
+    said = done.stderr.strip().splitlines()[-1:]
+    try:
+        told = json.loads(said[0])
+    except (IndexError, ValueError):
+        told = {"error": f"the app cannot be asked: {' '.join(said)}", "hint": ""}
+    text, is_damage = str(told["error"]), "in use" not in str(told["error"])
+    raise NodeError(f"the app's state: {text}", RESET.format(home=home.path) if is_damage else str(told["hint"]))
+
+
+def read_genesis_chain(home: Home) -> str:
+    """The chain's name in genesis.json."""
+    try:
+        return str(json.loads(home.genesis.read_text())["chain_id"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise HomeError(f"{home.genesis} is damaged: {error!r}", "take the file from another node of the network"
+                        ) from error
+
+
+def compare(one: Home, other: Home) -> Report:
+    """Which stores of two stopped nodes differ at their highest common height."""
+    report = Report(str(one.path))
+    first, second = inspect_app(one), inspect_app(other)
+    height = min(first["height"], second["height"])
+    first, second = inspect_app(one, height), inspect_app(other, height)
+    if first["app_hash"] == second["app_hash"]:
+        report.findings.append(Finding("ok", "compare", f"both have app hash {first['app_hash']} at height {height}"))
+        return report
+    for name, root in first["store_roots"].items():
+        there = second["store_roots"].get(name)
+        if root != there:
+            report.findings.append(Finding(
+                "problem", "compare", f"store {name} differs at height {height}: {root} here, {there} there",
+                "keep both homes and report them: nodes of one chain must never differ"))
+    return report
+
+
+def reset_state(home: Home, name: str) -> Path:
+    """Move the app's state of a stopped node away, to `name` beside it; returns where it is now.
+
+    Raises NodeError when the node runs, LocalnetError when the engine could not replay the blocks.
+    """
+    home.check()
+    folder, target = home.path / "state", home.path / name
+    with state.take_lock(home):
+        engine = read_engine_data(home, 0)
+        if engine.block_height and engine.base > engine.initial_height:
+            raise LocalnetError(f"the engine's blocks begin at {engine.base}: it cannot replay the whole chain",
+                                "bring the state back from a copy, or join the network anew by state sync: "
+                                "gradus node --help")
+        if not folder.exists():
+            raise LocalnetError(f"there is no {folder}", f"start the node: gradus node start --home {home.path}")
+        if target.exists():
+            raise LocalnetError(f"{target} exists already", "wait a second, or move it")
+        folder.rename(target)
+    return target
