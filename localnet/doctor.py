@@ -23,6 +23,7 @@ from abci_app.client.errors import ClientError
 from abci_app.client.rpc import Rpc
 from localnet import state
 from localnet.config import get_wiring
+from localnet.engine import find_engine
 from localnet.engine_data import EngineData, read_engine_data
 from localnet.errors import HomeError, LocalnetError, NodeError
 from localnet.handshake import RESET, find_row
@@ -140,8 +141,8 @@ def check_signer(home: Home) -> Iterator[Finding]:
 def check_stopped(home: Home) -> Iterator[Finding]:
     """Heights, hashes and names of a node that does not run, and the row of the handshake that they give."""
     app = inspect_app(home)
-    engine = read_engine_data(home, app["height"])
-    genesis = read_genesis_chain(home)
+    genesis, initial_height = read_genesis(home)
+    engine = read_engine_data(home, find_engine(), initial_height, app["height"])
     names = {"genesis": genesis, "app": app["chain_id"] or genesis, "engine": engine.chain_id or genesis}
     if names["app"] != genesis:
         yield Finding("problem", "chain", f"the app's state is of chain {names['app']}, the genesis of {genesis}",
@@ -165,13 +166,13 @@ def compare_signed(home: Home, engine: EngineData) -> Iterator[Finding]:
                         "it this validator may sign twice") from error
     blocks = engine.block_height
     if signed > blocks + 1 and blocks:
-        yield Finding("warning", "signed", f"the validator has signed at height {signed}, the blocks end at {blocks}: the "
-                      "engine's blocks are older than the signer. It signs nothing below that height, which is right; "
-                      "make sure that no other copy of this key runs")
+        yield Finding("warning", "signed", f"the validator has signed at height {signed}, the blocks end at {blocks}: "
+                      "the engine's blocks are older than the signer. It signs nothing below that height, which is "
+                      "right; make sure that no other copy of this key runs")
     elif 0 < signed < blocks - 1:
-        yield Finding("warning", "signed", f"the validator has signed at height {signed} last, the blocks end at {blocks}: "
-                      "if it was a validator since, data/priv_validator_state.json is an old one, and starting it "
-                      "risks signing twice")
+        yield Finding("warning", "signed", f"the validator has signed at height {signed} last, the blocks end at "
+                      f"{blocks}: if it was a validator since, data/priv_validator_state.json is an old one, and "
+                      "starting it risks signing twice")
     else:
         yield Finding("ok", "signed", f"the validator has signed at height {signed} last")
 
@@ -220,10 +221,11 @@ def inspect_app(home: Home, height: int = 0) -> Json:
     raise NodeError(f"the app's state: {text}", RESET.format(home=home.path) if is_damage else str(told["hint"]))
 
 
-def read_genesis_chain(home: Home) -> str:
-    """The chain's name in genesis.json."""
+def read_genesis(home: Home) -> tuple[str, int]:
+    """The chain's name and its first height in genesis.json."""
     try:
-        return str(json.loads(home.genesis.read_text())["chain_id"])
+        document = json.loads(home.genesis.read_text())
+        return str(document["chain_id"]), int(document.get("initial_height") or 1)
     except (ValueError, KeyError, TypeError) as error:
         raise HomeError(f"{home.genesis} is damaged: {error!r}", "take the file from another node of the network"
                         ) from error
@@ -255,7 +257,7 @@ def reset_state(home: Home, name: str) -> Path:
     home.check()
     folder, target = home.path / "state", home.path / name
     with state.take_lock(home):
-        engine = read_engine_data(home, 0)
+        engine = read_engine_data(home, find_engine(), read_genesis(home)[1], 0)
         if engine.block_height and engine.base > engine.initial_height:
             raise LocalnetError(f"the engine's blocks begin at {engine.base}: it cannot replay the whole chain",
                                 "bring the state back from a copy, or join the network anew by state sync: "

@@ -43,16 +43,16 @@ def _find_gap(app: int, engine: EngineData, at: str) -> Row | None:
     blocks, state, base = engine.block_height, engine.state_height, engine.base
     if not blocks and not state:
         if app == 0:
-            return Row("new", f"{at}: nothing has happened yet: the engine will send InitChain; nothing to do: start the "
-                       "node")
+            return Row("new", f"{at}: nothing has happened yet: the engine will send InitChain; nothing to do: start "
+                       "the node")
         return Row("engine-gone", f"{at}: the app has a state, the engine has none: its data was reset or lost, and it "
                    "refuses to start", RESET)
     if state > blocks or blocks > state + 1:
         return Row("engine-torn", f"{at}: the engine's own databases contradict each other (the state is the blocks' "
                    "height or one less), and it refuses to start", BRING_BACK)
     if app > blocks:
-        return Row("app-ahead", f"{at}: the app is ahead of the engine, which refuses to start: the data folder is older "
-                   "than the app's state", RESET)
+        return Row("app-ahead", f"{at}: the app is ahead of the engine, which refuses to start: the data folder is "
+                   "older than the app's state", RESET)
     if app == 0 and base > engine.initial_height or 0 < app < base - 1:
         return Row("app-too-low", f"{at}: the engine's blocks begin at {base}, so the app cannot be brought up from "
                    f"{app}, and the engine refuses to start", JOIN)
@@ -64,8 +64,8 @@ def _find_wrong_hash(app: int, app_hash: str, engine: EngineData, at: str) -> Ro
     expected = engine.find_app_hash(app) if app else None
     if expected is None or expected == app_hash:
         return None
-    return Row("wrong-hash", f"{at}: the app's hash at {app} is {app_hash}, the chain's is {expected}: it is the state of "
-               "another chain, or was changed, and the engine refuses to start", RESET)
+    return Row("wrong-hash", f"{at}: the app's hash at {app} is {app_hash}, the chain's is {expected}: it is the state "
+               "of another chain, or was changed, and the engine refuses to start", RESET)
 
 
 def _find_replay(app: int, engine: EngineData, at: str) -> Row:
@@ -75,8 +75,8 @@ def _find_replay(app: int, engine: EngineData, at: str) -> Row:
     if app == blocks == state:
         return Row("level", f"{at}: all agree; nothing to do: start the node")
     if app == blocks:
-        return Row("mock", f"{at}: the app has committed block {blocks}, the engine has not saved it: it will do so from "
-                   "the app's saved answer; nothing to do: start the node")
+        return Row("mock", f"{at}: the app has committed block {blocks}, the engine has not saved it: it will do so "
+                   "from the app's saved answer; nothing to do: start the node")
     first = f"block {blocks}" if app == blocks - 1 else f"blocks {app + 1 if app else engine.base} to {blocks}"
     name = "replay-last" if app == state else "replay"
     return Row(name, f"{at}: the engine will {begin}replay {first}; nothing to do: start the node")

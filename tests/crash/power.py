@@ -4,7 +4,7 @@ Two ways to know what was on the disk for sure, and so what may be cut off:
 - sampled (needs nothing): the sizes of the state's write-ahead logs at the moment the app has answered a Commit. A
   Commit is fsynced before its answer, so all that lies beyond may be missing. Only logs are cut.
 - traced (needs strace): every write, fsync, truncation and rename of both programs. A file is durable up to its size
-  when its last completed fsync began; what lies beyond is cut off at any point, or reads as zeros, as after a delayed
+  when its last completed fsync began, or its last write ended if it was opened with O_SYNC; what lies beyond is cut off at any point, or reads as zeros, as after a delayed
   allocation; a file that was never synced may be empty or absent.
 Not covered: a sector torn inside what was fsynced, writes of one file that reach the disk out of order below its cut, a
 rename or an unlink that is forgotten (each is taken as done), and disks that lie about fsync.
@@ -59,6 +59,7 @@ def cut_logs(state: Path, durable: dict[str, int], dice: random.Random) -> str:
 def read_trace(output: Path, sizes: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
     """(size, durable size) by path, from a trace and the sizes before it, which are taken as durable."""
     written, durable = dict(sizes), dict(sizes)
+    at_once: dict[str, bool] = {}
     begun: dict[str, str] = {}
     at_begin: dict[str, int] = {}
     for line in output.read_text(errors="replace").splitlines():
@@ -75,12 +76,13 @@ def read_trace(output: Path, sizes: dict[str, int]) -> tuple[dict[str, int], dic
         resumed = RESUMED.match(text)
         if resumed:
             text = begun.pop(thread, "") + resumed[2].strip()
-        apply_call(text, written, durable, at_begin.pop(thread, None))
+        apply_call(text, written, durable, at_once, at_begin.pop(thread, None))
     return written, durable
 
 
-def apply_call(text: str, written: dict[str, int], durable: dict[str, int], synced_size: int | None) -> None:
-    """Account for one completed call."""
+def apply_call(text: str, written: dict[str, int], durable: dict[str, int], at_once: dict[str, bool],
+               synced_size: int | None) -> None:
+    """Account for one completed call. at_once: the files opened so that a write is durable when it ends."""
     result = RESULT.search(text)
     if result is None or int(result[1]) < 0:
         return
@@ -88,6 +90,7 @@ def apply_call(text: str, written: dict[str, int], durable: dict[str, int], sync
     name = text.partition("(")[0]
     if name == "openat":
         path = result[2] or ""
+        at_once[path] = "O_SYNC" in text or "O_DSYNC" in text
         if "O_TRUNC" in text:
             written[path] = durable[path] = 0
         else:
@@ -111,6 +114,8 @@ def apply_call(text: str, written: dict[str, int], durable: dict[str, int], sync
         written[named[2]] = max(written.get(named[2], 0), end)
     elif named and name in ("write", "writev"):
         written[named[2]] = written.get(named[2], 0) + int(result[1])
+        if at_once.get(named[2]):
+            durable[named[2]] = written[named[2]]
 
 
 def cut_power(folder: Path, durable: dict[str, int], dice: random.Random, how: str) -> str:
