@@ -4,8 +4,8 @@ Two ways to know what was on the disk for sure, and so what may be cut off:
 - sampled (needs nothing): the sizes of the state's write-ahead logs at the moment the app has answered a Commit. A
   Commit is fsynced before its answer, so all that lies beyond may be missing. Only logs are cut.
 - traced (needs strace): every write, fsync, truncation and rename of both programs. A file is durable up to its size
-  when its last completed fsync began, or its last write ended if it was opened with O_SYNC; what lies beyond is cut off at any point, or reads as zeros, as after a delayed
-  allocation; a file that was never synced may be empty or absent.
+  when its last completed fsync began, or its last write ended if it was opened with O_SYNC; what lies beyond is cut off
+  at any point, or reads as zeros, as after a delayed allocation; a file that was never synced may be empty or absent.
 Not covered: a sector torn inside what was fsynced, writes of one file that reach the disk out of order below its cut, a
 rename or an unlink that is forgotten (each is taken as done), and disks that lie about fsync.
 """
