@@ -28,10 +28,11 @@ from localnet.engine_data import EngineData, read_engine_data
 from localnet.errors import HomeError, LocalnetError, NodeError
 from localnet.handshake import RESET, find_row
 from localnet.homes import Home, socket_path
-from localnet.node import APP_MODULE, import_path
+from localnet.logs import tail
+from localnet.node import APP_MODULE, find_usual_version, import_path
 from localnet.signing import get_consensus_address
 
-INSPECT_SECONDS = 120
+DAMAGE = "the node stops: DatabaseDamaged"
 FREE_BYTES_MIN = 1 << 30
 BEHIND_BLOCKS = 2
 
@@ -67,11 +68,12 @@ class Report:
                 "problems": [one for one in listed if one["level"] == "problem"]}
 
 
-def examine(home: Home) -> Report:
-    """Look at everything; never raises for what is wrong with the node."""
+def examine(home: Home, deep: bool = False) -> Report:
+    """Look at everything; never raises for what is wrong with the node. deep: read the whole state of a stopped one."""
     report = Report(str(home.path))
     checks = [check_files, check_config, check_permissions, check_disk, check_signer]
-    checks += [check_running] if state.is_supervised(home) else [check_stopped]
+    checks += [check_running] if state.is_supervised(home) else [check_stopped, check_last_words]
+    checks += [check_state] if deep and not state.is_supervised(home) else []
     for check in checks:
         report.findings += guarded(check, home)
         if check is check_files and not report.is_healthy:
@@ -142,7 +144,7 @@ def check_stopped(home: Home) -> Iterator[Finding]:
     """Heights, hashes and names of a node that does not run, and the row of the handshake that they give."""
     app = inspect_app(home)
     genesis, initial_height = read_genesis(home)
-    engine = read_engine_data(home, find_engine(), initial_height, app["height"])
+    engine = read_engine_data(home, find_engine(usual=find_usual_version(home)), initial_height, app["height"])
     names = {"genesis": genesis, "app": app["chain_id"] or genesis, "engine": engine.chain_id or genesis}
     if names["app"] != genesis:
         yield Finding("problem", "chain", f"the app's state is of chain {names['app']}, the genesis of {genesis}",
@@ -155,6 +157,19 @@ def check_stopped(home: Home) -> Iterator[Finding]:
     row = find_row(app["height"], app["app_hash"], engine, str(home.path))
     yield Finding("ok" if row.is_healthy else "problem", "handshake", row.text, row.fix)
     yield from compare_signed(home, engine)
+
+
+def check_last_words(home: Home) -> Iterator[Finding]:
+    """An app that found its state damaged while it ran has said so last."""
+    lines = [line for line in tail(home.log("app"), 20) if line.strip() and " gradus: " not in line]
+    if lines and DAMAGE in lines[-1] and (home.path / "state").exists():
+        yield Finding("problem", "state", f"the app's last words: {lines[-1][:400]}", RESET.format(home=home.path))
+
+
+def check_state(home: Home) -> Iterator[Finding]:
+    """Every node of every kept version."""
+    inspect_app(home, verify=True)
+    yield Finding("ok", "state", "every node of every kept height is sound")
 
 
 def compare_signed(home: Home, engine: EngineData) -> Iterator[Finding]:
@@ -205,10 +220,10 @@ def decode_hash(info: Json) -> str:
     return base64.b64decode(info.get("last_block_app_hash") or "").hex()
 
 
-def inspect_app(home: Home, height: int = 0) -> Json:
+def inspect_app(home: Home, height: int = 0, verify: bool = False) -> Json:
     """What the app's own program says of its state. Raises NodeError with the app's words."""
     command = [sys.executable, "-m", APP_MODULE, "inspect", "--home", str(home.path), "--height", str(height)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=INSPECT_SECONDS, check=False,
+    done = subprocess.run(command + (["--verify"] if verify else []), capture_output=True, text=True, check=False,
                           env={**os.environ, "PYTHONPATH": import_path()})
     if done.returncode == 0:
         return dict(json.loads(done.stdout))
@@ -257,7 +272,7 @@ def reset_state(home: Home, name: str) -> Path:
     home.check()
     folder, target = home.path / "state", home.path / name
     with state.take_lock(home):
-        engine = read_engine_data(home, find_engine(), read_genesis(home)[1], 0)
+        engine = read_engine_data(home, find_engine(usual=find_usual_version(home)), read_genesis(home)[1], 0)
         if engine.block_height and engine.base > engine.initial_height:
             raise LocalnetError(f"the engine's blocks begin at {engine.base}: it cannot replay the whole chain",
                                 "bring the state back from a copy, or join the network anew by state sync: "

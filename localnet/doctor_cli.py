@@ -23,8 +23,9 @@ MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "problem "}
 @home_option
 @click.option("--compare", "other", type=click.Path(path_type=Path, file_okay=False),
               help="The home of another stopped node: tells which stores differ.")
+@click.option("--deep", is_flag=True, help="Read and verify the whole state; takes time and memory of its size.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def doctor(home: Path, other: Path | None, output: str) -> None:
+def doctor(home: Path, other: Path | None, deep: bool, output: str) -> None:
     """Say what is wrong with a node and what to do about it; changes nothing.
 
     A stopped node is read from its disk: heights of app and engine, and what the engine will do with them when it
@@ -36,7 +37,7 @@ def doctor(home: Path, other: Path | None, output: str) -> None:
     from localnet.doctor import compare, examine
 
     place = Home(home.expanduser().absolute())
-    report = compare(place, Home(other.expanduser().absolute())) if other else examine(place)
+    report = compare(place, Home(other.expanduser().absolute())) if other else examine(place, deep)
     if output == "json":
         click.echo(json.dumps(report.as_fields(), indent=2))
     else:

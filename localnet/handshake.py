@@ -11,7 +11,9 @@ from localnet.engine_data import EngineData
 
 RESET = "gradus node reset-state --home {home}"
 BRING_BACK = "bring {home}/data back from the newest copy"
-JOIN = "bring {home}/data and {home}/state back from a copy, or join the network anew by state sync: gradus node --help"
+JOIN = ("bring {home}/data and {home}/state back from a copy, or make a new home from running nodes: gradus node join "
+        "--home NEW --rpc URL,URL; a validator's config/priv_validator_key.json and data/priv_validator_state.json go "
+        "along, and this home must never run again")
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,8 @@ def main(home: Path, socket: Path | None, tcp_port: int | None, trace: Path | No
 @click.command("inspect")
 @click.option("--home", type=click.Path(path_type=Path), required=True, help="The folder of a stopped node.")
 @click.option("--height", type=click.IntRange(0), default=0, show_default=True, help="A kept height; 0 is the latest.")
-def inspect_command(home: Path, height: int) -> None:
+@click.option("--verify", is_flag=True, help="Read and hash the whole state; takes time and memory of its size.")
+def inspect_command(home: Path, height: int, verify: bool) -> None:
     """Print what the state in HOME holds, as JSON.
 
     Example: python -m abci_app.abci inspect --home ~/node
@@ -67,7 +68,7 @@ def inspect_command(home: Path, height: int) -> None:
     from abci_app.abci.errors import ConfigProblem
     from abci_app.abci.inspect import inspect_home
     try:
-        click.echo(json.dumps(inspect_home(home, height), indent=2))
+        click.echo(json.dumps(inspect_home(home, height, verify), indent=2))
     except ConfigProblem as problem:
         click.echo(json.dumps({"error": str(problem), "hint": problem.hint}), err=True)
         sys.exit(CONFIG_EXIT)

@@ -12,25 +12,27 @@ from abci_app.abci.errors import ConfigProblem
 from abci_app.abci.node import STATE_FOLDER
 from abci_app.app import STORE_NAMES
 from abci_app.store.branch import Branch
+from abci_app.store.check import check_database
 from abci_app.store.disk import Database
 from abci_app.store.errors import StoreError
 
 SNAPSHOTS_FOLDER = "snapshots"
 
 
-def inspect_home(home: Path, height: int = 0) -> dict[str, Any]:
+def inspect_home(home: Path, height: int = 0, verify: bool = False) -> dict[str, Any]:
     """The state of a node's home as plain fields; hashes in hex, an app hash of "" before the first block.
 
-    height: of a kept version, 0 for the latest. Raises ConfigProblem when the state is in use, damaged or of other
-    software, or the height is not kept.
+    height: of a kept version, 0 for the latest. verify: read and hash every node of every kept version. Raises
+    ConfigProblem when the state is in use, damaged or of other software, or the height is not kept.
     """
     folder = home / STATE_FOLDER
     if not folder.is_dir():
         return _fields(0, "", 0, {}, "", home)
     try:
         with Database.open(folder, STORE_NAMES) as database:
-            latest = database.latest()
-            version = database.version(height) if height else latest
+            if verify:
+                check_database(database)
+            version = database.version(height) if height else database.latest()
             if not version.height:
                 return _fields(0, "", 0, {}, "", home)
             chain = find_chain(Branch(version))

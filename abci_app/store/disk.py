@@ -54,6 +54,8 @@ MAX_HEIGHT = (1 << 63) - 1
 BLOCK_CACHE_BYTES = 32 << 20
 WRITE_BUFFER_BYTES = 16 << 20
 MIN_BLOB_FILE_BYTES = 4 << 10  # values from this size on live in blob files, outside compaction
+REMAINS = ("*.sst", "*.blob", "*.log")  # files that are made only after CURRENT, so only damage leaves them without it
+LOCKED = ("While lock file", "lock hold by current process")  # RocksDB's words, env/{fs,io}_posix.cc
 
 
 @dataclass(frozen=True, slots=True)
@@ -451,11 +453,14 @@ def _open_rocks(path: Path, access: AccessType) -> Rdict:
     options.set_enable_blob_gc(True)
     options.set_keep_log_file_num(2)
     options.set_max_open_files(256)
+    if not (path / "CURRENT").exists() and any(any(path.glob(pattern)) for pattern in REMAINS):
+        raise DatabaseDamaged(f"the database {path} has lost its file CURRENT", "bring the folder back from a copy, "
+                              "or move it away; RocksDB would begin an empty one among its files")
     try:
         path.mkdir(parents=True, exist_ok=True)
         return Rdict(str(path), options, access_type=access)
     except Exception as error:  # det: rocksdict raises bare Exception; the caller is told which kind
-        if "lock" in str(error).lower():
+        if any(words in str(error) for words in LOCKED):
             raise DatabaseLocked(
                 f"the database {path} is in use", "stop the other node on this folder or choose another"
             ) from error

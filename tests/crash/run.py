@@ -163,7 +163,7 @@ def put_ports(home: Home, claim: PortClaim) -> None:
 
 def find_fix(home: Home) -> str:
     """The command that the doctor names for a node that does not start; empty when it names none."""
-    command = [sys.executable, "-m", "abci_app.cli", "doctor", "--home", str(home.path), "--output", "json"]
+    command = [sys.executable, "-m", "abci_app.cli", "doctor", "--deep", "--home", str(home.path), "--output", "json"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if done.returncode != 1:
         return ""

@@ -384,3 +384,28 @@ def test_cache_keeps_what_is_used_and_never_more_than_its_capacity() -> None:
 EMPTY_APP_HASH = "2b7587946ac9afeb0022c6ca6c2f78435e64a2335c8057d0ccd8d810a7254bee"
 FIRST_APP_HASH = "0f737433931ff059bb13181f771cf318f7738979771a19290a371c28ed4d5f70"
 FIFTH_APP_HASH = "c81fd04db2772d59f2c38e5f8f1baa11c53c47d9c2200e5a27e84c8b5d37306c"
+
+
+def test_folder_that_lost_its_current_file_is_refused_each_time_and_not_begun_anew(tmp_path: Path) -> None:
+    with open_database(tmp_path / "db") as database:
+        write_block(database, 1, random.Random(1), {})
+    (tmp_path / "db" / "CURRENT").unlink()
+    for _ in range(2):
+        with pytest.raises(DatabaseDamaged, match="has lost its file CURRENT"):
+            open_database(tmp_path / "db")
+
+
+def test_first_start_that_was_cut_short_before_its_current_file_begins_again(tmp_path: Path) -> None:
+    (tmp_path / "db").mkdir()
+    (tmp_path / "db" / "MANIFEST-000001").write_bytes(b"")
+    (tmp_path / "db" / "IDENTITY").write_bytes(b"")
+    with open_database(tmp_path / "db") as database:
+        assert database.height == 0
+
+
+def test_damage_in_a_folder_named_block_is_not_taken_for_a_lock(tmp_path: Path) -> None:
+    with open_database(tmp_path / "blocks") as database:
+        write_block(database, 1, random.Random(1), {})
+    (tmp_path / "blocks" / "CURRENT").write_text("MANIFEST-999999\n")
+    with pytest.raises(DatabaseDamaged):
+        open_database(tmp_path / "blocks")

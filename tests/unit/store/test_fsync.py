@@ -36,10 +36,7 @@ def commit(database):
 
 home = Path(sys.argv[1])
 if sys.argv[3] == "node":
-    import inspect
-    known = {"home": home, "socket": None, "tcp_port": 0, "keep_versions": 10, "retain_blocks": 0, "trace": None}
-    names = list(inspect.signature(Settings).parameters)
-    database = open_state(Settings(**{name: known[name] for name in names if name in known}))
+    database = open_state(Settings(home, None, 0, 10, 0, None))
 else:
     database = Database.open(home / "state", STORE_NAMES, 10, fsync=False)
 print(commit(database))
