@@ -453,7 +453,7 @@ def _open_rocks(path: Path, access: AccessType) -> Rdict:
     options.set_enable_blob_gc(True)
     options.set_keep_log_file_num(2)
     options.set_max_open_files(256)
-    if not (path / "CURRENT").exists() and any(any(path.glob(pattern)) for pattern in REMAINS):
+    if not path.joinpath("CURRENT").exists() and any(any(path.glob(pattern)) for pattern in REMAINS):
         raise DatabaseDamaged(f"the database {path} has lost its file CURRENT", "bring the folder back from a copy, "
                               "or move it away; RocksDB would begin an empty one among its files")
     try:

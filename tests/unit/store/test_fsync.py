@@ -23,6 +23,7 @@ import sys
 sys.path.insert(0, sys.argv[2])
 from pathlib import Path
 from test_fsync import fail_fsync
+from abci_app.abci.config import Config
 from abci_app.abci.node import Settings, open_state
 from abci_app.app import STORE_NAMES
 from abci_app.store.branch import Branch
@@ -36,7 +37,7 @@ def commit(database):
 
 home = Path(sys.argv[1])
 if sys.argv[3] == "node":
-    database = open_state(Settings(home, None, 0, 10, 0, None))
+    database = open_state(Settings(home, None, 0, None, Config()))
 else:
     database = Database.open(home / "state", STORE_NAMES, 10, fsync=False)
 print(commit(database))
