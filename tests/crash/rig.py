@@ -25,7 +25,7 @@ from tests.crash.tap import Strike, Tap
 START_SECONDS = 90.0
 STOP_SECONDS = 30.0
 POLL_S = 0.02
-TRIES_MAX = 4
+TRIES_MAX = 3
 CONFIG_EXIT = 3
 
 
