@@ -180,11 +180,12 @@ class Application:
             decided, chain = self._decided, self._chain
             if decided is None or chain is None:
                 raise CallOutOfPlace("Commit without FinalizeBlock")
+            self._database.commit(decided.staged)  # CheckTx goes on meanwhile, over the version before
+            self._decided = self._genesis = None
+            self._candidates.drop_all()
+            check_ctx = self._new_check_ctx()
             with self._mempool:
-                self._database.commit(decided.staged)
-                self._decided = self._genesis = None
-                self._candidates.drop_all()
-                self._check_ctx = self._new_check_ctx()
+                self._check_ctx = check_ctx
             if self._snapshots is not None:
                 self._snapshots.take(self._database)
         _log.info("block %d: %d txs, %d ms, app hash %s", decided.staged.height, decided.tx_count,

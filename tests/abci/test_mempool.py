@@ -1,10 +1,15 @@
 """CheckTx: what is admitted, again and again, between blocks (I38 to I41)."""
 
+import threading
 from pathlib import Path
 
+import pytest
+
+from abci_app.store.disk import Staged
+from abci_app.store.version import Version
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from abci_app.wire.tx import INJECTED_MARK
-from tests.abci.engine import BLOCK_GAS, Node
+from tests.abci.engine import BLOCK_GAS, FLUSH, Node
 
 
 def test_admission_says_what_a_transaction_costs(node: Node) -> None:
@@ -76,3 +81,27 @@ def test_checking_writes_nothing_that_queries_see(node: Node) -> None:
     node.block()
     node.check(node.send_tx("alice", "bob", 5))
     assert node.balance("alice") == 10**9
+
+
+def test_admission_goes_on_while_a_block_is_written(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes its time delays no CheckTx; after Commit the new state answers (I26)."""
+    begun, may_end, write = threading.Event(), threading.Event(), node.database.commit
+
+    def slow_commit(staged: Staged) -> Version:
+        begun.set()
+        assert may_end.wait(20)
+        return write(staged)
+
+    first, second = (node.send_tx("alice", "bob", 5, ahead) for ahead in range(2))
+    node.block()
+    node.finalize([first])
+    monkeypatch.setattr(node.database, "commit", slow_commit)
+    node.engine.put("commit", abci.RequestCommit())
+    node.engine.send(FLUSH)
+    assert begun.wait(20)
+    mempool = node.connect()
+    answers = [mempool.ask("check_tx", abci.RequestCheckTx(tx=tx)).code for tx in (first, second)]
+    may_end.set()
+    assert node.engine.read().WhichOneof("value") == "commit"
+    assert answers == [0, 0]
+    assert [mempool.ask("check_tx", abci.RequestCheckTx(tx=tx)).code for tx in (first, second)] == [32, 0]
