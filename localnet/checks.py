@@ -48,9 +48,10 @@ def wait_blocks(rpcs: Sequence[Rpc], count: int, seconds: float = 60.0) -> int:
 
 
 def is_following(rpc: Rpc) -> bool:
-    """Whether a node answers and is not catching up."""
+    """Whether a node answers, has a block (none right after a snapshot) and is not catching up."""
     try:
-        return not rpc.status().is_catching_up
+        status = rpc.status()
+        return status.height > 0 and not status.is_catching_up
     except NodeUnreachable:
         return False
 

@@ -42,6 +42,7 @@ from localnet.signing import put_branch
 VALIDATORS_MAX = 32
 SERVERS_MAX = 3  # nodes by which a new one verifies where it begins
 FIRST_BLOCK_SECONDS = 120.0
+COMMITTED_HEIGHT = 2  # a node shows a block before its app has committed it, and the next one after that
 STOP_SECONDS = 40.0
 DATASETS = "datasets"  # one folder for all nodes of a network, so that `gradus data add` reaches every auditor
 
@@ -154,7 +155,7 @@ class Localnet:
     def __enter__(self) -> Localnet:
         try:
             self.start()
-            self.wait_height(1, FIRST_BLOCK_SECONDS)
+            self.wait_height(COMMITTED_HEIGHT)
         except BaseException:
             self.stop()
             raise

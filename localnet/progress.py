@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from localnet.engine import Engine, find_engine
-from localnet.network import Localnet
+from localnet.network import COMMITTED_HEIGHT, Localnet
 from localnet.releases import VERSION
 
 if TYPE_CHECKING:
@@ -49,19 +49,20 @@ class PlainReport:
 
 
 def wait_first_block_visibly(net: Localnet) -> None:
-    """Wait until every node has a block, with a bar that fills node by node, or a line before and one after where
+    """Wait until every app has committed a block, with a bar that fills node by node, or a line before and one after where
     there is no terminal. Raises as Localnet.wait_height."""
     console = Console(stderr=True)
     if not console.is_terminal:
         print(f"waiting for the first block of {len(net.rpcs)} nodes", file=sys.stderr, flush=True)
-        net.wait_height(1)
+        net.wait_height(COMMITTED_HEIGHT)
         print("the network is up", file=sys.stderr, flush=True)
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
                TextColumn("{task.completed}/{task.total} nodes"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("waiting for the first block", total=len(net.rpcs))
-        net.wait_height(1, report=lambda heights: progress.update(task, completed=sum(h > 0 for h in heights)))
+        net.wait_height(COMMITTED_HEIGHT, report=lambda heights: progress.update(
+            task, completed=sum(height >= COMMITTED_HEIGHT for height in heights)))
 
 
 def wait_caught_up_visibly(net: Localnet, index: int) -> int:

@@ -1,0 +1,147 @@
+"""State sync with real engines: a trained chain whose old blocks are gone, and nodes that begin at its snapshots."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from abci_app.client.rpc import Rpc
+from abci_app.wire.address import decode_address
+from abci_app.x.bank.keys import balance_key
+from localnet import checks
+from localnet.config import AppSettings, get_wiring, replace_value
+from localnet.engine import find_engine
+from localnet.genesis import OPERATOR_UGRAD, new_composer
+from localnet.light import LightProxy, trust_root
+from localnet.network import Localnet
+
+pytestmark = pytest.mark.net
+ROOT = Path(__file__).parents[2]
+KEPT = AppSettings(keep_versions=100, retain_blocks=40, snapshot_interval=10, snapshot_keep=5)
+EVIDENCE = {"max_age_num_blocks": "40", "max_age_duration": str(3600 * 10**9), "max_bytes": "1048576"}
+
+
+def gradus(net: Localnet, *arguments: str, node: int = 0) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "GRADUS_HOME": str(net.folder), "GRADUS_NODE": net.manifest.nodes[node].rpc}
+    return subprocess.run([sys.executable, "-m", "abci_app.cli", *arguments], cwd=ROOT, text=True, capture_output=True,
+                          env=environment, timeout=150, check=False)
+
+
+def told(net: Localnet, *arguments: str, node: int = 0) -> Any:
+    done = gradus(net, *arguments, "--output", "json", node=node)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def oldest_block(net: Localnet, index: int) -> int:
+    return int(net.rpcs[index].call("status")["sync_info"]["earliest_block_height"])
+
+
+def app_says(net: Localnet, index: int, words: str) -> bool:
+    return words in net.manifest.nodes[index].paths.log("app").read_text()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
+    """Two validators that keep few blocks and take snapshots often, with transfers and a trained model."""
+    folder = tmp_path_factory.mktemp("trained") / "net"
+    with Localnet.new(folder, 2, base_port=0, compose=new_composer(), consensus_params={"evidence": EVIDENCE},
+                      app=KEPT, engine=find_engine()) as net:
+        told(net, "keys", "add", "alice", "--keyring", "test")
+        told(net, "tx", "bank", "send", "alice", "50grad", "--from", "faucet")
+        told(net, "data", "add", "iris")
+        made = told(net, "tx", "models", "create", "--dataset", "iris", "--escrow", "1grad", "--rounds", "1",
+                    "--trainers-min", "1", "--from", "faucet")
+        assert gradus(net, "miner", "start", str(made["model_id"]), "--key", "alice").returncode == 0
+        checks.wait_until(lambda: min(oldest_block(net, i) for i in range(2)) > 1, 90, "the end of the first block")
+        yield net
+
+
+def test_added_node_begins_at_a_snapshot_and_has_the_state_the_model_and_their_proofs(trained: Localnet) -> None:
+    index = trained.add()
+    trained.start_one(index)
+    trained.wait_caught_up(index)
+    assert app_says(trained, index, "is restored") and not app_says(trained, index, "InitChain")
+    assert oldest_block(trained, index) > 1
+    height = checks.wait_blocks(trained.rpcs, 3)
+    checks.check_same_block(trained.rpcs, height)
+    evaluated = [told(trained, "query", "models", "evaluate", "1", node=node) for node in (0, index)]
+    assert evaluated[0] == evaluated[1] and evaluated[0]["round"] == 1
+    operator = trained.manifest.nodes[0].operator
+    new, engine = trained.rpcs[index], trained.engine
+    assert engine is not None
+    root = trust_root(new, new.status().height)
+    with LightProxy(engine, trained.manifest.chain_id, new.url, [trained.rpcs[0].url], root) as proxy:
+        proved = proxy.abci_query("/store/bank/key", balance_key(decode_address(operator), "ugrad"))
+    assert proved.value == str(OPERATOR_UGRAD).encode() and proved.height >= height
+    assert told(trained, "query", "rewards", "contribution", "1", "alice", "--prove", node=index)["units"] == 1
+    trained.restart(index)
+    trained.wait_height(trained.rpcs[0].status().height + 2)
+    checks.check_same_block(trained.rpcs)
+
+
+def joined(net: Localnet, home: Path) -> Path:
+    """A home made by `node join` at the network's first two nodes."""
+    done = gradus(net, "node", "join", "--home", str(home), "--base-port", "0",
+                  "--rpc", ",".join(rpc.url for rpc in net.rpcs[:2]))
+    assert done.returncode == 0, done.stderr
+    return home
+
+
+def change(home: Path, section: str, key: str, value: object) -> None:
+    config = home / "config" / "config.toml"
+    config.write_text(replace_value(config.read_text(), section, key, value))
+
+
+def run_until(net: Localnet, home: Path, is_done: Callable[[], bool]) -> str:
+    """Run a joined node until it has done what is waited for, and stop it; what it said."""
+    node = subprocess.Popen([sys.executable, "-m", "localnet", "node", "start", "--home", str(home)], cwd=ROOT,
+                            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    try:
+        checks.wait_until(lambda: (home / "logs" / "app.log").exists() and is_done() or node.poll() is not None, 90,
+                          "what the node does")
+        node.terminate()
+        return node.communicate(timeout=60)[1]
+    finally:
+        node.kill()
+
+
+def test_wrong_trusted_hash_ends_the_start_with_the_engines_word_for_it(trained: Localnet, tmp_path: Path) -> None:
+    home = joined(trained, tmp_path / "new")
+    change(home, "statesync", "trust_hash", "AB" * 32)
+    said = run_until(trained, home, lambda: False)
+    assert "AB" * 32 in said and "the engine refuses to start" in said
+    assert not list((home / "state").glob("*.sst"))
+
+
+def test_altered_chunk_is_refused_and_another_donor_gives_the_right_one(trained: Localnet, tmp_path: Path) -> None:
+    """First with the altered donor as the only peer, then with both. No donor takes snapshots meanwhile."""
+    trained.stop()
+    altered, honest = trained.manifest.nodes[:2]
+    for node in trained.manifest.nodes:
+        text = node.paths.app_config.read_text()
+        node.paths.app_config.write_text(replace_value(text, "", "snapshot_interval", 0))
+    chunks = list((altered.paths.path / "snapshots").glob("*/000000"))
+    assert len(chunks) == KEPT.snapshot_keep
+    for chunk in chunks:
+        data = bytearray(chunk.read_bytes())
+        data[len(data) // 2] ^= 1
+        chunk.write_bytes(data)
+    trained.start()
+    trained.wait_height(oldest_block(trained, 1) + 1)
+    home = joined(trained, tmp_path / "new")
+    log, peers = home / "logs" / "app.log", [f"{one.node_id}@127.0.0.1:{one.p2p_port}" for one in (altered, honest)]
+    change(home, "p2p", "persistent_peers", peers[0])
+    run_until(trained, home, lambda: "is not that of the snapshot" in log.read_text())
+    assert f"chunk 0 from {altered.node_id} is not that of the snapshot" in log.read_text()
+    assert "is restored" not in log.read_text()
+    change(home, "p2p", "persistent_peers", ",".join(peers))
+    with Rpc(f"http://127.0.0.1:{get_wiring(home / 'config' / 'config.toml').rpc_port}") as new:
+        run_until(trained, home, lambda: checks.is_following(new) and bool(
+            checks.check_same_block([new, trained.rpcs[1]], new.status().height)))
+    assert "is restored" in log.read_text()
