@@ -49,7 +49,7 @@ class PlainReport:
 
 
 def wait_first_block_visibly(net: Localnet) -> None:
-    """Wait until every app has committed a block, with a bar that fills node by node, or a line before and one after where
+    """Wait until every app has committed a block, with a bar that fills node by node, or a line before and after where
     there is no terminal. Raises as Localnet.wait_height."""
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -77,7 +77,7 @@ class Application:
         self._snapshots = snapshots
         self._sync = StateSync(database)
         self._software = software_version()
-        self._queries = Queries(app, database, self._software)
+        self._queries = Queries(app, database, self._software, snapshots)
         self._consensus = threading.Lock()
         self._mempool = threading.Lock()
         self._chain = find_chain(database.latest())

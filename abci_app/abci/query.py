@@ -5,6 +5,7 @@
     /store/<room>/key                      one record; with prove, the operations that `cometbft light` verifies
     store/<room>/key                       the same with ICS-23 proofs, of absence too, as relayers ask
     /app/version, /app/invariants          the software's version; what is broken in the latest state, as JSON
+    /app/snapshots                         from which heights a new node can begin here, as JSON
     /p2p/filter/...                        every peer is welcome
 
 height 0 is the latest state, and with a proof the one before it, so that the header with its hash exists already.
@@ -20,6 +21,7 @@ from google.protobuf.message import DecodeError
 
 from abci_app.abci.chain import find_block, find_chain
 from abci_app.abci.results import events_pb
+from abci_app.abci.snapshots import Snapshots
 from abci_app.app import App
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, simulate_tx
@@ -37,6 +39,7 @@ from abci_app.wire.proof import value_ops
 SIMULATE = "/cosmos.tx.v1beta1.Service/Simulate"
 PEER_FILTER = "/p2p/filter/"
 INVARIANT_ATTEMPTS = 3
+NO_SNAPSHOTS = b'{"interval": 0, "heights": []}'
 
 _log = logging.getLogger("gradus.abci")
 
@@ -44,10 +47,11 @@ _log = logging.getLogger("gradus.abci")
 class Queries:
     """Answers over a database that another thread commits to."""
 
-    def __init__(self, app: App, database: Database, software: str) -> None:
+    def __init__(self, app: App, database: Database, software: str, snapshots: Snapshots | None = None) -> None:
         self._app = app
         self._database = database
         self._software = software
+        self._snapshots = snapshots
         self._invariants_lock = threading.Lock()
         self._invariants: tuple[int, bytes] = (0, b"")
 
@@ -69,6 +73,9 @@ class Queries:
             return abci.ResponseQuery()
         if path == "/app/version":
             return abci.ResponseQuery(value=self._software.encode())
+        if path == "/app/snapshots":
+            return abci.ResponseQuery(value=json.dumps(self._snapshots.describe(self._database.height)).encode()
+                                      if self._snapshots else NO_SNAPSHOTS)
         if path == "/app/invariants":
             return self._answer_invariants(request)
         if path == SIMULATE:

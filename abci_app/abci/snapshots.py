@@ -78,6 +78,11 @@ class Snapshots:
                 found.append(snapshot)
         return found
 
+    def describe(self, height: int) -> dict[str, int | list[int]]:
+        """How often one is taken, and the heights that are listed, rising."""
+        return {"interval": self._interval,
+                "heights": [one for one in find_heights(self._folder) if one <= height][-LISTED_MAX:]}
+
     def load_chunk(self, height: int, number_format: int, index: int) -> bytes:
         """The bytes of a chunk; empty when there is no such chunk."""
         try:

@@ -1,5 +1,6 @@
 """State sync over the real socket: snapshots are taken, handed out, restored, and never believed (I43 to I47)."""
 
+import json
 import os
 import random
 import shutil
@@ -84,6 +85,13 @@ def running_process(node: Node) -> subprocess.Popen[bytes]:
 
 def names_in(node: Node) -> list[str]:
     return sorted(os.listdir(node.folder.parent / f"{node.folder.name}-snapshots"))
+
+
+def test_clients_are_told_where_a_new_node_can_begin(donor: Node, tmp_path: Path) -> None:
+    """Snapshots of heights 4 and 8, every four blocks; a node that takes none says so."""
+    assert json.loads(donor.query("/app/snapshots").value) == {"interval": 4, "heights": [4, 8]}
+    with Node(tmp_path / "other", snapshot_interval=0) as other:
+        assert json.loads(other.query("/app/snapshots").value) == {"interval": 0, "heights": []}
 
 
 def test_i43_snapshots_of_the_interval_are_listed_newest_first_within_the_limits(donor: Node) -> None:
