@@ -242,6 +242,15 @@ def test_up_on_an_existing_network_says_what_it_keeps_and_moves_when_asked(singl
         localnet("down", "--dir", folder)
 
 
+def test_node_that_comes_before_the_first_snapshot_is_told_when_that_is_due(four: Localnet, tmp_path: Path) -> None:
+    rpc = four.rpcs[0].url
+    for refused in (localnet("add", "--dir", str(four.folder)),
+                    localnet("node", "join", "--home", str(tmp_path / "new"), "--base-port", "0", "--rpc", rpc)):
+        assert refused.returncode == 1 and "no node of gradus-local-1 has a snapshot yet" in refused.stderr
+        assert "due at height 1000, in about" in refused.stderr and "--from-blocks" in refused.stderr
+    assert not (tmp_path / "new").exists() and not (four.folder / "node4").exists()
+
+
 def test_errors_have_one_form_for_people_and_one_for_programs(tmp_path: Path) -> None:
     told = localnet("status", "--dir", str(tmp_path))
     assert told.returncode == 1
