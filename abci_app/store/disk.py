@@ -53,6 +53,8 @@ MAX_CACHED_NODE_BYTES = 2 << 10  # larger leaves are left to RocksDB's own cache
 MAX_HEIGHT = (1 << 63) - 1
 BLOCK_CACHE_BYTES = 32 << 20
 WRITE_BUFFER_BYTES = 16 << 20
+BLOB_GC_SHARE = 0.5  # det: of the blob files, for RocksDB: the older half is rewritten where half of it is garbage
+JOURNAL_BYTES = 1 << 20  # RocksDB's own log and manifest begin anew at this size
 MIN_BLOB_FILE_BYTES = 4 << 10  # values from this size on live in blob files, outside compaction
 REMAINS = ("*.sst", "*.blob", "*.log")  # files that are made only after CURRENT, so only damage leaves them without it
 LOCKED = ("While lock file", "lock hold by current process")  # RocksDB's words, env/{fs,io}_posix.cc
@@ -451,7 +453,11 @@ def _open_rocks(path: Path, access: AccessType) -> Rdict:
     options.set_enable_blob_files(True)
     options.set_min_blob_size(MIN_BLOB_FILE_BYTES)
     options.set_enable_blob_gc(True)
+    options.set_blob_gc_age_cutoff(BLOB_GC_SHARE)
+    options.set_blob_gc_force_threshold(BLOB_GC_SHARE)
     options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(JOURNAL_BYTES)
+    options.set_max_manifest_file_size(JOURNAL_BYTES)
     options.set_max_open_files(256)
     if not path.joinpath("CURRENT").exists() and any(any(path.glob(pattern)) for pattern in REMAINS):
         raise DatabaseDamaged(f"the database {path} has lost its file CURRENT", "bring the folder back from a copy, "

@@ -396,7 +396,7 @@ def test_snapshots_above_the_state_are_not_offered(donor: Node, tmp_path: Path) 
         assert files_of(node, 4) == files_of(donor, 4)
 
 
-@pytest.mark.parametrize("breakage", ["process", "program", "disk"])
+@pytest.mark.parametrize("breakage", ["process", "program", "folder", "disk"])
 def test_snapshot_that_cannot_be_made_costs_nothing_else(
         tmp_path: Path, monkeypatch: pytest.MonkeyPatch, breakage: str) -> None:
     with Node(tmp_path / "state", snapshot_interval=2) as node:
@@ -405,12 +405,22 @@ def test_snapshot_that_cannot_be_made_costs_nothing_else(
             monkeypatch.setattr(snapshots_module.sys, "executable", shutil.which("false"))
         elif breakage == "program":
             monkeypatch.setattr(snapshots_module.sys, "executable", str(tmp_path / "nothing"))
-        else:
+        elif breakage == "folder":
             (tmp_path / "state-snapshots").write_bytes(b"a file where the folder should be")
-        grow(node, 3)
+        else:
+            limited = tmp_path / "limited"
+            limited.write_text(f"#!/bin/sh\nulimit -f 1000\nexec {sys.executable} \"$@\"\n")
+            limited.chmod(0o755)
+            monkeypatch.setattr(snapshots_module.sys, "executable", str(limited))
+            grow(node, 1)
+            add_weights(node)
+            node.snapshots.take(node.database)
+            node.snapshots.wait()
+        grow(node, 3 - node.database.height)
         assert node.list_snapshots() == [] and node.database.height == 3
+        assert breakage == "folder" or names_in(node) == []
         monkeypatch.undo()
-        if breakage == "disk":
+        if breakage == "folder":
             (tmp_path / "state-snapshots").unlink()
         grow(node, 1)
         assert [one.height for one in node.list_snapshots()] == [4]
