@@ -143,7 +143,7 @@ def check_signer(home: Home) -> Iterator[Finding]:
 def check_stopped(home: Home) -> Iterator[Finding]:
     """Heights, hashes and names of a node that does not run, and the row of the handshake that they give."""
     app = inspect_app(home)
-    genesis, initial_height = read_genesis(home)
+    genesis, initial_height, validators = read_genesis(home)
     engine = read_engine_data(home, find_engine(usual=find_usual_version(home)), initial_height, app["height"])
     names = {"genesis": genesis, "app": app["chain_id"] or genesis, "engine": engine.chain_id or genesis}
     if names["app"] != genesis:
@@ -154,7 +154,8 @@ def check_stopped(home: Home) -> Iterator[Finding]:
                       "bring config/genesis.json and data back from one copy")
     else:
         yield Finding("ok", "chain", genesis)
-    row = find_row(app["height"], app["app_hash"], engine, str(home.path))
+    is_alone = validators == [get_consensus_address(home)]
+    row = find_row(app["height"], app["app_hash"], engine, str(home.path), is_alone)
     yield Finding("ok" if row.is_healthy else "problem", "handshake", row.text, row.fix)
     yield from compare_signed(home, engine)
 
@@ -236,11 +237,12 @@ def inspect_app(home: Home, height: int = 0, verify: bool = False) -> Json:
     raise NodeError(f"the app's state: {text}", RESET.format(home=home.path) if is_damage else str(told["hint"]))
 
 
-def read_genesis(home: Home) -> tuple[str, int]:
-    """The chain's name and its first height in genesis.json."""
+def read_genesis(home: Home) -> tuple[str, int, list[str]]:
+    """The chain's name, its first height and its first validators' addresses in genesis.json."""
     try:
         document = json.loads(home.genesis.read_text())
-        return str(document["chain_id"]), int(document.get("initial_height") or 1)
+        return (str(document["chain_id"]), int(document.get("initial_height") or 1),
+                [str(one["address"]) for one in document.get("validators") or ()])
     except (ValueError, KeyError, TypeError) as error:
         raise HomeError(f"{home.genesis} is damaged: {error!r}", "take the file from another node of the network"
                         ) from error

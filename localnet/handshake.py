@@ -30,17 +30,21 @@ class Row:
         return not self.fix
 
 
-def find_row(app: int, app_hash: str, engine: EngineData, home: str) -> Row:
-    """The row for an app at height `app` with an app hash in hex. home: named in the fixes."""
+def find_row(app: int, app_hash: str, engine: EngineData, home: str, is_alone: bool = False) -> Row:
+    """The row for an app at height `app` with an app hash in hex.
+
+    home: named in the fixes. is_alone: the chain has no other validator, so nobody else has its blocks.
+    """
     blocks, state, base = engine.block_height, engine.state_height, engine.base
     at = f"app {app}, blocks {blocks}, state {state}"
-    row = _find_gap(app, engine, at) or _find_wrong_hash(app, app_hash, engine, at) or _find_replay(app, engine, at)
+    row = (_find_gap(app, engine, at, is_alone) or _find_wrong_hash(app, app_hash, engine, at)
+           or _find_replay(app, engine, at))
     if row.fix == RESET and blocks and base > engine.initial_height:
         row = Row(row.name, f"{row.text}; blocks below {base} are pruned, so the engine cannot replay them all", JOIN)
     return Row(row.name, row.text, row.fix.format(home=home))
 
 
-def _find_gap(app: int, engine: EngineData, at: str) -> Row | None:
+def _find_gap(app: int, engine: EngineData, at: str, is_alone: bool) -> Row | None:
     """Heights that do not go together."""
     blocks, state, base = engine.block_height, engine.state_height, engine.base
     if not blocks and not state:
@@ -48,7 +52,7 @@ def _find_gap(app: int, engine: EngineData, at: str) -> Row | None:
             return Row("new", f"{at}: nothing has happened yet: the engine will send InitChain; nothing to do: start "
                        "the node")
         return Row("engine-gone", f"{at}: the app has a state, the engine has none: its data was reset or lost, and it "
-                   "refuses to start", RESET)
+                   "refuses to start", BRING_BACK if is_alone else RESET)
     if state > blocks or blocks > state + 1:
         return Row("engine-torn", f"{at}: the engine's own databases contradict each other (the state is the blocks' "
                    "height or one less), and it refuses to start", BRING_BACK)

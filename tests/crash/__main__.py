@@ -57,6 +57,7 @@ def new_report(outcomes: list[Outcome], seed: int, seconds: float) -> dict[str, 
     totals = Counter(outcome.result for outcome in outcomes)
     return {
         "points": len(outcomes), "lost": totals["lost"], "divergent": totals["divergent"], "stuck": totals["stuck"],
+        "misordered": totals["misordered"], "calls": sum(outcome.calls for outcome in outcomes),
         "recovered": totals["recovered"], "refused_with_fix": totals["refused"], "seed": seed,
         "seconds": round(seconds), "by_kind": {kind: dict(counts) for kind, counts in sorted(by_kind.items())},
         "outcomes": [as_record(outcome) for outcome in outcomes],

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from localnet.checks import find_height
+from tests.abci.grammar import GrammarBroken
 from tests.crash.base import new_network, put_state, read_validators
 from tests.crash.load import Load, read_block, read_blocks
 from tests.crash.points import Point
 from tests.crash.rig import Refused, Rig, Stuck
-from tests.crash.run import Outcome
+from tests.crash.run import Outcome, check_calls
 from tests.crash.tap import Strike
 from tests.crash.twin import Divergence, Lost, check_kept, check_once, check_state, replay
 
@@ -89,11 +90,13 @@ def run_point(net: Net, point: Point, dice: random.Random) -> Outcome:
         result, detail = "divergent", str(error)
     except (Stuck, Refused) as error:
         result, detail = "stuck", str(error)
-    trace = rig.home.path / "trace"
-    said = trace.read_text()
-    trace.write_text("")
+    calls = 0
+    try:
+        calls = check_calls(rig.home.path / "trace", is_whole=False)
+    except GrammarBroken as error:
+        result, detail = "misordered", str(error)
     return Outcome(str(point), point.kind, result, round(time.monotonic() - started_s, 2), rig.starts - starts, height,
-                   detail, trace=said)
+                   detail, calls=calls)
 
 
 def hurt(net: Net, what: str, dice: random.Random) -> None:

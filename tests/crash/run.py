@@ -17,6 +17,7 @@ from localnet.claims import PortClaim
 from localnet.config import HOST, replace_value
 from localnet.homes import Home
 from localnet.ports import choose_base, p2p_port, rpc_port
+from tests.abci.grammar import UNKNOWN, GrammarBroken, check_life, check_trace
 from tests.crash import power
 from tests.crash.base import Base, put_chain_id, put_state
 from tests.crash.load import Load, read_blocks
@@ -33,7 +34,7 @@ BLOCKS_AFTER = 2
 @dataclass
 class Outcome:
     """What became of a point. result: recovered, refused (with a fix that works), or what must not be: lost, divergent,
-    stuck, refused without a fix."""
+    stuck, misordered (the calls that the app got break the protocol's grammar). calls: how many there were."""
 
     point: str
     kind: str
@@ -43,7 +44,7 @@ class Outcome:
     height: int
     detail: str = ""
     fix: str = ""
-    trace: str = ""
+    calls: int = 0
 
     @property
     def is_right(self) -> bool:
@@ -96,12 +97,29 @@ def run_point(point: Point, base: Base, folder: Path, seed: int) -> Outcome:
         rig.kill()
         claim.release()
         shutil.rmtree(run, ignore_errors=True)
-    trace = home.path / "trace"
+    calls = 0
+    try:
+        calls = check_calls(home.path / "trace", point.kind in ("call", "fail", "kill"))
+    except GrammarBroken as error:
+        result, scene.detail = "misordered", f"{scene.detail} {error}"
     outcome = Outcome(str(point), point.kind, result, round(time.monotonic() - started_s, 2), rig.starts, height,
-                      scene.detail.strip(), fix, trace.read_text() if trace.exists() else "")
+                      scene.detail.strip(), fix, calls)
     if outcome.is_right:
         shutil.rmtree(folder, ignore_errors=True)
     return outcome
+
+
+def check_calls(trace: Path, is_whole: bool) -> int:
+    """How many calls the app got, in an order that the protocol allows; raises GrammarBroken.
+
+    is_whole: the state was never taken back, so that each life of the app must follow from those before.
+    """
+    lives = [line for line in trace.read_text().splitlines() if line] if trace.exists() else []
+    if is_whole:
+        return check_trace("\n".join(lives))
+    for number, life in enumerate(lives, start=1):
+        check_life(life, UNKNOWN, f"life {number}")
+    return sum(map(len, lives))
 
 
 def recover(scene: Scene, folder: Path) -> tuple[int, str, str]:

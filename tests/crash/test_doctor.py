@@ -119,6 +119,7 @@ def test_engine_data_that_is_gone_is_told(base: Base, home: Home) -> None:
     status, report = examine(home)
     assert status == 1
     assert "the app has a state, the engine has none" in named(report, "handshake")["text"]
+    assert named(report, "handshake")["fix"] == f"bring {home.path}/data back from the newest copy"
 
 
 def test_state_with_another_hash_is_told_with_both_hashes(base: Base, home: Home) -> None:

@@ -44,6 +44,12 @@ def test_app_above_the_engine_is_refused_and_its_state_can_be_made_again(app: in
     assert "refuses to start" in row.text
 
 
+def test_lone_validator_that_lost_its_blocks_must_have_them_back_since_nobody_else_has_them() -> None:
+    engine = EngineData()
+    assert find_row(5, HASH, engine, "/home/n", is_alone=True).fix == "bring /home/n/data back from the newest copy"
+    assert "reset-state" in find_row(5, HASH, engine, "/home/n", is_alone=False).fix
+
+
 @pytest.mark.parametrize(("app", "blocks", "state"), [(7, 7, 7), (4, 7, 7), (6, 7, 6)])
 def test_app_hash_that_is_not_the_chains_is_refused_with_both_hashes(app: int, blocks: int, state: int) -> None:
     row = row_of(app, blocks, state, expected=OTHER)
