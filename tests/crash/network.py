@@ -33,7 +33,7 @@ class Net:
         self.rigs = [Rig(home, self.run / str(index)) for index, home in enumerate(homes)]
         self.load, self.witness = Load.of(homes[0].genesis), Load.of(homes[HURT].genesis)
         self.init_chain = b""
-        self.checked = 0
+        self.checked = self.calls = 0
         self.past: Path = folder / "past"
 
     def start(self) -> None:
@@ -92,7 +92,8 @@ def run_point(net: Net, point: Point, dice: random.Random) -> Outcome:
         result, detail = "stuck", str(error)
     calls = 0
     try:
-        calls = check_calls(rig.home.path / "trace", is_whole=False)
+        calls = check_calls(rig.home.path / "trace", is_whole=False) - net.calls
+        net.calls += calls
     except GrammarBroken as error:
         result, detail = "misordered", str(error)
     return Outcome(str(point), point.kind, result, round(time.monotonic() - started_s, 2), rig.starts - starts, height,
