@@ -115,10 +115,18 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def serve(server: Server) -> None:
-    """Run the server; signals end it after the calls in progress."""
+    """Run the server; signals end it after the calls in progress.
+
+    The wakeup file has a signal seen that comes just before the wait begins, or to a thread of the database: neither
+    would interrupt the wait.
+    """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: server.stop())
-    server.run()
+    before = signal.set_wakeup_fd(server.wake_fd, warn_on_full_buffer=False)
+    try:
+        server.run()
+    finally:
+        signal.set_wakeup_fd(before)
     _log.info("stopped")
 
 

@@ -76,6 +76,11 @@ class Server:
         if self.failure is not None:
             raise self.failure
 
+    @property
+    def wake_fd(self) -> int:
+        """A file whose every byte ends `run`; it never blocks."""
+        return self._wake_writer.fileno()
+
     def stop(self) -> None:
         """End `run` soon. May be called from any thread and from a signal handler."""
         try:
