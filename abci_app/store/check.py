@@ -8,18 +8,7 @@ from typing import NamedTuple
 from abci_app.store.disk import Database
 from abci_app.store.errors import DatabaseDamaged
 from abci_app.store.kv import BLOBS_STORE, SENTINEL_KEY, SENTINEL_VALUE
-from abci_app.store.node import (
-    INNER_TAG,
-    KEY,
-    LEFT_DEPTH,
-    LEFT_HASH,
-    LEFT_ID,
-    RIGHT_DEPTH,
-    RIGHT_HASH,
-    RIGHT_ID,
-    SENTINEL_ID,
-    split_leaf,
-)
+from abci_app.store.node import LINKS, PAGE_TAG, SENTINEL_ID, Sub, compute_band, open_page, split_leaf
 from abci_app.store.records import BLOB_PREFIX, decode_orphans
 from abci_app.store.version import NodeMissing
 from abci_app.wire.proof import inner_hash, leaf_hash
@@ -90,22 +79,36 @@ def _visit(database: Database, node_id: bytes, seen: dict[bytes, Seen]) -> Seen:
     if found is not None:
         return found
     node = database.load(node_id)
-    if node[0] == INNER_TAG:
-        left = _visit(database, node[LEFT_ID], seen)
-        right = _visit(database, node[RIGHT_ID], seen)
-        is_sound = (
-            (left.hash, right.hash) == (node[LEFT_HASH], node[RIGHT_HASH])
-            and (left.depth, right.depth) == (node[LEFT_DEPTH], node[RIGHT_DEPTH])
-            and abs(left.depth - right.depth) <= 1
-            and left.last < node[KEY] == right.first
-        )
-        depth = max(left.depth, right.depth) + 1
-        found = Seen(inner_hash(left.hash, right.hash), depth, left.first, right.last)
-    else:
+    if node[0] != PAGE_TAG:
         key, value = split_leaf(node)
-        is_sound = bool(key and value) and (key != SENTINEL_KEY or value == SENTINEL_VALUE)
+        if not (key and value) or (key == SENTINEL_KEY and value != SENTINEL_VALUE):
+            raise DatabaseDamaged(f"leaf {node_id.hex()} is malformed")
         found = Seen(leaf_hash(key, value), 0, key, key)
-    if not is_sound:
-        raise DatabaseDamaged(f"node {node_id.hex()} contradicts its children")
+    else:
+        found = _visit_inner(database, node_id, open_page(node, b""), compute_band(node[LINKS + 2]), seen)
+        if found.depth != node[LINKS + 2]:
+            raise DatabaseDamaged(f"page {node_id.hex()} contradicts its children")
     seen[node_id] = found
     return found
+
+
+def _visit_inner(
+    database: Database, node_id: bytes, halves: tuple[Sub, Sub], band: int, seen: dict[bytes, Seen]
+) -> Seen:
+    """One inner node of a page, with all below it, verified."""
+    left, right = (
+        _visit(database, content, seen)
+        if type(content) is bytes
+        else _visit_inner(database, node_id, content, band, seen)
+        for content, _, _, _ in halves
+    )
+    is_sound = (
+        (left.hash, right.hash) == (halves[0][1], halves[1][1])
+        and (left.depth, right.depth) == (halves[0][2], halves[1][2])
+        and all((compute_band(half[2]) == band) is (type(half[0]) is tuple) for half in halves)
+        and abs(left.depth - right.depth) <= 1
+        and left.last < halves[1][3] == right.first
+    )
+    if not is_sound:
+        raise DatabaseDamaged(f"page {node_id.hex()} contradicts its children")
+    return Seen(inner_hash(left.hash, right.hash), max(left.depth, right.depth) + 1, left.first, right.last)

@@ -25,7 +25,8 @@ from abci_app.store.errors import (
     WrongDatabase,
 )
 from abci_app.store.kv import BLOBS_STORE, Reader
-from abci_app.store.node import SENTINEL_ID, SENTINEL_LEAF, is_node
+from abci_app.store.native import NativeDraft, new_draft
+from abci_app.store.node import PAGE_TAG, SENTINEL_ID, SENTINEL_LEAF, is_node
 from abci_app.store.prune import compute_budget, compute_oldest, plan_pruning
 from abci_app.store.records import (
     BLOB_PREFIX,
@@ -48,7 +49,7 @@ from abci_app.store.tree import EMPTY_ROOT, Change, Draft, Root, compute_app_has
 from abci_app.store.version import NodeMissing, Version
 
 KEEP_VERSIONS = 1000
-CACHE_NODES = 1 << 19
+CACHE_NODES = 1 << 18
 MAX_CACHED_NODE_BYTES = 2 << 10  # larger leaves are left to RocksDB's own cache
 MAX_HEIGHT = (1 << 63) - 1
 BLOCK_CACHE_BYTES = 32 << 20
@@ -90,13 +91,19 @@ class NodeCache:
 
     def load(self, node_id: bytes) -> bytes:
         """The node, from here or by `read`, whose errors pass through."""
-        node = self._young.get(node_id)
-        if node is not None:
-            return node
-        node = self._old.get(node_id)
+        node = self.find(node_id)
         if node is None:
             node = self._read(node_id)
-        self.put(node_id, node)
+            self.put(node_id, node)
+        return node
+
+    def find(self, node_id: bytes) -> bytes | None:
+        """The node if it is here."""
+        node = self._young.get(node_id)
+        if node is None:
+            node = self._old.get(node_id)
+            if node is not None:
+                self.put(node_id, node)
         return node
 
     def put(self, node_id: bytes, node: bytes) -> None:
@@ -122,8 +129,8 @@ class Database:
         self._rocks = rocks
         self._store_names = store_names
         self._keep_versions = keep_versions
-        self._cache = NodeCache(cache, self._read_node)
-        self.load = self._cache.load
+        self._pages = NodeCache(cache, self._read_node)
+        self._leaves = NodeCache(cache, self._read_node)
         self._write_options = WriteOptions()
         self._write_options.sync = fsync
         meta = self.read(LATEST_KEY)
@@ -149,7 +156,7 @@ class Database:
         store_names: every store of the chain, in any order; fixed for the life of the database. The store of the
         blobs' hashes is added.
         keep_versions: how many heights stay readable and provable, at least 2; 0 keeps all.
-        cache_nodes: tree nodes held in memory, about 0.3 kB each.
+        cache_nodes: leaves and as many pages of inner nodes held in memory, about 0.3 and 1.3 kB each.
         Raises DatabaseLocked, WrongDatabase, DatabaseDamaged; ValueError for a bad argument.
         """
         names = tuple(sorted((*store_names, BLOBS_STORE)))
@@ -285,7 +292,7 @@ class Database:
         self.blobs_height = staged.height  # nor a new blob for an old one
         self._write(batch, self._write_options, f"commit of height {staged.height}")
         for node_id, node in staged.nodes:
-            self._cache.put(node_id, node)
+            (self._pages if node[0] == PAGE_TAG else self._leaves).put(node_id, node)
         self._meta = meta
         self._latest = Version(self, self._store_names, staged.height, staged.roots)
         return self._latest
@@ -351,7 +358,8 @@ class Database:
             batch.delete(RESTORE_KEY)
         self.blobs_height = int(begins)  # blobs that arrive now are of no version that can be had
         self._write(batch, WriteOptions(), "dropping what was restored")
-        self._cache.clear()
+        self._pages.clear()
+        self._leaves.clear()
 
     def _write(self, batch: WriteBatch, options: WriteOptions, what: str) -> None:
         """One atomic write. Raises DatabaseDamaged when the disk fails, StoreError after `close`."""
@@ -361,6 +369,19 @@ class Database:
             raise StoreError("the database is closed") from error
         except Exception as error:  # det: rocksdict raises bare Exception; the node stops on it
             raise DatabaseDamaged(f"{what} failed: {error}", "check the disk") from error
+
+    def load(self, node_id: bytes) -> bytes:
+        """The record of a leaf or page, from the caches or the disk; raises NodeMissing, DatabaseDamaged.
+
+        Leaves have a cache of their own, so that many reads do not push out the pages.
+        """
+        node = self._pages.find(node_id)
+        if node is None:
+            node = self._leaves.find(node_id)
+        if node is None:
+            node = self._read_node(node_id)
+            (self._pages if node[0] == PAGE_TAG else self._leaves).put(node_id, node)
+        return node
 
     def explain_missing(self, height: int) -> Exception:
         """Why a node of the version of `height` is not there: pruned, or damage."""
@@ -397,9 +418,9 @@ class Database:
             raise DatabaseDamaged(f"malformed node record {node_id.hex()}", "restore from a snapshot or resync")
         return record
 
-    def _draft(self, root: Root, changes: list[Change]) -> Draft:
+    def _draft(self, root: Root, changes: list[Change]) -> Draft | NativeDraft:
         try:
-            return Draft(self.load, root, changes)
+            return new_draft(self.load, root, changes)
         except NodeMissing as error:
             raise self.explain_missing(self.height) from error
 

@@ -1,55 +1,55 @@
 """Tree nodes as bytes: what lies on the disk is what is held in memory and walked.
 
-Nothing is parsed ahead of need, and a cache full of bytes costs the garbage collector nothing.
+A leaf is a record of its own. Inner nodes are stored by pages: those of one band of depths (1 to 4, 5 to 8, ...)
+that hang together are one record, so that a changed path costs a fourth of the records. Which nodes share a page
+follows from the shape of the tree alone.
 
     leaf    00 | key length, 2 | key | value
-    inner   01 | left id, 12 | right id, 12 | left hash, 32 | right hash, 32 | left depth, 1 | right depth, 1 | key
-An inner node's key is the smallest key of its right half. It has no hash of its own: its parent has it, or the
-version record, so one descent yields a whole proof and a changed path is rehashed without reading its siblings.
-An id is the height that made the node and its number among the new nodes of that height, both big-endian.
+    page    01 | inner nodes, 1 | links | hashes | children | separators
+            links       of the inner nodes in preorder, the page's top first: left, 1 | right, 1 | depth, 1 |
+                        end of its separator in the separators, 2; a side is the number of an inner node, or
+                        80 + the number of a child
+            hashes      32 each, of the inner nodes but the top
+            children    in key order, one more than inner nodes: id, 12 | hash, 32 | depth, 1
+            separators  of the inner nodes in preorder: the smallest key of the right half
+A record has no hash of its own: its parent has it, or the version record, so one descent yields a whole proof and a
+changed path is rehashed without reading its siblings. Nothing is parsed ahead of need, and a cache full of bytes
+costs the garbage collector nothing.
+An id is the height that made the record and its number among the new records of that height, both big-endian.
 """
 
-from typing import Protocol
+from typing import Any
 
-from abci_app.store.kv import MAX_KEY_BYTES, SENTINEL_KEY, SENTINEL_VALUE
+from abci_app.store.kv import SENTINEL_KEY, SENTINEL_VALUE
 
 HEIGHT_BYTES = 8
 NUMBER_BYTES = 4
 ID_BYTES = HEIGHT_BYTES + NUMBER_BYTES
-INNER_TAG = 1
-LEFT_ID = slice(1, 13)
-RIGHT_ID = slice(13, 25)
-LEFT_HASH = slice(25, 57)
-RIGHT_HASH = slice(57, 89)
-LEFT_DEPTH = 89
-RIGHT_DEPTH = 90
-KEY = slice(91, None)
+PAGE_TAG = 1
+PAGE_DEPTHS = 4  # depths that share a page
+LINKS = 2  # where the links begin
+LINK_BYTES = 5
+HASH_BYTES = 32
+CHILD_BYTES = ID_BYTES + HASH_BYTES + 1
+CHILD = 0x80  # marks a side that leaves the page
+MAX_INNER = (1 << PAGE_DEPTHS) - 1
+
+Sub = tuple[Any, bytes, int, bytes]
+"""A subtree in work: (content, hash, depth, first key). Plain tuples for speed.
+
+The content is the id of a record, or the two halves of an inner node, or (key, value) of a new leaf.
+The hash is empty while it has not been computed: the subtree is new.
+"""
 
 
-class Side(Protocol):
-    """A tree below an inner node: its top node's id, its hash, its depth."""
-
-    @property
-    def id(self) -> bytes:
-        """12 bytes."""
-
-    @property
-    def hash(self) -> bytes:
-        """32 bytes."""
-
-    @property
-    def depth(self) -> int:
-        """0 for a leaf."""
+def compute_band(depth: int) -> int:
+    """Which nodes may share a page: 0 for leaves, then one number for every four depths."""
+    return (depth + PAGE_DEPTHS - 1) // PAGE_DEPTHS  # rounded down, both are non-negative
 
 
 def encode_leaf(key: bytes, value: bytes) -> bytes:
     """The record of an entry."""
     return b"\x00" + len(key).to_bytes(2, "big") + key + value
-
-
-def encode_inner(left: "Side", right: "Side", separator: bytes) -> bytes:
-    """The record of the parent of two trees; `separator` is the smallest key of the right one."""
-    return b"".join((b"\x01", left.id, right.id, left.hash, right.hash, bytes((left.depth, right.depth)), separator))
 
 
 def split_leaf(node: bytes) -> tuple[bytes, bytes]:
@@ -58,10 +58,59 @@ def split_leaf(node: bytes) -> tuple[bytes, bytes]:
     return node[3:end], node[end:]
 
 
+def split_page(page: bytes) -> tuple[int, int, int]:
+    """Where the hashes, the children and the separators of a page begin; the hash of inner node 0 is left out."""
+    inner = page[1]
+    hashes = LINKS + LINK_BYTES * inner
+    children = hashes + HASH_BYTES * (inner - 1)
+    return hashes, children, children + CHILD_BYTES * (inner + 1)
+
+
+def get_separator(page: bytes, separators: int, inner: int) -> bytes:
+    """The separator of one inner node of a page whose separators begin at `separators`."""
+    at = LINKS + LINK_BYTES * inner
+    begin = (page[at - 2] << 8 | page[at - 1]) if inner else 0
+    return page[separators + begin : separators + (page[at + 3] << 8 | page[at + 4])]
+
+
+def get_side_hash(page: bytes, side: int) -> bytes:
+    """The hash of what a link points to."""
+    hashes, children, _ = split_page(page)
+    at = children + CHILD_BYTES * (side - CHILD) + ID_BYTES if side >= CHILD else hashes + HASH_BYTES * (side - 1)
+    return page[at : at + HASH_BYTES]
+
+
+def get_child_id(page: bytes, side: int) -> bytes:
+    """The id of the record that a link leads to; the link leaves the page."""
+    at = split_page(page)[1] + CHILD_BYTES * (side - CHILD)
+    return page[at : at + ID_BYTES]
+
+
+def open_page(page: bytes, first: bytes) -> tuple[Sub, Sub]:
+    """The two halves of a page's top, all its inner nodes in them; `first` is the first key below it."""
+    hashes, children, separators = split_page(page)
+
+    def visit(side: int, low: bytes) -> Sub:
+        if side >= CHILD:
+            at = children + CHILD_BYTES * (side - CHILD)
+            node_id, digest = page[at : at + ID_BYTES], page[at + ID_BYTES : at + CHILD_BYTES - 1]
+            return node_id, digest, page[at + CHILD_BYTES - 1], low
+        at = LINKS + LINK_BYTES * side
+        halves = visit(page[at], low), visit(page[at + 1], get_separator(page, separators, side))
+        at_hash = hashes + HASH_BYTES * (side - 1)
+        return halves, page[at_hash : at_hash + HASH_BYTES], page[at + 2], low
+
+    return visit(page[LINKS], first), visit(page[LINKS + 1], get_separator(page, separators, 0))
+
+
 def is_node(record: bytes) -> bool:
-    """Whether a record has the form of a node."""
+    """Whether a record has the form of a leaf or of a page."""
     if record[:1] == b"\x01":
-        return KEY.start < len(record) <= KEY.start + MAX_KEY_BYTES
+        if len(record) < LINKS or not 0 < record[1] <= MAX_INNER:
+            return False
+        begin = split_page(record)[2]
+        end = LINKS + LINK_BYTES * record[1]
+        return len(record) > begin and len(record) == begin + (record[end - 2] << 8 | record[end - 1])
     return record[:1] == b"\x00" and len(record) > 4 and 0 < (record[1] << 8 | record[2]) < len(record) - 3
 
 

@@ -3,7 +3,7 @@
     f             format number, store names
     l             latest height, oldest kept height, prune cursor (height, chunk)
     v height      app hash, and (id, hash, depth) of every store's root, in name order
-    n id          a tree node (node.py)
+    n id          a leaf or a page of inner nodes (node.py)
     o height n    ids of nodes that the version of `height` no longer uses, n-th chunk
     b key         a blob
     r             there only while a state is restored: what else is here is to be thrown away

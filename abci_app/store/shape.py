@@ -10,8 +10,8 @@ from typing import Callable, Iterator, NamedTuple
 
 from abci_app.store.errors import InvalidEntry, SnapshotInvalid
 from abci_app.store.kv import SENTINEL_KEY, SENTINEL_VALUE, check_entry
-from abci_app.store.node import INNER_TAG, LEFT_ID, RIGHT_ID, encode_inner, encode_leaf, split_leaf
-from abci_app.store.tree import Load, Root
+from abci_app.store.node import CHILD, LINK_BYTES, LINKS, PAGE_TAG, Sub, compute_band, get_child_id, split_leaf
+from abci_app.store.tree import Load, Pager, Root
 from abci_app.wire.proof import inner_hash, leaf_hash
 
 MAX_LEVEL = 62  # what stock verifiers take; a balanced tree of 2^43 leaves is not deeper
@@ -29,30 +29,34 @@ class Leaf(NamedTuple):
 
 def iter_leaves(load: Load, root: Root) -> Iterator[Leaf]:
     """Every leaf of a tree in key order, the reserved one too. Raises what `load` raises."""
-    pending = [(root.id, 0)]
-    while pending:
-        node_id, level = pending.pop()
-        node = load(node_id)
-        while node[0] == INNER_TAG:
-            level += 1
-            pending.append((node[RIGHT_ID], level))
-            node = load(node[LEFT_ID])
+    pending: list[tuple[bytes, int, int]] = []  # (page, side, level) still to be walked, the next one last
+    node, side, level = load(root.id), 0, 0
+    while True:
+        while node[0] == PAGE_TAG:
+            while side < CHILD:
+                level += 1
+                at = LINKS + LINK_BYTES * side
+                pending.append((node, node[at + 1], level))
+                side = node[at]
+            node, side = load(get_child_id(node, side)), 0
         yield Leaf(level, *split_leaf(node))
+        if not pending:
+            return
+        node, side, level = pending.pop()
 
 
 class _Subtree(NamedTuple):
-    """A grown subtree, its records written; `root` as if it were a tree."""
+    """A grown subtree, hashed; its records are written but for the page of its top."""
 
     level: int
-    root: Root
-    first: bytes
+    sub: Sub
 
 
 class Grower:
     """Grows one tree from its leaves in key order. Records go to `put`, children first, which answers their ids."""
 
     def __init__(self, put: Put) -> None:
-        self._put = put
+        self._pager = Pager(put, lambda stored: stored[0])
         self._last: bytes | None = None
         self._stack: list[_Subtree] = []  # levels strictly rise from the bottom to the top
 
@@ -65,8 +69,7 @@ class Grower:
         if self._stack and level < self._stack[-1].level or self._is_whole():
             raise SnapshotInvalid(f"no leaf of level {level} fits behind {self._last!r:.60}")
         self._last = key
-        root = Root(self._put(encode_leaf(key, value)), leaf_hash(key, value), 0)
-        top = _Subtree(level, root, key)
+        top = _Subtree(level, ((key, value), leaf_hash(key, value), 0, key))
         while self._stack and self._stack[-1].level == top.level:
             top = self._join(self._stack.pop(), top)
         self._stack.append(top)
@@ -75,7 +78,8 @@ class Grower:
         """The tree. Raises SnapshotInvalid when leaves are missing."""
         if not self._is_whole():
             raise SnapshotInvalid("the row of leaves ends before the tree is whole")
-        return self._stack[0].root
+        top = self._stack[0].sub
+        return Root(*self._pager.place(top), top[2])
 
     def _is_whole(self) -> bool:
         return bool(self._stack) and self._stack[0].level == 0
@@ -95,9 +99,17 @@ class Grower:
 
     def _join(self, left: _Subtree, right: _Subtree) -> _Subtree:
         """The parent of two neighbours of one level."""
-        if not -1 <= left.root.depth - right.root.depth <= 1:
-            raise SnapshotInvalid(f"the tree leans: {left.root.depth} against {right.root.depth} levels")
-        node = encode_inner(left.root, right.root, right.first)
-        depth = max(left.root.depth, right.root.depth) + 1
-        return _Subtree(left.level - 1, Root(self._put(node), inner_hash(left.root.hash, right.root.hash), depth),
-                        left.first)
+        depths = left.sub[2], right.sub[2]
+        if not -1 <= depths[0] - depths[1] <= 1:
+            raise SnapshotInvalid(f"the tree leans: {depths[0]} against {depths[1]} levels")
+        depth = max(depths) + 1
+        halves = tuple(self._place_outside(sub, compute_band(depth)) for sub in (left.sub, right.sub))
+        digest = inner_hash(left.sub[1], right.sub[1])
+        return _Subtree(left.level - 1, (halves, digest, depth, left.sub[3]))
+
+    def _place_outside(self, sub: Sub, band: int) -> Sub:
+        """A half of an inner node of `band`, written unless it shares its parent's page."""
+        _, digest, depth, first = sub
+        if compute_band(depth) == band:
+            return sub
+        return self._pager.place(sub)[0], digest, depth, first

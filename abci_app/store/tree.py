@@ -10,36 +10,34 @@ Source: `abci_app/wire/proof.py` for the hashes; Knuth, TAOCP 3, 6.2.3 for the b
 """
 
 from bisect import bisect_left
-from hashlib import sha256
-from typing import Any, Callable, Iterator, NamedTuple, Sequence
+from typing import Callable, Iterator, NamedTuple, Sequence
 
 from abci_app.store.kv import SENTINEL_KEY, SENTINEL_VALUE
 from abci_app.store.node import (
+    CHILD,
+    CHILD_BYTES,
+    HASH_BYTES,
     HEIGHT_BYTES,
-    INNER_TAG,
-    KEY,
-    LEFT_DEPTH,
-    LEFT_HASH,
-    LEFT_ID,
+    ID_BYTES,
+    LINK_BYTES,
+    LINKS,
     NUMBER_BYTES,
-    RIGHT_DEPTH,
-    RIGHT_HASH,
-    RIGHT_ID,
+    PAGE_TAG,
     SENTINEL_ID,
+    Sub,
+    compute_band,
     encode_leaf,
+    get_child_id,
+    get_separator,
+    get_side_hash,
+    open_page,
     split_leaf,
+    split_page,
 )
 from abci_app.wire.proof import Absence, Existence, Step, inner_hash, leaf_hash
 
 Change = tuple[bytes, bytes | None]  # key and new value, None for a deletion
 Load = Callable[[bytes], bytes]  # id -> node
-
-Sub = tuple[Any, bytes, int, bytes]
-"""A subtree while a batch is applied: (content, hash, depth, first key). Plain tuples for speed.
-
-With a hash it is an old subtree and its content is an id. With an empty hash it is new, and its content is its two
-halves, or (key, value) at depth 0.
-"""
 
 
 class Root(NamedTuple):
@@ -50,14 +48,27 @@ class Root(NamedTuple):
     depth: int
 
 
+Turn = tuple[bytes, int, bool]
+"""One inner node on a path: (its page, its number there, whether the path goes right)."""
+
 EMPTY_ROOT = Root(SENTINEL_ID, leaf_hash(SENTINEL_KEY, SENTINEL_VALUE), 0)
 
 
 def find_value(load: Load, root: Root, key: bytes) -> bytes | None:
     """The value at `key`, None when absent."""
     node = load(root.id)
-    while node[0] == INNER_TAG:
-        node = load(node[LEFT_ID] if key < node[KEY] else node[RIGHT_ID])
+    while node[0] == PAGE_TAG:
+        inner = node[1]
+        children = LINKS + LINK_BYTES * inner + HASH_BYTES * (inner - 1)
+        separators = children + CHILD_BYTES * (inner + 1)
+        side = 0
+        while side < CHILD:
+            at = LINKS + LINK_BYTES * side
+            begin = (node[at - 2] << 8 | node[at - 1]) if side else 0
+            separator = node[separators + begin : separators + (node[at + 3] << 8 | node[at + 4])]
+            side = node[at] if key < separator else node[at + 1]
+        at = children + CHILD_BYTES * (side - CHILD)
+        node = load(node[at : at + ID_BYTES])
     found, value = split_leaf(node)
     return value if found == key else None
 
@@ -66,26 +77,33 @@ def iter_range(
     load: Load, root: Root, low: bytes, high: bytes | None, reverse: bool = False
 ) -> Iterator[tuple[bytes, bytes]]:
     """(key, value) for low <= key < high in key order, or from the last to the first."""
-    pending = [root.id]
-    while pending:
-        node = load(pending.pop())
-        while node[0] == INNER_TAG:
-            separator = node[KEY]
+    pending: list[tuple[bytes, int]] = []  # (page, side) still to be walked, the next one last
+    node, side = load(root.id), 0
+    while True:
+        if node[0] == PAGE_TAG and side < CHILD:
+            separator = get_separator(node, split_page(node)[2], side)
+            left, right = node[LINKS + LINK_BYTES * side], node[LINKS + LINK_BYTES * side + 1]
             in_left = low < separator
-            in_right = high is None or separator < high
-            if in_left and in_right:
-                pending.append(node[LEFT_ID] if reverse else node[RIGHT_ID])
+            if in_left and (high is None or separator < high):
+                pending.append((node, left if reverse else right))
                 in_left = not reverse
-            node = load(node[LEFT_ID] if in_left else node[RIGHT_ID])
+            side = left if in_left else right
+            continue
+        if node[0] == PAGE_TAG:
+            node, side = load(get_child_id(node, side)), 0
+            continue
         key, value = split_leaf(node)
         if low <= key and (high is None or key < high):
             yield key, value
+        if not pending:
+            return
+        node, side = pending.pop()
 
 
 def prove_entry(load: Load, root: Root, key: bytes) -> Existence | Absence:
     """The proof of the value at `key`, or of its absence by the two neighbours (the left one alone at the end)."""
-    path: list[tuple[bytes, bool]] = []
-    here = _descend(load, root.id, path, lambda separator: key >= separator)
+    path: list[Turn] = []
+    here = _descend(load, load(root.id), 0, path, lambda separator: key >= separator)
     if here.key == key:
         return here
     is_below = here.key < key
@@ -93,32 +111,36 @@ def prove_entry(load: Load, root: Root, key: bytes) -> Existence | Absence:
     return Absence(key, here, beside) if is_below else Absence(key, beside, here)
 
 
-def _prove_neighbour(load: Load, path: list[tuple[bytes, bool]], after: bool) -> Existence | None:
+def _prove_neighbour(load: Load, path: list[Turn], after: bool) -> Existence | None:
     """The leaf just after (or before) the one at the end of `path`; None at the edge of the tree."""
     path = list(path)
     while path:
-        node, is_right = path.pop()
+        page, inner, is_right = path.pop()
         if is_right != after:
-            path.append((node, after))
-            return _descend(load, node[RIGHT_ID] if after else node[LEFT_ID], path, lambda _: not after)
+            path.append((page, inner, after))
+            return _descend(load, page, page[LINKS + LINK_BYTES * inner + after], path, lambda _: not after)
     return None
 
 
 def _descend(
-    load: Load, top: bytes, path: list[tuple[bytes, bool]], turn_right: Callable[[bytes], bool]
+    load: Load, node: bytes, side: int, path: list[Turn], turn_right: Callable[[bytes], bool]
 ) -> Existence:
-    """Walk to a leaf, appending (inner node, went right) to the path from the root; returns the leaf's proof."""
-    node = load(top)
-    while node[0] == INNER_TAG:
-        is_right = turn_right(node[KEY])
-        path.append((node, is_right))
-        node = load(node[RIGHT_ID] if is_right else node[LEFT_ID])
-    steps = (Step(right, above[LEFT_HASH] if right else above[RIGHT_HASH]) for above, right in reversed(path))
-    return Existence(*split_leaf(node), tuple(steps))
+    """Walk to a leaf, appending every turn to the path from the root; returns the leaf's proof."""
+    while node[0] == PAGE_TAG:
+        while side < CHILD:
+            is_right = turn_right(get_separator(node, split_page(node)[2], side))
+            path.append((node, side, is_right))
+            side = node[LINKS + LINK_BYTES * side + is_right]
+        node, side = load(get_child_id(node, side)), 0
+    steps = (Step(right, get_side_hash(page, page[LINKS + LINK_BYTES * at + (not right)])) for page, at, right in path)
+    return Existence(*split_leaf(node), tuple(steps)[::-1])
 
 
 class Draft:
-    """A tree with one batch of changes applied, not hashed yet: `orphans` are the ids it no longer uses."""
+    """A tree with one batch of changes applied, not hashed yet: `orphans` are the ids it no longer uses.
+
+    `orphans` is complete after `seal`.
+    """
 
     __slots__ = ("orphans", "_top", "_load", "_keys", "_values")
 
@@ -136,89 +158,70 @@ class Draft:
         self._top = top
 
     def seal(self, height: int, nodes: list[tuple[bytes, bytes]]) -> Root:
-        """Hash the new nodes and append (id, node) of each to `nodes`, children first; returns the root.
+        """Hash what is new and append (id, record) of each new leaf and page to `nodes`, children first.
 
-        `nodes` holds all new nodes of `height` so far, of other stores too: a node's number is its place there.
+        `nodes` holds all new records of `height` so far, of other stores too: a record's number is its place there.
         """
         made_at = height.to_bytes(HEIGHT_BYTES, "big")
 
-        def visit(sub: Sub) -> tuple[bytes, bytes]:
-            """(id, hash) of a new subtree."""
-            left, right = sub[0]
-            if sub[2] == 0:
-                digest = leaf_hash(left, right)
-                node = encode_leaf(left, right)
-            else:
-                left_id, left_hash = (left[0], left[1]) if left[1] else visit(left)
-                right_id, right_hash = (right[0], right[1]) if right[1] else visit(right)
-                digest = sha256(b"\x01" + left_hash + right_hash).digest()
-                depths = bytes((left[2], right[2]))
-                node = b"\x01" + left_id + right_id + left_hash + right_hash + depths + right[3]
+        def put(record: bytes) -> bytes:
             node_id = made_at + len(nodes).to_bytes(NUMBER_BYTES, "big")
-            nodes.append((node_id, node))
-            return node_id, digest
+            nodes.append((node_id, record))
+            return node_id
 
         top = self._top
-        node_id, digest = (top[0], top[1]) if top[1] else visit(top)
-        return Root(node_id, digest, top[2])
+        return Root(*Pager(put, self._open).place(top), top[2])
 
     def _update(self, sub: Sub, begin: int, end: int) -> Sub | None:
         """An old subtree with the changes begin..end; `sub` itself if they change nothing, None if no leaf remains."""
-        node = self._load(sub[0])
-        if node[0] != INNER_TAG:
-            return self._update_leaf(sub, node, begin, end)
-        separator = node[KEY]
-        keys = self._keys
-        if keys[begin] >= separator:
-            middle = begin
-        elif keys[end - 1] < separator:
-            middle = end
-        else:
-            middle = bisect_left(keys, separator, begin, end)
-        old_left = (node[LEFT_ID], node[LEFT_HASH], node[LEFT_DEPTH], sub[3])
-        old_right = (node[RIGHT_ID], node[RIGHT_HASH], node[RIGHT_DEPTH], separator)
+        content, _, depth, first = sub
+        if depth == 0:
+            return self._update_leaf(sub, begin, end)
+        old_left, old_right = content if type(content) is tuple else open_page(self._load(content), first)
+        middle = bisect_left(self._keys, old_right[3], begin, end)
         left = self._update(old_left, begin, middle) if begin < middle else old_left
         right = self._update(old_right, middle, end) if middle < end else old_right
         if left is old_left and right is old_right:
             return sub
-        self.orphans.append(sub[0])
+        if type(content) is bytes:
+            self.orphans.append(content)
         if left is None or right is None:
             return left or right
         return self._join(left, right)
 
-    def _update_leaf(self, sub: Sub, node: bytes, begin: int, end: int) -> Sub | None:
-        """The changes meet one old leaf: a balanced tree of the new leaves and of the old one, if it stays."""
-        old_key, old_value = split_leaf(node)
+    def _update_leaf(self, sub: Sub, begin: int, end: int) -> Sub | None:
+        """The changes meet one old leaf: a balanced tree of the new leaves and of the old one, if it stays.
+
+        The leaf's key is the first key of its subtree, and its hash tells whether its value changes: no need to read.
+        """
+        old_key = sub[3]
         row: list[Sub] = []
         is_placed = False  # whether the old leaf's place in the row is behind us
         for index in range(begin, end):
             key, value = self._keys[index], self._values[index]
+            digest = leaf_hash(key, value) if value is not None else b""
             if not is_placed and old_key <= key:
                 is_placed = True
-                if old_key < key or value == old_value:
+                if old_key < key or digest == sub[1]:
                     row.append(sub)
                 else:
                     self.orphans.append(sub[0])
-                if old_key == key and value == old_value:
+                if old_key == key and digest == sub[1]:
                     continue
             if value is not None:
-                row.append(((key, value), b"", 0, key))
+                row.append(((key, value), digest, 0, key))
         if not is_placed:
             row.append(sub)
         return _balanced(row, 0, len(row)) if row else None
 
     def _open(self, sub: Sub) -> tuple[Sub, Sub]:
         """The two halves of an inner subtree that is about to be replaced."""
-        content, digest, _, low = sub
-        if not digest:
-            left, right = content
-            return left, right
-        self.orphans.append(content)
-        node = self._load(content)
-        return (
-            (node[LEFT_ID], node[LEFT_HASH], node[LEFT_DEPTH], low),
-            (node[RIGHT_ID], node[RIGHT_HASH], node[RIGHT_DEPTH], node[KEY]),
-        )
+        content, _, _, first = sub
+        if type(content) is bytes:
+            self.orphans.append(content)
+            return open_page(self._load(content), first)
+        left, right = content
+        return left, right
 
     def _join(self, left: Sub, right: Sub) -> Sub:
         """One balanced tree of two, all keys of `left` below those of `right`; at most one level deeper."""
@@ -261,6 +264,83 @@ def _balanced(row: list[Sub], begin: int, end: int) -> Sub:
         return row[begin]
     middle = (begin + end) // 2  # rounded down, both are non-negative
     return _fork(_balanced(row, begin, middle), _balanced(row, middle, end))
+
+
+class Pager:
+    """Hashes and encodes what is new in a tree: which nodes share a page follows from the shape alone."""
+
+    __slots__ = ("_put", "_open")
+
+    def __init__(self, put: Callable[[bytes], bytes], open_stored: Callable[[Sub], tuple[Sub, Sub]]) -> None:
+        """put: takes each new record, children first, and answers its id; open_stored: the halves of a stored page,
+        called for a page that becomes part of the one above."""
+        self._put = put
+        self._open = open_stored
+
+    def place(self, sub: Sub) -> tuple[bytes, bytes]:
+        """(id, hash) of a subtree whose top is a leaf or the top of a page."""
+        content, digest, depth, _ = sub
+        if type(content) is bytes:
+            return content, digest
+        if depth == 0:
+            return self._put(encode_leaf(*content)), digest or leaf_hash(*content)
+        page = _PageWriter(compute_band(depth))
+        _, digest = self._add(page, sub)
+        return self._put(page.encode()), digest
+
+    def _add(self, page: "_PageWriter", sub: Sub) -> tuple[int, bytes]:
+        """(side, hash) of an inner node of the page, with all below it."""
+        halves = self._open(sub) if type(sub[0]) is bytes else sub[0]
+        number = page.open(sub[2], halves[1][3])
+        sides, hashes = [], []
+        for half in halves:
+            if compute_band(half[2]) == page.band:
+                side, digest = self._add(page, half)
+            else:
+                node_id, digest = self.place(half)
+                side = page.add_child(node_id, digest, half[2])
+            sides.append(side)
+            hashes.append(digest)
+        digest = sub[1] or inner_hash(*hashes)
+        page.close(number, sides, digest)
+        return number, digest
+
+
+class _PageWriter:
+    """A page being written. Inner nodes are opened in preorder, and closed when both their sides are known."""
+
+    __slots__ = ("band", "_links", "_hashes", "_children", "_separators", "_end")
+
+    def __init__(self, band: int) -> None:
+        self.band = band
+        self._links: list[bytes] = []
+        self._hashes: list[bytes] = []
+        self._children: list[bytes] = []
+        self._separators: list[bytes] = []
+        self._end = 0
+
+    def open(self, depth: int, separator: bytes) -> int:
+        """The number of the next inner node."""
+        self._separators.append(separator)
+        self._end += len(separator)
+        self._links.append(bytes((depth, self._end >> 8, self._end & 0xFF)))
+        self._hashes.append(b"")
+        return len(self._links) - 1
+
+    def close(self, number: int, sides: list[int], digest: bytes) -> None:
+        """Complete an inner node."""
+        self._links[number] = bytes(sides) + self._links[number]
+        self._hashes[number] = digest
+
+    def add_child(self, node_id: bytes, digest: bytes, depth: int) -> int:
+        """The side that leads to the next child."""
+        self._children.append(node_id + digest + bytes((depth,)))
+        return CHILD + len(self._children) - 1
+
+    def encode(self) -> bytes:
+        """The record; the hash of the top is left out, since its parent has it."""
+        head = bytes((PAGE_TAG, len(self._links)))
+        return b"".join((head, *self._links, *self._hashes[1:], *self._children, *self._separators))
 
 
 def compute_app_hash(stores: Sequence[tuple[str, bytes]]) -> bytes:

@@ -1,10 +1,15 @@
 """The tree against a sorted dict, for any sequence of batches: contents, balance, hashes, orphans, proofs."""
 
+import random
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from abci_app.store.kv import SENTINEL_KEY, SENTINEL_VALUE
-from abci_app.store.node import INNER_TAG, KEY, LEFT_ID, RIGHT_ID, SENTINEL_ID, SENTINEL_LEAF, split_leaf
+from abci_app.store.native import NativeDraft, new_draft
+from abci_app.store.node import LINKS, PAGE_TAG, SENTINEL_ID, SENTINEL_LEAF, Sub, compute_band, is_node, open_page
+from abci_app.store.node import split_leaf
 from abci_app.store.tree import EMPTY_ROOT, Draft, Root, compute_app_hash, find_value, iter_range, prove_entry
 from abci_app.store.tree import prove_store
 from abci_app.wire.ics23 import commitment_proofs, verify_commitments
@@ -20,6 +25,7 @@ from abci_app.wire.proof import (
     value_ops,
     verify_value_ops,
 )
+from kernels.tree import find_batch
 
 KEYS = st.one_of(st.binary(min_size=1, max_size=2), st.binary(min_size=1, max_size=40)).filter(
     lambda key: key != SENTINEL_KEY
@@ -56,14 +62,22 @@ class Trees:
             assert node_id not in ids
             ids.add(node_id)
             node = self.nodes[node_id]
-            if node[0] != INNER_TAG:
+            assert is_node(node)
+            if node[0] != PAGE_TAG:
                 key, value = split_leaf(node)
                 return leaf_hash(key, value), 0, key, key
-            left_hash, left_depth, first, left_last = visit(node[LEFT_ID])
-            right_hash, right_depth, right_first, last = visit(node[RIGHT_ID])
+            found = visit_inner(open_page(node, b""), compute_band(node[LINKS + 2]))
+            assert found[1] == node[LINKS + 2]
+            return found
+
+        def visit_inner(halves: tuple[Sub, Sub], band: int) -> tuple[bytes, int, bytes, bytes]:
+            """An inner node of a page of `band`: what has the same band is in the page, all else is not."""
+            (left_hash, left_depth, first, left_last), (right_hash, right_depth, right_first, last) = (
+                visit_inner(half[0], band) if compute_band(half[2]) == band else visit(half[0]) for half in halves
+            )
             assert abs(left_depth - right_depth) <= 1
-            assert left_last < node[KEY] == right_first
-            assert node[25:91] == left_hash + right_hash + bytes((left_depth, right_depth))
+            assert left_last < halves[1][3] == right_first
+            assert [half[1:3] for half in halves] == [(left_hash, left_depth), (right_hash, right_depth)]
             return inner_hash(left_hash, right_hash), max(left_depth, right_depth) + 1, first, last
 
         assert visit(root.id)[:3] == (root.hash, root.depth, SENTINEL_KEY)
@@ -91,6 +105,52 @@ def test_tree_equals_a_sorted_dict_and_stays_balanced(batches: list[dict[bytes, 
         assert sorted(made) == sorted(after - before), "a new node is unused or was not handed over"
         assert sorted(orphans) == sorted(before - after), "an orphan is missing, double or still used"
         before = after
+
+
+@given(BATCHES)
+@settings(deadline=None)
+def test_compiled_batches_give_the_same_records_to_the_byte(batches: list[dict[bytes, bytes | None]]) -> None:
+    trees = Trees()
+    for batch in filter(None, batches):
+        assert_compiled_equal(trees, batch)
+        trees.apply(batch)
+
+
+@given(st.integers(0, 2**32), st.integers(2, 4))
+@settings(max_examples=15, deadline=None)
+def test_compiled_batches_are_the_same_when_whole_ranges_vanish_and_keys_are_long(seed: int, blocks: int) -> None:
+    rng = random.Random(seed)
+    trees = Trees()
+    known: list[bytes] = []
+    for _ in range(blocks):
+        keys = [rng.randbytes(rng.choice([2, 20, 130, 1024])) for _ in range(rng.choice([5, 100, 600]))]
+        batch: dict[bytes, bytes | None] = {b"k" + key[1:]: rng.randbytes(rng.choice([1, 54, 200])) for key in keys}
+        known = sorted({*known, *batch})
+        begin = rng.randrange(len(known))
+        batch |= dict.fromkeys(known[begin : begin + rng.choice([1, 30, 400])])
+        assert_compiled_equal(trees, batch)
+        trees.apply(batch)
+        trees.reachable(trees.root)
+
+
+def test_batch_too_large_for_compiled_code_is_left_to_the_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    trees = Trees()
+    changes: list[tuple[bytes, bytes | None]] = [(b"k%03d" % number, bytes(1000)) for number in range(100)]
+    for limit, kind in ((1 << 20, NativeDraft), (150_000, Draft), (1000, Draft)):
+        monkeypatch.setattr("kernels.tree.batch.MAX_BYTES", limit)
+        assert type(new_draft(trees.load, trees.root, changes)) is kind
+
+
+def assert_compiled_equal(trees: Trees, batch: dict[bytes, bytes | None]) -> None:
+    """Compiled code and `Draft` make the same root, records and orphans."""
+    new_batch = find_batch()
+    assert new_batch is not None
+    changes = sorted(batch.items())
+    made: list[list[tuple[bytes, bytes]]] = [[], []]
+    drafts = Draft(trees.load, trees.root, changes), NativeDraft(new_batch, trees.load, trees.root, changes)
+    roots = [draft.seal(trees.height + 1, nodes) for draft, nodes in zip(drafts, made)]
+    assert roots[0] == roots[1] and made[0] == made[1]
+    assert sorted(drafts[0].orphans) == sorted(drafts[1].orphans)
 
 
 @given(BATCHES)
