@@ -13,7 +13,7 @@ from kernels.tree import BatchTooLarge, find_batch
 if TYPE_CHECKING:
     from kernels.tree.batch import Batch
 
-MIN_CHANGES = 24  # below, the plain code costs less than the arrays
+MIN_CHANGES = 100  # below, the plain code costs little and nothing has to be compiled
 
 
 class NativeDraft:

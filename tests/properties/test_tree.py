@@ -135,7 +135,7 @@ def test_compiled_batches_are_the_same_when_whole_ranges_vanish_and_keys_are_lon
 
 def test_batch_too_large_for_compiled_code_is_left_to_the_plain(monkeypatch: pytest.MonkeyPatch) -> None:
     trees = Trees()
-    changes: list[tuple[bytes, bytes | None]] = [(b"k%03d" % number, bytes(1000)) for number in range(100)]
+    changes: list[tuple[bytes, bytes | None]] = [(b"k%03d" % number, bytes(1000)) for number in range(120)]
     for limit, kind in ((1 << 20, NativeDraft), (150_000, Draft), (1000, Draft)):
         monkeypatch.setattr("kernels.tree.batch.MAX_BYTES", limit)
         assert type(new_draft(trees.load, trees.root, changes)) is kind
