@@ -31,6 +31,11 @@ def test_compiled_trees_that_hash_wrongly_are_not_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert find_batch.__wrapped__() is not None
-    monkeypatch.setattr("kernels.tree.batch.hash_many", lambda data, at, size, out, out_at: None)
+
+    def hash_wrongly(data: np.ndarray, at: np.ndarray, size: np.ndarray, out: np.ndarray, out_at: np.ndarray) -> None:
+        for place in out_at:
+            out[place : place + 32] = 7
+
+    monkeypatch.setattr("kernels.tree.batch.hash_many", hash_wrongly)
     assert find_batch.__wrapped__() is None
     assert "another root" in caplog.text
