@@ -1,6 +1,7 @@
 """The application's process: opens the state, proves and compiles the kernels, listens, runs until told to stop."""
 
 import gc
+import json
 import logging
 import signal
 import socket
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from abci_app.abci.application import Application
+from abci_app.abci.chain import find_chain
 from abci_app.abci.config import Config
 from abci_app.abci.errors import ConfigProblem
 from abci_app.abci.server import Server, listen_tcp, listen_unix
@@ -24,6 +26,7 @@ from kernels import dispatch
 from kernels.errors import KernelInputError
 
 STATE_FOLDER = "state"
+GENESIS_FILE = Path("config") / "genesis.json"
 COLLECTOR_THRESHOLDS = (100_000, 50, 100)
 DATASETS_FOLDER = "datasets"
 SNAPSHOTS_FOLDER = "snapshots"
@@ -51,6 +54,7 @@ def run(settings: Settings) -> None:
     trace = Trace(settings.home / settings.trace) if settings.trace else None
     try:
         with open_state(settings) as database, open_snapshots(settings) as snapshots:
+            check_chain(settings.home / GENESIS_FILE, database)
             rows = DatasetStore(settings.home / DATASETS_FOLDER)
             application = Application(new_app(), database, rows, settings.config.retain_blocks, trace, snapshots)
             warm_kernels()
@@ -74,6 +78,25 @@ def open_state(settings: Settings) -> Database:
         return Database.open(settings.home / STATE_FOLDER, STORE_NAMES, settings.config.keep_versions)
     except StoreError as error:
         raise ConfigProblem(error.args[0].removesuffix(f" ({error.hint})"), error.hint) from error
+
+
+def check_chain(genesis: Path, database: Database) -> None:
+    """Raises ConfigProblem when the state is of another chain than the engine's genesis, where both are there.
+
+    The engine compares heights and hashes when it starts, but not when its last block is one ahead of its state and of
+    the app: then it would run that block on whatever state there is.
+    Source: CometBFT v0.38 consensus/replay.go, ReplayBlocksWithContext, "Replay last block using real app".
+    """
+    chain = find_chain(database.latest())
+    try:
+        named = json.loads(genesis.read_text(encoding="utf-8"))["chain_id"]
+    except FileNotFoundError:
+        return
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigProblem(f"{genesis} cannot be read: {error!r}", "take it from another node of the chain") from error
+    if chain is not None and chain.chain_id != named:
+        raise ConfigProblem(f"the state is of chain {chain.chain_id}, the genesis of {named}",
+                            "move the state folder away, or put back the genesis that belongs to it")
 
 
 @contextmanager

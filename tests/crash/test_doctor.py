@@ -17,7 +17,7 @@ from localnet.homes import Home
 from localnet.state import take_lock
 from tests.crash.base import Base, put_chain_id, put_state
 from tests.crash.load import Load
-from tests.crash.rig import Rig, copy_home
+from tests.crash.rig import Refused, Rig, copy_home
 
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[2]
@@ -135,6 +135,12 @@ def test_state_of_another_chain_is_told(base: Base, home: Home) -> None:
     status, report = examine(home)
     assert status == 1
     assert "of chain gradus-crash-1, the genesis of gradus-crash-2" in named(report, "chain")["text"]
+
+
+def test_app_does_not_start_on_the_state_of_another_chain(home: Home, tmp_path: Path) -> None:
+    put_chain_id(home, "gradus-crash-2")
+    with pytest.raises(Refused, match="the state is of chain gradus-crash-1, the genesis of gradus-crash-2"):
+        Rig(home, tmp_path / "r").start()
 
 
 def test_damaged_state_is_told_and_can_be_made_again(base: Base, home: Home, tmp_path: Path) -> None:
