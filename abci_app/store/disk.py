@@ -10,12 +10,13 @@ Threads: one thread stages and commits; any thread may call `latest`, `version` 
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Callable, Iterator, cast
+from typing import Iterator, cast
 
 from rocksdict import AccessType, BlockBasedOptions, Cache, Checkpoint, DBCompressionType, DbClosedError, Options, Rdict
 from rocksdict import WriteBatch, WriteOptions
 
 from abci_app.store.branch import Branch
+from abci_app.store.cache import NodeCache
 from abci_app.store.errors import (
     DatabaseDamaged,
     DatabaseLocked,
@@ -50,7 +51,6 @@ from abci_app.store.version import NodeMissing, Version
 
 KEEP_VERSIONS = 1000
 CACHE_NODES = 1 << 18
-MAX_CACHED_NODE_BYTES = 2 << 10  # larger leaves are left to RocksDB's own cache
 MAX_HEIGHT = (1 << 63) - 1
 BLOCK_CACHE_BYTES = 32 << 20
 WRITE_BUFFER_BYTES = 16 << 20
@@ -72,54 +72,6 @@ class Staged:
     nodes: list[tuple[bytes, bytes]]  # (id, node)
     orphans: list[bytes]
     blobs: list[Change]
-
-
-class NodeCache:
-    """The nodes used last, at most `capacity` of them, in two generations.
-
-    A full young generation becomes the old one, and the old one is dropped. Safe to share between threads: a race
-    loses cached nodes, never correctness.
-    """
-
-    __slots__ = ("_half", "_young", "_old", "_read")
-
-    def __init__(self, capacity: int, read: Callable[[bytes], bytes]) -> None:
-        self._half = capacity // 2 + 1
-        self._young: dict[bytes, bytes] = {}
-        self._old: dict[bytes, bytes] = {}
-        self._read = read
-
-    def load(self, node_id: bytes) -> bytes:
-        """The node, from here or by `read`, whose errors pass through."""
-        node = self.find(node_id)
-        if node is None:
-            node = self._read(node_id)
-            self.put(node_id, node)
-        return node
-
-    def find(self, node_id: bytes) -> bytes | None:
-        """The node if it is here."""
-        node = self._young.get(node_id)
-        if node is None:
-            node = self._old.get(node_id)
-            if node is not None:
-                self.put(node_id, node)
-        return node
-
-    def put(self, node_id: bytes, node: bytes) -> None:
-        """Remember a node, unless it is large."""
-        if len(node) > MAX_CACHED_NODE_BYTES:
-            return
-        if len(self._young) >= self._half:
-            self._old, self._young = self._young, {}
-        self._young[node_id] = node
-
-    def clear(self) -> None:
-        """Forget all."""
-        self._young, self._old = {}, {}
-
-    def __len__(self) -> int:
-        return len(self._young) + len(self._old)
 
 
 class Database:

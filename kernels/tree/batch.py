@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from kernels.tree import BatchTooLarge, cpu
+from kernels.tree import BatchTooLarge, cpu, encode
 from kernels.tree.cpu import HASH_BYTES, ID_BYTES, INNER_BYTES, MAX_INNER, NONE, Arena
 from kernels.tree.sha import hash_many
 
@@ -83,7 +83,7 @@ class Batch:
         arena, top = self._arena, self._top
         self._hash_inner(hashes)
         ends = np.empty(id_bytes // ID_BYTES, np.int64)
-        cpu.write(arena, self._order, arena.data[out:], ends, ids, height, number)
+        encode.write(arena, self._order, arena.data[out:], ends, ids, height, number)
         encoded = arena.data[out : out + out_bytes].tobytes()
         begin = 0
         made = []
@@ -153,13 +153,13 @@ class Batch:
         hash_many(arena.data, arena.value_at[live], arena.value_size[live], digests, room)
         messages = np.empty(int(arena.key_size[live].sum()) + len(live) * (HASH_BYTES + 4), np.uint8)
         at, size = np.empty(len(live), np.int64), np.empty(len(live), np.int64)
-        cpu.encode_leaves(arena, live, digests, messages, at, size)
+        encode.encode_leaves(arena, live, digests, messages, at, size)
         hash_many(messages, at, size, arena.data, arena.leaf_hash_at[live])
 
     def _hash_inner(self, out: int) -> None:
         """Hash the new inner nodes, level by level, into the data from `out` on."""
         order = np.empty(len(self._fresh), np.int32)
-        begins = cpu.sort_by_depth(self._arena, self._fresh, order).tolist()
+        begins = encode.sort_by_depth(self._arena, self._fresh, order).tolist()
         most = max(end - begin for begin, end in zip(begins, begins[1:]))
         messages = np.empty(most * INNER_BYTES, np.uint8)
         at = np.arange(most, dtype=np.int64) * INNER_BYTES
@@ -167,7 +167,7 @@ class Batch:
         for begin, end in zip(begins, begins[1:]):
             count = end - begin
             if count:
-                cpu.encode_inner(self._arena, order[begin:end], out, messages)
+                encode.encode_inner(self._arena, order[begin:end], out, messages)
                 out_at = out + HASH_BYTES * np.arange(count, dtype=np.int64)
                 hash_many(messages, at[:count], size[:count], self._arena.data, out_at)
                 out += count * HASH_BYTES

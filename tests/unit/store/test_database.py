@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from abci_app.store.branch import Branch
+from abci_app.store.cache import NodeCache
 from abci_app.store.check import check_database
-from abci_app.store.disk import Database, NodeCache
+from abci_app.store.disk import Database
 from abci_app.store.errors import (
     BlobUnavailable,
     DatabaseDamaged,
