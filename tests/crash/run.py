@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from abci_app.store.errors import DatabaseDamaged
 from localnet.claims import PortClaim
 from localnet.config import HOST, replace_value
 from localnet.homes import Home
@@ -91,7 +92,7 @@ def run_point(point: Point, base: Base, folder: Path, seed: int) -> Outcome:
         result, scene.detail = "lost", f"{scene.detail} {error}"
     except Divergence as error:
         result, scene.detail = "divergent", f"{scene.detail} {error}"
-    except (Stuck, Refused, TimeoutError) as error:
+    except (Stuck, Refused, DatabaseDamaged, TimeoutError) as error:
         result, scene.detail = "stuck", f"{scene.detail} {type(error).__name__} {error}"
     finally:
         rig.kill()
@@ -127,7 +128,9 @@ def recover(scene: Scene, folder: Path) -> tuple[int, str, str]:
     result, fix = "recovered", ""
     try:
         height = advance(scene)
-    except Refused as refusal:
+        compare(scene, height, folder / "first")
+        return height, result, fix
+    except (Refused, DatabaseDamaged) as refusal:
         if not scene.point.may_refuse:
             raise
         scene.rig.kill()
@@ -161,7 +164,10 @@ def advance(scene: Scene) -> int:
 
 
 def compare(scene: Scene, height: int, folder: Path) -> None:
-    """Compare a running node with its twin, and stop it."""
+    """Compare a running node with its twin, and stop it.
+
+    Raises DatabaseDamaged for a state that has the right hashes and lacks something that no block has asked for yet.
+    """
     blocks = read_blocks(scene.rig.rpc, height)
     scene.rig.stop()
     check_kept({at: seen for at, seen in scene.load.seen.items() if at <= height},
