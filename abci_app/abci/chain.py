@@ -72,9 +72,14 @@ def new_chain(request: abci.RequestInitChain) -> Chain:
 
 
 def put_chain(state: Branch, request: abci.RequestInitChain) -> None:
-    """Keep what `find_chain` needs."""
+    """Keep what `find_chain` needs, and nothing that only some releases of the engine say of the same genesis.
+
+    CometBFT 0.39 and later add `authority` to the consensus parameters: with it a node of another release would have
+    another app hash.
+    """
     record = abci.RequestInitChain(chain_id=request.chain_id, initial_height=request.initial_height,
                                    consensus_params=request.consensus_params)
+    record.DiscardUnknownFields()
     state.store(CONSENSUS_STORE).set(CHAIN_KEY, record.SerializeToString(deterministic=True))
 
 

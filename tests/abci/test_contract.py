@@ -80,6 +80,21 @@ def test_validators_that_the_engine_cannot_keep_are_refused_with_a_hint(
         assert words in refusal(node, request)
 
 
+AUTHORITY = b"\x32\x00"  # consensus parameter 6, which CometBFT 0.39 and later always send
+
+
+def test_releases_of_the_engine_give_one_genesis_one_hash(tmp_path: Path) -> None:
+    """I9, I22: a node of another release, or one that replays with a newer one, has the same state."""
+    hashes = []
+    for more in (b"", AUTHORITY):
+        with Node(tmp_path / f"state{len(more)}") as node:
+            request = node.genesis_request()
+            request.consensus_params.MergeFromString(more)
+            assert request.consensus_params.SerializeToString().endswith(more)
+            hashes.append((node.engine.ask("init_chain", request).app_hash, node.block().app_hash))
+    assert hashes[0] == hashes[1]
+
+
 def test_evidence_removes_a_validator_on_every_path_of_a_block_and_after_a_restart(tmp_path: Path) -> None:
     """I29, I32: one update for several entries, none when it comes again; the set survives a restart."""
     with Four(tmp_path / "state") as node:
