@@ -64,7 +64,7 @@ class Settings:
     proxy_app: str
     peers: tuple[str, ...] = ()
     timeout_commit: str = "200ms"
-    timeout_propose: str = "1500ms"
+    timeout_propose: str = "3s"
     cors_origins: tuple[str, ...] = ()
     state_sync: StateSync | None = None
 

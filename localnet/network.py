@@ -76,7 +76,7 @@ class Localnet:
     @classmethod
     def new(cls, folder: Path, validators: int = 4, chain_id: str = "gradus-local-1", *,
             base_port: int = STANDARD_BASE, compose: ComposeState = no_app_state, builtin_app: str | None = None,
-            timeout_commit: str = "200ms", timeout_propose: str = "1500ms", cors_origins: Sequence[str] = (),
+            timeout_commit: str = "200ms", timeout_propose: str = "3s", cors_origins: Sequence[str] = (),
             consensus_params: Json | None = None, app: AppSettings = AppSettings(),
             engine: Engine | None = None) -> Localnet:
         """Make the homes of a new network; nothing runs yet.

@@ -9,6 +9,7 @@ Source: CometBFT v0.38 spec/abci; the I-numbers in tests/abci.
 
 import json
 import logging
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -64,17 +65,19 @@ class Application:
     """The state machine behind the socket.
 
     rows: the datasets this node holds, asked when it proposes. retain_blocks: how many blocks the engine should keep
-    at least, 0 for all. snapshots: those that this node takes and hands out; none without it.
+    at least, 0 for all. snapshots: those that this node takes and hands out; none without it. proposal_s: seconds after
+    which a proposal of this node takes no more transactions.
     """
 
     def __init__(self, app: App, database: Database, rows: RowSource, retain_blocks: int = 0,
-                 trace: Trace | None = None, snapshots: Snapshots | None = None) -> None:
+                 trace: Trace | None = None, snapshots: Snapshots | None = None, proposal_s: float = math.inf) -> None:
         self._app = app
         self._database = database
         self._rows = rows
         self._retain_blocks = retain_blocks
         self._trace = trace
         self._snapshots = snapshots
+        self._proposal_s = proposal_s
         self._sync = StateSync(database)
         self._software = software_version()
         self._queries = Queries(app, database, self._software, snapshots)
@@ -139,7 +142,8 @@ class Application:
         """A block of what is admitted and fits, run as it is built (requirements 2 and 3; I12 to I14)."""
         with self._consensus:
             candidate, chain = self._begin(read_header(request))
-            proposal.prepare(self._app, chain, candidate, request.txs, request.max_tx_bytes, self._rows)
+            proposal.prepare(self._app, chain, candidate, request.txs, request.max_tx_bytes, self._rows,
+                             self._proposal_s)
             self._candidates.keep(candidate)
         return abci.ResponsePrepareProposal(txs=candidate.txs)
 

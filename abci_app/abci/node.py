@@ -15,6 +15,7 @@ from abci_app.abci.application import Application
 from abci_app.abci.chain import find_chain
 from abci_app.abci.config import Config
 from abci_app.abci.errors import ConfigProblem
+from abci_app.abci.proposal import PROPOSAL_S
 from abci_app.abci.server import Server, listen_tcp, listen_unix
 from abci_app.abci.snapshots import Snapshots
 from abci_app.abci.trace import Trace
@@ -56,7 +57,8 @@ def run(settings: Settings) -> None:
         with open_state(settings) as database, open_snapshots(settings) as snapshots:
             check_chain(settings.home / GENESIS_FILE, database)
             rows = DatasetStore(settings.home / DATASETS_FOLDER)
-            application = Application(new_app(), database, rows, settings.config.retain_blocks, trace, snapshots)
+            application = Application(new_app(), database, rows, settings.config.retain_blocks, trace, snapshots,
+                                      PROPOSAL_S)
             warm_kernels()
             spare_collector()
             listener = listen(settings)

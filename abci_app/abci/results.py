@@ -6,6 +6,8 @@ from abci_app.runtime.deliver import TxResult
 from abci_app.runtime.events import Event
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 
+UNSEARCHED = frozenset(("amount", "fee", "msg_index"))  # half of a transfer's attributes, and the engine pays for each
+
 
 def result_pb(result: TxResult) -> abci.ExecTxResult:
     """A transaction's result."""
@@ -16,7 +18,7 @@ def result_pb(result: TxResult) -> abci.ExecTxResult:
 
 
 def events_pb(events: Iterable[Event]) -> list[abci.Event]:
-    """Events; every attribute can be searched for."""
+    """Events; what an attribute names can be searched for, amounts and places cannot."""
     holder = abci.ExecTxResult()
     add_events(holder, events)
     return list(holder.events)
@@ -27,4 +29,4 @@ def add_events(message: abci.ExecTxResult, events: Iterable[Event]) -> None:
     for event in events:
         added = message.events.add(type=event.type)
         for key, value in event.attributes:
-            added.attributes.add(key=key, value=value, index=True)
+            added.attributes.add(key=key, value=value, index=key not in UNSEARCHED)

@@ -3,8 +3,9 @@
 One thread per connection, which reads, answers and writes in turn: answers leave in the order of the requests. What
 is written is gathered until a Flush has been answered or there is nothing more to answer. Sockets never block, so a
 peer that writes without reading stops only its own connection, at OUTPUT_BYTES_MAX.
-What arrives is taken off the socket after every answer, before the requests already here are done: an engine whose
-writes do not get through spins on its flush timer, which fires every 20 ns, and takes a whole processor for it.
+What arrives is taken off the socket every READ_AHEAD_S, before the requests already here are done: an engine whose
+writes do not get through spins on its flush timer, which fires every 20 ns, and takes a whole processor for it. Not
+after every answer: each reading lets go of the interpreter, which another thread may then hold for milliseconds.
 The engine opens four connections and does not say which is which; several at a time may be in a call, and the
 application isolates their state. An exception out of a call is answered and ends its connection; unless it is
 CallOutOfPlace, it also ends the server, because it is a bug or damage that must not be built upon.
@@ -31,6 +32,7 @@ from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from abci_app.wire.varint import encode_uvarint
 
 READ_BYTES = 1 << 18
+READ_AHEAD_S = 0.001  # the socket holds what an engine writes in that time
 WRITE_SOON_BYTES = 1 << 16
 OUTPUT_BYTES_MAX = 1 << 23
 INPUT_BYTES_MAX = 1 << 23  # taken ahead of the request that is answered
@@ -200,13 +202,16 @@ class Connection:
 
     def _answer_frames(self) -> None:
         """Answer every whole request, as long as the answers find room."""
-        frames = self._input.iter_frames()
+        frames, read_s = self._input.iter_frames(), time.monotonic()
         try:
             for frame in frames:
                 self._answer(frame)
                 if self._is_ending or len(self._output) >= OUTPUT_BYTES_MAX:
                     return  # the socket is full: _move waits until it is not, and then this goes on
-                self._read_ahead()
+                now_s = time.monotonic()
+                if now_s - read_s >= READ_AHEAD_S:
+                    self._read_ahead()
+                    read_s = now_s
             self._write()
         except FrameInvalid as error:
             self._end_with(error)

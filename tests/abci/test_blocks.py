@@ -29,11 +29,14 @@ def test_i21_result_has_code_data_and_gas(node: Node) -> None:
     assert refused.log != ""
 
 
-def test_i21_events_have_keys_and_can_be_searched_for(node: Node) -> None:
+def test_i21_events_have_keys_and_can_be_searched_for_but_by_amounts_and_places(node: Node) -> None:
     events = node.block([node.send_tx("alice", "bob", 5)]).tx_results[0].events
     assert "transfer" in [event.type for event in events]
     attributes = [attribute for event in events for attribute in event.attributes]
-    assert all(attribute.key and attribute.index for attribute in attributes)
+    assert all(attribute.key for attribute in attributes)
+    assert sorted({attribute.key for attribute in attributes if not attribute.index}) == ["amount", "fee", "msg_index"]
+    assert sorted({attribute.key for attribute in attributes if attribute.index}) == [
+        "acc_seq", "action", "fee_payer", "module", "receiver", "recipient", "sender", "spender"]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -5,10 +5,11 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from abci_app.abci.proposal import proto_bytes
+from abci_app.abci.candidates import read_header
+from abci_app.abci.proposal import prepare, proto_bytes
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from abci_app.wire.tx import INJECTED_MARK
-from tests.abci.engine import Node
+from tests.abci.engine import Node, NoRows
 
 
 def candidates(node: Node) -> list[bytes]:
@@ -51,6 +52,16 @@ def test_i13_proposal_stays_within_the_gas_of_a_block(tmp_path: Path) -> None:
         assert node.prepare(txs) == txs[:2]
         assert node.accepts(txs[:2])
         assert not node.accepts(txs[:3])
+
+
+def test_proposal_ends_with_its_time_and_the_next_one_takes_the_rest(node: Node) -> None:
+    txs = [node.send_tx("alice", "bob", 5, ahead) for ahead in range(3)]
+    with node.application._consensus:
+        candidate, chain = node.application._begin(read_header(node.finalize_request()))
+    prepare(node.application._app, chain, candidate, txs, 10_000, NoRows(), seconds=0)
+    assert candidate.txs == []
+    prepare(node.application._app, chain, candidate, txs, 10_000, NoRows(), seconds=1_000)
+    assert candidate.txs == txs
 
 
 def test_i14_what_one_node_proposes_another_accepts(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from abci_app.abci.errors import ConfigProblem
 from abci_app.abci.frames import encode_frame
-from abci_app.abci.server import CALLS, OUTPUT_BYTES_MAX, listen_tcp, listen_unix
+from abci_app.abci.server import CALLS, OUTPUT_BYTES_MAX, READ_AHEAD_S, listen_tcp, listen_unix
 from abci_app.abci.server import Connection as ServerConnection
 from abci_app.abci.trace import LETTERS
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
@@ -121,6 +121,7 @@ def test_i5_what_arrives_is_taken_off_the_socket_while_earlier_requests_wait_for
                 while offset < len(requests):
                     offset += engine.send(requests[offset:])
             progress.append(offset - before)
+            time.sleep(2 * READ_AHEAD_S)
             if len(progress) == 4:
                 engine.close()
             return abci.ResponseInfo()
