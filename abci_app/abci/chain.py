@@ -1,6 +1,6 @@
 """What a chain fixes at its genesis and what the last block left: in the state, because later blocks depend on it.
 
-Store `consensus`: `chain` the chain id, initial height and consensus parameters as a RequestInitChain; `block` the last
+Store `consensus`: `chain` the chain id, genesis time, initial height and consensus parameters as a RequestInitChain; `block` the last
 block's height, time and hash as a RequestFinalizeBlock. Both are functions of genesis and blocks alone.
 """
 
@@ -27,10 +27,11 @@ class Chain:
     """A chain's identity and limits.
 
     block_bytes_max, block_gas_max: of the consensus parameters, both above 0. evidence_blocks: how long a
-    misbehaviour can be told, in blocks.
+    misbehaviour can be told, in blocks. genesis_ns: the genesis' time, which tells two chains of one name apart.
     """
 
     chain_id: str
+    genesis_ns: int
     initial_height: int
     block_bytes_max: int
     block_gas_max: int
@@ -67,7 +68,7 @@ def new_chain(request: abci.RequestInitChain) -> Chain:
     if params.abci.vote_extensions_enable_height:
         raise ConfigProblem("the genesis has consensus_params.abci.vote_extensions_enable_height = "
                             f"{params.abci.vote_extensions_enable_height}", "set it to 0: votes have no extensions")
-    return Chain(request.chain_id, max(1, request.initial_height), params.block.max_bytes, params.block.max_gas,
+    return Chain(request.chain_id, timestamp_ns(request.time), max(1, request.initial_height), params.block.max_bytes, params.block.max_gas,
                  params.evidence.max_age_num_blocks)
 
 
@@ -77,7 +78,7 @@ def put_chain(state: Branch, request: abci.RequestInitChain) -> None:
     CometBFT 0.39 and later add `authority` to the consensus parameters: with it a node of another release would have
     another app hash.
     """
-    record = abci.RequestInitChain(chain_id=request.chain_id, initial_height=request.initial_height,
+    record = abci.RequestInitChain(chain_id=request.chain_id, time=request.time, initial_height=request.initial_height,
                                    consensus_params=request.consensus_params)
     record.DiscardUnknownFields()
     state.store(CONSENSUS_STORE).set(CHAIN_KEY, record.SerializeToString(deterministic=True))

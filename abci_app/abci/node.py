@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from abci_app.abci.application import Application
-from abci_app.abci.chain import find_chain
+from abci_app.abci.chain import find_chain, timestamp_ns
 from abci_app.abci.config import Config
 from abci_app.abci.errors import ConfigProblem
 from abci_app.abci.proposal import PROPOSAL_S
@@ -91,14 +93,21 @@ def check_chain(genesis: Path, database: Database) -> None:
     """
     chain = find_chain(database.latest())
     try:
-        named = json.loads(genesis.read_text(encoding="utf-8"))["chain_id"]
+        document = json.loads(genesis.read_text(encoding="utf-8"))
+        named, begun = document["chain_id"], Timestamp()
+        if "genesis_time" in document:
+            begun.FromJsonString(document["genesis_time"])
     except FileNotFoundError:
         return
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigProblem(f"{genesis} cannot be read: {error!r}", "take it from another node of the chain") from error
-    if chain is not None and chain.chain_id != named:
-        raise ConfigProblem(f"the state is of chain {chain.chain_id}, the genesis of {named}",
-                            "move the state folder away, or put back the genesis that belongs to it")
+    if chain is None:
+        return
+    hint = "move the state folder away, or put back the genesis that belongs to it"
+    if chain.chain_id != named:
+        raise ConfigProblem(f"the state is of chain {chain.chain_id}, the genesis of {named}", hint)
+    if "genesis_time" in document and chain.genesis_ns != timestamp_ns(begun):
+        raise ConfigProblem(f"the state is of another chain named {named}: the genesis is not the one it began with", hint)
 
 
 @contextmanager

@@ -143,6 +143,13 @@ def test_app_does_not_start_on_the_state_of_another_chain(home: Home, tmp_path: 
         Rig(home, tmp_path / "r").start()
 
 
+def test_app_does_not_start_on_the_state_of_an_earlier_chain_of_the_same_name(home: Home, tmp_path: Path) -> None:
+    document = json.loads(home.genesis.read_text())
+    home.genesis.write_text(json.dumps(document | {"genesis_time": "2026-01-01T00:00:00.000000001Z"}))
+    with pytest.raises(Refused, match="the state is of another chain named gradus-crash-1"):
+        Rig(home, tmp_path / "r").start()
+
+
 def test_damaged_state_is_told_and_can_be_made_again(base: Base, home: Home, tmp_path: Path) -> None:
     (home.path / "state" / "CURRENT").write_text("MANIFEST-999999\n")
     status, report = examine(home)
