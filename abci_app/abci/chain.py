@@ -1,7 +1,7 @@
 """What a chain fixes at its genesis and what the last block left: in the state, because later blocks depend on it.
 
-Store `consensus`: `chain` the chain id, genesis time, initial height and consensus parameters as a RequestInitChain; `block` the last
-block's height, time and hash as a RequestFinalizeBlock. Both are functions of genesis and blocks alone.
+Store `consensus`: `chain` the chain id, genesis time, initial height and consensus parameters as a RequestInitChain;
+`block` the last block's height, time and hash as a RequestFinalizeBlock. Both are functions of genesis and blocks alone.
 """
 
 from dataclasses import dataclass
@@ -68,8 +68,8 @@ def new_chain(request: abci.RequestInitChain) -> Chain:
     if params.abci.vote_extensions_enable_height:
         raise ConfigProblem("the genesis has consensus_params.abci.vote_extensions_enable_height = "
                             f"{params.abci.vote_extensions_enable_height}", "set it to 0: votes have no extensions")
-    return Chain(request.chain_id, timestamp_ns(request.time), max(1, request.initial_height), params.block.max_bytes, params.block.max_gas,
-                 params.evidence.max_age_num_blocks)
+    return Chain(request.chain_id, timestamp_ns(request.time), max(1, request.initial_height),
+                 params.block.max_bytes, params.block.max_gas, params.evidence.max_age_num_blocks)
 
 
 def put_chain(state: Branch, request: abci.RequestInitChain) -> None:

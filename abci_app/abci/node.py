@@ -107,7 +107,7 @@ def check_chain(genesis: Path, database: Database) -> None:
     if chain.chain_id != named:
         raise ConfigProblem(f"the state is of chain {chain.chain_id}, the genesis of {named}", hint)
     if "genesis_time" in document and chain.genesis_ns != timestamp_ns(begun):
-        raise ConfigProblem(f"the state is of another chain named {named}: the genesis is not the one it began with", hint)
+        raise ConfigProblem(f"the state is of another chain named {named}, which began with another genesis", hint)
 
 
 @contextmanager
