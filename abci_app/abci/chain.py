@@ -1,7 +1,7 @@
 """What a chain fixes at its genesis and what the last block left: in the state, because later blocks depend on it.
 
 Store `consensus`: `chain` the chain id, genesis time, initial height and consensus parameters as a RequestInitChain;
-`block` the last block's height, time and hash as a RequestFinalizeBlock. Both are functions of genesis and blocks alone.
+`block` the last block's height, time and hash as a RequestFinalizeBlock. Functions of genesis and blocks alone.
 """
 
 from dataclasses import dataclass
