@@ -9,7 +9,7 @@ from typing import Any
 from abci_app.client.light.blocks import CHAIN_ID_BYTES_MAX
 from abci_app.client.light.blocks_json import write_time
 from abci_app.client.light.client import LightClient, Trust
-from abci_app.client.light.errors import Diverged, Expired, HeightMissing, Malformed
+from abci_app.client.light.errors import Diverged, Expired, HeightMissing, LightError, Malformed
 from abci_app.client.light.records import Record, read_record
 from abci_app.client.light.source import RpcSource
 from abci_app.client.light.trust import TrustStore
@@ -43,9 +43,9 @@ class Place:
 class Terms:
     """What a proof is asked for with.
 
-    home: where trusted blocks are kept. chain_id: None takes the node's word for which chain it is of. trust_hash: of
-    the block at trust_height that the user believes; empty: what the home trusts, else the first node's word.
-    witnesses: other nodes that must have the same block.
+    home: where trusted blocks are kept. chain_id: None takes the node's word for which chain it is of, as long as the
+    home trusts that one or none. trust_hash: of the block at trust_height that the user believes; empty: what the home
+    trusts, else the first node's word. witnesses: other nodes that must have the same block.
     """
 
     home: Path
@@ -138,13 +138,13 @@ def _following(terms: Terms) -> Iterator[tuple[LightClient, Rpc, TrustStore]]:
     with ExitStack() as stack:
         rpc = stack.enter_context(Rpc(terms.node))
         chain_id = check_chain_id(terms.chain_id or rpc.status().chain_id)
+        check_chosen(terms, store, chain_id)
         others = [url for url in dict.fromkeys(terms.witnesses) if url.rstrip("/") != terms.node.rstrip("/")]
         witnesses = [RpcSource(stack.enter_context(Rpc(url)), chain_id) for url in others]
         try:
             yield LightClient(chain_id, RpcSource(rpc, chain_id), witnesses), rpc, store
         except Diverged as error:
-            path = store.put_evidence(error.evidence)
-            raise Diverged(f"{error.text}; both are kept in {path}", error.hint, error.evidence) from None
+            raise _keep_evidence(store, error) from None
 
 
 def check_chain_id(chain_id: str) -> str:
@@ -152,6 +152,18 @@ def check_chain_id(chain_id: str) -> str:
     if not 0 < len(chain_id.encode(errors="replace")) <= CHAIN_ID_BYTES_MAX or not chain_id.isprintable():
         raise Malformed(f"{chain_id[:CHAIN_ID_BYTES_MAX]!r} is no name of a chain")
     return chain_id
+
+
+def check_chosen(terms: Terms, store: TrustStore, chain_id: str) -> None:
+    """Raises LightError when a chain is only the node's choice: the home trusts others, and nothing of this one.
+
+    Else a node could leave the trusted chain for one that it made up, and be believed as on a first use.
+    """
+    known = [] if terms.chain_id or terms.trust_hash else list(store.iter_chains())
+    if known and chain_id not in known:
+        raise LightError(f"the node says that it is of chain {chain_id!r}, of which nothing is trusted here, unlike of "
+                         + ", ".join(map(repr, known)),
+                         f"if you mean that chain: --chain-id {chain_id}; else ask another node (--node URL)")
 
 
 def choose_trust(client: LightClient, known: Trust | None, terms: Terms) -> Trust:
@@ -168,6 +180,15 @@ def choose_trust(client: LightClient, known: Trust | None, terms: Terms) -> Trus
         return client.begin(FIRST_HEIGHT, None)
     except (Expired, HeightMissing):
         return client.begin(client.primary.latest_height(), None)
+
+
+def _keep_evidence(store: TrustStore, error: Diverged) -> Diverged:
+    """The error with where its evidence is; a divergence is told also where nothing can be written."""
+    try:
+        kept = f"both are kept in {store.put_evidence(error.evidence)}"
+    except OSError as problem:
+        kept = f"they could not be kept ({problem.strerror} at {store.folder})"
+    return Diverged(f"{error.text}; {kept}", error.hint, error.evidence)
 
 
 def _keep(store: TrustStore, client: LightClient, known: Trust | None, reached: Trust) -> None:
@@ -199,7 +220,7 @@ def proved_fields(proved: Proved) -> dict[str, Any]:
 def trust_fields(proved: Proved) -> dict[str, Any]:
     """What is shown of the header and of what it is trusted by."""
     block, root = proved.record.header, proved.trust.root
-    return {"header_height": block.height, "header_hash": block.hash.hex().upper(),
+    return {"chain_id": block.header.chain_id, "header_height": block.height, "header_hash": block.hash.hex().upper(),
             "header_time": write_time(block.header.time_ns), "trusted_height": root.height,
             "trusted_hash": root.hash.hex().upper(),
             "trusted_by": "hash given" if proved.trust.is_given else "first use",

@@ -16,7 +16,7 @@ trust_options = combine(
                  help="Hash of that block, from a source you trust [what HOME/light knows, else the node's word]."),
     click.option("--witness", "witnesses", multiple=True, type=NodeUrl(), envvar="GRADUS_WITNESS", show_envvar=True,
                  help="RPC address of another node, which must have the same block; as often as you like."),
-    click.option("--chain-id", help="Chain that the node must be of [what it says]."))
+    click.option("--chain-id", help="Chain that the node must be of [what it says, of those HOME/light knows]."))
 
 proving = combine(
     click.option("--prove", is_flag=True, help="Check the answer against what the chain's validators signed."),

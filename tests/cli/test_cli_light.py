@@ -2,15 +2,18 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from abci_app.cli import proofs
 from abci_app.cli.proofs import Terms, check_chain_id, choose_trust
 from abci_app.client.light.client import LightClient, Trust
-from abci_app.client.light.errors import HeightTooHigh, LightError, Malformed
+from abci_app.client.light.errors import Diverged, HeightTooHigh, LightError, Malformed
 from abci_app.client.light.trust import TrustStore
 from abci_app.client.light.verify import Rules
+from abci_app.client.rpc import Rpc, Status
 from tests.light_chain import CHAIN_ID, FakeSource, new_blocks, now_after
 
 BLOCKS = new_blocks([{1: 10}] * 9)
@@ -75,3 +78,46 @@ def test_name_that_no_chain_can_have_is_refused(name: str) -> None:
     with pytest.raises(Malformed, match="no name of a chain"):
         check_chain_id(name)
     assert check_chain_id("gradus-1") == "gradus-1"
+
+
+class Named(Rpc):
+    """A node that says it is of a chain."""
+
+    name = CHAIN_ID
+
+    def status(self) -> Status:
+        """What it says of itself."""
+        return Status(self.name, "", "", 9, b"", "", False)
+
+
+@pytest.fixture
+def named(monkeypatch: pytest.MonkeyPatch) -> type[Named]:
+    monkeypatch.setattr(proofs, "Rpc", Named)
+    return Named
+
+
+def test_node_cannot_leave_the_trusted_chain_for_one_of_its_own(tmp_path: Path, named: type[Named],
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = Terms(tmp_path, "http://127.0.0.1:1")
+    with proofs._following(terms) as (client, _, store):
+        assert client.chain_id == CHAIN_ID
+    store.put(CHAIN_ID, Trust(BLOCKS[0], True, BLOCKS[8]))
+    with proofs._following(terms) as (client, _, _):
+        assert client.chain_id == CHAIN_ID
+    monkeypatch.setattr(named, "name", "made-up-1")
+    with pytest.raises(LightError, match="'made-up-1', of which nothing is trusted here") as caught:
+        with proofs._following(terms):
+            pass
+    assert caught.value.exit_status == 4 and "--chain-id made-up-1" in caught.value.hint
+    for chosen in (replace(terms, chain_id="made-up-1"), replace(terms, trust_hash="AB" * 32)):
+        with proofs._following(chosen) as (client, _, _):
+            assert client.chain_id == "made-up-1"
+
+
+def test_divergence_ends_with_4_where_its_evidence_cannot_be_kept_too(tmp_path: Path, named: type[Named]) -> None:
+    (tmp_path / "light").write_text("no folder")
+    with pytest.raises(Diverged, match="two blocks; they could not be kept") as caught:
+        with proofs._following(Terms(tmp_path, "http://127.0.0.1:1")):
+            raise Diverged("two blocks", "hint", {"chain_id": CHAIN_ID, "height": 1, "primary": {"hash": "AA"},
+                                                  "witness": {"hash": "BB"}})
+    assert caught.value.exit_status == 4

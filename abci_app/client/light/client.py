@@ -23,7 +23,7 @@ SIGNATURES_MAX = 500_000
 BACKWARD_MAX = 1_000
 WAIT_S = 20.0
 POLL_S = 0.25
-FORK = "do not use this chain's data before you know which of the two is right; the file holds both blocks"
+FORK = "do not use this chain's data before you know which of the two is right"
 OTHER_WITNESS = "name other nodes with --witness, or leave this one out"
 
 
