@@ -15,12 +15,13 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from abci_app.abci.candidates import Candidate, Header
 from abci_app.abci.chain import find_block, put_block
 from abci_app.app import STORE_NAMES, App, new_app
 from abci_app.client.keys import Key
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
 from abci_app.genesis import GAS_PRICE_PPM, new_genesis
-from abci_app.runtime.block import begin_block, run_block
+from abci_app.runtime.block import begin_block
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, check_tx
 from abci_app.runtime.events import Event
@@ -110,13 +111,15 @@ class Chain:
         proposer: which of PROPOSERS, else in turn. misbehaviour: what its evidence proves.
         """
         height = self.height + 1
-        layer = self._branch()
-        ctx = self._ctx(layer, height, PROPOSERS[height % 4 if proposer is None else proposer], misbehaviour)
+        ctx = self._ctx(self._branch(), height, PROPOSERS[height % 4 if proposer is None else proposer], misbehaviour)
         txs = list(txs)
-        result = run_block(self.app.modules, self.app.ante, ctx, txs)
-        put_block(layer, RequestFinalizeBlock(height=height, hash=block_hash(ctx, txs)))
-        staged = self.database.stage(layer, height)
-        self._check(layer)
+        candidate = Candidate(self.app, Header(height, ctx.time_ns, ctx.proposer_address, misbehaviour), ctx)
+        for raw in txs:
+            candidate.run(raw)
+        ended, result = candidate.end()
+        put_block(ended.state, RequestFinalizeBlock(height=height, hash=block_hash(ctx, txs)))
+        staged = self.database.stage(ended.state, height)
+        self._check(ended.state)
         self.engine.apply(result.validator_updates)
         self.database.commit(staged)
         self._genesis = None

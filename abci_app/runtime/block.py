@@ -1,11 +1,9 @@
-"""A block, from begin to end, as a short list of named calls."""
+"""The ends of a block, as short lists of named calls; what stands between them is deliver.py's."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from abci_app.runtime.ante import Ante
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.deliver import TxResult, run_tx
+from abci_app.runtime.deliver import TxResult
 from abci_app.runtime.events import Event
 from abci_app.runtime.module import Module
 from abci_app.runtime.validators import ValidatorUpdate
@@ -18,14 +16,6 @@ class BlockResult:
     tx_results: tuple[TxResult, ...]
     events: tuple[Event, ...]
     validator_updates: tuple[ValidatorUpdate, ...]
-
-
-def run_block(modules: tuple[Module, ...], ante: Ante, ctx: Ctx, txs: Iterable[bytes]) -> BlockResult:
-    """Begin, transactions, end, on ctx's layer. Any bytes are tolerated as a transaction (CometBFT requirement 12)."""
-    begin_block(modules, ctx)
-    results = tuple(run_tx(ante, ctx, raw) for raw in txs)
-    end_block(modules, ctx)
-    return BlockResult(results, tuple(ctx.events), compute_validator_updates(modules, ctx))
 
 
 def begin_block(modules: tuple[Module, ...], ctx: Ctx) -> None:
