@@ -35,6 +35,7 @@ from abci_app.runtime.genesis import GenesisInvalid
 from abci_app.runtime.module import RowSource
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database, Staged
+from abci_app.wire.errors import InvalidRequest
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 
 APP_VERSION = 1
@@ -127,13 +128,15 @@ class Application:
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
         """Admission for the mempool, new or again; its writes live until the next Commit (I38, I40).
 
-        A transaction that is checked again was admitted by this process before, so only the state is asked.
+        Refused where there is no state. A transaction that is checked again was admitted by this process before, so
+        only the state is asked.
         """
         is_known = request.type == abci.RECHECK
         with self._mempool:
             ctx, chain = self._check_ctx, self._chain
-            if ctx is None or chain is None:
-                raise CallOutOfPlace("CheckTx before InitChain")
+            if ctx is None or chain is None:  # anyone can ask that of a node which is restoring its state
+                error = InvalidRequest("the node has no state yet: send the transaction to another node, or wait")
+                return abci.ResponseCheckTx(code=error.code, codespace=error.codespace, log=str(error))
             result = check_tx(self._app.ante, ctx, request.tx, chain.block_gas_max, is_known)
         return abci.ResponseCheckTx(code=result.code, codespace=result.codespace, log=result.log,
                                     gas_wanted=result.gas_wanted, gas_used=result.gas_used)
@@ -215,24 +218,28 @@ class Application:
     def offer_snapshot(self, request: abci.RequestOfferSnapshot) -> abci.ResponseOfferSnapshot:
         """Begin to restore a snapshot that the trusted app hash confirms (I45)."""
         with self._consensus:
-            return self._sync.offer(request)
+            before = self._database.height
+            answer = self._sync.offer(request)
+            if before != self._database.height:
+                self._take_up_state()
+        return answer
 
     def apply_snapshot_chunk(self, request: abci.RequestApplySnapshotChunk) -> abci.ResponseApplySnapshotChunk:
         """Take a chunk of it; after the last, the state is that of the snapshot (I46, I47)."""
         with self._consensus:
-            was_empty = not self._database.height
+            before = self._database.height
             answer = self._sync.apply(request)
-            if was_empty and self._database.height:
-                self._begin_restored()
+            if before != self._database.height:
+                self._take_up_state()
         return answer
 
-    def _begin_restored(self) -> None:
-        """Go on from a state that was restored, as if its blocks had been run here."""
+    def _take_up_state(self) -> None:
+        """Go on from a state that was restored, as if its blocks had been run here; or from none again."""
         with self._mempool:
             self._chain = find_chain(self._database.latest())
             self._genesis = self._decided = None
             self._candidates.drop_all()
-            self._check_ctx = self._new_check_ctx()
+            self._check_ctx = self._new_check_ctx() if self._chain else None
 
     def _init_rooms(self, ctx: Ctx, request: abci.RequestInitChain) -> None:
         """The rooms' genesis. Raises ConfigProblem for one that cannot start a chain."""

@@ -33,8 +33,12 @@ class StateSync:
         self._restore: Restore | None = None
 
     def offer(self, request: abci.RequestOfferSnapshot) -> abci.ResponseOfferSnapshot:
-        """Whether to restore a snapshot; an earlier restoration is given up."""
-        if self._database.height:
+        """Whether to restore a snapshot; an earlier restoration is given up.
+
+        Also over a restored state that no block has followed: the engine offers again when it ended before it had
+        taken that state over.
+        """
+        if not self._database.is_replaceable:
             _log.error("a snapshot is offered, but the state is at height %d; only an empty node can begin with one: "
                        "move its state and data folders away, or set statesync.enable = false", self._database.height)
             return Offered(result=Offered.ABORT)

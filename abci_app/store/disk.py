@@ -34,7 +34,9 @@ from abci_app.store.records import (
     FORMAT_KEY,
     LATEST_KEY,
     RESTORE_KEY,
+    RESTORED,
     RESTORED_RANGES,
+    RESTORING,
     Meta,
     decode_meta,
     decode_version,
@@ -90,6 +92,7 @@ class Database:
         self._oldest = self._meta.oldest
         self.blobs_height = self._meta.latest
         self._latest = self._read_version(self._meta.latest)
+        self._is_restored = self.read(RESTORE_KEY) == RESTORED
         self.drop_restore()
         self._fsync = fsync
         self._flushed_height = self._meta.latest  # opening has written the log's rest into tables, which are synced
@@ -162,6 +165,11 @@ class Database:
     def durable_height(self) -> int:
         """The height that survives a power loss now."""
         return self.height if self._fsync else self._flushed_height
+
+    @property
+    def is_replaceable(self) -> bool:
+        """Whether a state may be restored here: there is none, or a restored one that no block has followed."""
+        return not self.height or self._is_restored
 
     @property
     def oldest(self) -> int:
@@ -237,6 +245,8 @@ class Database:
                 batch.delete(BLOB_PREFIX + key)
             else:
                 batch.put(BLOB_PREFIX + key, value)
+        if self._is_restored:
+            batch.delete(RESTORE_KEY)
         meta = self._prune(staged, batch)
         batch.put(version_key(staged.height), encode_version(staged.app_hash, staged.roots))
         batch.put(LATEST_KEY, encode_meta(meta))
@@ -246,6 +256,7 @@ class Database:
         for node_id, node in staged.nodes:
             (self._pages if node[0] == PAGE_TAG else self._leaves).put(node_id, node)
         self._meta = meta
+        self._is_restored = False
         self._latest = Version(self, self._store_names, staged.height, staged.roots)
         return self._latest
 
@@ -264,11 +275,11 @@ class Database:
             raise DatabaseDamaged(f"cannot make the checkpoint {path}: {error}", "check the disk") from error
 
     def begin_restore(self) -> None:
-        """Make room for a state from a snapshot; what an earlier attempt left is thrown away.
+        """Make room for a state from a snapshot: what an earlier attempt left, finished or not, is thrown away.
 
-        Raises StaleBranch unless the database is empty.
+        Raises StaleBranch unless the state is replaceable.
         """
-        if self.height:
+        if not self.is_replaceable:
             raise StaleBranch(f"the state is at height {self.height}", "only an empty state can be restored")
         self._drop_restored(begins=True)
 
@@ -296,20 +307,27 @@ class Database:
         batch = WriteBatch(raw_mode=True)
         batch.put(version_key(version.height), encode_version(version.app_hash, version.roots))
         batch.put(LATEST_KEY, encode_meta(meta))
-        batch.delete(RESTORE_KEY)
+        batch.put(RESTORE_KEY, RESTORED)
         self._write(batch, self._write_options, f"restoring height {version.height}")
         self._meta, self._oldest, self.blobs_height, self._latest = meta, meta.oldest, version.height, version
+        self._is_restored = True
 
     def _drop_restored(self, begins: bool) -> None:
+        height = self.height
         batch = WriteBatch(raw_mode=True)
         for begin, end in RESTORED_RANGES:
             batch.delete_range(begin, end)
+        if height:
+            batch.delete(LATEST_KEY)
+            batch.delete(version_key(height))
         if begins:
-            batch.put(RESTORE_KEY, b"1")
+            batch.put(RESTORE_KEY, RESTORING)
         else:
             batch.delete(RESTORE_KEY)
-        self.blobs_height = int(begins)  # blobs that arrive now are of no version that can be had
+        self._oldest = height + 1 if height else 0  # before the write, as in `commit`
+        self.blobs_height = height + int(begins)  # blobs that arrive now are of no version that can be had
         self._write(batch, WriteOptions(), "dropping what was restored")
+        self._meta, self._latest, self._is_restored = Meta(0, 0, 0, 0), self._read_version(0), False
         self._pages.clear()
         self._leaves.clear()
 

@@ -6,7 +6,8 @@
     n id          a leaf or a page of inner nodes (node.py)
     o height n    ids of nodes that the version of `height` no longer uses, n-th chunk
     b key         a blob
-    r             there only while a state is restored: what else is here is to be thrown away
+    r             1 while a state is restored: what else is here is to be thrown away; 2 from then to the next commit:
+                  another restored state may still take its place
 Heights and numbers are fixed-width big-endian, so that key order is number order.
 """
 
@@ -21,6 +22,7 @@ FORMAT = 2
 FORMAT_KEY = b"f"
 LATEST_KEY = b"l"
 RESTORE_KEY = b"r"
+RESTORING, RESTORED = b"1", b"2"  # what it says
 RESTORED_RANGES = ((b"b", b"c"), (b"n", b"o"))  # where a restoration writes before it is finished
 BLOB_PREFIX = b"b"
 ORPHANS_PER_CHUNK = 1 << 10

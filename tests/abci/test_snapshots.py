@@ -300,11 +300,48 @@ def test_i45_offer_that_cannot_be_is_refused_in_the_protocols_words(donor: Node,
     restore(fresh, donor, honest)
 
 
-def test_i45_offer_to_a_node_with_a_state_is_not_recoverable(donor: Node, fresh: Node) -> None:
-    restore(fresh, donor, donor.list_snapshots()[1])
-    before = fresh.info()
-    assert fresh.offer(donor.list_snapshots()[0], app_hash_of(donor, 8)) == ABORT
-    assert fresh.info() == before and grow(fresh, 1) == app_hash_of(donor, 5)
+@pytest.mark.parametrize("restarts", [False, True])
+@pytest.mark.parametrize("height", [4, 8])
+def test_i45_restored_state_without_blocks_gives_way_to_another_offer(
+        donor: Node, tmp_path: Path, restarts: bool, height: int) -> None:
+    """The engine ended between the last chunk and its own first save: it begins state sync from scratch."""
+    newest, older = donor.list_snapshots()
+    wanted = newest if height == 8 else older
+    node = Node(tmp_path / "state")
+    with node:
+        restore(node, donor, older)
+        if not restarts:
+            assert node.offer(wanted, bytes(32)) == REJECT
+            assert node.info().last_block_height == 4  # an offer that is refused costs nothing
+            assert node.offer(wanted, app_hash_of(donor, height)) == ACCEPT
+            assert node.info().last_block_height == 0
+            assert node.query("/app/snapshots").code == 0
+            restore(node, donor, wanted)
+            assert grow(node, 1) == app_hash_of(donor, height + 1)
+    if restarts:
+        with Node(tmp_path / "state") as again:
+            assert again.info().last_block_height == 4
+            assert again.offer(wanted, app_hash_of(donor, height)) == ACCEPT
+        with Node(tmp_path / "state") as again:  # and may end in the middle of that
+            assert again.info().last_block_height == 0
+            assert next(again.database.iter_records(b"g", b"s"), None) is None
+            restore(again, donor, wanted)
+            assert grow(again, 1) == app_hash_of(donor, height + 1)
+            assert check_database(again.database).versions == 2
+
+
+def test_i45_offer_to_a_node_with_blocks_is_not_recoverable(donor: Node, tmp_path: Path) -> None:
+    newest, older = donor.list_snapshots()
+    with Node(tmp_path / "state") as node:
+        restore(node, donor, older)
+        assert grow(node, 1) == app_hash_of(donor, 5)
+        before = node.info()
+        assert node.offer(newest, app_hash_of(donor, 8)) == ABORT
+        assert node.info() == before
+    with Node(tmp_path / "state") as again:
+        assert again.offer(newest, app_hash_of(donor, 8)) == ABORT
+        assert again.info() == before and grow(again, 1) == app_hash_of(donor, 6)
+    assert donor.offer(older, app_hash_of(donor, 4)) == ABORT
 
 
 def test_i45_chunk_that_is_not_the_promised_one_is_fetched_again_from_others(donor: Node, fresh: Node) -> None:

@@ -243,6 +243,9 @@ def test_restoration_needs_every_chunk(empty: Database, tmp_path: Path) -> None:
         one.add_chunk(chunks[-1])
         assert empty.height == 0 and one.version().app_hash == donor.latest().app_hash
         one.finish()
+        assert empty.is_replaceable
+        write_blocks(empty, random.Random(1), 1, 3)
+        assert not empty.is_replaceable
         with pytest.raises(StaleBranch, match="only an empty state"):
             empty.begin_restore()
         empty.drop_restore()
