@@ -13,6 +13,7 @@ from abci_app.client.light.errors import Diverged, Expired, HeightMissing, Light
 from abci_app.client.light.records import Record, read_record
 from abci_app.client.light.source import RpcSource
 from abci_app.client.light.trust import TrustStore
+from abci_app.client.light.verify import check_fresh
 from abci_app.client.rpc import Rpc
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM
@@ -126,6 +127,7 @@ def follow(terms: Terms) -> Proved:
         trust = choose_trust(client, known, terms)
         height = max(trust.latest.height, client.primary.latest_height())
         block, reached = client.verify(trust, height)
+        check_fresh(block, client.rules, client.clock())
         _keep(store, client, known, reached)
         empty = Record("", b"", None, block.height - 1, block)
         return Proved(empty, reached, tuple(client.agreed), _notes(client, terms, reached))

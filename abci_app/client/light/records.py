@@ -12,6 +12,7 @@ from abci_app.client.errors import QueryRefused
 from abci_app.client.light.blocks import NS, LightBlock
 from abci_app.client.light.client import POLL_S, LightClient, Trust
 from abci_app.client.light.errors import ELSEWHERE, LightError
+from abci_app.client.light.verify import check_fresh
 from abci_app.client.rpc import Answer
 from abci_app.wire import proof
 from abci_app.wire.ics23 import verify_commitments
@@ -45,8 +46,9 @@ def read_record(client: LightClient, trust: Trust, rpc: StateRpc, store: str, ke
                 height: int = 0) -> tuple[Record, Trust]:
     """A record of the state after `height` (0: the newest that can be proved), with the trust that was reached.
 
-    A node is never believed about a state before the one that was verified last, unless that height is asked for: it
-    is waited for, at most client.wait_s. Raises LightError (status 4), QueryRefused, NodeUnreachable, NodeRefused.
+    Unless a height is asked for, a node is never believed about a state before the one that was verified last, which is
+    waited for, at most client.wait_s, nor about one older than the trusting period.
+    Raises LightError (status 4), QueryRefused, NodeUnreachable, NodeRefused.
     """
     waited_s = 0.0
     while True:
@@ -60,6 +62,8 @@ def read_record(client: LightClient, trust: Trust, rpc: StateRpc, store: str, ke
                          "verified before", "it is behind, ask another node (--node URL); if the chain was begun anew, "
                          "forget the old one: gradus light reset CHAIN_ID")
     header, reached = client.verify(trust, answer.height + 1)
+    if not height:
+        check_fresh(header, client.rules, client.clock())
     value = check_answer(answer, header.header.app_hash, store, key)
     age_ns = client.clock() - header.header.time_ns
     if not height and age_ns >= OLD_NS:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from abci_app.client.errors import NodeRefused, QueryRefused
 from abci_app.client.light.client import LightClient, Trust
-from abci_app.client.light.errors import HeightMissing, HeightTooHigh, LightError, Malformed
+from abci_app.client.light.errors import Expired, HeightMissing, HeightTooHigh, LightError, Malformed
 from abci_app.client.light.records import read_record
 from abci_app.client.light.source import RpcSource
+from abci_app.client.light.verify import Rules
 from abci_app.client.rpc import Answer, new_answer
 from abci_app.wire.ints import I64_MAX
 from tests.light_chain import CHAIN_ID, START_NS, FakeSource, new_blocks, now_after
@@ -102,6 +103,15 @@ def test_state_before_what_was_verified_is_waited_out_and_then_refused_unless_it
     assert read_record(new_client(), trust, rpc, "bank", PRESENT, height=6)[0].value
     late = FakeRpc(replace(answer_of(PRESENT), height=2), replace(answer_of(PRESENT), height=3), answer_of(PRESENT))
     assert read_record(new_client(), Trust(BLOCKS[0], True, BLOCKS[6]), late, "bank", PRESENT)[0].height == 6
+
+
+def test_node_that_shows_the_state_verified_last_for_ever_is_believed_for_the_trusting_period_only() -> None:
+    trust, rpc = Trust(BLOCKS[0], True, BLOCKS[6]), FakeRpc(answer_of(PRESENT))
+    end_ns = BLOCKS[6].header.time_ns + Rules().trusting_period_ns
+    assert read_record(new_client(clock=lambda: end_ns - 1), trust, rpc, "bank", PRESENT)[0].height == 6
+    with pytest.raises(Expired, match="trusting period"):
+        read_record(new_client(clock=lambda: end_ns), trust, rpc, "bank", PRESENT)
+    assert read_record(new_client(clock=lambda: end_ns), trust, rpc, "bank", PRESENT, height=6)[0].height == 6
 
 
 def test_old_state_is_told_with_its_age() -> None:
