@@ -12,6 +12,7 @@ import logging
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 
@@ -146,7 +147,7 @@ class Application:
         with self._consensus:
             candidate, chain = self._begin(read_header(request))
             proposal.prepare(self._app, chain, candidate, request.txs, request.max_tx_bytes, self._rows,
-                             self._proposal_s)
+                             new_timer(self._proposal_s))
             self._candidates.keep(candidate)
         return abci.ResponsePrepareProposal(txs=candidate.txs)
 
@@ -307,6 +308,19 @@ class Application:
         oldest_snapshot = self._snapshots.find_oldest() if self._snapshots and self._retain_blocks else None
         return compute_retain_height(height, self._database.durable_height, self._retain_blocks,
                                      chain.evidence_blocks, oldest_snapshot)
+
+
+def new_timer(seconds: float) -> Callable[[], bool]:
+    """Whether so many seconds have passed since it was asked first."""
+    begun_s: list[float] = []
+
+    def is_over() -> bool:
+        now_s = time.monotonic()
+        if not begun_s:
+            begun_s.append(now_s)
+        return now_s - begun_s[0] >= seconds
+
+    return is_over
 
 
 def software_version() -> str:

@@ -17,7 +17,6 @@ from abci_app.abci.application import Application
 from abci_app.abci.chain import find_chain, timestamp_ns
 from abci_app.abci.config import Config
 from abci_app.abci.errors import ConfigProblem
-from abci_app.abci.proposal import PROPOSAL_S
 from abci_app.abci.server import Server, listen_tcp, listen_unix
 from abci_app.abci.snapshots import Snapshots
 from abci_app.abci.trace import Trace
@@ -30,6 +29,7 @@ from kernels.errors import KernelInputError
 
 STATE_FOLDER = "state"
 GENESIS_FILE = Path("config") / "genesis.json"
+PROPOSAL_S = 1.0  # much below timeout_propose: a round that ends without its proposal costs more than a smaller block
 COLLECTOR_THRESHOLDS = (100_000, 50, 100)
 DATASETS_FOLDER = "datasets"
 SNAPSHOTS_FOLDER = "snapshots"

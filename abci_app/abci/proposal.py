@@ -9,9 +9,7 @@ Source: CometBFT ABCI 2.0 requirements 1 to 5 and 9 (limits, coherence, determin
 """
 
 import logging
-import math
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from abci_app.abci.candidates import Candidate
 from abci_app.abci.chain import Chain
@@ -22,8 +20,6 @@ from abci_app.runtime.module import RowSource
 from abci_app.wire.errors import ChainError
 from abci_app.wire.tx import encode_injected, is_injected
 from abci_app.wire.varint import encode_uvarint
-
-PROPOSAL_S = 1.0  # much below timeout_propose: a round that ends without its proposal costs more than a smaller block
 
 _log = logging.getLogger("gradus.abci")
 
@@ -96,19 +92,16 @@ class Admission:
 
 
 def prepare(app: App, chain: Chain, candidate: Candidate, txs: Iterable[bytes], max_tx_bytes: int,
-            rows: RowSource, seconds: float = math.inf) -> None:
+            rows: RowSource, is_late: Callable[[], bool]) -> None:
     """Fill a block that has begun: what this node can inject, then those of `txs` that are admitted and fit.
 
-    seconds: of the clock, for users' transactions; then the block is as it is. What a proposer puts into a block is its
-    own choice.
+    is_late: asked before each of the users' transactions; once it says so, the block is as it is. What a proposer puts
+    into a block is its own choice.
     """
     admission = Admission(app, chain, candidate)
-    room, deadline_s = max_tx_bytes, math.inf
+    room = max_tx_bytes
     for raw in iter_offers(app, candidate.ctx, txs, rows):
-        now_s = time.monotonic()
-        if deadline_s == math.inf and not is_injected(raw):
-            deadline_s = now_s + seconds
-        if now_s >= deadline_s:
+        if not is_injected(raw) and is_late():
             _log.info("the proposal of block %d ends after %d txs: its time is over", candidate.header.height,
                       len(candidate.txs))
             return

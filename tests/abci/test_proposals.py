@@ -5,6 +5,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from abci_app.abci.application import new_timer
 from abci_app.abci.candidates import read_header
 from abci_app.abci.proposal import prepare, proto_bytes
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
@@ -38,6 +39,10 @@ def test_i12_proposal_never_exceeds_its_bytes(node: Node, max_tx_bytes: int) -> 
     assert node.accepts(txs)
 
 
+def test_time_of_a_proposal_begins_with_its_first_transaction_of_a_user() -> None:
+    assert new_timer(0.0)() and not new_timer(3600.0)()
+
+
 def test_i12_proposal_takes_what_fits_exactly(node: Node) -> None:
     txs = [node.send_tx("alice", "bob", 5, ahead) for ahead in range(4)]
     room = sum(proto_bytes(tx) for tx in txs[:3])
@@ -58,9 +63,9 @@ def test_proposal_ends_with_its_time_and_the_next_one_takes_the_rest(node: Node)
     txs = [node.send_tx("alice", "bob", 5, ahead) for ahead in range(3)]
     with node.application._consensus:
         candidate, chain = node.application._begin(read_header(node.finalize_request()))
-    prepare(node.application._app, chain, candidate, txs, 10_000, NoRows(), seconds=0)
-    assert candidate.txs == []
-    prepare(node.application._app, chain, candidate, txs, 10_000, NoRows(), seconds=1_000)
+    prepare(node.application._app, chain, candidate, txs, 10_000, NoRows(), iter([False, True]).__next__)
+    assert candidate.txs == txs[:1]
+    prepare(node.application._app, chain, candidate, txs[1:], 10_000, NoRows(), new_timer(1_000.0))
     assert candidate.txs == txs
 
 
