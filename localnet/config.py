@@ -164,7 +164,7 @@ def compute_app_config(settings: AppSettings) -> str:
 # Heights whose state stays readable and provable, 0 for all; at least 2.
 keep_versions = {settings.keep_versions}
 
-# Blocks that the engine keeps at least, 0 for all.
+# Blocks that the engine keeps at least, 0 for all; and in any case those of which a misbehaviour can still be told.
 retain_blocks = {settings.retain_blocks}
 
 # A snapshot of the state every so many blocks, from which new nodes begin; 0 for none.

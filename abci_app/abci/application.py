@@ -20,7 +20,8 @@ from google.protobuf.message import Message
 
 from abci_app.abci import proposal, votes
 from abci_app.abci.candidates import Candidate, Candidates, Header, read_header
-from abci_app.abci.chain import Chain, find_block, find_chain, new_chain, put_block, put_chain, timestamp_ns
+from abci_app.abci.chain import (Chain, find_block, find_chain, find_evidence_height, new_chain, put_block, put_chain,
+                                 timestamp_ns)
 from abci_app.abci.errors import CallOutOfPlace, ConfigProblem
 from abci_app.abci.query import Queries
 from abci_app.abci.retention import compute_retain_height
@@ -305,9 +306,12 @@ class Application:
 
     def _retain_height(self, chain: Chain, height: int) -> int:
         """The lowest block that the engine must keep; 0 for all (I33)."""
-        oldest_snapshot = self._snapshots.find_oldest() if self._snapshots and self._retain_blocks else None
-        return compute_retain_height(height, self._database.durable_height, self._retain_blocks,
-                                     chain.evidence_blocks, oldest_snapshot)
+        if not self._retain_blocks:
+            return 0
+        evidence_height = find_evidence_height(self._database.latest(), chain)
+        oldest_snapshot = self._snapshots.find_oldest() if self._snapshots else None
+        return compute_retain_height(height, self._database.durable_height, self._retain_blocks, evidence_height,
+                                     oldest_snapshot)
 
 
 def new_timer(seconds: float) -> Callable[[], bool]:

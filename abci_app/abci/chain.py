@@ -17,6 +17,8 @@ from abci_app.wire.tx import TX_BYTES_MAX
 
 CHAIN_KEY = b"chain"
 BLOCK_KEY = b"block"
+MARK_PREFIX = b"mark/"
+MARKS = 64  # in the time in which a misbehaviour can be told
 BLOCK_BYTES_MIN = 2 * TX_BYTES_MAX  # so that the injected share takes the largest evidence
 BLOCK_BYTES_MAX = 64 << 20
 INJECTED_SHARE_PPM = PPM >> 1  # of a block's bytes, so that evidence never crowds out users
@@ -36,6 +38,7 @@ class Chain:
     block_bytes_max: int
     block_gas_max: int
     evidence_blocks: int
+    evidence_ns: int
 
     @property
     def injected_bytes_max(self) -> int:
@@ -68,8 +71,10 @@ def new_chain(request: abci.RequestInitChain) -> Chain:
     if params.abci.vote_extensions_enable_height:
         raise ConfigProblem("the genesis has consensus_params.abci.vote_extensions_enable_height = "
                             f"{params.abci.vote_extensions_enable_height}", "set it to 0: votes have no extensions")
+    age = params.evidence.max_age_duration
     return Chain(request.chain_id, timestamp_ns(request.time), max(1, request.initial_height),
-                 params.block.max_bytes, params.block.max_gas, params.evidence.max_age_num_blocks)
+                 params.block.max_bytes, params.block.max_gas, params.evidence.max_age_num_blocks,
+                 age.seconds * 1_000_000_000 + age.nanos)
 
 
 def put_chain(state: Branch, request: abci.RequestInitChain) -> None:
@@ -91,18 +96,44 @@ def find_chain(state: Base) -> Chain | None:
 
 
 def put_block(state: Branch, request: abci.RequestFinalizeBlock) -> None:
-    """Keep what `find_block` needs."""
+    """Keep what `find_block` and `find_evidence_height` need."""
+    store = state.store(CONSENSUS_STORE)
     record = abci.RequestFinalizeBlock(height=request.height, time=request.time, hash=request.hash)
-    state.store(CONSENSUS_STORE).set(BLOCK_KEY, record.SerializeToString(deterministic=True))
+    raw = record.SerializeToString(deterministic=True)
+    store.set(BLOCK_KEY, raw)
+    chain, time_ns = find_chain(state), timestamp_ns(request.time)
+    age_ns = chain.evidence_ns if chain else 0
+    newest = next(store.iter(MARK_PREFIX, reverse=True, limit=1), None)
+    if newest is None or time_ns - read_block(newest[1]).time_ns > age_ns // MARKS:  # rounded down, not negative
+        store.set(MARK_PREFIX + request.height.to_bytes(8, "big"), raw)
+        keys = [key for key, mark in store.iter(MARK_PREFIX) if time_ns - read_block(mark).time_ns > age_ns]
+        for key in keys[:-1]:  # the last one is the answer of `find_evidence_height`
+            store.delete(key)
 
 
 def find_block(state: Base) -> Block | None:
     """The block that made a committed state; None before the first."""
     record = state.store(CONSENSUS_STORE).get(BLOCK_KEY)
-    if record is None:
-        return None
+    return None if record is None else read_block(record)
+
+
+def read_block(record: bytes) -> Block:
+    """A block's record."""
     block = abci.RequestFinalizeBlock.FromString(record)
     return Block(block.height, timestamp_ns(block.time), block.hash)
+
+
+def find_evidence_height(state: Base, chain: Chain) -> int:
+    """The lowest block that a misbehaviour told after a committed state may be of; never too high, 0 if not known.
+
+    Source: CometBFT v0.38 evidence/verify.go: too late is what exceeds both ages.
+    """
+    last = find_block(state)
+    if last is None:
+        return 0
+    marks = [read_block(mark) for _, mark in state.store(CONSENSUS_STORE).iter(MARK_PREFIX)]
+    old = max((mark.height for mark in marks if last.time_ns - mark.time_ns > chain.evidence_ns), default=0)
+    return max(0, min(last.height - chain.evidence_blocks, old))
 
 
 def timestamp_ns(time: Timestamp) -> int:

@@ -115,8 +115,8 @@ class Node:
     def __init__(self, folder: Path, accounts: dict[str, int] | None = None, initial_height: int = 1,
                  rows: RowSource | None = None, keep_versions: int = 100, retain_blocks: int = 0,
                  block_bytes: int = BLOCK_BYTES, block_gas: int = BLOCK_GAS, snapshot_interval: int = 0,
-                 snapshot_keep: int = 2, fsync: bool = False) -> None:
-        self.folder, self.initial_height = folder, initial_height
+                 snapshot_keep: int = 2, fsync: bool = False, evidence_seconds: int = 0) -> None:
+        self.folder, self.initial_height, self.evidence_seconds = folder, initial_height, evidence_seconds
         self.block_bytes, self.block_gas = block_bytes, block_gas
         self.accounts = {"alice": 10**9, "bob": 10**9} if accounts is None else accounts
         self.socket_folder = tempfile.TemporaryDirectory(prefix="abci-")  # a short path, as sockets need
@@ -181,6 +181,7 @@ class Node:
         request.consensus_params.block.max_bytes = self.block_bytes
         request.consensus_params.block.max_gas = self.block_gas
         request.consensus_params.evidence.max_age_num_blocks = 10
+        request.consensus_params.evidence.max_age_duration.seconds = self.evidence_seconds
         request.consensus_params.validator.pub_key_types.append("ed25519")
         request.validators.add(power=10).pub_key.ed25519 = bytes(32)
         return request

@@ -122,6 +122,21 @@ def test_i33_engine_keeps_blocks_as_long_as_evidence_counts(tmp_path: Path) -> N
     assert heights[1] == [0] * 11 + [1, 2]
 
 
+def test_i33_engine_keeps_blocks_until_evidence_is_too_old_in_time_as_well(tmp_path: Path) -> None:
+    """The engine drops evidence only when both ages are exceeded; blocks here are a second apart."""
+    with Node(tmp_path / "state", retain_blocks=1, fsync=True, evidence_seconds=20) as node:
+        node.init_chain()
+        assert [node.finalize() and node.commit().retain_height for _ in range(30)] == [0] * 21 + list(range(1, 10))
+    with Node(tmp_path / "state", retain_blocks=1, fsync=True) as again:
+        assert again.finalize() and again.commit().retain_height == 10
+    with Node(tmp_path / "other", retain_blocks=1, fsync=True, evidence_seconds=640) as other:  # eleven seconds a mark
+        other.init_chain()
+        assert [other.finalize() and other.commit().retain_height for _ in range(1000)] == (
+            [0] * 641 + [(height - 642) // 11 * 11 + 1 for height in range(642, 1001)])
+        marks = list(other.database.latest().store("consensus").iter(b"mark/"))
+        assert len(marks) <= 66
+
+
 def test_i33_engine_keeps_blocks_that_a_power_loss_would_need_again(tmp_path: Path) -> None:
     with Node(tmp_path / "state", retain_blocks=1) as node:  # commits are not synced
         node.init_chain()

@@ -23,7 +23,7 @@ from localnet.network import Localnet
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[2]
 KEPT = AppSettings(keep_versions=100, retain_blocks=100, snapshot_interval=10, snapshot_keep=10)
-EVIDENCE = {"max_age_num_blocks": "100", "max_age_duration": str(3600 * 10**9), "max_bytes": "1048576"}
+EVIDENCE = {"max_age_num_blocks": "100", "max_age_duration": str(60 * 10**9), "max_bytes": "1048576"}
 
 
 def gradus(net: Localnet, *arguments: str, node: int = 0) -> "subprocess.CompletedProcess[str]":
@@ -58,7 +58,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
         made = told(net, "tx", "models", "create", "--dataset", "iris", "--escrow", "1grad", "--rounds", "1",
                     "--trainers-min", "1", "--from", "faucet")
         assert gradus(net, "miner", "start", str(made["model_id"]), "--key", "alice").returncode == 0
-        checks.wait_until(lambda: min(oldest_block(net, i) for i in range(2)) > 1, 90, "the end of the first block")
+        checks.wait_until(lambda: min(oldest_block(net, i) for i in range(2)) > 1, 180, "the end of the first block")
         yield net
 
 
