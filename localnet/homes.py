@@ -31,6 +31,7 @@ from localnet.keys import PUBLIC_TYPE, EngineKey, new_engine_key, put_node_key, 
 SOCKET_PATH_BYTES_MAX = 103  # 104 with the closing zero on macOS, 108 on Linux
 BLOCK_BYTES_MAX = 2 * TX_BYTES_MAX
 BLOCK_GAS_MAX = 500_000_000
+EVIDENCE_AGE_NS = 21 * 24 * 3600 * 10**9  # light clients trust a block for less: attacks on them are punished
 VALIDATOR_POWER = 10
 CHAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,50}")
 
@@ -152,7 +153,7 @@ def new_genesis_document(chain_id: str, identities: Sequence[Identity], app_stat
     check_chain_id(chain_id)
     params: Json = {
         "block": {"max_bytes": str(BLOCK_BYTES_MAX), "max_gas": str(BLOCK_GAS_MAX)},
-        "evidence": {"max_age_num_blocks": "100000", "max_age_duration": str(48 * 3600 * 10**9),
+        "evidence": {"max_age_num_blocks": "100000", "max_age_duration": str(EVIDENCE_AGE_NS),
                      "max_bytes": "1048576"},
         "validator": {"pub_key_types": ["ed25519"]},
         "version": {"app": "0"},

@@ -50,7 +50,7 @@ def test_home_that_joins_trusts_a_block_that_all_nodes_have_and_knows_their_addr
     assert sync["enable"] is True and sync["rpc_servers"] == urls(pair)
     assert (sync["trust_height"], sync["trust_hash"]) == (trusted.height, trusted.block_hash.hex().upper())
     assert made["trust_hash"] == sync["trust_hash"] and made["chain_id"] == pair.manifest.chain_id
-    assert sync["trust_period"] == f"{48 * 3600 * 2 // 3}s"
+    assert sync["trust_period"] == f"{14 * 24 * 3600}s"
     assert set(config["p2p"]["persistent_peers"].split(",")) == {
         f"{node.node_id}@127.0.0.1:{node.p2p_port}" for node in pair.manifest.nodes}
     assert config["rpc"]["laddr"].removeprefix("tcp") == made["rpc"].removeprefix("http")

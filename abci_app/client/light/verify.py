@@ -24,7 +24,8 @@ CLOCK = "check this machine's clock; if it is right, do not trust this node"
 class Rules:
     """What a light client goes by.
 
-    trusting_period_ns: how long a block vouches for later ones; shorter than validators' bonds are kept.
+    trusting_period_ns: how long a block vouches for later ones; shorter than the chain takes evidence, so that who
+    signs another chain for a light client still loses his power.
     drift_ns: how far a block's time may be ahead of this machine's clock.
     trust_numerator, trust_denominator: the part of a trusted set that must sign a block further on, 1/3 to 1.
     """

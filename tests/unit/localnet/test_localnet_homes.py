@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from abci_app.client.light.verify import Rules
 from localnet.claims import PortClaim
 from localnet.config import get_wiring
 from localnet.engine import Engine
@@ -80,6 +81,11 @@ def test_genesis_names_every_validator_and_bounds_the_block(tmp_path: Path) -> N
     assert document["app_state"] == {"bank": {"x": 1}}
     assert document["initial_height"] == "1"
     assert int(document["consensus_params"]["block"]["max_bytes"]) == 2 * 1024 * 1024
+
+
+def test_evidence_counts_longer_than_light_clients_and_state_sync_trust_a_block() -> None:
+    evidence = new_genesis_document("a-1", [], {})["consensus_params"]["evidence"]
+    assert int(evidence["max_age_duration"]) >= 3 * Rules().trusting_period_ns
 
 
 def test_consensus_parameters_of_the_caller_replace_whole_sections(tmp_path: Path) -> None:
