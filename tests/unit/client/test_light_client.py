@@ -220,6 +220,13 @@ def test_more_than_a_third_of_the_trusted_power_must_vouch(old: dict[int, int], 
         verify_forward(blocks[0], blocks[2], Rules(), blocks[2].header.time_ns)
 
 
+def test_trusted_validator_who_voted_for_no_block_does_not_vouch_for_it() -> None:
+    old, new = {1: 1, 2: 2}, {2: 2, 4: 9}
+    verify_forward(new_blocks([old])[0], new_blocks([old, old, new])[2], Rules(), START_NS + 3 * NS)
+    with pytest.raises(NotTrusted, match="0 of the 3 power"):
+        verify_forward(new_blocks([old])[0], new_blocks([old, old, new], nil=[2])[2], Rules(), START_NS + 3 * NS)
+
+
 def test_trust_level_is_a_fraction_from_a_third_to_the_whole() -> None:
     for numerator, denominator in ((1, 4), (4, 3), (1, 0), (0, 1), (-1, -3)):
         with pytest.raises(ValueError, match="trust level"):

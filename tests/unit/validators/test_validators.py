@@ -198,12 +198,16 @@ def test_records_of_one_validator_are_bounded() -> None:
 
 
 def test_forgetting_is_bounded_in_a_block() -> None:
-    many = 5
-    room = Room(founding(*[10] * many))
-    room.block(*(entry(index, 1, kind) for index in range(many) for kind in (1, 2)))
-    assert many * 2 < FORGOTTEN_PER_BLOCK_MAX
-    room.block(height=100)
-    assert list(room.keeper.iter_misbehaviours(room.ctx)) == []
+    heights, kinds = range(1, 8), (1, 2)
+    room = Room(founding(*[10] * 5))
+    room.block(*(entry(index, height, kind) for index in range(5) for height in heights for kind in kinds), height=8)
+    records = 5 * len(heights) * len(kinds)
+    assert FORGOTTEN_PER_BLOCK_MAX < records < 2 * FORGOTTEN_PER_BLOCK_MAX
+    left = []
+    for height in (100, 101):
+        room.block(height=height)
+        left.append([one.height for one in room.keeper.iter_misbehaviours(room.ctx)])
+    assert left == [[7] * (records - FORGOTTEN_PER_BLOCK_MAX), []]
 
 
 @settings(max_examples=150, deadline=None)
