@@ -227,6 +227,18 @@ def test_trusted_validator_who_voted_for_no_block_does_not_vouch_for_it() -> Non
         verify_forward(new_blocks([old])[0], new_blocks([old, old, new], nil=[2])[2], Rules(), START_NS + 3 * NS)
 
 
+@pytest.mark.parametrize("step", [1, 2])
+def test_later_block_that_a_third_vouches_for_must_have_two_thirds_of_its_own_set(step: int) -> None:
+    """Else the third of the trusted set that may be faulty could make up a block alone."""
+    blocks = new_blocks([{1: 1, 2: 1}] * 3)
+    lonely = sign(blocks[step].header, new_set({1: 1, 2: 1}), {1: 1, 2: 1}, absent=[2])
+    with pytest.raises(NotSigned, match="1 of 2 power"):
+        verify_forward(blocks[0], lonely, Rules(), START_NS + 3 * NS)
+    client, _ = new_client([*blocks[:step], lonely])
+    with pytest.raises(NotSigned):
+        client.verify(trust_of(blocks[0]), step + 1)
+
+
 def test_trust_level_is_a_fraction_from_a_third_to_the_whole() -> None:
     for numerator, denominator in ((1, 4), (4, 3), (1, 0), (0, 1), (-1, -3)):
         with pytest.raises(ValueError, match="trust level"):
