@@ -25,6 +25,7 @@ from abci_app.runtime.block import begin_block
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, check_tx
 from abci_app.runtime.events import Event
+from abci_app.runtime.mempool import Mempool
 from abci_app.runtime.module import RowSource
 from abci_app.runtime.validators import Founding, FoundingValidator, Misbehaviour
 from abci_app.store.branch import Branch
@@ -76,7 +77,7 @@ class Chain:
             self._init_chain(app_state or self.new_app_state(accounts or {}), powers)
         self.engine = EngineSet({one.pub_key: one.power for one in self.app.validators.iter_validators(self.ctx())
                                  if one.power})
-        self._check_state = self._branch()
+        self._mempool: Mempool | None = None
 
     def new_app_state(self, accounts: dict[str, int]) -> dict[str, Any]:
         """The genesis of this chain with coins by name."""
@@ -124,7 +125,7 @@ class Chain:
         self.database.commit(staged)
         self._genesis = None
         self.app_hash, self.events = staged.app_hash, result.events
-        self._check_state = self._branch()
+        self._mempool = None
         return list(result.tx_results)
 
     def propose(self, rows: RowSource) -> list[bytes]:
@@ -152,7 +153,9 @@ class Chain:
 
     def check(self, raw: bytes) -> TxResult:
         """Admission to the mempool, on top of what was admitted since the last block."""
-        return check_tx(self.app.ante, self._ctx(self._check_state, self.height + 1, b""), raw)
+        if self._mempool is None:
+            self._mempool = self.app.ante.new_mempool(self.ctx(self.height + 1))
+        return check_tx(self.app.ante, self._mempool, raw)
 
     def sign(self, name: str, *messages: Message, gas_limit: int = GAS_LIMIT, ahead: int = 0, **terms: Any) -> bytes:
         """A transaction signed by a name. ahead: how many of its transactions come before. terms: see TxTerms."""

@@ -1,7 +1,7 @@
 """One method per ABCI call: what the engine asks, and which state answers.
 
-Consensus calls are one at a time. CheckTx has a layer of its own over the last committed state, made anew at Commit.
-Info and Query read committed versions and wait for nobody. FinalizeBlock writes nothing to disk; Commit writes state,
+Consensus calls are one at a time. CheckTx has the last committed state and what waits has used up of it, made anew at
+Commit. Info and Query read committed versions and wait for nobody. FinalizeBlock writes nothing to disk; Commit writes state,
 height and hash in one batch, and Info reads them from there, so a node that was stopped anywhere is replayed by the
 engine from its last Commit. Before the first Commit the genesis exists in memory only, and InitChain may come again.
 Source: CometBFT v0.38 spec/abci; the I-numbers in tests/abci.
@@ -34,6 +34,7 @@ from abci_app.app import App
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import check_tx
 from abci_app.runtime.genesis import GenesisInvalid
+from abci_app.runtime.mempool import Mempool
 from abci_app.runtime.module import RowSource
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database, Staged
@@ -93,7 +94,7 @@ class Application:
         self._genesis: Genesis | None = None
         self._candidates = Candidates()
         self._decided: Decided | None = None
-        self._check_ctx = self._new_check_ctx() if self._chain else None
+        self._waiting = self._new_mempool() if self._chain else None
 
     def call(self, name: str, request: Message) -> Message:
         """Answer one request by the method of its name."""
@@ -124,7 +125,7 @@ class Application:
             app_hash = self._database.stage(state, chain.initial_height).app_hash
             self._genesis, self._chain = Genesis(chain, state, app_hash, time_ns), chain
             with self._mempool:
-                self._check_ctx = self._new_check_ctx()
+                self._waiting = self._new_mempool()
         return abci.ResponseInitChain(validators=request.validators, app_hash=app_hash)
 
     def check_tx(self, request: abci.RequestCheckTx) -> abci.ResponseCheckTx:
@@ -135,11 +136,11 @@ class Application:
         """
         is_known = request.type == abci.RECHECK
         with self._mempool:
-            ctx, chain = self._check_ctx, self._chain
-            if ctx is None or chain is None:  # anyone can ask that of a node which is restoring its state
+            waiting, chain = self._waiting, self._chain
+            if waiting is None or chain is None:  # anyone can ask that of a node which is restoring its state
                 error = InvalidRequest("the node has no state yet: send the transaction to another node, or wait")
                 return abci.ResponseCheckTx(code=error.code, codespace=error.codespace, log=str(error))
-            result = check_tx(self._app.ante, ctx, request.tx, chain.block_gas_max, is_known)
+            result = check_tx(self._app.ante, waiting, request.tx, chain.block_gas_max, is_known)
         return abci.ResponseCheckTx(code=result.code, codespace=result.codespace, log=result.log,
                                     gas_wanted=result.gas_wanted, gas_used=result.gas_used)
 
@@ -192,9 +193,9 @@ class Application:
             self._database.commit(decided.staged)  # CheckTx goes on meanwhile, over the version before
             self._decided = self._genesis = None
             self._candidates.drop_all()
-            check_ctx = self._new_check_ctx()
+            waiting = self._new_mempool()
             with self._mempool:
-                self._check_ctx = check_ctx
+                self._waiting = waiting
             if self._snapshots is not None:
                 self._snapshots.take(self._database)
         _log.info("block %d: %d txs, %d ms, app hash %s", decided.staged.height, decided.tx_count,
@@ -241,7 +242,7 @@ class Application:
             self._chain = find_chain(self._database.latest())
             self._genesis = self._decided = None
             self._candidates.drop_all()
-            self._check_ctx = self._new_check_ctx() if self._chain else None
+            self._waiting = self._new_mempool() if self._chain else None
 
     def _init_rooms(self, ctx: Ctx, request: abci.RequestInitChain) -> None:
         """The rooms' genesis. Raises ConfigProblem for one that cannot start a chain."""
@@ -287,6 +288,10 @@ class Application:
         ctx = Ctx(chain.chain_id, height, header.time_ns, header.proposer_address, app_hash,
                   block.hash if block else b"", state, misbehaviour=header.misbehaviour)
         return Candidate(self._app, header, ctx), chain
+
+    def _new_mempool(self) -> Mempool:
+        """An empty mempool over the last state."""
+        return self._app.ante.new_mempool(self._new_check_ctx())
 
     def _new_check_ctx(self) -> Ctx:
         """What CheckTx sees: the last state, as the block after it would; with layers that no other thread uses."""

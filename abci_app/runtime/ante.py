@@ -11,14 +11,15 @@ from typing import Protocol
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.events import new_event
-from abci_app.runtime.gas import ADMISSION_GAS, SIGNATURE_GAS, TX_BYTE_GAS
+from abci_app.runtime.gas import ADMISSION_GAS, SIGNATURE_GAS, TX_BYTE_GAS, GasMeter
+from abci_app.runtime.mempool import Mempool
 from abci_app.runtime.router import Router
 from abci_app.runtime.usertx import Signer, UserTx, read_key, read_tx
 from abci_app.wire.address import account_address, encode_address
 from abci_app.wire.coin import BASE_DENOM, Coin, coins_text
 from abci_app.wire.errors import (
-    InsufficientFee, InvalidPubKey, NoSignatures, NotSupported, TxTimeoutHeight, Unauthorized, UnknownAddress,
-    WrongSequence,
+    InsufficientFee, InvalidPubKey, NoSignatures, NotSupported, OutOfGas, TxTimeoutHeight, Unauthorized,
+    UnknownAddress, WrongSequence,
 )
 from abci_app.wire.ints import PPM, mul_div_ceil
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
@@ -46,8 +47,10 @@ class Fees(Protocol):
 
     def collect_fee(self, ctx: Ctx, payer: bytes, fee: tuple[Coin, ...]) -> None: ...
 
-    def reserve_fee(self, ctx: Ctx, payer: bytes, fee: tuple[Coin, ...]) -> None:
-        """Take the fee from its payer only, without an event: for the state of a mempool, which is never kept."""
+    def balance(self, ctx: Ctx, address: bytes, denom: str) -> int: ...
+
+    def check_holds(self, address: bytes, held: int, coin: Coin) -> None:
+        """Raises InsufficientFunds (sdk/5) when the amount that is held is below the coin's."""
 
 
 class Ante:
@@ -74,72 +77,105 @@ class Ante:
 
         ctx.gas carries the transaction's own limit. Raises errors of codespace sdk; writes only when all pass.
         """
-        fee, accounts = self._check(ctx, tx, tx.missing_bytes if simulate else 0, simulate, False)
+        _check_terms(ctx, ctx.gas, tx, tx.missing_bytes if simulate else 0)
+        signers, fee = tx.signers, tx.offer
+        if simulate:
+            fee = ()
+        else:
+            _check_fee(tx, self.accounts.gas_price_ppm(ctx))
+        _check_counts(tx)
+        accounts = []
+        for index, address in enumerate(signers):
+            account = self._get_account(ctx, address)
+            accounts.append(account)
+            if not simulate:
+                _check_signer(ctx, tx, index, account, False)
         unmetered = ctx.unmetered()
         if fee:
-            self.fees.collect_fee(unmetered, tx.signers[0], fee)
-        self._count(unmetered, accounts)
-        payer = encode_address(tx.signers[0])
+            self.fees.collect_fee(unmetered, signers[0], fee)
+        for index, account in enumerate(accounts):
+            if not simulate:
+                _keep_key(tx.infos[index], account)
+            account.sequence += 1
+            self.accounts.put_account(unmetered, account)
+        payer = encode_address(signers[0])
         ctx.emit(new_event("tx", fee=coins_text(fee), fee_payer=payer))
         ctx.emit(new_event("tx", acc_seq=f"{payer}/{accounts[0].sequence - 1}"))
 
-    def reserve(self, ctx: Ctx, tx: UserTx, is_known: bool) -> None:
-        """The same checks against the state of a mempool; what is admitted there uses up its sequence and its fee.
+    def new_mempool(self, ctx: Ctx) -> Mempool:
+        """An empty mempool over a state."""
+        return Mempool(ctx, self.accounts.gas_price_ppm(ctx))
 
-        is_known: it passed here before, with the same account, so its signatures are right. Raises like `admit`.
+    def reserve(self, mempool: Mempool, gas: GasMeter, tx: UserTx, gas_max: int, is_known: bool) -> None:
+        """The same checks for a mempool; what is admitted there uses up its sequence and its fee.
+
+        gas: carries the transaction's own limit. gas_max: what a block takes. is_known: it passed here before, with the
+        same account, so its signatures are right. Raises like `admit`, OutOfGas (sdk/11) also above gas_max.
         """
-        fee, accounts = self._check(ctx, tx, 0, False, is_known)
-        unmetered = ctx.unmetered()
-        if fee:
-            self.fees.reserve_fee(unmetered, tx.signers[0], fee)
-        self._count(unmetered, accounts)
-
-    def _check(self, ctx: Ctx, tx: UserTx, missing_bytes: int, simulate: bool,
-               is_known: bool) -> tuple[tuple[Coin, ...], list[BaseAccount]]:
-        """The fee to take and the signers' accounts, with their keys; nothing is written."""
-        ctx.gas.use(TX_BYTE_GAS * (tx.size + missing_bytes), "transaction size")
-        ctx.gas.use(ADMISSION_GAS + SIGNATURE_GAS * len(tx.infos), "admission")
-        if tx.timeout_height and ctx.height > tx.timeout_height:
-            raise TxTimeoutHeight(f"block {ctx.height} is past the timeout {tx.timeout_height}")
-        signers = tx.signers
-        fee = self._check_fee(ctx, tx, simulate)
-        if not tx.signatures:
-            raise NoSignatures("sign the transaction")
-        if not len(tx.signatures) == len(tx.infos) == len(signers):
-            raise Unauthorized(f"{len(signers)} signers, {len(tx.infos)} signer infos, "
-                               f"{len(tx.signatures)} signatures")
+        ctx = mempool.ctx
+        _check_terms(ctx, gas, tx, 0)
+        signers, fee = tx.signers, tx.offer
+        _check_fee(tx, mempool.gas_price_ppm)
+        _check_counts(tx)
         accounts = []
         for index, address in enumerate(signers):
-            account = self.accounts.find_account(ctx, address)
+            account = mempool.accounts.get(address)
             if account is None:
-                raise UnknownAddress(f"account {encode_address(address)} does not exist; send coins to it first")
+                account = self._get_account(ctx, address)
+            _check_signer(ctx, tx, index, account, is_known)
             accounts.append(account)
-            if not simulate:
-                _check_signer(ctx, tx, index, account, is_known)
-        return fee, accounts
-
-    def _check_fee(self, ctx: Ctx, tx: UserTx, simulate: bool) -> tuple[Coin, ...]:
-        """The offered fee, if it reaches the floor and comes from the first signer."""
-        offered = tx.offer
-        if simulate:
-            return ()
-        if any(coin.denom != BASE_DENOM for coin in offered):
-            raise InsufficientFee(f"fees are paid in {BASE_DENOM}")
-        floor = mul_div_ceil(tx.gas_limit, self.accounts.gas_price_ppm(ctx), PPM)
-        if sum(coin.amount for coin in offered) < floor:
-            raise InsufficientFee(f"{coins_text(offered) or 'no fee'} offered, {floor}{BASE_DENOM} required "
-                                  f"for a gas limit of {tx.gas_limit}")
-        return offered
-
-    def _count(self, ctx: Ctx, accounts: list[BaseAccount]) -> None:
-        """The signers' sequences go on."""
-        for account in accounts:
+        payer, left_ugrad = signers[0], 0
+        if fee:
+            known_ugrad = mempool.left_ugrad.get(payer)
+            held_ugrad = self.fees.balance(ctx, payer, BASE_DENOM) if known_ugrad is None else known_ugrad
+            self.fees.check_holds(payer, held_ugrad, fee[0])
+            left_ugrad = held_ugrad - fee[0].amount
+        if tx.gas_limit > gas_max:
+            raise OutOfGas(f"a gas limit of {tx.gas_limit} is above the block's, {gas_max}")
+        if fee:
+            mempool.left_ugrad[payer] = left_ugrad
+        for index, account in enumerate(accounts):
+            _keep_key(tx.infos[index], account)
             account.sequence += 1
-            self.accounts.put_account(ctx, account)
+            mempool.accounts[signers[index]] = account
+
+    def _get_account(self, ctx: Ctx, address: bytes) -> BaseAccount:
+        account = self.accounts.find_account(ctx, address)
+        if account is None:
+            raise UnknownAddress(f"account {encode_address(address)} does not exist; send coins to it first")
+        return account
+
+
+def _check_terms(ctx: Ctx, gas: GasMeter, tx: UserTx, missing_bytes: int) -> None:
+    """Gas for size and signatures, and the timeout."""
+    gas.use(TX_BYTE_GAS * (tx.size + missing_bytes), "transaction size")
+    gas.use(ADMISSION_GAS + SIGNATURE_GAS * len(tx.infos), "admission")
+    if tx.timeout_height and ctx.height > tx.timeout_height:
+        raise TxTimeoutHeight(f"block {ctx.height} is past the timeout {tx.timeout_height}")
+
+
+def _check_fee(tx: UserTx, gas_price_ppm: int) -> None:
+    """Whether the offered fee is of the base coin alone and reaches the floor."""
+    offered = tx.offer
+    if any([coin.denom != BASE_DENOM for coin in offered]):
+        raise InsufficientFee(f"fees are paid in {BASE_DENOM}")
+    floor = mul_div_ceil(tx.gas_limit, gas_price_ppm, PPM)
+    if sum([coin.amount for coin in offered]) < floor:
+        raise InsufficientFee(f"{coins_text(offered) or 'no fee'} offered, {floor}{BASE_DENOM} required "
+                              f"for a gas limit of {tx.gas_limit}")
+
+
+def _check_counts(tx: UserTx) -> None:
+    """As many signatures and infos as signers."""
+    if not tx.signatures:
+        raise NoSignatures("sign the transaction")
+    if not len(tx.signatures) == len(tx.infos) == len(tx.signers):
+        raise Unauthorized(f"{len(tx.signers)} signers, {len(tx.infos)} signer infos, "
+                           f"{len(tx.signatures)} signatures")
 
 
 def _check_signer(ctx: Ctx, tx: UserTx, index: int, account: BaseAccount, is_known: bool) -> None:
-    """Key, sequence, mode and signature of one signer; its account then has the key."""
+    """Key, sequence, mode and signature of one signer."""
     info, address = tx.infos[index], tx.signers[index]
     key = _signer_key(info, account, address)
     if info.sequence != account.sequence:
@@ -151,8 +187,12 @@ def _check_signer(ctx: Ctx, tx: UserTx, index: int, account: BaseAccount, is_kno
         if not is_valid_signature(key, document, tx.signatures[index]):
             raise Unauthorized(f"signature verification failed; check chain-id ({ctx.chain_id}), account number "
                                f"({account.account_number}) and sequence ({account.sequence})")
-    if not account.HasField("pub_key"):
-        account.pub_key.CopyFrom(pack(PubKey(key=key)))
+
+
+def _keep_key(info: Signer, account: BaseAccount) -> None:
+    """Give an account the key that signed for it, unless it has one."""
+    if not account.HasField("pub_key") and info.key is not None:
+        account.pub_key.CopyFrom(pack(PubKey(key=info.key)))
 
 
 def _signer_key(info: Signer, account: BaseAccount, address: bytes) -> bytes:

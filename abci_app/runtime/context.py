@@ -34,10 +34,6 @@ class Ctx:
         """A context over a child layer, with its own events; `gas` None keeps the meter."""
         return self._with(self.state.branch(), gas or self.gas, [])
 
-    def metered(self, gas: GasMeter) -> "Ctx":
-        """The same layer and events under another meter."""
-        return self._with(self.state, gas, self.events)
-
     def unmetered(self) -> "Ctx":
         """The same layer and events without a gas limit: for writes whose price is booked beforehand."""
         return self._with(self.state, unlimited(), self.events)

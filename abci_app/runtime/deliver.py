@@ -6,10 +6,11 @@ from abci_app.runtime.ante import Ante
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.events import Event, new_event
 from abci_app.runtime.gas import GasMeter, unlimited
+from abci_app.runtime.mempool import Mempool
 from abci_app.runtime.router import Router
 from abci_app.runtime.usertx import UserTx
 from abci_app.store.errors import InvalidEntry, StoreError
-from abci_app.wire.errors import ChainError, InvariantBroken, OutOfGas, Unauthorized
+from abci_app.wire.errors import ChainError, InvariantBroken, Unauthorized
 from abci_app.wire.ints import I64_MAX
 from abci_app.wire.pb.cosmos.base.abci.v1beta1.abci_pb2 import TxMsgData
 from abci_app.wire.tx import SIMULATION_GAS_MAX, decode_injected, is_injected, pack
@@ -43,8 +44,8 @@ def is_halting(error: Exception) -> bool:
     return isinstance(error, HALTING) and not isinstance(error, InvalidEntry)
 
 
-def check_tx(ante: Ante, ctx: Ctx, raw: bytes, gas_max: int = I64_MAX, is_known: bool = False) -> TxResult:
-    """Admission only, for the mempool: `ctx` is the last state and what earlier admissions wrote to it. No events.
+def check_tx(ante: Ante, mempool: Mempool, raw: bytes, gas_max: int = I64_MAX, is_known: bool = False) -> TxResult:
+    """Admission only, to a mempool: see `Ante.reserve`. No events.
 
     gas_max: what a block takes. is_known: it was admitted here before a block was committed, so that only the state is
     asked again. Source: CometBFT ABCI 2.0, requirement 13: what is refused here would be refused in a block too.
@@ -55,10 +56,7 @@ def check_tx(ante: Ante, ctx: Ctx, raw: bytes, gas_max: int = I64_MAX, is_known:
     try:
         tx = ante.decode(raw)
         meter = GasMeter(tx.gas_limit)
-        is_too_much = tx.gas_limit > gas_max
-        ante.reserve(ctx.branch(meter) if is_too_much else ctx.metered(meter), tx, is_known)
-        if is_too_much:
-            raise OutOfGas(f"a gas limit of {tx.gas_limit} is above the block's, {gas_max}")
+        ante.reserve(mempool, meter, tx, gas_max, is_known)
     except ChainError as error:
         return _failure(error, meter, meter.limit)
     except Exception as error:  # det: as in run_tx

@@ -57,8 +57,8 @@ def test_mempool_and_queries_know_the_hash_of_the_last_committed_block(tmp_path:
         node.block()
         node.block()
         node.finalize()
-        assert node.application._check_ctx is not None
-        assert node.application._check_ctx.last_block_hash == block_hash(2)
+        assert node.application._waiting is not None
+        assert node.application._waiting.ctx.last_block_hash == block_hash(2)
         queries = node.application._queries
         assert queries._ctx(node.database.latest(), 2).last_block_hash == block_hash(2)
 

@@ -80,9 +80,10 @@ class Keeper:
         """Move a transaction's fee into the fee collector. See `send`."""
         self.send_to_module(ctx, payer, FEE_COLLECTOR, fee)
 
-    def reserve_fee(self, ctx: Ctx, payer: bytes, fee: tuple[Coin, ...]) -> None:
-        """Take a fee from its payer and give it to nobody, for a mempool's state. Raises InsufficientFunds (sdk/5)."""
-        self._subtract(ctx, payer, fee)
+    def check_holds(self, address: bytes, held: int, coin: Coin) -> None:
+        """Raises InsufficientFunds (sdk/5) unless the amount that an address holds covers a coin."""
+        if held < coin.amount:
+            raise InsufficientFunds(f"{encode_address(address)} has {held}{coin.denom}, {coin} needed")
 
     def burn(self, ctx: Ctx, module: str, coins: tuple[Coin, ...]) -> None:
         """Destroy coins in the account of a module that may burn.
@@ -112,8 +113,7 @@ class Keeper:
     def _subtract(self, ctx: Ctx, address: bytes, coins: tuple[Coin, ...]) -> None:
         balances = [self.balance(ctx, address, coin.denom) for coin in coins]
         for coin, held in zip(coins, balances):
-            if held < coin.amount:
-                raise InsufficientFunds(f"{encode_address(address)} has {held}{coin.denom}, {coin} needed")
+            self.check_holds(address, held, coin)
         for coin, held in zip(coins, balances):
             self._write(ctx, balance_key(address, coin.denom), held - coin.amount)
 

@@ -11,6 +11,7 @@ from abci_app.runtime.ante import CACHED_TX_BYTES
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import check_tx, run_tx
 from abci_app.runtime.gas import GasMeter
+from abci_app.runtime.mempool import Mempool
 from abci_app.wire.errors import TxDecodeError
 from tests.chain import Chain, codes
 
@@ -62,27 +63,32 @@ def test_transaction_that_was_read_is_judged_by_each_state_anew(chain: Chain) ->
     assert codes([chain.check(raw)]) == [("sdk", 30)]
 
 
+def new_mempool(chain: Chain) -> Mempool:
+    return chain.app.ante.new_mempool(chain.ctx(1))
+
+
 def test_transaction_that_is_known_is_asked_for_its_state_and_not_for_its_signature(chain: Chain) -> None:
     raw = chain.sign("alice", chain.send_msg("alice", "bob", 5))
     forged = raw[:-1] + bytes([raw[-1] ^ 1])
-    assert codes([check_tx(chain.app.ante, chain.ctx(1), forged)]) == [("sdk", 4)]
-    assert codes([check_tx(chain.app.ante, chain.ctx(1), forged, is_known=True)]) == [("", 0)]
-    assert codes([check_tx(chain.app.ante, chain.ctx(1), chain.sign(
+    assert codes([check_tx(chain.app.ante, new_mempool(chain), forged)]) == [("sdk", 4)]
+    assert codes([check_tx(chain.app.ante, new_mempool(chain), forged, is_known=True)]) == [("", 0)]
+    assert codes([check_tx(chain.app.ante, new_mempool(chain), chain.sign(
         "alice", chain.send_msg("alice", "bob", 5), ahead=1), is_known=True)]) == [("sdk", 32)]
     assert codes([run_tx(chain.app.ante, chain.ctx(1), forged)]) == [("sdk", 4)]
 
 
 def test_mempool_takes_the_fee_of_what_it_admits_and_emits_nothing(chain: Chain) -> None:
-    ctx = chain.ctx(1)
-    result = check_tx(chain.app.ante, ctx, chain.sign("alice", chain.send_msg("alice", "bob", 5), fee_ugrad=999_000))
-    assert (result.code, result.events, ctx.events) == (0, (), [])
+    mempool = new_mempool(chain)
+    first = chain.sign("alice", chain.send_msg("alice", "bob", 5), fee_ugrad=999_000)
+    result = check_tx(chain.app.ante, mempool, first)
+    assert (result.code, result.events, mempool.ctx.events) == (0, (), [])
     second = chain.sign("alice", chain.send_msg("alice", "bob", 5), ahead=1, fee_ugrad=1_001)
-    assert codes([check_tx(chain.app.ante, ctx, second)]) == [("sdk", 5)]
+    assert codes([check_tx(chain.app.ante, mempool, second)]) == [("sdk", 5)]
 
 
 def test_context_of_a_layer_is_of_the_same_block(chain: Chain) -> None:
     ctx = replace(chain.ctx(7), proposer_address=b"p", last_app_hash=b"a", last_block_hash=b"b", misbehaviour=("m",))
     own = {"state", "gas", "events"}
-    for other in (ctx.branch(), ctx.branch(GasMeter(1)), ctx.unmetered(), ctx.metered(GasMeter(1))):
+    for other in (ctx.branch(), ctx.branch(GasMeter(1)), ctx.unmetered()):
         for field in fields(Ctx):
             assert field.name in own or getattr(other, field.name) == getattr(ctx, field.name)
