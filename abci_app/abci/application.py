@@ -2,8 +2,9 @@
 
 Consensus calls are one at a time. CheckTx has the last committed state and what waits has used up of it, made anew at
 Commit. Info and Query read committed versions and wait for nobody. FinalizeBlock writes nothing to disk; Commit writes
-state, height and hash in one batch, and Info reads them from there, so a node that was stopped anywhere is replayed by
-the engine from its last Commit. Before the first Commit the genesis exists in memory only, and InitChain may come again.
+state, height and hash in one batch, and Info reads them from there, so a node that was stopped anywhere is replayed
+by the engine from its last Commit. Before the first Commit the genesis exists in memory only, and InitChain may come
+again.
 Source: CometBFT v0.38 spec/abci; the I-numbers in tests/abci.
 """
 
