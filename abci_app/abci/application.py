@@ -26,7 +26,7 @@ from abci_app.abci.chain import (Chain, find_block, find_chain, find_evidence_he
 from abci_app.abci.errors import CallOutOfPlace, ConfigProblem
 from abci_app.abci.query import Queries
 from abci_app.abci.retention import compute_retain_height
-from abci_app.abci.results import events_pb, result_pb
+from abci_app.abci.results import events_pb, fill_result
 from abci_app.abci.snapshots import Snapshots
 from abci_app.abci.statesync import StateSync
 from abci_app.abci.trace import Trace
@@ -181,9 +181,11 @@ class Application:
             put_block(ctx.state, request)
             staged = self._database.stage(ctx.state, request.height)
             self._decided = Decided(staged, len(request.txs), started_s)
-        return abci.ResponseFinalizeBlock(events=events_pb(result.events), app_hash=staged.app_hash,
-                                          tx_results=[result_pb(one) for one in result.tx_results],
-                                          validator_updates=updates_pb(result.validator_updates))
+        answer = abci.ResponseFinalizeBlock(events=events_pb(result.events), app_hash=staged.app_hash,
+                                            validator_updates=updates_pb(result.validator_updates))
+        for one in result.tx_results:
+            fill_result(answer.tx_results.add(), one)
+        return answer
 
     def commit(self, _request: abci.RequestCommit) -> abci.ResponseCommit:
         """Write the decided block in one batch, and begin a new state for CheckTx (I26)."""

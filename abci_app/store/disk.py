@@ -74,6 +74,7 @@ class Staged:
     nodes: list[tuple[bytes, bytes]]  # (id, node)
     orphans: list[bytes]
     blobs: list[Change]
+    changes: dict[str, list[Change]]  # by store
 
 
 class Database:
@@ -225,7 +226,7 @@ class Database:
                 orphans += draft.orphans
             roots.append(root)
         app_hash = compute_app_hash([(n, r.hash) for n, r in zip(self._store_names, roots, strict=True)])
-        return Staged(latest, height, app_hash, tuple(roots), nodes, orphans, blobs)
+        return Staged(latest, height, app_hash, tuple(roots), nodes, orphans, blobs, changes)
 
     def commit(self, staged: Staged) -> Version:
         """Write a staged block in one atomic batch; returns the new latest version.
@@ -257,8 +258,10 @@ class Database:
             (self._pages if node[0] == PAGE_TAG else self._leaves).put(node_id, node)
         self._meta = meta
         self._is_restored = False
-        self._latest = Version(self, self._store_names, staged.height, staged.roots)
-        return self._latest
+        version = Version(self, self._store_names, staged.height, staged.roots)
+        version.inherit(staged.base, staged.changes)
+        self._latest = version
+        return version
 
     def checkpoint(self, path: Path) -> None:
         """Make `path`, which must not exist, a database of its own at the latest height, by hard links.

@@ -11,7 +11,7 @@ from typing import Iterator, Protocol
 from abci_app.store.errors import BlobUnavailable, DatabaseDamaged, InvalidEntry, UnknownStore
 from abci_app.store.kv import BLOBS_STORE, SENTINEL_KEY, Reader, compute_bounds
 from abci_app.store.shape import Leaf, iter_leaves
-from abci_app.store.tree import Root, compute_app_hash, find_value, iter_range, prove_entry, prove_store
+from abci_app.store.tree import Change, Root, compute_app_hash, find_value, iter_range, prove_entry, prove_store
 from abci_app.wire.proof import Proof
 
 FIRST_KEY = SENTINEL_KEY + b"\x00"  # the smallest key that rooms can have
@@ -50,6 +50,21 @@ class StoreReader:
         self._root = root
         self._height = height
         self._known: dict[bytes, bytes | None] = {SENTINEL_KEY: None}
+
+    def inherit(self, before: "StoreReader", changes: list[Change]) -> None:
+        """Begin with the answers of the version before, where the writes since then have not changed them.
+
+        Of an answer that another thread is just adding there, this one knows or not: it is right in both cases.
+        """
+        known = before._known.copy()
+        if len(known) + len(changes) > MAX_KNOWN:
+            return
+        for key, value in changes:
+            if len(key) + len(value or b"") <= MAX_KNOWN_VALUE_BYTES:
+                known[key] = value
+            else:
+                known.pop(key, None)
+        self._known = known
 
     def get(self, key: bytes) -> bytes | None:
         """See Reader.get."""
@@ -140,6 +155,12 @@ class Version:
         self.app_hash = compute_app_hash(self.store_roots())
         self._readers = {n: StoreReader(source, root, height) for n, root in zip(store_names, roots, strict=True)}
         self.blobs: Reader = BlobReader(source, self._readers[BLOBS_STORE], height)
+
+    def inherit(self, before: "Version", changes: dict[str, list[Change]]) -> None:
+        """Remember what the version before did. changes: all writes since then, by store. To be called before any read.
+        """
+        for name, reader in self._readers.items():  # det: each store's answers are its own
+            reader.inherit(before._readers[name], changes.get(name, []))
 
     def store_roots(self) -> list[tuple[str, bytes]]:
         """(store name, root hash) in name order: what the app hash is made of, for comparing two nodes."""
