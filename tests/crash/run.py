@@ -8,19 +8,21 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from abci_app.store.errors import DatabaseDamaged
+from abci_app.store.errors import StoreError
 from localnet.claims import PortClaim
 from localnet.config import HOST, replace_value
 from localnet.homes import Home
 from localnet.ports import choose_base, p2p_port, rpc_port
 from tests.abci.grammar import UNKNOWN, GrammarBroken, check_life, check_trace
 from tests.crash import power
-from tests.crash.base import Base, put_chain_id, put_state
+from tests.crash.base import Base, find_state_height, put_chain_id, put_state
 from tests.crash.load import Load, read_blocks
 from tests.crash.points import Point
 from tests.crash.rig import Refused, Rig, Stuck, copy_home
@@ -318,21 +320,37 @@ def act_damage(scene: Scene) -> None:
 
 def act_power(scene: Scene) -> None:
     """The power fails."""
-    if scene.point.what.startswith("traced-"):
-        return cut_traced(scene)
-    state = scene.rig.home.path / "state"
-    durable: dict[str, int] = {}
+    if scene.point.what == "heights-lost":
+        grow(scene)
+        scene.rig.kill()
+        scene.detail = power.cut_logs(scene.rig.home.path / "state", {}, scene.dice)
+        return
+    state, durable = scene.rig.home.path / "state", dict[str, int]()
+    first, answered = find_state_height(scene.rig.home.path), Counter[str]()
 
-    def sample(name: str) -> None:
+    def note(name: str) -> None:
+        answered[name] += 1
         if name == "commit":
             durable.update(power.measure_logs(state))
 
+    scene.rig.answered = note
     if scene.point.what == "log-tail":
-        scene.rig.answered = sample
-    grow(scene)
-    scene.rig.kill()
-    scene.detail = power.cut_logs(state, durable, scene.dice)
-    return None
+        grow(scene)
+        scene.rig.kill()
+        scene.detail = power.cut_logs(state, durable, scene.dice)
+    else:
+        cut_traced(scene)
+    check_durable(scene, first + answered["commit"])
+
+
+def check_durable(scene: Scene, height: int) -> None:
+    """Raises Lost when the state has not the height whose Commit the app had answered before the power failed."""
+    try:
+        kept = find_state_height(scene.rig.home.path)
+    except StoreError:
+        return  # the next start tells what is wrong
+    if kept < height:
+        raise Lost(f"the app had answered the Commit of {height}, and its state is at {kept}")
 
 
 def cut_traced(scene: Scene) -> None:
