@@ -13,7 +13,7 @@ from abci_app.client.light.client import BACKWARD_MAX, Budget, LightClient, Trus
 from abci_app.client.light.errors import (
     Diverged, Expired, HeightMissing, HeightTooHigh, LightError, Malformed, NotSigned, NotTrusted,
 )
-from abci_app.client.light.verify import Rules, check_light_block, verify_forward
+from abci_app.client.light.verify import Rules, check_light_block, verify_backward, verify_forward
 from tests.light_chain import (
     CHAIN_ID, START_NS, FakeSource, new_blocks, new_header, new_set, now_after, sign,
 )
@@ -101,6 +101,17 @@ def test_earlier_block_that_is_not_the_predecessor_is_refused() -> None:
     client, _ = new_client(STEADY, primary=FakeSource([*STEADY[:20], *fork]))
     with pytest.raises(LightError, match="predecessor"):
         client.verify(trust_of(STEADY[30]), 25)
+
+
+def test_predecessor_that_is_not_earlier_is_refused_though_its_hash_is_named() -> None:
+    for later_ns, is_earlier in ((-1, True), (0, False), (1, False)):
+        first = resigned(time_ns=STEADY[11].header.time_ns + later_ns)
+        second = sign(replace(STEADY[11].header, last_block_id=first.commit.block_id), new_set(FOUR), FOUR)
+        if is_earlier:
+            verify_backward(second, first)
+            continue
+        with pytest.raises(LightError, match="not earlier"):
+            verify_backward(second, first)
 
 
 def test_trusted_hash_must_be_that_of_the_block() -> None:
