@@ -125,6 +125,16 @@ def test_first_use_takes_the_nodes_block_and_says_so() -> None:
     assert client.begin(5, None) == Trust(STEADY[4], False, STEADY[4])
 
 
+@pytest.mark.parametrize("is_given", [False, True])
+def test_root_must_be_signed_by_its_own_validators_and_of_the_chain(is_given: bool) -> None:
+    lonely = sign(STEADY[0].header, new_set(FOUR), FOUR, absent=[1, 2])
+    stranger = sign(replace(STEADY[0].header, chain_id="other"), new_set(FOUR), FOUR)
+    for block, kind in ((lonely, NotSigned), (stranger, Malformed)):
+        client, _ = new_client([block])
+        with pytest.raises(kind):
+            client.begin(1, block.hash if is_given else None)
+
+
 @pytest.mark.parametrize("late_ns", [0, 1])
 def test_trust_expires_to_the_nanosecond_and_the_error_names_the_way_out(late_ns: int) -> None:
     at_ns = STEADY[0].header.time_ns + PERIOD_NS
