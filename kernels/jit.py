@@ -13,6 +13,7 @@ from kernels import dispatch
 dispatch.prepare_numba()
 
 import numba  # noqa: E402  (the cache folder is read when numba is imported)
+from numba import types as types  # noqa: E402
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Scalar = Any  # an int outside compiled code; inside, int64 or uint32 as the comments say
@@ -26,3 +27,30 @@ def compiled(signature: str) -> Callable[[Function], Function]:
 def inlined(function: Function) -> Function:
     """Decorator for small functions that compiled kernels call."""
     return cast(Function, numba.njit(function, cache=True, nogil=True))
+
+
+def typed(*signature: Any) -> Callable[[Function], Function]:
+    """Decorator for a function of a set of kernels: (result, arguments ...), numba's types, compiled when imported.
+
+    It may not allocate and is never called from plain Python, so nothing is compiled for either.
+    """
+    return cast(
+        Callable[[Function], Function],
+        numba.njit(
+            signature[0](*signature[1:]),
+            cache=True,
+            nogil=True,
+            no_cpython_wrapper=True,
+            no_cfunc_wrapper=True,
+            error_model="numpy",
+            _nrt=False,
+        ),
+    )
+
+
+def entry(*signature: Any) -> Callable[[Function], Function]:
+    """Decorator: as `typed`, and plain Python calls it."""
+    return cast(
+        Callable[[Function], Function],
+        numba.njit(signature[0](*signature[1:]), cache=True, nogil=True, no_cfunc_wrapper=True, error_model="numpy"),
+    )

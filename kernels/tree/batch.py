@@ -17,21 +17,20 @@ MAX_CHANGES = 200_000
 MAX_SPARE_BYTES = 256 << 20  # larger arenas are not kept
 MAX_PAGE_NODES = 2 * MAX_INNER + 1
 
-_spares: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # memory of the last batch, for the next one
+_spares: list[tuple[np.ndarray, np.ndarray]] = []  # memory of the last batch, for the next one
 
 
-def _take_spare(changes: int, used: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Room for bytes, nodes and orphans: fresh memory costs more than all that is done in it."""
+def _take_spare(changes: int, used: int) -> tuple[np.ndarray, np.ndarray]:
+    """Room for bytes and nodes: fresh memory costs more than all that is done in it."""
     try:
-        data, nodes, orphans = _spares.pop()
+        data, nodes = _spares.pop()
     except IndexError:
-        data = nodes = orphans = np.empty(0, np.uint8)
+        data, nodes = np.empty(0, np.uint8), np.empty((0, cpu.COLUMNS), np.int32)
     if len(data) < used:
         data = np.empty(2 * used + (changes << 12), np.uint8)
     if len(nodes) < 1024 + 64 * changes:
         nodes = np.empty((1024 + 64 * changes, cpu.COLUMNS), np.int32)
-        orphans = np.empty(len(nodes), np.int32)
-    return data, nodes, orphans
+    return data, nodes
 
 
 class Batch:
@@ -52,21 +51,24 @@ class Batch:
         self._load = load
         self._data = bytearray(first + root[0] + root[1])
         self._arena = self._new_arena(changes)
-        arena, count = self._arena, self._arena.count
-        cpu._new_node(arena, root[2], 0, len(first))
+        arena, room = self._arena, self._arena.room
+        arena.nodes[0] = NONE
+        arena.nodes[0, cpu.DEPTH] = root[2]
+        arena.nodes[0, cpu.FIRST_AT], arena.nodes[0, cpu.FIRST_SIZE] = 0, len(first)
         arena.nodes[0, cpu.ID_AT] = len(first)
         arena.nodes[0, cpu.HASH_AT] = len(first) + ID_BYTES
+        room[cpu.NODES] = 1
         arena.nodes[0, cpu.BEGIN], arena.nodes[0, cpu.END] = 0, len(changes)
-        starts = np.zeros(1, np.int32)
+        starts = np.zeros(1, np.int64)
         while True:
-            count[cpu.WANTS] = 0
+            room[cpu.WANTS] = 0
             cpu.locate(self._arena, starts)
-            if not count[cpu.WANTS]:
+            if not room[cpu.WANTS]:
                 break
-            starts = self._arena.wants[: count[cpu.WANTS]].copy()
+            starts = self._list_column(cpu.WANT, cpu.WANTS)
             self._read_wanted(starts)
         self._hash_leaves()
-        self._top, self._order, self._fresh = self._apply(len(changes))
+        self._top = self._apply(len(changes))
         self.orphans = self._list_orphans()
         self._reserve_bytes(sum(self._measure_room()))
 
@@ -83,7 +85,7 @@ class Batch:
         arena, top = self._arena, self._top
         self._hash_inner(hashes)
         ends = np.empty(id_bytes // ID_BYTES, np.int64)
-        encode.write(arena, self._order, arena.data[out:], ends, ids, height, number)
+        encode.write(arena, arena.data[out:], ends, ids, height, number)
         encoded = arena.data[out : out + out_bytes].tobytes()
         begin = 0
         made = []
@@ -97,19 +99,23 @@ class Batch:
             int(arena.nodes[top, cpu.DEPTH]),
         )
         if arena.data.nbytes + arena.nodes.nbytes <= MAX_SPARE_BYTES and not _spares:
-            _spares.append((arena.data, arena.nodes, arena.orphans))
+            _spares.append((arena.data, arena.nodes))
         del self._arena
         return root, made
 
     def _measure_room(self) -> tuple[int, int, int, int]:
         """How many bytes are used, and will be for the hashes, ids and records to come."""
-        count = self._arena.count
-        id_bytes = int(count[cpu.RECORDS]) * ID_BYTES
-        return int(count[cpu.BYTES]), len(self._fresh) * HASH_BYTES, id_bytes, int(count[cpu.OUT_BYTES])
+        room = self._arena.room
+        id_bytes, hash_bytes = int(room[cpu.RECORDS]) * ID_BYTES, int(room[cpu.FRESH]) * HASH_BYTES
+        return int(room[cpu.BYTES]), hash_bytes, id_bytes, int(room[cpu.OUT_BYTES])
+
+    def _list_column(self, column: int, count: int) -> np.ndarray:
+        """The list of numbers that stands in a column of the nodes."""
+        return self._arena.nodes[: self._arena.room[count], column].astype(np.int64)
 
     def _list_orphans(self) -> list[bytes]:
         data = self._arena.data
-        places = self._arena.orphans[: self._arena.count[cpu.ORPHANS]].tolist()
+        places = self._list_column(cpu.ORPHAN, cpu.ORPHANS).tolist()
         return [data[at : at + ID_BYTES].tobytes() for at in places]
 
     def _new_arena(self, changes: Sequence[Change]) -> Arena:
@@ -126,40 +132,39 @@ class Batch:
         joined = b"".join((bytes(self._data), *keys, *values))
         hashes = len(joined)
         used = hashes + total * HASH_BYTES
-        data, nodes, orphans = _take_spare(total, used)
+        data, nodes = _take_spare(total, used)
         data[:hashes] = np.frombuffer(joined, np.uint8)
-        count = np.zeros(8, np.int64)
-        count[cpu.BYTES] = used
-        value_size[[value is None for _, value in changes]] = NONE
-        return Arena(
-            data=data,
-            nodes=nodes,
-            orphans=orphans,
-            wants=np.empty(total + 64, np.int32),
-            key_at=key_at,
-            key_size=key_size,
-            value_at=value_at,
-            value_size=value_size,
-            leaf_hash_at=hashes + HASH_BYTES * np.arange(total, dtype=np.int64),
-            count=count,
-        )
+        table = np.empty((total, 5), np.int32)
+        table[:, cpu.KEY_AT], table[:, cpu.KEY_SIZE] = key_at, key_size
+        table[:, cpu.VALUE_AT], table[:, cpu.VALUE_SIZE] = value_at, value_size
+        table[[value is None for _, value in changes], cpu.VALUE_SIZE] = NONE
+        table[:, cpu.LEAF_HASH_AT] = hashes + HASH_BYTES * np.arange(total, dtype=np.int64)
+        room = np.empty(cpu.ROW + 7 * (total + 1), np.int64)
+        room[: cpu.STACK] = 0
+        room[cpu.BYTES] = used
+        return Arena(data=data, nodes=nodes, changes=table, room=room)
 
     def _hash_leaves(self) -> None:
         """The leaf hash of every change, into its place."""
         arena = self._arena
-        live = np.flatnonzero(arena.value_size != NONE)
-        room = np.arange(len(live), dtype=np.int64) * HASH_BYTES
+        changes = arena.changes.astype(np.int64)
+        live = np.flatnonzero(changes[:, cpu.VALUE_SIZE] != NONE)
+        changes = changes[live]
+        columns = [np.ascontiguousarray(changes[:, column]) for column in range(5)]
+        places = np.arange(len(live), dtype=np.int64) * HASH_BYTES
         digests = np.empty(len(live) * HASH_BYTES, np.uint8)
-        hash_many(arena.data, arena.value_at[live], arena.value_size[live], digests, room)
-        messages = np.empty(int(arena.key_size[live].sum()) + len(live) * (HASH_BYTES + 4), np.uint8)
+        hash_many(arena.data, columns[cpu.VALUE_AT], columns[cpu.VALUE_SIZE], digests, places)
+        messages = np.empty(int(columns[cpu.KEY_SIZE].sum()) + len(live) * (HASH_BYTES + 4), np.uint8)
         at, size = np.empty(len(live), np.int64), np.empty(len(live), np.int64)
         encode.encode_leaves(arena, live, digests, messages, at, size)
-        hash_many(messages, at, size, arena.data, arena.leaf_hash_at[live])
+        hash_many(messages, at, size, arena.data, columns[cpu.LEAF_HASH_AT])
 
     def _hash_inner(self, out: int) -> None:
         """Hash the new inner nodes, level by level, into the data from `out` on."""
-        order = np.empty(len(self._fresh), np.int32)
-        begins = encode.sort_by_depth(self._arena, self._fresh, order).tolist()
+        fresh = self._list_column(cpu.FRESH_NODE, cpu.FRESH)
+        depths = self._arena.nodes[fresh, cpu.DEPTH]
+        order = fresh[np.argsort(depths, kind="stable")]
+        begins = [0, *np.cumsum(np.bincount(depths, minlength=1)).tolist()]
         most = max(end - begin for begin, end in zip(begins, begins[1:]))
         messages = np.empty(most * INNER_BYTES, np.uint8)
         at = np.arange(most, dtype=np.int64) * INNER_BYTES
@@ -172,41 +177,37 @@ class Batch:
                 hash_many(messages, at[:count], size[:count], self._arena.data, out_at)
                 out += count * HASH_BYTES
 
-    def _apply(self, total: int) -> tuple[int, np.ndarray, np.ndarray]:
-        """(the new top, the tops of what is written, the inner nodes to be hashed).
-
-        Reads what rotations need besides the changed paths.
-        """
-        count = self._arena.count
-        base = int(count[cpu.NODES])
+    def _apply(self, total: int) -> int:
+        """The new top. Reads what rotations need besides the changed paths."""
+        room = self._arena.room
+        base = int(room[cpu.NODES])
         while True:
             self._reserve_nodes(base + 8 * total + 1024)
-            order, fresh = (np.empty(len(self._arena.nodes), np.int32) for _ in range(2))
-            count[cpu.NODES] = base
-            count[[cpu.ORPHANS, cpu.WANTS, cpu.IS_FULL, cpu.RECORDS, cpu.OUT_BYTES, cpu.FRESH]] = 0
-            top = int(cpu.update(self._arena, order))
-            if not (count[cpu.IS_FULL] or count[cpu.WANTS] or top == NONE):
-                cpu.measure(self._arena, top, order, fresh)
-            if count[cpu.IS_FULL]:
+            room[cpu.NODES] = base
+            room[[cpu.ORPHANS, cpu.WANTS, cpu.IS_FULL, cpu.RECORDS, cpu.OUT_BYTES, cpu.FRESH]] = 0
+            top = int(cpu.update(self._arena))
+            if not (room[cpu.IS_FULL] or room[cpu.WANTS] or top == NONE):
+                cpu.measure(self._arena, top)
+            if room[cpu.IS_FULL]:
                 self._reserve_nodes(2 * len(self._arena.nodes))
-            elif count[cpu.WANTS]:
-                count[cpu.NODES] = base
-                self._read_wanted(np.unique(self._arena.wants[: count[cpu.WANTS]]))
-                base = int(count[cpu.NODES])
+            elif room[cpu.WANTS]:
+                room[cpu.NODES] = base
+                self._read_wanted(np.unique(self._list_column(cpu.WANT, cpu.WANTS)))
+                base = int(room[cpu.NODES])
             else:
-                return top, order[: count[cpu.RECORDS]].copy(), fresh[: count[cpu.FRESH]].copy()
+                return top
 
     def _read_wanted(self, nodes: np.ndarray) -> None:
         """Load the pages of these nodes and open them."""
-        data, count = self._arena.data, self._arena.count
+        data, room = self._arena.data, self._arena.room
         places = self._arena.nodes[nodes, cpu.ID_AT].tolist()
         pages = [self._load(data[at : at + ID_BYTES].tobytes()) for at in places]
         joined = b"".join(pages)
-        begin = int(count[cpu.BYTES])
+        begin = int(room[cpu.BYTES])
         self._reserve_bytes(begin + len(joined))
         self._arena.data[begin : begin + len(joined)] = np.frombuffer(joined, np.uint8)
-        count[cpu.BYTES] = begin + len(joined)
-        self._reserve_nodes(int(count[cpu.NODES]) + MAX_PAGE_NODES * len(pages) + 2)
+        room[cpu.BYTES] = begin + len(joined)
+        self._reserve_nodes(int(room[cpu.NODES]) + MAX_PAGE_NODES * len(pages) + 2)
         sizes = np.fromiter(map(len, pages), np.int64, len(pages))
         cpu.parse_pages(self._arena, nodes, begin + np.cumsum(sizes) - sizes)
 
@@ -225,6 +226,4 @@ class Batch:
             return
         nodes = np.empty((2 * needed, cpu.COLUMNS), np.int32)
         nodes[:old] = self._arena.nodes
-        orphans = np.empty(2 * needed, np.int32)
-        orphans[: len(self._arena.orphans)] = self._arena.orphans
-        self._arena = self._arena._replace(nodes=nodes, orphans=orphans)
+        self._arena = self._arena._replace(nodes=nodes)

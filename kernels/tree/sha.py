@@ -8,7 +8,7 @@ from math import isqrt
 
 import numpy as np
 
-from kernels.jit import Scalar, inlined
+from kernels.jit import Scalar, entry, typed, types
 
 LANES = 16
 BLOCK_BYTES = 64
@@ -27,13 +27,16 @@ def _cube_root_bits(prime: int) -> int:
 ROUND = np.array([_cube_root_bits(prime) for prime in _PRIMES], np.uint32)
 START = np.array([isqrt(prime << 64) & 0xFFFFFFFF for prime in _PRIMES[:8]], np.uint32)
 
+INT, WORD, NOTHING = types.int64, types.uint32, types.void
+INTS, BYTE_ARRAY, LANE_ROWS = types.int64[::1], types.uint8[::1], types.uint32[:, ::1]
 
-@inlined
+
+@typed(WORD, WORD, INT)
 def _rotate(word: Scalar, bits: Scalar) -> Scalar:
     return (word >> np.uint32(bits)) | (word << np.uint32(32 - bits))
 
 
-@inlined
+@typed(NOTHING, LANE_ROWS, LANE_ROWS, LANE_ROWS)
 def _compress(state: np.ndarray, words: np.ndarray, work: np.ndarray) -> None:
     """One block in every lane: state uint32 [8, LANES], words uint32 [64, LANES] with the first 16 rows filled."""
     for t in range(16, 64):
@@ -42,7 +45,9 @@ def _compress(state: np.ndarray, words: np.ndarray, work: np.ndarray) -> None:
             small = _rotate(early, 7) ^ _rotate(early, 18) ^ (early >> np.uint32(3))
             large = _rotate(late, 17) ^ _rotate(late, 19) ^ (late >> np.uint32(10))
             words[t, lane] = words[t - 16, lane] + small + words[t - 7, lane] + large
-    work[:, :] = state
+    for row in range(8):
+        for lane in range(LANES):
+            work[row, lane] = state[row, lane]
     for t in range(64):
         at = 64 - t
         a, b, c, d = work[at & 7], work[(at + 1) & 7], work[(at + 2) & 7], work[(at + 3) & 7]
@@ -59,56 +64,71 @@ def _compress(state: np.ndarray, words: np.ndarray, work: np.ndarray) -> None:
             state[row, lane] += work[row, lane]
 
 
-@inlined
-def _get_byte(data: np.ndarray, at: Scalar, size: Scalar, place: Scalar, blocks: Scalar) -> Scalar:
-    """Byte `place` of a padded message."""
-    if place < size:
-        return np.uint32(data[at + place])
-    if place == size:
-        return np.uint32(0x80)
-    left = blocks * BLOCK_BYTES - 1 - place
-    return np.uint32((size * 8 >> left * 8) & 0xFF) if left < 8 else np.uint32(0)
+@typed(WORD, BYTE_ARRAY, INT, INT, INT)
+def _get_word(data: np.ndarray, at: Scalar, size: Scalar, place: Scalar) -> Scalar:
+    """The four bytes from `place` on of a padded message."""
+    word = np.uint32(0)
+    if place + 4 <= size:
+        for byte in range(4):
+            word = word << np.uint32(8) | np.uint32(data[at + place + byte])
+        return word
+    for byte in range(4):
+        here = place + byte
+        value = np.uint32(0)
+        if here < size:
+            value = np.uint32(data[at + here])
+        elif here == size:
+            value = np.uint32(0x80)
+        word = word << np.uint32(8) | value
+    blocks = (size + 8) // BLOCK_BYTES + 1
+    if place == blocks * BLOCK_BYTES - 4:  # the length in bits, of which the upper word is 0
+        word = np.uint32(size << 3)
+    return word
 
 
-@inlined
-def hash_many(data: np.ndarray, at: np.ndarray, size: np.ndarray, out: np.ndarray, out_at: np.ndarray) -> None:
-    """Put the 32-byte digest of data[at : at + size] at out[out_at], for each of the messages.
-
-    data, out: uint8, may be the same array where no message overlaps a digest; at, size, out_at: int64 [n].
-    """
-    state = np.empty((8, LANES), np.uint32)
-    words = np.zeros((64, LANES), np.uint32)
-    work = np.empty((8, LANES), np.uint32)
+@entry(NOTHING, BYTE_ARRAY, INTS, INTS, BYTE_ARRAY, INTS, LANE_ROWS, LANE_ROWS, LANE_ROWS)
+def _hash_many(
+    data: np.ndarray,
+    at: np.ndarray,
+    size: np.ndarray,
+    out: np.ndarray,
+    out_at: np.ndarray,
+    state: np.ndarray,
+    words: np.ndarray,
+    work: np.ndarray,
+) -> None:
     for begin in range(0, len(at), LANES):
-        count = min(LANES, len(at) - begin)
+        count = len(at) - begin
+        if count > LANES:
+            count = LANES
         longest = np.int64(0)
         for lane in range(count):
-            longest = max(longest, (size[begin + lane] + 8) // BLOCK_BYTES + 1)
+            blocks = (size[begin + lane] + 8) // BLOCK_BYTES + 1
+            longest = blocks if blocks > longest else longest
         for row in range(8):
-            state[row, :] = START[row]
+            for lane in range(LANES):
+                state[row, lane] = START[row]
         for block in range(longest):
             for lane in range(count):
                 message = begin + lane
-                blocks = (size[message] + 8) // BLOCK_BYTES + 1
-                if block >= blocks:
-                    continue
-                whole = (block + 1) * BLOCK_BYTES <= size[message]
-                for row in range(16):
-                    place = block * BLOCK_BYTES + row * 4
-                    word = np.uint32(0)
-                    for byte in range(4):
-                        value = (
-                            np.uint32(data[at[message] + place + byte])
-                            if whole
-                            else _get_byte(data, at[message], size[message], place + byte, blocks)
-                        )
-                        word = word << np.uint32(8) | value
-                    words[row, lane] = word
+                if block * BLOCK_BYTES < size[message] + 9:
+                    for row in range(16):
+                        place = block * BLOCK_BYTES + row * 4
+                        words[row, lane] = _get_word(data, at[message], size[message], place)
             _compress(state, words, work)
             for lane in range(count):
-                message = begin + lane
-                if block == (size[message] + 8) // BLOCK_BYTES:
-                    for row in range(8):
-                        for byte in range(4):
-                            word = state[row, lane] >> np.uint32(24 - 8 * byte)
-                            out[out_at[message] + 4 * row + byte] = np.uint8(word & np.uint32(0xFF))
+                if block != (size[begin + lane] + 8) // BLOCK_BYTES:
+                    continue
+                for place in range(32):
+                    word = state[place >> 2, lane] >> np.uint32(24 - 8 * (place & 3))
+                    out[out_at[begin + lane] + place] = np.uint8(word & np.uint32(0xFF))
+
+
+def hash_many(data: np.ndarray, at: np.ndarray, size: np.ndarray, out: np.ndarray, out_at: np.ndarray) -> None:
+    """Put the 32-byte digest of data[at : at + size] at out[out_at], for each of the messages.
+
+    data, out: uint8, may be the same array where no message overlaps a digest; at, size, out_at: int64 [n]; sizes are
+    below 2**29.
+    """
+    words = np.zeros((64, LANES), np.uint32)
+    _hash_many(data, at, size, out, out_at, np.empty((8, LANES), np.uint32), words, np.empty((8, LANES), np.uint32))

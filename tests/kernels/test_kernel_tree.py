@@ -14,7 +14,7 @@ from kernels.tree.sha import hash_many
 def test_many_hashes_are_those_of_hashlib(sizes: list[int]) -> None:
     rng = random.Random(sizes[0])
     messages = [rng.randbytes(size) for size in sizes]
-    data = np.frombuffer(b"?" + b"".join(messages), np.uint8)
+    data = np.frombuffer(bytearray(b"?" + b"".join(messages)), np.uint8)
     size = np.array(sizes, np.int64)
     out = np.zeros(32 * len(sizes), np.uint8)
     hash_many(data, 1 + np.cumsum(size) - size, size, out, 32 * np.arange(len(sizes))[::-1].copy())
