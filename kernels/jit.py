@@ -5,6 +5,7 @@ Reads: NUMBA_CACHE_DIR (set to the user's cache folder if unset).
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -13,10 +14,16 @@ from kernels import dispatch
 dispatch.prepare_numba()
 
 import numba  # noqa: E402  (the cache folder is read when numba is imported)
-from numba import types as types  # noqa: E402
 
+types: Any = numba.types
+_njit: Any = numba.njit  # the published types do not know all of its options
 Function = TypeVar("Function", bound=Callable[..., Any])
 Scalar = Any  # an int outside compiled code; inside, int64 or uint32 as the comments say
+
+
+def cache_folder() -> str:
+    """Where numba keeps what it compiled."""
+    return os.environ["NUMBA_CACHE_DIR"]
 
 
 def compiled(signature: str) -> Callable[[Function], Function]:
@@ -36,13 +43,14 @@ def typed(*signature: Any) -> Callable[[Function], Function]:
     """
     return cast(
         Callable[[Function], Function],
-        numba.njit(
+        _njit(
             signature[0](*signature[1:]),
             cache=True,
             nogil=True,
             no_cpython_wrapper=True,
             no_cfunc_wrapper=True,
             error_model="numpy",
+            no_rewrites=True,
             _nrt=False,
         ),
     )
@@ -52,5 +60,5 @@ def entry(*signature: Any) -> Callable[[Function], Function]:
     """Decorator: as `typed`, and plain Python calls it."""
     return cast(
         Callable[[Function], Function],
-        numba.njit(signature[0](*signature[1:]), cache=True, nogil=True, no_cfunc_wrapper=True, error_model="numpy"),
+        _njit(signature[0](*signature[1:]), cache=True, nogil=True, no_cfunc_wrapper=True, error_model="numpy"),
     )

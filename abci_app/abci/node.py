@@ -26,6 +26,7 @@ from abci_app.store.disk import Database
 from abci_app.store.errors import StoreError
 from kernels import dispatch
 from kernels.errors import KernelInputError
+from kernels.tree.warm import Warmer
 
 STATE_FOLDER = "state"
 GENESIS_FILE = Path("config") / "genesis.json"
@@ -62,13 +63,14 @@ def run(settings: Settings) -> None:
             application = Application(new_app(), database, rows, settings.config.retain_blocks, trace, snapshots,
                                       PROPOSAL_S)
             warm_kernels()
-            spare_collector()
-            listener = listen(settings)
-            try:
-                serve(Server(application, listener))
-            finally:
-                if settings.socket is not None:
-                    settings.socket.unlink(missing_ok=True)
+            with Warmer():
+                spare_collector()
+                listener = listen(settings)
+                try:
+                    serve(Server(application, listener))
+                finally:
+                    if settings.socket is not None:
+                        settings.socket.unlink(missing_ok=True)
     finally:
         if trace is not None:
             trace.close()

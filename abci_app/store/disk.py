@@ -28,6 +28,7 @@ from abci_app.store.errors import (
 from abci_app.store.kv import BLOBS_STORE, Reader
 from abci_app.store.native import NativeDraft, new_draft
 from abci_app.store.node import PAGE_TAG, SENTINEL_ID, SENTINEL_LEAF, is_node
+from abci_app.store.patch import Patch
 from abci_app.store.prune import compute_budget, compute_oldest, plan_pruning
 from abci_app.store.records import (
     BLOB_PREFIX,
@@ -387,11 +388,11 @@ class Database:
         record = self.read(node_key(node_id))
         if record is None:
             raise NodeMissing(node_id)
-        if not is_node(record):
+        if not is_node(record, node_id):
             raise DatabaseDamaged(f"malformed node record {node_id.hex()}", "restore from a snapshot or resync")
         return record
 
-    def _draft(self, root: Root, changes: list[Change]) -> Draft | NativeDraft:
+    def _draft(self, root: Root, changes: list[Change]) -> Draft | NativeDraft | Patch:
         try:
             return new_draft(self.load, root, changes)
         except NodeMissing as error:

@@ -1,19 +1,24 @@
-"""Chooses who applies a batch to a tree: the plain `Draft`, or compiled code with the same results.
+"""Chooses who applies a batch to a tree: the plain `Draft`, or faster code with the same results.
 
-Compiled code serves large batches, the plain one small batches and machines where the other is not to be had.
+New values for a few keys that are there are a case for `Patch`.
+Compiled code serves large batches once it is loaded; the plain one serves small batches, and all where the other is
+not to be had or still being compiled. Nothing waits for it.
 """
 
 from typing import TYPE_CHECKING, Sequence
 
+from abci_app.store.errors import DatabaseDamaged
 from abci_app.store.kv import SENTINEL_KEY
 from abci_app.store.node import HEIGHT_BYTES, NUMBER_BYTES
+from abci_app.store.patch import Patch, ShapeChanges
 from abci_app.store.tree import Change, Draft, Load, Root
-from kernels.tree import BatchTooLarge, find_batch
+from kernels.tree import BatchTooLarge, WrongRecord, get_ready
 
 if TYPE_CHECKING:
     from kernels.tree.batch import Batch
 
-MIN_CHANGES = 100  # below, the plain code costs little and nothing has to be compiled
+MIN_CHANGES = 32  # from here on compiled code is as fast as a patch per change
+MIN_SHAPE_CHANGES = 5  # and from here on faster than `Draft`, where a patch does not do
 
 
 class NativeDraft:
@@ -22,7 +27,10 @@ class NativeDraft:
     __slots__ = ("_batch",)
 
     def __init__(self, new_batch: "type[Batch]", load: Load, root: Root, changes: Sequence[Change]) -> None:
-        self._batch = new_batch(load, (root.id, root.hash, root.depth), SENTINEL_KEY, changes)
+        try:
+            self._batch = new_batch(load, (root.id, root.hash, root.depth), SENTINEL_KEY, changes)
+        except WrongRecord as error:
+            raise DatabaseDamaged("a node has the record of another", "restore from a snapshot or resync") from error
 
     @property
     def orphans(self) -> list[bytes]:
@@ -42,13 +50,18 @@ class NativeDraft:
         return Root(*root)
 
 
-def new_draft(load: Load, root: Root, changes: Sequence[Change]) -> Draft | NativeDraft:
+def new_draft(load: Load, root: Root, changes: Sequence[Change]) -> Draft | NativeDraft | Patch:
     """The tree of `root` with the changes applied; arguments and errors are those of `Draft`."""
-    if len(changes) >= MIN_CHANGES:
-        new_batch = find_batch()
-        if new_batch is not None:
-            try:
-                return NativeDraft(new_batch, load, root, changes)
-            except BatchTooLarge:
-                return Draft(load, root, changes)
+    new_batch = get_ready()
+    is_large = len(changes) >= MIN_CHANGES
+    if new_batch is None or not is_large:
+        try:
+            return Patch(load, root, changes)
+        except ShapeChanges:
+            is_large = len(changes) >= MIN_SHAPE_CHANGES
+    if new_batch is not None and is_large:
+        try:
+            return NativeDraft(new_batch, load, root, changes)
+        except BatchTooLarge:
+            return Draft(load, root, changes)
     return Draft(load, root, changes)

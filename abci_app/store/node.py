@@ -20,6 +20,7 @@ An id is the height that made the record and its number among the new records of
 
 from typing import Any
 
+from abci_app.store.errors import DatabaseDamaged
 from abci_app.store.kv import SENTINEL_KEY, SENTINEL_VALUE
 
 HEIGHT_BYTES = 8
@@ -33,6 +34,8 @@ HASH_BYTES = 32
 CHILD_BYTES = ID_BYTES + HASH_BYTES + 1
 CHILD = 0x80  # marks a side that leaves the page
 MAX_INNER = (1 << PAGE_DEPTHS) - 1
+MAX_DEPTH = 62  # what stock verifiers take; a balanced tree of 2^43 leaves is not deeper
+ALL_SIDES = [bytes((*range(1, n), *range(CHILD, CHILD + n + 1))) for n in range(MAX_INNER + 1)]  # of n inner nodes
 
 Sub = tuple[Any, bytes, int, bytes]
 """A subtree in work: (content, hash, depth, first key). Plain tuples for speed.
@@ -103,15 +106,47 @@ def open_page(page: bytes, first: bytes) -> tuple[Sub, Sub]:
     return visit(page[LINKS], first), visit(page[LINKS + 1], get_separator(page, separators, 0))
 
 
-def is_node(record: bytes) -> bool:
-    """Whether a record has the form of a leaf or of a page."""
+def check_page(record: bytes, depth: int) -> None:
+    """Raises DatabaseDamaged unless a record is a page whose top has this depth: what its parent says."""
+    if record[0] != PAGE_TAG or record[LINKS + 2] != depth:
+        raise DatabaseDamaged(f"a node of depth {depth} has the record of another", "restore from a snapshot or resync")
+
+
+def is_node(record: bytes, node_id: bytes) -> bool:
+    """Whether a record has the form of a leaf or of a page, and can be the one of this id.
+
+    A page that passes is a tree of depths that fit, with every link inside the record, and leads to older records
+    alone: no walk fails or goes round in a circle, whatever else is wrong with it.
+    """
     if record[:1] == b"\x01":
-        if len(record) < LINKS or not 0 < record[1] <= MAX_INNER:
-            return False
-        begin = split_page(record)[2]
-        end = LINKS + LINK_BYTES * record[1]
-        return len(record) > begin and len(record) == begin + (record[end - 2] << 8 | record[end - 1])
+        return len(record) > LINKS and 0 < record[1] <= MAX_INNER and _is_page(record, node_id)
     return record[:1] == b"\x00" and len(record) > 4 and 0 < (record[1] << 8 | record[2]) < len(record) - 3
+
+
+def _is_page(page: bytes, node_id: bytes) -> bool:
+    inner = page[1]
+    hashes, children, separators = split_page(page)
+    end = 0 if len(page) <= separators else page[hashes - 2] << 8 | page[hashes - 1]
+    if len(page) != separators + end:
+        return False
+    sides = bytes(sorted(page[LINKS:hashes:LINK_BYTES] + page[LINKS + 1 : hashes : LINK_BYTES]))
+    if sides != ALL_SIDES[inner]:  # every node and child but the top has one parent
+        return False
+    depths = page[children + CHILD_BYTES - 1 : separators : CHILD_BYTES]
+    band = compute_band(page[LINKS + 2])
+    begin = 0
+    for number in range(inner):
+        left, right, depth, high, low = page[LINKS + LINK_BYTES * number : LINKS + LINK_BYTES * (number + 1)]
+        deep = page[LINKS + LINK_BYTES * left + 2] if left < CHILD else depths[left - CHILD]
+        other = page[LINKS + LINK_BYTES * right + 2] if right < CHILD else depths[right - CHILD]
+        end = high << 8 | low
+        if not (left > number < right and -1 <= deep - other <= 1 and depth == max(deep, other) + 1 and begin < end):
+            return False
+        if compute_band(depth) != band:
+            return False
+        begin = end
+    newest = max(page[at : at + ID_BYTES] for at in range(children, separators, CHILD_BYTES))
+    return page[LINKS + 2] <= MAX_DEPTH and compute_band(max(depths)) < band and newest < node_id
 
 
 SENTINEL_ID = bytes(ID_BYTES)

@@ -25,6 +25,7 @@ from abci_app.store.node import (
     PAGE_TAG,
     SENTINEL_ID,
     Sub,
+    check_page,
     compute_band,
     encode_leaf,
     get_child_id,
@@ -177,7 +178,7 @@ class Draft:
         content, _, depth, first = sub
         if depth == 0:
             return self._update_leaf(sub, begin, end)
-        old_left, old_right = content if type(content) is tuple else open_page(self._load(content), first)
+        old_left, old_right = content if type(content) is tuple else self._open_stored(content, depth, first)
         middle = bisect_left(self._keys, old_right[3], begin, end)
         left = self._update(old_left, begin, middle) if begin < middle else old_left
         right = self._update(old_right, middle, end) if middle < end else old_right
@@ -216,12 +217,17 @@ class Draft:
 
     def _open(self, sub: Sub) -> tuple[Sub, Sub]:
         """The two halves of an inner subtree that is about to be replaced."""
-        content, _, _, first = sub
+        content, _, depth, first = sub
         if type(content) is bytes:
             self.orphans.append(content)
-            return open_page(self._load(content), first)
+            return self._open_stored(content, depth, first)
         left, right = content
         return left, right
+
+    def _open_stored(self, page_id: bytes, depth: int, first: bytes) -> tuple[Sub, Sub]:
+        page = self._load(page_id)
+        check_page(page, depth)
+        return open_page(page, first)
 
     def _join(self, left: Sub, right: Sub) -> Sub:
         """One balanced tree of two, all keys of `left` below those of `right`; at most one level deeper."""

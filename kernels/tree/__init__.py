@@ -20,19 +20,25 @@ if TYPE_CHECKING:
     from kernels.tree.batch import Batch
 
 _log = logging.getLogger("gradus.kernels")
+_ready: type[Batch] | None = None
 
 
 class BatchTooLarge(Exception):
     """More changes or bytes than compiled code takes in one batch: the plain code does it."""
 
 
+class WrongRecord(Exception):
+    """A record that was loaded is well-formed, but not what the one above it says."""
+
+
 @functools.cache
 def find_batch() -> type[Batch] | None:
     """The compiled batch, tested once per process; None if it is not wanted, cannot be loaded, or fails its test.
 
-    The first call takes a second, and some ten when nothing is in numba's cache yet.
+    The first call takes half a second, and some seconds when nothing is in numba's cache yet.
     """
-    if os.environ.get(BACKEND_VARIABLE) == "ref":
+    global _ready
+    if not is_wanted():
         return None
     try:
         batch = importlib.import_module("kernels.tree.batch")
@@ -44,7 +50,18 @@ def find_batch() -> type[Batch] | None:
                    "The plain code takes over; results are the same.", problem)
         return None
     found: type[Batch] = batch.Batch
+    _ready = found
     return found
+
+
+def get_ready() -> type[Batch] | None:
+    """The compiled batch if it is loaded already; never waits. Loading it is for `find_batch` and `warm.Warmer`."""
+    return _ready
+
+
+def is_wanted() -> bool:
+    """Whether the environment does not ask for the plain code."""
+    return os.environ.get(BACKEND_VARIABLE) != "ref"
 
 
 def _hashes_right(batch: ModuleType) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from kernels.tree import BatchTooLarge, cpu, encode
+from kernels.tree import BatchTooLarge, WrongRecord, cpu, encode
 from kernels.tree.cpu import HASH_BYTES, ID_BYTES, INNER_BYTES, MAX_INNER, NONE, Arena
 from kernels.tree.sha import hash_many
 
@@ -46,7 +46,8 @@ class Batch:
         """load: the record of an id; root: id, hash, depth of the tree; first: its first key.
 
         `changes` are (key, new value or None for a deletion), at least one, in ascending order of the keys, all
-        above `first`. Errors of `load` pass through. Raises BatchTooLarge.
+        above `first`. Errors of `load` pass through; its records are well-formed.
+        Raises BatchTooLarge, WrongRecord.
         """
         self._load = load
         self._data = bytearray(first + root[0] + root[1])
@@ -111,7 +112,7 @@ class Batch:
 
     def _list_column(self, column: int, count: int) -> np.ndarray:
         """The list of numbers that stands in a column of the nodes."""
-        return self._arena.nodes[: self._arena.room[count], column].astype(np.int64)
+        return np.array(self._arena.nodes[: self._arena.room[count], column], np.int64)
 
     def _list_orphans(self) -> list[bytes]:
         data = self._arena.data
@@ -210,6 +211,8 @@ class Batch:
         self._reserve_nodes(int(room[cpu.NODES]) + MAX_PAGE_NODES * len(pages) + 2)
         sizes = np.fromiter(map(len, pages), np.int64, len(pages))
         cpu.parse_pages(self._arena, nodes, begin + np.cumsum(sizes) - sizes)
+        if room[cpu.IS_BAD]:
+            raise WrongRecord
 
     def _reserve_bytes(self, needed: int) -> None:
         data = self._arena.data

@@ -1,12 +1,19 @@
 """Compiled SHA-256, and who takes over when compiled trees are not to be had. Equality: tests/properties/test_tree."""
 
+import fcntl
 import hashlib
 import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from kernels.tree import find_batch
+from kernels.tree import find_batch, get_ready, warm
 from kernels.tree.sha import hash_many
 
 
@@ -39,3 +46,65 @@ def test_compiled_trees_that_hash_wrongly_are_not_used(
     monkeypatch.setattr("kernels.tree.batch.hash_many", hash_wrongly)
     assert find_batch.__wrapped__() is None
     assert "another root" in caplog.text
+
+
+@pytest.fixture
+def is_not_loaded(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """As in a process that has not used compiled trees yet."""
+    assert find_batch() is not None
+    find_batch.cache_clear()
+    monkeypatch.setattr("kernels.tree._ready", None)
+    yield
+    find_batch.cache_clear()
+
+
+def wait_until(is_so: Callable[[], object]) -> None:
+    for _ in range(600):
+        if is_so():
+            return
+        time.sleep(0.05)
+    raise AssertionError("it never happens")
+
+
+def test_compiled_trees_are_ready_once_another_process_has_compiled_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_not_loaded: None
+) -> None:
+    monkeypatch.setattr(warm, "_find_folder", lambda: tmp_path)
+    assert get_ready() is None
+    with (tmp_path / "tree-lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with warm.Warmer():
+            pass  # ends at once, although the other one holds the lock
+        assert get_ready() is None
+        with warm.Warmer():
+            (tmp_path / "tree-done").touch()
+            lock.close()
+            wait_until(get_ready)
+
+
+def test_compilation_that_is_not_awaited_leaves_no_process_and_no_claim_to_be_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_not_loaded: None
+) -> None:
+    monkeypatch.setattr(warm, "_find_folder", lambda: tmp_path)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    children = []
+    popen = subprocess.Popen
+
+    def start(*arguments: Any, **options: Any) -> Any:
+        children.append(popen(*arguments, **options))
+        return children[-1]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    with warm.Warmer():
+        wait_until(lambda: children)
+    assert children[0].returncode == -signal.SIGKILL
+    assert not (tmp_path / "tree-done").exists() and get_ready() is None
+
+
+def test_nothing_is_compiled_where_the_reference_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, is_not_loaded: None
+) -> None:
+    monkeypatch.setenv("GRADUS_KERNELS_BACKEND", "ref")
+    with warm.Warmer():
+        pass
+    assert get_ready() is None

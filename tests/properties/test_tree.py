@@ -1,15 +1,21 @@
 """The tree against a sorted dict, for any sequence of batches: contents, balance, hashes, orphans, proofs."""
 
 import random
+from functools import partial
+from itertools import islice
+from typing import Callable
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from abci_app.store.errors import DatabaseDamaged
 from abci_app.store.kv import SENTINEL_KEY, SENTINEL_VALUE
 from abci_app.store.native import NativeDraft, new_draft
-from abci_app.store.node import LINKS, PAGE_TAG, SENTINEL_ID, SENTINEL_LEAF, Sub, compute_band, is_node, open_page
-from abci_app.store.node import split_leaf
+from abci_app.store.node import CHILD, LINK_BYTES, LINKS, PAGE_TAG, SENTINEL_ID, SENTINEL_LEAF, Sub, compute_band
+from abci_app.store.node import is_node, open_page, split_leaf
+from abci_app.store.patch import Patch, ShapeChanges
+from abci_app.store.shape import iter_leaves
 from abci_app.store.tree import EMPTY_ROOT, Draft, Root, compute_app_hash, find_value, iter_range, prove_entry
 from abci_app.store.tree import prove_store
 from abci_app.wire.ics23 import commitment_proofs, verify_commitments
@@ -62,7 +68,7 @@ class Trees:
             assert node_id not in ids
             ids.add(node_id)
             node = self.nodes[node_id]
-            assert is_node(node)
+            assert is_node(node, node_id)
             if node[0] != PAGE_TAG:
                 key, value = split_leaf(node)
                 return leaf_hash(key, value), 0, key, key
@@ -134,6 +140,7 @@ def test_compiled_batches_are_the_same_when_whole_ranges_vanish_and_keys_are_lon
 
 
 def test_batch_too_large_for_compiled_code_is_left_to_the_plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_batch() is not None
     trees = Trees()
     changes: list[tuple[bytes, bytes | None]] = [(b"k%03d" % number, bytes(1000)) for number in range(120)]
     for limit, kind in ((1 << 20, NativeDraft), (150_000, Draft), (1000, Draft)):
@@ -151,6 +158,99 @@ def assert_compiled_equal(trees: Trees, batch: dict[bytes, bytes | None]) -> Non
     roots = [draft.seal(trees.height + 1, nodes) for draft, nodes in zip(drafts, made)]
     assert roots[0] == roots[1] and made[0] == made[1]
     assert sorted(drafts[0].orphans) == sorted(drafts[1].orphans)
+
+
+@given(BATCHES, st.randoms(use_true_random=False), st.integers(0, 12))
+@settings(deadline=None)
+def test_patches_give_the_same_records_to_the_byte(
+    batches: list[dict[bytes, bytes | None]], rng: random.Random, count: int
+) -> None:
+    trees, model = Trees(), {}
+    for batch in batches:
+        trees.apply(batch)
+        apply_to_model(model, batch)
+    keys = rng.sample(sorted(model), k=min(count, len(model)))
+    changes = [(key, rng.choice([model[key], rng.randbytes(2)])) for key in sorted(keys)]
+    if trees.root.depth == 0:
+        return
+    made: list[list[tuple[bytes, bytes]]] = [[], []]
+    drafts = Draft(trees.load, trees.root, changes), Patch(trees.load, trees.root, changes)
+    roots = [draft.seal(trees.height + 1, nodes) for draft, nodes in zip(drafts, made)]
+    assert roots[0] == roots[1] and made[0] == made[1]
+    assert sorted(drafts[0].orphans) == sorted(drafts[1].orphans)
+
+
+@given(BATCHES, KEYS)
+@settings(deadline=None)
+def test_new_and_vanishing_keys_are_no_case_for_a_patch(batches: list[dict[bytes, bytes | None]], key: bytes) -> None:
+    trees, model = Trees(), {}
+    for batch in batches:
+        trees.apply(batch)
+        apply_to_model(model, batch)
+    with pytest.raises(ShapeChanges):
+        Patch(trees.load, trees.root, [(key, None if key in model else b"1")])
+
+
+def apply_once(draft: Callable[[], Draft | NativeDraft | Patch]) -> None:
+    draft().seal(10, [])
+
+
+def list_readers(trees: Trees, load: Callable[[bytes], bytes], keys: list[bytes]) -> list[Callable[[], object]]:
+    """Everything that walks a tree or alters it."""
+    new_batch = find_batch()
+    assert new_batch is not None
+    root = trees.root
+    changes: list[list[tuple[bytes, bytes | None]]] = [
+        [(key, b"other") for key in keys], [(key, None) for key in keys], [(key + b"0", b"new") for key in keys]
+    ]
+    readers: list[Callable[[], object]] = [
+        lambda: [find_value(load, root, key) for key in keys],
+        lambda: [prove_entry(load, root, key) for key in keys],
+        lambda: sum(1 for _ in islice(iter_range(load, root, b"", None), 10_000)),
+        lambda: sum(1 for _ in islice(iter_leaves(load, root), 10_000)),
+    ]
+    readers += [
+        partial(apply_once, partial(draft, load, root, change))
+        for change in changes
+        for draft in (Draft, new_draft, partial(NativeDraft, new_batch))
+    ]
+    return readers
+
+
+@given(st.integers(0, 2**32), st.integers(1, 5))
+@settings(deadline=None, max_examples=100)
+def test_damaged_records_are_refused_or_walked_to_an_end(seed: int, damages: int) -> None:
+    """Random bytes in records, and records in each other's places: an error that says so, never a crash or a circle."""
+    rng = random.Random(seed)
+    trees = Trees()
+    for _ in range(3):
+        trees.apply({b"k" + rng.randbytes(2): rng.randbytes(3) for _ in range(rng.choice([3, 40, 150]))})
+    whole = dict(trees.nodes)
+    for _ in range(damages):
+        node_id = rng.choice(sorted(whole)[1:])
+        record = bytearray(whole[node_id])
+        kind = rng.randrange(4)
+        if kind == 0:
+            record = bytearray(rng.choice(sorted(whole.values())))
+        elif kind == 1:
+            record = bytearray(bytes((1, rng.randrange(17))) + rng.randbytes(rng.randrange(1, 900)))
+        else:
+            end = len(record) if kind == 2 else min(len(record), LINKS + LINK_BYTES * record[1])
+            record[rng.randrange(end)] = rng.choice([rng.randrange(256), rng.randrange(16), CHILD + rng.randrange(16)])
+        trees.nodes[node_id] = bytes(record)
+
+    def load(node_id: bytes) -> bytes:
+        record = trees.nodes.get(node_id)
+        if record is None or not is_node(record, node_id):
+            raise DatabaseDamaged("malformed")
+        return record
+
+    keys = [key for key, _ in sorted(map(split_leaf, (node for node in whole.values() if node[0] != PAGE_TAG)))][1:]
+    for read in list_readers(trees, load, sorted({rng.choice(keys) for _ in range(5)})):
+        try:
+            read()
+        except DatabaseDamaged:
+            continue
 
 
 @given(BATCHES)
