@@ -19,7 +19,7 @@ import click
 
 from localnet import state
 from localnet.config import AppSettings
-from localnet.doctor_cli import reset_state
+from localnet.doctor_cli import reset_state, resync
 from localnet.errors import LocalnetError, NodeUnreachable
 from localnet.homes import Home, count_validators
 from localnet.logs import Follower, tail
@@ -289,6 +289,7 @@ def node() -> None:
 
 
 node.add_command(reset_state)
+node.add_command(resync)
 
 
 @node.command()

@@ -194,6 +194,17 @@ def replace_value(text: str, section: str, key: str, value: Any) -> str:
     raise HomeError(f"config.toml has no {section}.{key}", "restore the line, or make the home anew")
 
 
+def replace_section(text: str, section: str, values: dict[str, Any]) -> str:
+    """Set a whole table of a TOML text, at its end when it is not there; every other line stays as it stands."""
+    kept, current = [], ""
+    for line in text.splitlines(keepends=True):
+        head = re.match(r"\s*\[([^\]]+)\]", line)
+        current = head[1].strip() if head else current
+        if current != section:
+            kept.append(line)
+    return "".join(kept).rstrip("\n") + "\n\n" + section_text(section, values)
+
+
 def get_wiring(path: Path) -> Wiring:
     """Read a config.toml; HomeError naming the file and the key when something is missing or malformed."""
     try:
@@ -221,6 +232,12 @@ def get_wiring(path: Path) -> Wiring:
 def get_builtin_app(path: Path) -> str | None:
     """The app inside the engine that a config.toml names; None when it names a socket. Raises as get_wiring."""
     return None if get_wiring(path).socket else str(tomllib.loads(path.read_text())["proxy_app"])
+
+
+def begins_at_snapshot(path: Path) -> bool:
+    """Whether a config.toml that get_wiring takes has a node without blocks begin at a snapshot."""
+    table = fold_names(tomllib.loads(path.read_text()).get("statesync"))
+    return table.get("enable") is True
 
 
 def check_listeners(values: dict[str, Any], path: Path) -> None:

@@ -22,14 +22,15 @@ from typing import Any
 from abci_app.client.errors import ClientError
 from abci_app.client.rpc import Rpc
 from localnet import state
-from localnet.config import get_wiring
+from localnet.config import begins_at_snapshot, get_wiring
 from localnet.engine import find_engine
 from localnet.engine_data import EngineData, read_engine_data
 from localnet.errors import HomeError, LocalnetError, NodeError
-from localnet.handshake import RESET, find_row
+from localnet.handshake import RESET, RESYNC, find_row
 from localnet.homes import Home, socket_path
 from localnet.logs import tail
 from localnet.node import APP_MODULE, find_usual_version, import_path
+from localnet.peers import find_first_block
 from localnet.signing import get_consensus_address
 
 DAMAGE = "the node stops: DatabaseDamaged"
@@ -208,7 +209,12 @@ def check_running(home: Home) -> Iterator[Finding]:
                       f"read {home.log('node')} and {home.log('engine')}")
         return
     text = f"the node runs: chain {status.chain_id}, app {app}, blocks {status.height}"
-    if status.height > app + BEHIND_BLOCKS:
+    needs_blocks = status.height > 0 or not begins_at_snapshot(home.config)  # a stuck engine may say that it follows
+    first, urls = (find_first_block(rpc) if needs_blocks else None) or (0, [])
+    if first > status.height + 1:
+        yield Finding("problem", "running", f"{text}, and it can never catch up: no peer that answers has blocks below "
+                      f"{first} any more", f"stop the node, then: {RESYNC.format(home=home.path, rpc=','.join(urls))}")
+    elif status.height > app + BEHIND_BLOCKS:
         yield Finding("problem", "running", f"{text}: the app is behind", f"read {home.log('app')}")
     elif expected is not None and expected != decode_hash(info):
         yield Finding("warning", "running", f"{text}: the app's hash moved while it was asked; ask again")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from localnet.engine_data import EngineData
 
 RESET = "gradus node reset-state --home {home}"
+RESYNC = "gradus node resync --home {home} --rpc {rpc}"
 BRING_BACK = "bring {home}/data back from the newest copy"
-JOIN = ("bring {home}/data and {home}/state back from a copy, or make a new home from running nodes: gradus node join "
-        "--home NEW --rpc URL,URL; a validator's config/priv_validator_key.json and data/priv_validator_state.json go "
-        "along, and this home must never run again")
+JOIN = ("bring {home}/data and {home}/state back from a copy, or begin at a snapshot of running nodes, with the same "
+        "keys: gradus node resync --home {home} --rpc URL,URL")
 
 
 @dataclass(frozen=True)

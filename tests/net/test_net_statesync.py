@@ -17,13 +17,14 @@ from localnet import checks
 from localnet.config import AppSettings, get_wiring, replace_value
 from localnet.engine import find_engine
 from localnet.genesis import new_composer
+from localnet.homes import Home
 from localnet.light import LightProxy, trust_root
 from localnet.network import Localnet
 
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[2]
 KEPT = AppSettings(keep_versions=100, retain_blocks=100, snapshot_interval=10, snapshot_keep=10)
-EVIDENCE = {"max_age_num_blocks": "100", "max_age_duration": str(60 * 10**9), "max_bytes": "1048576"}
+EVIDENCE = {"max_age_num_blocks": "100", "max_age_duration": str(90 * 10**9), "max_bytes": "1048576"}
 
 
 def gradus(net: Localnet, *arguments: str, node: int = 0) -> "subprocess.CompletedProcess[str]":
@@ -58,7 +59,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
         made = told(net, "tx", "models", "create", "--dataset", "iris", "--escrow", "1grad", "--rounds", "1",
                     "--trainers-min", "1", "--from", "faucet")
         assert gradus(net, "miner", "start", str(made["model_id"]), "--key", "alice").returncode == 0
-        checks.wait_until(lambda: min(oldest_block(net, i) for i in range(2)) > 1, 180, "the end of the first block")
+        checks.wait_until(lambda: min(oldest_block(net, i) for i in range(2)) > 1, 240, "the end of the first block")
         yield net
 
 
@@ -88,7 +89,7 @@ def test_added_node_begins_at_a_snapshot_and_has_the_state_the_model_and_their_p
 
 def joined(net: Localnet, home: Path) -> Path:
     """A home made by `node join` at the network's first two nodes."""
-    done = gradus(net, "node", "join", "--home", str(home), "--base-port", "0",
+    done = gradus(net, "node", "join", "--home", str(home), "--base-port", "0", "--trust-hours", "1",
                   "--rpc", ",".join(rpc.url for rpc in net.rpcs[:2]))
     assert done.returncode == 0, done.stderr
     return home
@@ -118,6 +119,51 @@ def test_wrong_trusted_hash_ends_the_start_with_the_engines_word_for_it(trained:
     said = run_until(trained, home, lambda: False)
     assert "AB" * 32 in said and "the engine refuses to start" in said
     assert "restoring" not in (home / "logs" / "app.log").read_text()
+
+
+def test_node_whose_peers_no_longer_have_its_blocks_is_told_so_and_begins_anew_with_its_keys(
+        trained: Localnet, tmp_path: Path) -> None:
+    home = Home(joined(trained, tmp_path / "new"))
+    change(home.path, "statesync", "enable", False)  # it asks for the first block, which nobody has any more
+    fixes: list[str] = []
+
+    def is_told() -> bool:
+        report = json.loads(gradus(trained, "doctor", "--home", str(home.path), "--output", "json").stdout)
+        fixes[:] = [one["fix"] for one in report["problems"] if "never catch up" in one["text"]]
+        return bool(fixes)
+
+    run_until(trained, home.path, is_told)
+    words = fixes[0].removeprefix("stop the node, then: gradus ").split()
+    assert words[:2] == ["node", "resync"] and trained.rpcs[0].url in words[-1]
+    kept = [home.validator_key, home.node_key, home.validator_state, home.genesis]
+    home.validator_state.write_text(json.dumps({"height": "99", "round": 1, "step": 3}))
+    before = [path.read_bytes() for path in kept]
+    (home.path / "data" / "mine").write_text("mine")
+    done = gradus(trained, *words, "--trust-hours", "1", "--yes")
+    assert done.returncode == 0, done.stderr
+    (old,) = home.path.glob("old.*")
+    assert [path.read_bytes() for path in kept] == before
+    assert sorted(path.name for path in (home.path / "data").iterdir()) == ["priv_validator_state.json"]
+    assert (old / "state" / "CURRENT").is_file() and (old / "data" / "mine").read_text() == "mine"
+    assert (old / "data" / "blockstore.db").is_dir() and not (home.path / "state").exists()
+    rpc = Rpc(f"http://127.0.0.1:{get_wiring(home.config).rpc_port}")
+    run_until(trained, home.path, lambda: checks.is_following(rpc))
+    assert "is restored" in home.log("app").read_text()
+    assert json.loads(home.validator_state.read_text())["height"] == "99"
+
+
+def test_resync_that_cannot_be_done_changes_nothing(trained: Localnet, tmp_path: Path) -> None:
+    home = joined(trained, tmp_path / "new")
+    change(home, "statesync", "enable", False)
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    wrong = ("--trust-height", str(trained.rpcs[0].status().height), "--trust-hash", "AB" * 32)
+    assert gradus(trained, "node", "resync", "--home", str(home), "--yes", "--rpc", trained.rpcs[0].url,
+                  *wrong).returncode == 4
+    busy = trained.manifest.nodes[0].paths.path
+    refused = gradus(trained, "node", "resync", "--home", str(busy), "--yes", "--rpc", trained.rpcs[0].url)
+    assert refused.returncode == 1 and "already runs" in refused.stderr
+    (home / "run" / "lock").unlink()
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
 
 
 def test_altered_chunk_is_refused_and_another_donor_gives_the_right_one(trained: Localnet, tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def test_app_below_the_first_kept_block_but_one_cannot_be_brought_up(app: int, b
     assert row.name == name
     assert row.is_healthy == (name == "replay")
     if name == "app-too-low":
-        assert "reset-state" not in row.fix and "gradus node join" in row.fix
+        assert "reset-state" not in row.fix and "gradus node resync" in row.fix
 
 
 def test_state_is_not_to_be_made_again_from_blocks_that_are_pruned() -> None:
