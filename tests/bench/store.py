@@ -3,9 +3,10 @@
 Two stores of N keys each, like the accounts and balances of N people. Blocks of the sizes are committed in turn, so
 that whatever else runs on the machine weighs on all sizes alike. CPU time of the process, with RocksDB's threads:
     old      1000 random keys that are there get new values
-    fresh    1000 new keys
+    fresh    1000 new keys, and those of the block before go, so that the store keeps its size
     single   one old key per block
     sends    3000 sends among N people: two balances and one account each, whoever comes twice is written once
+Each is run cold, from a database just opened, and warm, with all pages in the cache: as a validator runs for hours.
 stage is apply and hash, commit is encode and write with fsync; microseconds per written key. nodes, reads and puts
 are per written key: tree nodes hashed, records read and records written. get is per read of a random key, from a
 database just opened (cold) and of one that was read before by another version (warm).
@@ -23,7 +24,9 @@ from typing import Any, Iterator
 
 from abci_app.store.branch import Branch
 from abci_app.store.disk import CACHE_NODES, Database
+from abci_app.store.node import CHILD, CHILD_BYTES, get_child_id, split_page
 from abci_app.store.version import StoreReader
+from kernels.tree import find_batch
 
 ACCOUNT_BYTES, BALANCE_BYTES = 64, 8
 SENDS = 3000
@@ -31,10 +34,11 @@ READS = 5000
 SINGLES = 20
 BUILD_BLOCK = 50_000
 WORKLOADS = ("old", "fresh", "single", "sends")
+STATES = ("cold", "warm")
 
 COUNT = {"reads": 0}
 
-Blocks = Iterator[dict[str, dict[bytes, bytes]]]
+Blocks = Iterator[dict[str, dict[bytes, Any]]]
 
 
 class Bench:
@@ -46,8 +50,8 @@ class Bench:
         self.cache_nodes = cache_nodes
         self.rng = random.Random(keys)
         self.people = [self.rng.randbytes(20) for _ in range(keys)]
-        self.known = list(self.people)
-        self.spent: dict[str, dict[str, float]] = {name: {} for name in WORKLOADS}
+        self.passing: list[bytes] = []  # keys of the last block of new ones
+        self.spent: dict[str, dict[str, float]] = {f"{name} {state}": {} for name in WORKLOADS for state in STATES}
         self.build_us = 0.0
         if not self.folder.exists():
             self.build()
@@ -75,14 +79,16 @@ class Bench:
         """The writes of each block."""
         rng = self.rng
         if workload == "old":
-            yield {"bank": {b"\x02" + who: rng.randbytes(BALANCE_BYTES) for who in rng.sample(self.known, 1000)}}
+            yield {"bank": {b"\x02" + who: rng.randbytes(BALANCE_BYTES) for who in rng.sample(self.people, 1000)}}
         elif workload == "fresh":
-            new = [rng.randbytes(20) for _ in range(1000)]
-            self.known += new
-            yield {"bank": {b"\x02" + who: rng.randbytes(BALANCE_BYTES) for who in new}}
+            new: dict[bytes, bytes | None] = {
+                b"\x02" + rng.randbytes(20): rng.randbytes(BALANCE_BYTES) for _ in range(1000)
+            }
+            yield {"bank": {**dict.fromkeys(self.passing), **new}}
+            self.passing = list(new)
         elif workload == "single":
             for _ in range(SINGLES):
-                yield {"bank": {b"\x02" + rng.choice(self.known): rng.randbytes(BALANCE_BYTES)}}
+                yield {"bank": {b"\x02" + rng.choice(self.people): rng.randbytes(BALANCE_BYTES)}}
         else:
             senders, receivers = (rng.choices(self.people, k=SENDS) for _ in range(2))
             yield {
@@ -90,14 +96,32 @@ class Bench:
                 "bank": {b"\x02" + who: rng.randbytes(BALANCE_BYTES) for who in senders + receivers},
             }
 
-    def run(self, workload: str, is_counted: bool) -> None:
+    def reopen(self) -> None:
+        """Empty the caches."""
+        self.database.close()
+        self.database = self.open()
+
+    def fill_cache(self) -> None:
+        """Read every page of both stores."""
+        for root in self.database.latest().roots:
+            pending = [root.id] if root.depth else []
+            while pending:
+                page = self.database.load(pending.pop())
+                for side in range(CHILD, CHILD + page[1] + 1):
+                    if page[split_page(page)[1] + CHILD_BYTES * (side - CHILD + 1) - 1]:
+                        pending.append(get_child_id(page, side))
+
+    def run(self, workload: str, state: str, is_counted: bool) -> None:
         """The blocks of one workload, timed; the first round is not counted."""
-        spent = self.spent[workload] if is_counted else {}
+        spent = self.spent[f"{workload} {state}"] if is_counted else {}
         for block in self.blocks(workload):
             branch = Branch(self.database.latest())
             for name, writes in block.items():
                 for key, value in writes.items():
-                    branch.store(name).set(key, value)
+                    if value is None:
+                        branch.store(name).delete(key)
+                    else:
+                        branch.store(name).set(key, value)
             read_at = COUNT["reads"]
             began = time.process_time()
             staged = self.database.stage(branch, self.database.height + 1)
@@ -113,8 +137,7 @@ class Bench:
 
     def read(self) -> dict[str, float]:
         """Microseconds per get, cold and warm."""
-        self.database.close()
-        self.database = self.open()
+        self.reopen()
         keys = [b"\x02" + who for who in self.rng.sample(self.people, min(self.keys, READS))]
         took = {}
         for name in ("cold", "warm"):
@@ -131,8 +154,7 @@ class Bench:
         result: dict[str, Any] = {"keys": self.keys, "build": self.build_us}
         result["depth"] = self.database.latest().roots[1].depth
         result["memory_mb"] = (read_rss() - self.rss_before) / 1e6
-        for name in WORKLOADS:
-            spent = self.spent[name]
+        for name, spent in self.spent.items():
             updates = spent["updates"]
             result[name] = {part: spent[part] / updates * 1e6 for part in ("stage", "commit")}
             result[name] |= {part: spent[part] / updates for part in ("reads", "puts", "bytes")}
@@ -168,23 +190,28 @@ def measure(folder: Path, sizes: list[int], rounds: int, cache_nodes: int) -> li
     """The results of every size, measured in turn."""
     benches = [Bench(folder, keys, cache_nodes) for keys in sizes]
     gc.freeze()  # what was prepared is not looked through again: it is none of the store's doing
-    for number in range(rounds + 1):
-        for workload in WORKLOADS:
-            for bench in benches:
-                bench.run(workload, number > 0)
+    for state in STATES:
+        for bench in benches if state == "warm" else ():
+            bench.fill_cache()
+        for number in range(rounds + 1):
+            for workload in WORKLOADS:
+                for bench in benches:
+                    if state == "cold":
+                        bench.reopen()
+                    bench.run(workload, state, number > 0)
     return [bench.report() for bench in benches]
 
 
 def format_table(results: list[dict[str, Any]]) -> list[str]:
     """Lines for people, with the ratio of the last size to the first."""
-    lines = ["    keys  blocks    stage  commit   total   (us per key)    reads    puts   bytes"]
-    for name in WORKLOADS:
+    lines = ["    keys  blocks         stage  commit   total   (us per key)    reads    puts   bytes"]
+    for name in (f"{name} {state}" for state in STATES for name in WORKLOADS):
         totals = []
         for result in results:
             part = result[name]
             totals.append(part["stage"] + part["commit"])
             lines.append(
-                f"{result['keys']:>8}  {name:<7} {part['stage']:7.1f} {part['commit']:7.1f} {totals[-1]:7.1f}"
+                f"{result['keys']:>8}  {name:<12} {part['stage']:7.1f} {part['commit']:7.1f} {totals[-1]:7.1f}"
                 f"              {part['reads']:9.2f} {part['puts']:7.2f} {part['bytes']:7.0f}"
             )
         lines.append(f"          {name}: the largest costs {totals[-1] / totals[0]:.2f} of the smallest")
@@ -207,6 +234,7 @@ def main() -> None:
     parser.add_argument("--output", choices=("text", "json"), default="text")
     arguments = parser.parse_args()
     count_reads()
+    find_batch()
     with tempfile.TemporaryDirectory() as private:
         results = measure(arguments.folder or Path(private), arguments.keys, arguments.rounds, arguments.cache_nodes)
     if arguments.output == "json":
