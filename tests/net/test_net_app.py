@@ -163,7 +163,7 @@ def test_up_starts_a_network_with_accounts_and_down_ends_it(tmp_path: Path, sing
         rpc = Localnet(Path(folder)).rpcs[0]
         assert rpc.abci_query(BALANCES, balance_key(decode_address(address), "ugrad")).value
         again = command("up", "--validators", "2")
-        assert again.returncode == 1 and "has 1 nodes, not 2" in again.stderr
+        assert again.returncode == 1 and "has 1 validators, not 2" in again.stderr
     finally:
         assert command("down").stdout == "1 nodes stopped\n"
 
