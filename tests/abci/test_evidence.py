@@ -138,7 +138,7 @@ def test_injected_bytes_have_a_share_of_the_block(market: Market) -> None:
     assert limits.injected_bytes_max == limits.block_bytes_max // 2
     shortest = min(evidence, key=len)
     for block_bytes, is_admitted in ((2 * len(shortest) - 2, False), (2 * len(shortest), True)):
-        node.application._chain = Limits(CHAIN_ID, 1, block_bytes, limits.block_gas_max, 10)
+        node.application._chain = replace(limits, block_bytes_max=block_bytes)
         assert node.prepare([]) == [shortest] * is_admitted
         assert node.accepts([shortest]) == is_admitted
 
