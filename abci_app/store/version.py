@@ -1,7 +1,7 @@
 """A committed version: every store as it was at one height, readable and provable, from any thread.
 
 Versions are immutable: they hold roots, and nodes are loaded as they are needed. A version that is pruned while
-somebody still reads it answers HeightUnavailable, never wrong data.
+somebody still reads it answers HeightUnavailable, or what it remembers, never wrong data.
 """
 
 from hashlib import sha256
