@@ -104,12 +104,12 @@ def prepare(urls: Sequence[str], payer: Key, accounts: int, count: int, rate: fl
 
 
 def run_load(urls: Sequence[str], signed: Signed, pace: Pace, is_from_memo: bool, report: Report) -> dict[str, Any]:
-    """Hand in a signed load, and the figures of it from the first node's blocks."""
-    rpc = Rpc(urls[0])
-    first = rpc.status().height + 1
+    """Hand in a signed load, and the figures of it from the first node's blocks. Raises BlocksUnreadable."""
+    rpcs = [Rpc(url) for url in urls]
+    first = rpcs[0].status().height + 1
     handed: HandedIn = asyncio.run(hand_in(urls, signed.load, pace, report))
     expected = len(handed.first_s) - len(handed.refused)
-    return compute_result(read_blocks(rpc, first, signed.run, expected, report), signed.load, handed, is_from_memo)
+    return compute_result(read_blocks(rpcs, first, signed.run, expected, report), signed.load, handed, is_from_memo)
 
 
 def check_figures(figures: dict[str, Any]) -> None:

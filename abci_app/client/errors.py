@@ -68,3 +68,9 @@ class TimedOut(ClientError):
 
 class LoadTooLate(ClientError):
     """A load was not ready when its first transaction was due."""
+
+
+class BlocksUnreadable(ClientError):
+    """What became of a load cannot be told, because its blocks cannot be read or are not there yet."""
+
+    exit_status = 3

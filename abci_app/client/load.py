@@ -23,7 +23,8 @@ TICK_S = 0.01
 REPORT_TICKS = 20
 PAUSE_S = 0.2  # after a full mempool
 EMPTY_BLOCKS = 8  # in a row, after which nothing more is expected
-SILENCE_S = 60.0
+SILENCE_S = 60.0  # of a node that does not answer
+BLOCK_S = 300.0  # that a block may take
 MEMPOOL_FULL = "mempool is full"
 NEW_BLOCK = "tm.event='NewBlockEvents'"
 
@@ -127,7 +128,7 @@ async def _run(doors: Sequence["Door"], gate: "Gate", handed: HandedIn, pace: Pa
         await _tick(turn, gate, report)
     handed.end_s = max(handed.first_s.values(), default=handed.begin_s)
     gate.empty = 0
-    while gate.waiting > 0 and gate.empty < EMPTY_BLOCKS:
+    while gate.waiting > 0 and gate.empty < EMPTY_BLOCKS and not gate.is_lost:
         turn += 1
         await _tick(turn, gate, report)
 
@@ -160,6 +161,11 @@ class Gate:
         """How many more may be handed in."""
         return self.waiting_max - self.waiting
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether the connection that tells of blocks broke: then the blocks themselves must be read."""
+        return bool(self._lost)
+
     def take_block(self, answer: dict[str, Any]) -> None:
         """Count what a node says of a block, or its word that it will."""
         self._heard_s = time.monotonic()
@@ -179,7 +185,7 @@ class Gate:
 
     def check(self) -> None:
         """Raises NodeUnreachable when nobody tells of blocks any longer."""
-        if self._lost or time.monotonic() - self._heard_s > SILENCE_S:
+        if self._lost or time.monotonic() - self._heard_s > BLOCK_S:
             raise NodeUnreachable(f"the node tells of no blocks any longer ({self._lost or 'it is silent'})",
                                   "read its log: gradus localnet logs")
 

@@ -11,15 +11,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
-from abci_app.client.errors import NodeRefused, TimedOut
-from abci_app.client.load import EMPTY_BLOCKS, HandedIn, Load, Report
+from abci_app.client.errors import BlocksUnreadable, ClientError, NodeRefused, NodeUnreachable, TimedOut
+from abci_app.client.load import EMPTY_BLOCKS, SILENCE_S, HandedIn, Load, Report
 from abci_app.client.load_txs import find_memo
 from abci_app.client.rpc import Rpc
 
 POLL_S = 0.1
-NEXT_BLOCK_S = 60.0
+STALL_S = 300.0  # that a block may take, or transactions lie in a mempool while none of them gets into a block
+
+_Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,28 +64,81 @@ def read_block(rpc: Rpc, height: int, run: str) -> Block:
     return Block(height, parse_time(block["header"]["time"]), len(raws), tuple(seen))
 
 
-def read_blocks(rpc: Rpc, first: int, run: str, expected: int, report: Report,
+def read_blocks(nodes: Sequence[Rpc], first: int, run: str, expected: int, report: Report,
                 sleep: Callable[[float], None] = time.sleep) -> list[Block]:
-    """The blocks from `first` to the one after the last that has transactions of the run.
+    """The first node's blocks from `first` to the one after the last that has transactions of the run.
 
-    Ends when as many are found as are expected, or after EMPTY_BLOCKS without any. Raises NodeUnreachable, TimedOut.
+    To be called when everything is handed in. Ends when as many are found as are expected, or when EMPTY_BLOCKS that
+    were made since then hold none and no mempool of the nodes holds anything. Raises BlocksUnreadable.
     """
     blocks: list[Block] = []
     found = empty = 0
+    last, moved_s = _read_height(nodes[0], sleep), time.monotonic()
     while not (blocks and not blocks[-1].seen and (found >= expected or empty >= EMPTY_BLOCKS)):
-        height, deadline_s = first + len(blocks), time.monotonic() + NEXT_BLOCK_S
-        while rpc.status().height < height + 1:  # the results of a block are there before the next one is
-            if time.monotonic() > deadline_s:
-                raise TimedOut(f"block {height + 1} did not come in {NEXT_BLOCK_S:.0f} s", "read the node's log")
-            sleep(POLL_S)
+        height = first + len(blocks)
         try:
-            blocks.append(read_block(rpc, height, run))
-        except NodeRefused as error:
-            raise NodeRefused(error.text, "the node keeps too few blocks, or none of their results") from None
+            _wait_results(nodes[0], height, sleep)
+            blocks.append(_patiently(partial(read_block, nodes[0], height, run), sleep))
+        except ClientError as error:
+            raise BlocksUnreadable(f"block {height} cannot be read, so nothing is known of {expected - found} of the "
+                                   f"{expected} transactions: {error.text}", error.hint) from None
         found += len(blocks[-1].seen)
-        empty = 0 if blocks[-1].seen else empty + 1
         report("reading blocks", min(found, expected), expected)
+        if blocks[-1].seen or height <= last:
+            empty, moved_s = 0, time.monotonic()
+            continue
+        empty += 1
+        if empty >= EMPTY_BLOCKS and found < expected and _is_holding(nodes, time.monotonic() - moved_s < SILENCE_S):
+            empty -= 1
+            if time.monotonic() - moved_s > STALL_S:
+                raise BlocksUnreadable(f"{expected - found} of the {expected} transactions are in no block after "
+                                       f"{STALL_S:.0f} s, while a mempool still holds some",
+                                       "what becomes of them is not known yet: do the blocks have room?")
     return blocks
+
+
+def _read_height(rpc: Rpc, sleep: Callable[[float], None]) -> int:
+    """Height of the latest block. Raises BlocksUnreadable."""
+    try:
+        return _patiently(lambda: rpc.status().height, sleep)
+    except ClientError as error:
+        raise BlocksUnreadable(f"the blocks cannot be read, so nothing is known of the transactions: {error.text}",
+                               error.hint) from None
+
+
+def _wait_results(rpc: Rpc, height: int, sleep: Callable[[float], None]) -> None:
+    """Wait until the results of a block are there: before the next block is. Raises TimedOut, NodeUnreachable."""
+    deadline_s = time.monotonic() + STALL_S
+    while _patiently(lambda: rpc.status().height, sleep) <= height:
+        if time.monotonic() > deadline_s:
+            raise TimedOut(f"block {height + 1} did not come in {STALL_S:.0f} s", "read the node's log")
+        sleep(POLL_S)
+
+
+def _patiently(ask: Callable[[], _Result], sleep: Callable[[float], None]) -> _Result:
+    """An answer of a node that is asked again for SILENCE_S. Raises NodeUnreachable, NodeRefused."""
+    deadline_s = time.monotonic() + SILENCE_S
+    while True:
+        try:
+            return ask()
+        except NodeUnreachable:
+            if time.monotonic() > deadline_s:
+                raise
+            sleep(POLL_S)
+
+
+def _is_holding(nodes: Sequence[Rpc], unknown: bool) -> bool:
+    """Whether a node's mempool holds anything. unknown: what counts for a node that does not answer."""
+    for node in nodes:
+        try:
+            if node.count_waiting():
+                return True
+        except NodeUnreachable:
+            if unknown:
+                return True
+        except NodeRefused:
+            continue
+    return False
 
 
 def compute_result(blocks: Sequence[Block], load: Load, handed: HandedIn, is_from_memo: bool) -> dict[str, Any]:

@@ -156,6 +156,12 @@ class Rpc:
         with _decoding("net_info"):
             return int(result["n_peers"])
 
+    def count_waiting(self) -> int:
+        """How many transactions the node's mempool holds."""
+        result = self.call("num_unconfirmed_txs")
+        with _decoding("num_unconfirmed_txs"):
+            return int(result["n_txs"])
+
     def header(self, height: int) -> Header:
         """The identity of the block at a height; NodeRefused when the node has none there."""
         result = self.commit(height)

@@ -53,15 +53,15 @@ def run_once(chain: Chain, validators: int, engine: Engine, accounts: int, count
     with tempfile.TemporaryDirectory(prefix="gradus-bench-") as folder:
         with chain.running(Path(folder) / "net", validators, engine, accounts) as running:
             signed = chain.sign(running, accounts, count, rate)
-            rpc = Rpc(running.urls[0])
-            first = rpc.status().height + 1
+            rpcs = [Rpc(url) for url in running.urls]
+            first = rpcs[0].status().height + 1
             before, own_s, machine, wall_s = running.cpu_s(), time.process_time(), read_machine_s(), time.monotonic()
             handed: HandedIn = asyncio.run(hand_in(running.urls, signed.load, pace))
             after, busy_s, wall_s = running.cpu_s(), read_machine_s() - machine, time.monotonic() - wall_s
             parts = {part: after[part] - before[part] for part in after} | {"tool": handed.cpu_s}
             others_s = max(0.0, busy_s - sum(parts.values()) - (time.process_time() - own_s - handed.cpu_s))
             expected = len(handed.first_s) - len(handed.refused)
-            blocks = read_blocks(rpc, first, signed.run, expected, lambda what, done, total: None)
+            blocks = read_blocks(rpcs, first, signed.run, expected, lambda what, done, total: None)
             figures = compute_result(blocks, signed.load, handed, is_from_memo=rate is not None)
     done = max(1, figures["committed"])
     return {

@@ -8,15 +8,16 @@ from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from abci_app.client import load_txs
-from abci_app.client.errors import LoadTooLate, NodeUnreachable
+from abci_app.client import load_result, load_txs
+from abci_app.client.errors import BlocksUnreadable, LoadTooLate, NodeRefused, NodeUnreachable
 from abci_app.client.load import HandedIn, Load, Pace, hand_in
-from abci_app.client.load_result import Block, Seen, compute_result, describe, parse_time
+from abci_app.client.load_result import Block, Seen, compute_result, describe, parse_time, read_blocks
 from abci_app.client.load_txs import Account, Offer, derive_load_key, find_memo, new_memo, sign_load
 from abci_app.wire.tx import decode_tx
 from tests.chain import CHAIN_ID, Chain, new_test_key
@@ -219,6 +220,74 @@ def test_figures_of_three_blocks() -> None:
 def test_a_run_of_which_no_block_has_anything_has_no_rates() -> None:
     figures = compute_result([Block(1, 1.0, 0, ())], Load([b"a"], [0]), HandedIn({0: 1.0}), is_from_memo=False)
     assert (figures["committed"], figures["vanished"]) == (0, 1) and "committed_per_s" not in figures
+
+
+class BlockNode:
+    """What the reader of blocks asks of a node. txs: of each block from height 1; one block comes at each pause."""
+
+    def __init__(self, txs: list[list[bytes]], height: int, waiting: int = 0, is_silent: bool = False,
+                 kept_from: int = 1) -> None:
+        self.txs, self.height, self.waiting, self.is_silent, self.kept_from = txs, height, waiting, is_silent, kept_from
+
+    def status(self) -> Any:
+        if self.is_silent:
+            raise NodeUnreachable("no node answers")
+        self.height += 1
+        return SimpleNamespace(height=self.height - 1)
+
+    def block(self, height: int) -> Any:
+        if height < self.kept_from:
+            raise NodeRefused(f"block: height {height} is not available")
+        txs = self.txs[height - 1] if height <= len(self.txs) else []
+        if txs:
+            self.waiting = 0
+        return {"block": {"header": {"time": f"2026-01-01T00:00:{height % 60:02d}Z"},
+                          "data": {"txs": [base64.b64encode(raw).decode() for raw in txs]}}}
+
+    def block_results(self, height: int) -> Any:
+        return {"txs_results": [{"code": 0} for _ in self.txs[height - 1]]}
+
+    def count_waiting(self) -> int:
+        return self.waiting
+
+
+def read(nodes: list[BlockNode], expected: int) -> int:
+    """How many transactions of the run are found, from height 1 on."""
+    blocks = read_blocks(cast(Any, nodes), 1, RUN, expected, lambda what, done, total: None, sleep=lambda seconds: None)
+    return sum(len(block.seen) for block in blocks)
+
+
+RUN = "0123abcd"
+RAWS = [new_memo(RUN, 1.0 + index).encode() for index in range(3)]
+
+
+def test_blocks_that_were_empty_while_the_load_was_made_ready_do_not_end_the_search() -> None:
+    assert read([BlockNode([[]] * 20 + [RAWS], height=21)], 3) == 3
+
+
+def test_transactions_that_a_mempool_still_holds_are_waited_for_through_any_number_of_empty_blocks() -> None:
+    assert read([BlockNode([[]] * 40 + [RAWS], height=5, waiting=3)], 3) == 3
+    source = BlockNode([RAWS[:1]] + [[]] * 30 + [RAWS[1:]], height=5)
+    other = BlockNode([], height=0, waiting=2)
+    source.block = lambda height, block=source.block: (  # type: ignore[method-assign, misc]
+        setattr(other, "waiting", 0) if height >= 32 else None, block(height))[1]
+    assert read([source, other], 3) == 3
+
+
+def test_what_no_block_and_no_mempool_has_is_missing_after_a_few_blocks() -> None:
+    node = BlockNode([RAWS[:2]], height=4)
+    assert read([node], 3) == 2 and node.height < 30
+
+
+def test_blocks_that_cannot_be_read_are_no_figures_and_end_with_3(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load_result, "SILENCE_S", 0.0)
+    for node in (BlockNode([], 9, is_silent=True), BlockNode([], 9, kept_from=5)):
+        with pytest.raises(BlocksUnreadable, match="cannot be read, so nothing is known") as caught:
+            read([node], 3)
+        assert caught.value.exit_status == 3
+    monkeypatch.setattr(load_result, "STALL_S", -1.0)
+    with pytest.raises(BlocksUnreadable, match="3 of the 3 transactions are in no block"):
+        read([BlockNode([], 9, waiting=3)], 3)
 
 
 def test_a_header_s_time_has_nine_decimals_or_none() -> None:
