@@ -83,7 +83,9 @@ def summarise(runs: list[Json]) -> Json:
     names = list(dict.fromkeys(run["chain"] for run in runs))
     rows: Json = {}
     for name in names:
-        own = [run for run in runs if run["chain"] == name]
+        own = [run for run in runs if run["chain"] == name and run["block_s"]]
+        if not own:
+            raise SystemExit(f"{name} made too few blocks in every run to tell its block time; give it more --seconds")
         parts = list(own[0]["cpu_us_per_tx"])
         rows[name] = {
             "committed_per_s": median(own, "committed_per_s_from_hand_in"),

@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from abci_app.client.load_txs import find_memo
 from tests.bench.chains import Kvstore, read_cpu_s
 from tests.bench.compare import summarise
@@ -22,6 +24,14 @@ def test_ratios_are_of_the_medians_of_each_chain_s_runs() -> None:
     summary = summarise(runs)
     assert summary["chains"]["gradus"]["committed_per_s"] == 1000.0
     assert summary["ratios_of_gradus_to"] == {"kvstore": {"committed_per_s": round(1000 / 1200, 2), "per_cpu_s": 0.5}}
+
+
+def test_a_run_with_too_few_blocks_is_left_out_and_a_chain_of_such_runs_is_named() -> None:
+    short = new_run("kvstore", 5.0, 240) | {"block_s": {}}
+    runs = [new_run("gradus", 900.0, 490), short, new_run("kvstore", 1200.0, 240)]
+    assert summarise(runs)["chains"]["kvstore"]["committed_per_s"] == 1200.0
+    with pytest.raises(SystemExit, match="kvstore made too few blocks"):
+        summarise(runs[:2])
 
 
 def test_kvstore_transactions_are_key_and_value_of_the_wanted_size_with_a_memo() -> None:
