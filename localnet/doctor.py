@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +25,7 @@ from localnet.config import begins_at_snapshot, get_wiring
 from localnet.engine import find_engine
 from localnet.engine_data import EngineData, read_engine_data
 from localnet.errors import HomeError, LocalnetError, NodeError
-from localnet.handshake import RESET, RESYNC, find_row
+from localnet.handshake import RESYNC, find_row, find_state_fix
 from localnet.homes import Home, socket_path
 from localnet.logs import tail
 from localnet.node import APP_MODULE, find_usual_version, import_path
@@ -34,10 +33,15 @@ from localnet.peers import find_first_block
 from localnet.signing import get_consensus_address
 
 DAMAGE = "the node stops: DatabaseDamaged"
+STATE_DAMAGES = ("DatabaseDamaged", "WrongDatabase")  # the app's errors that a state made anew ends
 FREE_BYTES_MIN = 1 << 30
 BEHIND_BLOCKS = 2
 
 Json = dict[str, Any]
+
+
+class StateDamaged(NodeError):
+    """The app cannot read its state."""
 
 
 @dataclass(frozen=True)
@@ -102,17 +106,11 @@ def check_files(home: Home) -> Iterator[Finding]:
 
 
 def check_config(home: Home) -> Iterator[Finding]:
-    """config.toml and app.toml can be read, and the app's socket is the home's own."""
+    """config.toml can be read, and the app's socket is the home's own; app.toml is for the app to judge."""
     wiring = get_wiring(home.config)
     if wiring.socket is not None and wiring.socket != socket_path(home):
         yield Finding("warning", "config", f"proxy_app names {wiring.socket}, the home's own is {socket_path(home)}; "
                       "`gradus node start` puts it right")
-    settings = home.path / "config" / "app.toml"
-    if settings.is_file():
-        try:
-            tomllib.loads(settings.read_text())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise HomeError(f"{settings} cannot be read: {error}", "mend the line it names") from error
     yield Finding("ok", "config", f"RPC {wiring.rpc_port}, peers {wiring.p2p_port}")
 
 
@@ -143,35 +141,80 @@ def check_signer(home: Home) -> Iterator[Finding]:
 
 def check_stopped(home: Home) -> Iterator[Finding]:
     """Heights, hashes and names of a node that does not run, and the row of the handshake that they give."""
-    app = inspect_app(home)
-    genesis, initial_height, validators = read_genesis(home)
-    engine = read_engine_data(home, find_engine(usual=find_usual_version(home)), initial_height, app["height"])
-    names = {"genesis": genesis, "app": app["chain_id"] or genesis, "engine": engine.chain_id or genesis}
-    if names["app"] != genesis:
-        yield Finding("problem", "chain", f"the app's state is of chain {names['app']}, the genesis of {genesis}",
-                      RESET.format(home=home.path))
-    elif names["engine"] != genesis:
-        yield Finding("problem", "chain", f"the engine's data is of chain {names['engine']}, the genesis of {genesis}",
+    genesis, _, validators = read_genesis(home)
+    try:
+        app = inspect_app(home)
+    except StateDamaged as error:
+        yield Finding("problem", "state", error.text, get_state_fix(home))
+        yield from find_moved(home)
+        return
+    engine = read_engine(home, app["height"])
+    problems = {one["name"]: one for one in app["problems"]}
+    if "config" in problems:
+        yield Finding("problem", "app.toml", problems["config"]["text"], problems["config"]["hint"])
+    is_alone = validators == [get_consensus_address(home)]
+    if "chain" in problems:
+        fix = find_chain_fix(app, engine, str(home.path), problems["chain"]["hint"])
+        yield Finding("problem", "chain", problems["chain"]["text"], fix)
+    elif engine.chain_id not in ("", genesis):
+        yield Finding("problem", "chain", f"the engine's data is of chain {engine.chain_id}, the genesis of {genesis}",
                       "bring config/genesis.json and data back from one copy")
     else:
         yield Finding("ok", "chain", genesis)
-    is_alone = validators == [get_consensus_address(home)]
-    row = find_row(app["height"], app["app_hash"], engine, str(home.path), is_alone)
-    yield Finding("ok" if row.is_healthy else "problem", "handshake", row.text, row.fix)
+        row = find_row(app["height"], app["app_hash"], engine, str(home.path), is_alone,
+                       begins_at_snapshot(home.config))
+        yield Finding("ok" if row.is_healthy else "problem", "handshake", row.text, row.fix)
+    yield from find_moved(home)
     yield from compare_signed(home, engine)
+
+
+def read_engine(home: Home, height: int = 0) -> EngineData:
+    """The engine's data of a home that does not run. Raises as read_engine_data."""
+    return read_engine_data(home, find_engine(usual=find_usual_version(home)), read_genesis(home)[1], height)
+
+
+def get_state_fix(home: Home) -> str:
+    """What to do about a state that is damaged."""
+    return find_state_fix(read_engine(home), str(home.path), read_genesis(home)[2] == [get_consensus_address(home)])
+
+
+def find_chain_fix(app: Json, engine: EngineData, home: str, hint: str) -> str:
+    """What to do about a state and a genesis of two chains: whichever of them the engine's blocks contradict is wrong.
+
+    app: as inspect_app says. hint: the app's own, where no block tells.
+    """
+    expected = engine.find_app_hash(app["height"])
+    if expected is None:
+        return hint
+    if (engine.chain_id, expected) == (app["chain_id"], app["app_hash"]):
+        return (f"put back the genesis that belongs to this node's state and blocks: {home}/config/genesis.json of a "
+                "copy, or of another node of the chain")
+    return find_state_fix(engine, home)
+
+
+def find_moved(home: Home) -> Iterator[Finding]:
+    """States that an earlier reset-state or resync moved away."""
+    moved = sorted(str(path) for pattern in ("state.*", "old.*") for path in home.path.glob(pattern) if path.is_dir())
+    if moved:
+        yield Finding("ok", "moved", f"earlier states were moved away and are whole: {', '.join(moved)}; when data is "
+                      "brought back from the time of one, its state goes with it; remove them when the node runs well")
 
 
 def check_last_words(home: Home) -> Iterator[Finding]:
     """An app that found its state damaged while it ran has said so last."""
     lines = [line for line in tail(home.log("app"), 20) if line.strip() and " gradus: " not in line]
     if lines and DAMAGE in lines[-1] and (home.path / "state").exists():
-        yield Finding("problem", "state", f"the app's last words: {lines[-1][:400]}", RESET.format(home=home.path))
+        yield Finding("problem", "state", f"the app's last words: {lines[-1][:400]}", get_state_fix(home))
 
 
 def check_state(home: Home) -> Iterator[Finding]:
     """Every node of every kept version."""
-    inspect_app(home, verify=True)
-    yield Finding("ok", "state", "every node of every kept height is sound")
+    try:
+        inspect_app(home, verify=True)
+    except StateDamaged as error:
+        yield Finding("problem", "state", error.text, get_state_fix(home))
+    else:
+        yield Finding("ok", "state", "every node of every kept height is sound")
 
 
 def compare_signed(home: Home, engine: EngineData) -> Iterator[Finding]:
@@ -190,6 +233,8 @@ def compare_signed(home: Home, engine: EngineData) -> Iterator[Finding]:
         yield Finding("warning", "signed", f"the validator has signed at height {signed} last, the blocks end at "
                       f"{blocks}: if it was a validator since, data/priv_validator_state.json is an old one, and "
                       "starting it risks signing twice")
+    elif not signed:
+        yield Finding("ok", "signed", "the node's key has signed nothing: it is no validator, or has not begun")
     else:
         yield Finding("ok", "signed", f"the validator has signed at height {signed} last")
 
@@ -228,7 +273,7 @@ def decode_hash(info: Json) -> str:
 
 
 def inspect_app(home: Home, height: int = 0, verify: bool = False) -> Json:
-    """What the app's own program says of its state. Raises NodeError with the app's words."""
+    """What the app's own program says of its state. Raises NodeError with the app's words; StateDamaged is one."""
     command = [sys.executable, "-m", APP_MODULE, "inspect", "--home", str(home.path), "--height", str(height)]
     done = subprocess.run(command + (["--verify"] if verify else []), capture_output=True, text=True, check=False,
                           env={**os.environ, "PYTHONPATH": import_path()})
@@ -239,8 +284,10 @@ def inspect_app(home: Home, height: int = 0, verify: bool = False) -> Json:
         told = json.loads(said[0])
     except (IndexError, ValueError):
         told = {"error": f"the app cannot be asked: {' '.join(said)}", "hint": ""}
-    text, is_damage = str(told["error"]), "in use" not in str(told["error"])
-    raise NodeError(f"the app's state: {text}", RESET.format(home=home.path) if is_damage else str(told["hint"]))
+    text = f"the app's state: {told['error']}"
+    if told.get("kind") in STATE_DAMAGES:
+        raise StateDamaged(text, f"see what to do: gradus doctor --home {home.path}")
+    raise NodeError(text, str(told["hint"]))
 
 
 def read_genesis(home: Home) -> tuple[str, int, list[str]]:
@@ -280,11 +327,9 @@ def reset_state(home: Home, name: str) -> Path:
     home.check()
     folder, target = home.path / "state", home.path / name
     with state.take_lock(home):
-        engine = read_engine_data(home, find_engine(usual=find_usual_version(home)), read_genesis(home)[1], 0)
-        if engine.block_height and engine.base > engine.initial_height:
-            raise LocalnetError(f"the engine's blocks begin at {engine.base}: it cannot replay the whole chain",
-                                "bring the state back from a copy, or join the network anew by state sync: "
-                                "gradus node --help")
+        row = find_row(0, "", read_engine(home), str(home.path))
+        if not row.is_healthy:
+            raise LocalnetError(f"a state that is made anew would not help: {row.text}", row.fix)
         if not folder.exists():
             raise LocalnetError(f"there is no {folder}", f"start the node: gradus node start --home {home.path}")
         if target.exists():

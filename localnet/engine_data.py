@@ -32,13 +32,17 @@ READY_SECONDS = 60.0
 POLL_S = 0.05
 LOWEST = re.compile(r"lowest height is (\d+)")
 DATABASES = ("blockstore.db", "state.db")
+COMPANIONS = ("cs.wal", "evidence.db", "tx_index.db")  # made together with the databases or later, never before
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class EngineData:
-    """Heights are 0 where there is nothing. app_hashes: of the state after a height, in hex, as far as asked."""
+    """Heights are 0 where there is nothing. app_hashes: of the state after a height, in hex, as far as asked.
+
+    missing: databases that are lost while others of the engine are there; the heights are then 0.
+    """
 
     base: int = 0
     block_height: int = 0
@@ -46,6 +50,7 @@ class EngineData:
     initial_height: int = 1
     chain_id: str = ""
     app_hashes: tuple[tuple[int, str], ...] = ()
+    missing: tuple[str, ...] = ()
 
     def find_app_hash(self, height: int) -> str | None:
         """The app hash that the chain has for the state after a height, None when nothing here tells."""
@@ -58,19 +63,40 @@ def read_engine_data(home: Home, engine: Engine, initial_height: int, height: in
     Raises NodeError when another process has it open, or the engine cannot read it.
     """
     folders = [home.path / "data" / name for name in DATABASES]
-    if not any((folder / "CURRENT").is_file() for folder in folders):
+    if not any((folder / "CURRENT").is_file() for folder in folders) and not find_missing(home):
         return EngineData(initial_height=initial_height)
     for folder in folders:
         check_unlocked(folder)
+    missing = find_missing(home)
+    if missing:  # the engine is not asked: it would make them anew, empty
+        return EngineData(initial_height=initial_height, missing=missing)
     with inspecting(home, engine) as rpc:
         top = find(rpc, "header")
         if not top or not top.get("header"):
-            return EngineData(initial_height=initial_height)
+            return EngineData(initial_height=initial_height, missing=DATABASES[:1] if has_indexed(rpc) else ())
         header = top["header"]
         blocks = int(header["height"])
         state = next((at - 1 for at in (blocks + 1, blocks) if find(rpc, "consensus_params", at)), 0)
         return EngineData(find_base(rpc), blocks, state, initial_height, str(header["chain_id"]),
                           tuple(read_hashes(rpc, height, blocks)))
+
+
+def find_missing(home: Home) -> tuple[str, ...]:
+    """The databases that are not there though others of the engine are."""
+    data = home.path / "data"
+    gone = tuple(name for name in DATABASES if not (data / name / "CURRENT").is_file())
+    if gone == DATABASES[1:] and not any((data / name).is_dir() for name in (*gone, *COMPANIONS)):
+        return ()  # the first one alone: a first start that was cut short
+    return gone if len(gone) < len(DATABASES) or any((data / name).is_dir() for name in COMPANIONS) else ()
+
+
+def has_indexed(rpc: Rpc) -> bool:
+    """Whether the engine's index knows blocks: of a store that is empty, it was lost and made anew."""
+    try:
+        answer = rpc.call("block_search", query="block.height > 0", page="1", per_page="1")
+    except NodeRefused:
+        return False
+    return int(answer["total_count"]) > 0
 
 
 def read_hashes(rpc: Rpc, height: int, blocks: int) -> Iterator[tuple[int, str]]:

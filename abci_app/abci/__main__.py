@@ -70,7 +70,8 @@ def inspect_command(home: Path, height: int, verify: bool) -> None:
     try:
         click.echo(json.dumps(inspect_home(home, height, verify), indent=2))
     except ConfigProblem as problem:
-        click.echo(json.dumps({"error": str(problem), "hint": problem.hint}), err=True)
+        kind = type(problem.__cause__ or problem).__name__
+        click.echo(json.dumps({"error": str(problem), "hint": problem.hint, "kind": kind}), err=True)
         sys.exit(CONFIG_EXIT)
 
 

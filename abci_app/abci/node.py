@@ -14,7 +14,7 @@ from pathlib import Path
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from abci_app.abci.application import Application
-from abci_app.abci.chain import find_chain, timestamp_ns
+from abci_app.abci.chain import Chain, find_chain, timestamp_ns
 from abci_app.abci.config import Config
 from abci_app.abci.errors import ConfigProblem
 from abci_app.abci.server import Server, listen_tcp, listen_unix
@@ -58,7 +58,7 @@ def run(settings: Settings) -> None:
     trace = Trace(settings.home / settings.trace) if settings.trace else None
     try:
         with open_state(settings) as database, open_snapshots(settings) as snapshots:
-            check_chain(settings.home / GENESIS_FILE, database)
+            check_chain(settings.home / GENESIS_FILE, find_chain(database.latest()))
             rows = DatasetStore(settings.home / DATASETS_FOLDER)
             application = Application(new_app(), database, rows, settings.config.retain_blocks, trace, snapshots,
                                       PROPOSAL_S)
@@ -86,14 +86,15 @@ def open_state(settings: Settings) -> Database:
         raise ConfigProblem(error.args[0].removesuffix(f" ({error.hint})"), error.hint) from error
 
 
-def check_chain(genesis: Path, database: Database) -> None:
+def check_chain(genesis: Path, chain: Chain | None) -> None:
     """Raises ConfigProblem when the state is of another chain than the engine's genesis, where both are there.
+
+    chain: the state's, None before InitChain.
 
     The engine compares heights and hashes when it starts, but not when its last block is one ahead of its state and of
     the app: then it would run that block on whatever state there is.
     Source: CometBFT v0.38 consensus/replay.go, ReplayBlocksWithContext, "Replay last block using real app".
     """
-    chain = find_chain(database.latest())
     try:
         document = json.loads(genesis.read_text(encoding="utf-8"))
         named, begun = document["chain_id"], Timestamp()

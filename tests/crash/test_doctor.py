@@ -13,6 +13,8 @@ import pytest
 from abci_app.app import STORE_NAMES
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database
+from localnet.engine import find_engine
+from localnet.engine_data import inspecting
 from localnet.homes import Home
 from localnet.state import take_lock
 from tests.crash.base import Base, put_chain_id, put_state
@@ -179,16 +181,63 @@ def break_signer_state(home: Home) -> str:
 
 
 def break_app_config(home: Home) -> str:
-    (home.path / "config" / "app.toml").write_text("keep_versions = = 1\n")
-    return "mend the line"
+    home.app_config.write_text("keep_versions = = 1\n")
+    return "mend it, or remove it"
 
 
-@pytest.mark.parametrize("hurt", [loosen_key, break_config, drop_genesis, break_signer_state, break_app_config])
+def put_bad_value(home: Home) -> str:
+    home.app_config.write_text("keep_versions = -7\n")
+    return "give a whole number"
+
+
+def put_unknown_key(home: Home) -> str:
+    home.app_config.write_text("keep_version = 7\n")
+    return "known: keep_versions"
+
+
+def put_other_genesis(home: Home) -> str:
+    document = json.loads(home.genesis.read_text())
+    home.genesis.write_text(json.dumps(document | {"genesis_time": "2026-01-01T00:00:00.000000001Z"}))
+    return "put back the genesis"
+
+
+def put_other_name(home: Home) -> str:
+    put_chain_id(home, "gradus-crash-2")
+    return "put back the genesis"
+
+
+def lose_blocks(home: Home) -> str:
+    shutil.rmtree(home.path / "data" / "blockstore.db")
+    return f"bring {home.path}/data back"
+
+
+def empty_blocks(home: Home) -> str:
+    lose_blocks(home)
+    with inspecting(home, find_engine()):
+        assert (home.path / "data" / "blockstore.db" / "CURRENT").is_file()
+    return f"bring {home.path}/data back"
+
+
+@pytest.mark.parametrize("hurt", [loosen_key, break_config, drop_genesis, break_signer_state, break_app_config,
+                                  put_bad_value, put_unknown_key, put_other_genesis, put_other_name, lose_blocks,
+                                  empty_blocks])
 def test_what_is_wrong_with_a_file_of_the_home_is_told_with_what_to_do(home: Home, hurt: Callable[[Home], str]) -> None:
     expected = hurt(home)
     status, report = examine(home)
     assert status == 1
     assert any(expected in one["fix"] for one in report["problems"]), report["problems"]
+    assert not any("reset-state" in one["fix"] for one in report["problems"])
+
+
+@pytest.mark.parametrize("lose", [lose_blocks, empty_blocks])
+def test_engine_that_lost_its_blocks_is_not_taken_for_a_new_one(home: Home, lose: Callable[[Home], str]) -> None:
+    lose(home)
+    done = gradus("node", "reset-state", "--home", str(home.path), "--yes")
+    assert done.returncode == 1 and "data/blockstore.db" in done.stderr and f"bring {home.path}/data" in done.stderr
+    (home.path / "state").rename(home.path / "state.20260101T000000")
+    status, report = examine(home)
+    assert status == 1 and "data/blockstore.db" in named(report, "handshake")["text"]
+    assert "state.20260101T000000" in named(report, "moved")["text"]
 
 
 def test_blocks_that_are_older_than_the_signer_are_told(base: Base, home: Home) -> None:

@@ -1,9 +1,13 @@
 """Every row of the handshake: what the engine would do, and what the doctor says of it."""
 
+from pathlib import Path
+
 import pytest
 
-from localnet.engine_data import EngineData
-from localnet.handshake import Row, find_row
+from localnet.doctor import find_chain_fix
+from localnet.engine_data import DATABASES, EngineData, find_missing
+from localnet.handshake import Row, find_row, find_state_fix
+from localnet.homes import Home
 
 HASH, OTHER = "aa" * 32, "bb" * 32
 
@@ -81,3 +85,63 @@ def test_engine_whose_own_databases_contradict_each_other_needs_a_copy(blocks: i
     row = row_of(5, blocks, state)
     assert (row.name, row.is_healthy) == ("engine-torn", False)
     assert "/home/n/data" in row.fix
+    assert "gradus node resync" in row.fix
+
+
+@pytest.mark.parametrize("missing", [DATABASES[:1], DATABASES[1:], DATABASES])
+def test_engine_that_lost_a_database_is_never_new_and_its_state_is_not_to_be_reset(missing: tuple[str, ...]) -> None:
+    engine = EngineData(missing=missing)
+    for app in (0, 7):
+        row = find_row(app, HASH, engine, "/home/n")
+        assert (row.name, row.is_healthy) == ("engine-torn", False)
+        assert all(f"data/{name}" in row.text for name in missing)
+        assert "reset-state" not in row.fix and "/home/n/data" in row.fix and "gradus node resync" in row.fix
+    assert "resync" not in find_row(7, HASH, engine, "/home/n", is_alone=True).fix
+    assert "reset-state" not in find_state_fix(engine, "/home/n")
+
+
+def put_database(home: Path, *names: str) -> None:
+    for name in names:
+        (home / "data" / name).mkdir(parents=True)
+        (home / "data" / name / "CURRENT").write_text("MANIFEST-000001\n")
+
+
+@pytest.mark.parametrize(("there", "missing"), [
+    ((), ()), (("blockstore.db",), ()), (("blockstore.db", "state.db"), ()),
+    (("state.db",), ("blockstore.db",)), (("state.db", "tx_index.db", "cs.wal"), ("blockstore.db",)),
+    (("blockstore.db", "tx_index.db"), ("state.db",)), (("evidence.db",), ("blockstore.db", "state.db")),
+])
+def test_databases_are_missing_when_others_of_the_engine_are_there(tmp_path: Path, there: tuple[str, ...],
+                                                                   missing: tuple[str, ...]) -> None:
+    put_database(tmp_path, *there)
+    assert find_missing(Home(tmp_path)) == missing
+
+
+@pytest.mark.parametrize(("engine", "fix"), [
+    (EngineData(1, 9, 9), "gradus node reset-state --home /home/n"), (EngineData(1, 9, 8), "reset-state"),
+    (EngineData(), "reset-state"), (EngineData(5, 9, 9), "gradus node resync --home /home/n"),
+    (EngineData(5, 9, 9, initial_height=5), "reset-state"), (EngineData(1, 9, 3), "gradus node resync"),
+])
+def test_damaged_state_is_made_anew_from_blocks_only_where_they_begin_with_the_chain(engine: EngineData,
+                                                                                     fix: str) -> None:
+    assert fix in find_state_fix(engine, "/home/n")
+    assert ("reset-state" in find_state_fix(engine, "/home/n")) == ("reset-state" in fix)
+
+
+def test_node_that_joined_and_has_not_begun_is_said_to_begin_at_a_snapshot() -> None:
+    row = find_row(0, "", EngineData(), "/home/n", from_snapshot=True)
+    assert row.is_healthy and "snapshot" in row.text and "InitChain" not in row.text
+    assert find_row(3, HASH, EngineData(1, 7, 7), "/home/n", from_snapshot=True).name == "replay"
+
+
+@pytest.mark.parametrize(("engine", "fix"), [
+    (EngineData(1, 9, 9, 1, "mine", ((9, HASH),)), "put back the genesis"),
+    (EngineData(1, 9, 9, 1, "mine", ((9, OTHER),)), "reset-state"),
+    (EngineData(1, 9, 9, 1, "other", ((9, OTHER),)), "reset-state"),
+    (EngineData(4, 9, 9, 1, "other", ((9, OTHER),)), "resync"),
+    (EngineData(), "the app's words"), (EngineData(1, 7, 7, 1, "mine"), "the app's words"),
+])
+def test_of_a_state_and_a_genesis_that_differ_the_one_is_wrong_that_the_blocks_contradict(engine: EngineData,
+                                                                                          fix: str) -> None:
+    app = {"height": 9, "app_hash": HASH, "chain_id": "mine"}
+    assert fix in find_chain_fix(app, engine, "/home/n", "the app's words")
