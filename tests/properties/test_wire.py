@@ -36,7 +36,9 @@ def type_urls(chain: Chain) -> list[str]:
 
 def run_all(chain: Chain, raw: bytes) -> list[TxResult]:
     """One result each from the mempool, the block and simulation."""
-    results = [run(chain.app.ante, chain.ctx(), raw) for run in (check_tx, run_tx, simulate_tx)]
+    ante = chain.app.ante
+    results = [check_tx(ante, ante.new_mempool(chain.ctx()), raw), run_tx(ante, chain.ctx(), raw),
+               simulate_tx(ante, chain.ctx(), raw)]
     assert all(isinstance(result, TxResult) and result.codespace != "internal" for result in results)
     return results
 
