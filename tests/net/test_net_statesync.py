@@ -24,7 +24,7 @@ from localnet.network import Localnet
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[2]
 KEPT = AppSettings(keep_versions=100, retain_blocks=100, snapshot_interval=10, snapshot_keep=10)
-EVIDENCE = {"max_age_num_blocks": "100", "max_age_duration": str(90 * 10**9), "max_bytes": "1048576"}
+EVIDENCE = {"max_age_num_blocks": "100", "max_age_duration": str(45 * 10**9), "max_bytes": "1048576"}
 
 
 def gradus(net: Localnet, *arguments: str, node: int = 0) -> "subprocess.CompletedProcess[str]":
@@ -134,7 +134,7 @@ def test_node_whose_peers_no_longer_have_its_blocks_is_told_so_and_begins_anew_w
 
     run_until(trained, home.path, is_told)
     words = fixes[0].removeprefix("stop the node, then: gradus ").split()
-    assert words[:2] == ["node", "resync"] and trained.rpcs[0].url in words[-1]
+    assert words[:2] == ["node", "resync"] and any(rpc.url in words[-1] for rpc in trained.rpcs[:2])
     kept = [home.validator_key, home.node_key, home.validator_state, home.genesis]
     home.validator_state.write_text(json.dumps({"height": "99", "round": 1, "step": 3}))
     before = [path.read_bytes() for path in kept]
