@@ -6,6 +6,8 @@ Exit status: 0 done, 1 refused or failed, 2 usage, 3 no node answers, 5 timed ou
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import signal
 import sys
@@ -61,7 +63,7 @@ def localnet() -> None:
               help="RPC port of node 0, the others follow ten apart; 0 draws a free block.")
 @click.option("--timeout-commit", default="200ms", show_default=True, help="Pause after each block.")
 @click.option("--snapshot-interval", type=click.IntRange(0), default=AppSettings.snapshot_interval, show_default=True,
-              help="Blocks between the snapshots from which added nodes begin; 0 takes none.")
+              help="Blocks between the snapshots from which added nodes begin; 0 takes none. For a new network only.")
 @click.option("--account", "accounts", multiple=True, metavar="ADDRESS=UGRAD",
               help="An account with coins at genesis; may be given several times.")
 @click.option("--detach/--foreground", default=True, show_default=True,
@@ -103,7 +105,9 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
         raise
     click.echo(f"{net.manifest.chain_id} runs in {net.folder}: {len(net.manifest.nodes)} nodes, "
                f"RPC {net.manifest.nodes[0].rpc}")
-    click.echo(f"coins: gradus tx bank send ADDRESS 5grad --from faucet --home {net.folder}", err=True)
+    node = f" --node {net.manifest.nodes[0].rpc}" if "GRADUS_NODE" in os.environ else ""  # which would name others
+    click.echo(f"coins: gradus tx bank send ADDRESS 5grad --from faucet --home {shlex.quote(str(net.folder))}{node}",
+               err=True)
     if detach:
         where = f" --dir {folder}" if is_given("folder") else ""
         click.echo(f"look at it: gradus localnet status{where}\nend it:     gradus localnet down{where}", err=True)

@@ -17,7 +17,7 @@ from rich.status import Status
 from abci_app.cli.data import progress_bar
 from abci_app.cli.errors import CommandError
 from abci_app.cli.options import (
-    DEFAULT_NODE, NodeUrl, combine, home_option, model_argument, open_key, output_option, resolve_address,
+    combine, home_option, model_argument, nodes_option, open_key, output_option, resolve_address,
 )
 from abci_app.cli.output import grad_text, message_fields, print_fields
 from abci_app.client.chain import ChainClient
@@ -32,9 +32,6 @@ from abci_app.miner.preflight import warm_kernels
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_REVEALED
 
 NAP_S = 0.1
-nodes_option = click.option("--node", "nodes", multiple=True, type=NodeUrl(), envvar="GRADUS_NODE",
-                            default=(DEFAULT_NODE,), show_default=True, show_envvar=True,
-                            help="RPC address of a node; repeat it for more to fall back on.")
 chain_option = click.option("--chain-id", help="Refuse nodes of another chain [that of the first node].")
 
 

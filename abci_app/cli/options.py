@@ -12,6 +12,7 @@ from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.client.errors import BadNodeUrl
 from abci_app.client.keys import LOCALNET_HINT, Key, KeyMissing, Keyring, KeyNameInvalid
+from abci_app.client.network_file import find_network_nodes, pick_node
 from abci_app.client.node_url import check_node_url
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, DISPLAY_DENOM, DISPLAY_EXPONENT
@@ -20,6 +21,7 @@ from abci_app.wire.ints import I64_MAX, U32_MAX, U64_MAX
 
 DEFAULT_HOME = Path("~/.gradus")
 DEFAULT_NODE = "http://127.0.0.1:26657"
+NODE_DEFAULT_TEXT = f"[those of the network in --home, else {DEFAULT_NODE}]"
 PASSPHRASE_VARIABLE = "GRADUS_PASSPHRASE"
 HASH = re.compile("[0-9a-fA-F]{64}")
 MODEL_ID = click.IntRange(1, U64_MAX)
@@ -57,12 +59,29 @@ class Hash(click.ParamType[str]):
         return text
 
 
+def find_nodes(home: Path) -> tuple[str, ...]:
+    """The nodes of the network in a home, or the standard one where there is no network."""
+    return find_network_nodes(home) or (DEFAULT_NODE,)
+
+
+def _fill_node(context: click.Context, param: click.Parameter, value: str | None) -> str:
+    """The node that was named, else the first of the home's that answers. --home is read before, being eager."""
+    return value or (DEFAULT_NODE if context.resilient_parsing else pick_node(find_nodes(context.params["home"])))
+
+
+def _fill_nodes(context: click.Context, param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    return value or (() if context.resilient_parsing else find_nodes(context.params["home"]))
+
+
 home_option = click.option(
     "--home", type=click.Path(path_type=Path), envvar="GRADUS_HOME", default=DEFAULT_HOME, show_default=True,
-    show_envvar=True, help="Folder of keys and datasets.")
+    show_envvar=True, is_eager=True, help="Folder of keys and datasets.")
 node_option = click.option(
-    "--node", type=NodeUrl(), envvar="GRADUS_NODE", default=DEFAULT_NODE, show_default=True, show_envvar=True,
-    help="RPC address of a node.")
+    "--node", type=NodeUrl(), envvar="GRADUS_NODE", callback=_fill_node, show_envvar=True,
+    help=f"RPC address of a node {NODE_DEFAULT_TEXT}.")
+nodes_option = click.option(
+    "--node", "nodes", multiple=True, type=NodeUrl(), envvar="GRADUS_NODE", callback=_fill_nodes, show_envvar=True,
+    help=f"RPC address of a node; repeat it for more to fall back on {NODE_DEFAULT_TEXT}.")
 output_option = click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer.")
 model_argument = click.argument("model_id", type=MODEL_ID)

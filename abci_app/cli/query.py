@@ -333,6 +333,7 @@ def validators() -> None:
 
 
 @validators.command("list")
+@unprovable
 @asking
 def validators_list(home: Path, node: str, output: str) -> None:
     """All validators of the genesis; power 0 is for those who were removed.
@@ -347,6 +348,7 @@ def validators_list(home: Path, node: str, output: str) -> None:
 
 
 @validators.command("misbehaviour")
+@unprovable
 @asking
 def validators_misbehaviour(home: Path, node: str, output: str) -> None:
     """What blocks have proved of validators, as long as evidence counts.

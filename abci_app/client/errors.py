@@ -26,6 +26,12 @@ class BadNodeUrl(ClientError):
     exit_status = 2
 
 
+class NetworkFileInvalid(ClientError):
+    """The file that should name the nodes of a network on this machine does not."""
+
+    exit_status = 2
+
+
 class NodeRefused(ClientError):
     """A node was reached and refused the call itself."""
 

@@ -155,6 +155,7 @@ class LightClient:
     def _compare(self, trace: Sequence[LightBlock]) -> None:
         """Ask the witnesses for the last block of a trace. Raises Diverged, LightError when none confirms it."""
         self.agreed, silent = [], []
+        reasons = []
         for witness in self.witnesses:
             try:
                 other = self._fetch_of_witness(witness, trace[-1])
@@ -162,13 +163,14 @@ class LightClient:
                 raise
             except (NodeUnreachable, NodeRefused, LightError) as error:
                 silent.append(f"{witness.url} did not confirm it: {error.text}")
+                reasons.append(error.text if witness.url in error.text else f"{witness.url}: {error.text}")
                 continue
             if other.hash != trace[-1].hash:
                 raise self._examine(trace, witness, other)
             self.agreed.append(witness.url)
         self.notes += silent
         if silent and not self.agreed:
-            raise LightError(f"no other node confirms block {trace[-1].height}: {'; '.join(silent)}", OTHER_WITNESS)
+            raise LightError(f"no other node confirms block {trace[-1].height}: {'; '.join(reasons)}", OTHER_WITNESS)
 
     def _fetch_of_witness(self, witness: Source, block: LightBlock) -> LightBlock:
         """The witness's block of the same height. One that stays behind must not be ahead in time: a primary could
