@@ -218,7 +218,8 @@ class Demo:
                 self.check_processes(net)
                 if time.monotonic() - moved_s > ROUND_SECONDS_MAX:
                     raise TimedOut(f"no round closed in {ROUND_SECONDS_MAX:.0f} s, {model.rounds_closed} are done",
-                                   f"the machine may be too busy: try again; else read node*/logs/app.log in {self.options.folder}")
+                                   "the machine may be too busy: try again; else "
+                                   f"read {self.options.folder}/node*/logs/app.log")
                 time.sleep(POLL_S)
 
     def check_processes(self, net: Localnet) -> None:
