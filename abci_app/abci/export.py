@@ -16,6 +16,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from abci_app.abci.snapshots import METADATA_FILE, chunk_path, find_heights
+from abci_app.client.private import put_names
 from abci_app.store.disk import Database
 from abci_app.store.errors import StoreError
 from abci_app.store.snapshot import Metadata, cut, encode_metadata, iter_stream
@@ -36,13 +37,15 @@ def write_snapshot(version: Version, folder: Path) -> int:
                 digest.update(piece)
                 file.write(piece)
             size += file.tell()
-            sync(file.fileno())
+            file.flush()
+            os.fsync(file.fileno())
         hashes.append(digest.digest())
     metadata = Metadata(version.height, tuple(version.store_roots()), tuple(hashes))
     with (folder / METADATA_FILE).open("wb") as file:
         file.write(encode_metadata(metadata))
-        sync(file.fileno())
-    sync_folder(folder)
+        file.flush()
+        os.fsync(file.fileno())
+    put_names(folder)
     return size
 
 
@@ -58,25 +61,11 @@ def export(checkpoint: Path, height: int, keep: int, store_names: list[str]) -> 
     if target.exists():  # of an earlier life of this node
         shutil.rmtree(target)
     unfinished.rename(target)
-    sync_folder(root)
+    put_names(root)
     for old in find_heights(root)[:-keep]:
         shutil.rmtree(root / str(old))
     shutil.rmtree(checkpoint)
     return size
-
-
-def sync(descriptor: int) -> None:
-    """Bytes of an open file to the disk."""
-    os.fsync(descriptor)
-
-
-def sync_folder(folder: Path) -> None:
-    """Names in a folder to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def end_with_parent() -> None:
