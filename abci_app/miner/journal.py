@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from abci_app.client.private import put_names
 from abci_app.miner.claim import Claim, new_claim
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
@@ -74,11 +75,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         writing.rename(path)
-        folder = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        put_names(self.folder)
 
     def find(self, running: Round, unit: int) -> Entry | None:
         """The entry of a unit of this dealing of the round; a damaged one is logged and passed over."""
