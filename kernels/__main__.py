@@ -1,6 +1,6 @@
 """`python -m kernels`: the back end in use, its self-test, versions.
 
-`python -m kernels golden` prints the test vectors of this build as JSON.
+`python -m kernels golden [op]` prints the test vectors of this build, of all ops or of one, as JSON.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ from importlib.metadata import PackageNotFoundError, version
 from kernels import OPS, dispatch, selftest
 from kernels.errors import KernelInputError
 
-USAGE = "usage: python -m kernels [golden]"
+USAGE = "usage: python -m kernels [golden [op]]"
 LIBRARIES = ("numpy", "numba", "llvmlite", "blake3")
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; returns the exit status: 0, 1 if the back end asked for is not usable, 2 on misuse."""
-    if arguments not in ([], ["golden"]):
+    if arguments and (arguments[0] != "golden" or len(arguments) > 2):
         print(USAGE, file=sys.stderr)
         return 2
     try:
         choice = dispatch.choose(_show_progress if not arguments and sys.stderr.isatty() else None)
+        if arguments:
+            digests = selftest.compute_digests(*arguments[1:])
+            print(json.dumps(digests, indent=1, sort_keys=True))
+        else:
+            _print_report(choice)
     except KernelInputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    if arguments:
-        print(json.dumps(selftest.compute_digests(), indent=1, sort_keys=True))
-    else:
-        _print_report(choice)
     return 1 if choice.problem else 0
 
 

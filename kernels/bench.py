@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from kernels import aggregate, dispatch, mlp, outer, payload, selftest, unit
+from kernels import aggregate, dispatch, mlp, outer, payload, samples, selftest, unit
 
 POLICY = unit.UnitPolicy((64, 128, 64, 10), 32, 16, 6554, 58982, 8, "int8/256")
 WORKERS = 4
@@ -41,15 +41,15 @@ def build_calls() -> dict[str, Callable[[], object]]:
     widths, codec = POLICY.widths, POLICY.codec
     count = mlp.param_count(widths)
     rows = POLICY.local_steps * POLICY.batch_rows
-    weights = mlp.init_weights(widths, selftest.SEED)
-    features = selftest.sample_features("bench", rows * widths[0])
-    labels = selftest.sample_labels("bench", rows, widths[-1])
-    sent = unit.run_unit(POLICY, weights, features, labels, selftest.SEED).payload
+    weights = mlp.init_weights(widths, samples.SEED)
+    features = samples.sample_features("bench", rows * widths[0])
+    labels = samples.sample_labels("bench", rows, widths[-1])
+    sent = unit.run_unit(POLICY, weights, features, labels, samples.SEED).payload
     delta = payload.decode(sent, count, codec)
     return {
-        "unit": lambda: unit.run_unit(POLICY, weights, features, labels, selftest.SEED),
+        "unit": lambda: unit.run_unit(POLICY, weights, features, labels, samples.SEED),
         f"predict {rows} rows": lambda: mlp.predict(widths, weights, features, rows),
-        "payload encode": lambda: payload.encode(delta, count, selftest.SEED, codec),
+        "payload encode": lambda: payload.encode(delta, count, samples.SEED, codec),
         f"trimmed mean of {WORKERS}": lambda: aggregate.aggregate(
             "trimmed_mean", [sent] * WORKERS, count, 1, codec
         ),

@@ -8,13 +8,14 @@ and a row of C with any wrong value passes for at most one v in 2**24 (Freivalds
 from __future__ import annotations
 
 import hashlib
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels import dispatch, gin1
+from kernels.samples import Case
 
 LAYOUTS = ("a@w", "aT@e", "e@wT")
 FILLS = ("random", "signs", "largest")
@@ -102,3 +103,6 @@ def _draw_values(fill: str, label: str) -> NDArray[np.float32]:
 
 def _draw_bytes(label: str, count: int) -> bytes:
     return hashlib.shake_128(b"gradus/kernels/products/" + label.encode("ascii")).digest(count)
+
+
+CASES: dict[str, Case] = {product.name: partial(compute_sums, product) for product in list_products()}

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import aggregate, payload, selftest
+from kernels import aggregate, payload, samples
 from kernels.errors import KernelInputError
 
 CODEC = "int8/256"
 
 
 def send(delta: list[int]) -> bytes:
-    return payload.encode(selftest.pack(delta, 8), len(delta), selftest.SEED, CODEC)
+    return payload.encode(samples.pack(delta, 8), len(delta), samples.SEED, CODEC)
 
 
 def combine(rule: str, sent: list[bytes], count: int, trim: int) -> list[int]:

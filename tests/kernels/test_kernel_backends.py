@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kernels import aggregate, dispatch, mlp, outer, payload, products, selftest, unit
+from kernels import aggregate, dispatch, mlp, outer, payload, products, samples, selftest, unit
 
 CODEC = "int8/256"
 POISON = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -38,10 +38,10 @@ def test_unit_of_any_shape_is_equal_on_both_backends(
     every: int, label: str,
 ) -> None:
     policy = unit.UnitPolicy(widths, steps, rows, rate, decay, min(every, steps), CODEC)
-    weights = selftest.sample_ints(label, mlp.param_count(widths), 4, bits)
-    features = selftest.sample_features(label, steps * rows * widths[0])
-    labels = selftest.sample_labels(label, steps * rows, widths[-1])
-    seed = selftest.sample(label, 32)
+    weights = samples.sample_ints(label, mlp.param_count(widths), 4, bits)
+    features = samples.sample_features(label, steps * rows * widths[0])
+    labels = samples.sample_labels(label, steps * rows, widths[-1])
+    seed = samples.sample(label, 32)
     assert_backends_agree(lambda: unit.run_unit(policy, weights, features, labels, seed))
 
 
@@ -50,8 +50,8 @@ def test_unit_of_any_shape_is_equal_on_both_backends(
 def test_answers_are_equal_on_both_backends(
     poisoned: None, widths: tuple[int, ...], rows: int, bits: int, label: str
 ) -> None:
-    weights = selftest.sample_ints(label, mlp.param_count(widths), 4, bits)
-    features = selftest.sample_features(label, rows * widths[0])
+    weights = samples.sample_ints(label, mlp.param_count(widths), 4, bits)
+    features = samples.sample_features(label, rows * widths[0])
     assert_backends_agree(lambda: mlp.predict(widths, weights, features, rows))
     assert_backends_agree(lambda: mlp.logits(widths, weights, features, rows))
 
@@ -60,7 +60,7 @@ def test_answers_are_equal_on_both_backends(
 @given(deltas=st.lists(st.lists(st.integers(1 - 2**32, 2**32 - 1), min_size=5, max_size=5), min_size=1, max_size=9),
        trim=st.integers(0, 9), rule=st.sampled_from(aggregate.RULES))
 def test_aggregate_is_equal_on_both_backends(poisoned: None, deltas: list[list[int]], trim: int, rule: str) -> None:
-    sent = [payload.encode(selftest.pack(delta, 8), 5, selftest.SEED, CODEC) for delta in deltas]
+    sent = [payload.encode(samples.pack(delta, 8), 5, samples.SEED, CODEC) for delta in deltas]
     assert_backends_agree(lambda: aggregate.aggregate(rule, sent, 5, trim, CODEC))
 
 
@@ -68,7 +68,7 @@ def test_aggregate_is_equal_on_both_backends(poisoned: None, deltas: list[list[i
 @given(delta=st.lists(st.integers(1 - 2**32, 2**32 - 1), min_size=1, max_size=600),
        key=st.binary(min_size=32, max_size=32))
 def test_payload_is_equal_on_both_backends(poisoned: None, delta: list[int], key: bytes) -> None:
-    data = selftest.pack(delta, 8)
+    data = samples.pack(delta, 8)
     assert_backends_agree(lambda: payload.encode(data, len(delta), key, CODEC))
     sent = payload.encode(data, len(delta), key, CODEC)
     assert_backends_agree(lambda: payload.decode(sent, len(delta), CODEC))
@@ -82,7 +82,7 @@ def test_outer_step_is_equal_on_both_backends(
     poisoned: None, values: list[tuple[int, int, int]], rate: int, decay: int
 ) -> None:
     weights, momentum, delta = (list(column) for column in zip(*values))
-    packed = selftest.pack(weights, 4), selftest.pack(momentum, 8), selftest.pack(delta, 8)
+    packed = samples.pack(weights, 4), samples.pack(momentum, 8), samples.pack(delta, 8)
     assert_backends_agree(lambda: outer.outer_step(*packed, rate, decay))
 
 
@@ -131,15 +131,15 @@ def test_unit_survives_the_largest_and_smallest_of_everything(widths: tuple[int,
     count = mlp.param_count(widths)
     policy = unit.UnitPolicy(widths, 2, rows, 2**20, 65535, 1, CODEC)
     values = 2 * rows * widths[0]
-    labels = selftest.sample_labels("ends", 2 * rows, widths[-1])
+    labels = samples.sample_labels("ends", 2 * rows, widths[-1])
     signs = bytes(127 if byte & 1 else 129 for byte in range(256))
-    mixed_features = selftest.sample("ends", values).translate(signs)
-    ends = selftest.sample_signs("ends", 1000)
+    mixed_features = samples.sample("ends", values).translate(signs)
+    ends = samples.sample_signs("ends", 1000)
     mixed_weights = (ends * (count // 1000 + 1))[:4 * count]
     for features, weights in [
-        (b"\x7f" * values, selftest.pack([ENDS[0]], 4) * count),
-        (b"\x81" * values, selftest.pack([ENDS[1]], 4) * count),
+        (b"\x7f" * values, samples.pack([ENDS[0]], 4) * count),
+        (b"\x81" * values, samples.pack([ENDS[1]], 4) * count),
         (b"\x7f" * values, mixed_weights),
         (mixed_features, mixed_weights),
     ]:
-        assert_backends_agree(lambda: unit.run_unit(policy, weights, features, labels, selftest.SEED))
+        assert_backends_agree(lambda: unit.run_unit(policy, weights, features, labels, samples.SEED))

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from kernels import outer, selftest
+from kernels import outer, samples
 from kernels.errors import KernelInputError
 
 ONE = 65536
@@ -15,7 +15,7 @@ ONE = 65536
 def step(
     weights: list[int], momentum: list[int], delta: list[int], rate: int, decay: int
 ) -> tuple[list[int], list[int]]:
-    packed = selftest.pack(weights, 4), selftest.pack(momentum, 8), selftest.pack(delta, 8)
+    packed = samples.pack(weights, 4), samples.pack(momentum, 8), samples.pack(delta, 8)
     after, velocity = outer.outer_step(*packed, rate, decay)
     return list(struct.unpack(f"<{len(weights)}i", after)), list(struct.unpack(f"<{len(weights)}q", velocity))
 
@@ -43,7 +43,7 @@ def test_weights_and_momentum_saturate(backend: str) -> None:
     (bytes(4), bytes(8), bytes(8), 0, ONE),
     (bytes(4), bytes(8), bytes(8), -1, 0), (bytes(4), bytes(8), (2**32).to_bytes(8, "little"), 0, 0),
     (bytes(4), (2**40 + 1).to_bytes(8, "little"), bytes(8), 0, 0), (bytes(4), bytes(7) + b"\x80", bytes(8), 0, 0),
-    (bytes(4), selftest.pack([-2**40 - 1], 8), bytes(8), 0, 0), (bytes(4), bytes(8), selftest.pack([-2**32], 8), 0, 0),
+    (bytes(4), samples.pack([-2**40 - 1], 8), bytes(8), 0, 0), (bytes(4), bytes(8), samples.pack([-2**32], 8), 0, 0),
     (bytes(4), bytes(8), bytes(8), True, 0), (bytes(4), bytes(8), bytes(8), 0.5, 0),
 ])
 def test_bad_outer_step_is_refused(weights: bytes, momentum: bytes, delta: bytes, rate: int, decay: int) -> None:

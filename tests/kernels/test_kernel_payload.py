@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import payload, selftest
+from kernels import payload, samples
 from kernels.errors import KernelInputError
 
 CODEC = "int8/256"
@@ -23,7 +23,7 @@ def unpack(data: bytes) -> list[int]:
 @settings(deadline=None)
 @given(delta=deltas, key=keys, other=keys)
 def test_decoded_payload_encodes_to_itself_under_any_key(delta: list[int], key: bytes, other: bytes) -> None:
-    sent = payload.encode(selftest.pack(delta, 8), len(delta), key, CODEC)
+    sent = payload.encode(samples.pack(delta, 8), len(delta), key, CODEC)
     payload.check(sent, len(delta), CODEC)
     assert len(sent) == payload.payload_bytes(len(delta), CODEC)
     assert payload.encode(payload.decode(sent, len(delta), CODEC), len(delta), other, CODEC) == sent
@@ -32,7 +32,7 @@ def test_decoded_payload_encodes_to_itself_under_any_key(delta: list[int], key: 
 @settings(deadline=None)
 @given(delta=deltas, key=keys)
 def test_rounding_error_is_below_one_step_of_the_block(delta: list[int], key: bytes) -> None:
-    sent = payload.encode(selftest.pack(delta, 8), len(delta), key, CODEC)
+    sent = payload.encode(samples.pack(delta, 8), len(delta), key, CODEC)
     decoded = unpack(payload.decode(sent, len(delta), CODEC))
     for index, (before, after) in enumerate(zip(delta, decoded)):
         assert abs(before - after) <= (1 << sent[index // 256]) - (sent[index // 256] == 0)
@@ -43,7 +43,7 @@ def test_rounding_error_is_below_one_step_of_the_block(delta: list[int], key: by
 def test_changed_payload_is_refused_or_stands_for_another_delta(
     delta: list[int], key: bytes, place: int, byte: int
 ) -> None:
-    sent = payload.encode(selftest.pack(delta, 8), len(delta), key, CODEC)
+    sent = payload.encode(samples.pack(delta, 8), len(delta), key, CODEC)
     place %= len(sent)
     changed = sent[:place] + bytes([byte]) + sent[place + 1:]
     try:
@@ -87,6 +87,6 @@ def test_smallest_scaled_values_and_the_largest_exponent_are_accepted() -> None:
 
 def test_rounding_is_unbiased_over_keys(backend: str) -> None:
     """1000 between steps of 8: the mean over 256 elements with one key lies within one from 1000.5."""
-    sent = payload.encode(selftest.pack([1001] * 256, 8), 256, selftest.SEED, CODEC)
+    sent = payload.encode(samples.pack([1001] * 256, 8), 256, samples.SEED, CODEC)
     total = sum(unpack(payload.decode(sent, 256, CODEC)))
     assert abs(total - 1001 * 256) < 256

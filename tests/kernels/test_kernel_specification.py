@@ -13,7 +13,7 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import gin1, mlp, selftest, unit
+from kernels import gin1, mlp, samples, unit
 
 Matrix = list[list[int]]
 Layer = tuple[Matrix, list[int]]
@@ -198,13 +198,13 @@ def test_unit_is_what_the_text_says(
     widths: tuple[int, ...], steps: int, rows: int, bits: int, rate: int, decay: int, label: str
 ) -> None:
     policy = unit.UnitPolicy(widths, steps, rows, rate, decay, min(2, steps), "int8/256")
-    assert_unit_follows_the_text(policy, selftest.sample_ints(label, mlp.param_count(widths), 4, bits), label)
+    assert_unit_follows_the_text(policy, samples.sample_ints(label, mlp.param_count(widths), 4, bits), label)
 
 
 def test_saturated_unit_is_what_the_text_says() -> None:
     """Largest weights, deep: exponents of activations and slopes stop at -24."""
     policy = unit.UnitPolicy((9, 12, 12, 12, 12, 12, 12, 3), 2, 3, 6554, 58982, 1, "int8/256")
-    weights = selftest.sample_signs("deep", mlp.param_count(policy.widths))
+    weights = samples.sample_signs("deep", mlp.param_count(policy.widths))
     assert_unit_follows_the_text(policy, weights, "deep")
     layers = read_layers(policy.widths, list(struct.unpack(f"<{len(weights) // 4}i", weights)))
     kept, _, _ = forward(layers, [[127] * 9, [-127] * 9])
@@ -213,9 +213,9 @@ def test_saturated_unit_is_what_the_text_says() -> None:
 
 
 def assert_unit_follows_the_text(policy: unit.UnitPolicy, weights: bytes, label: str) -> None:
-    widths, rows, seed = policy.widths, policy.local_steps * policy.batch_rows, selftest.sample(label, 32)
-    features = selftest.sample_features(label, rows * widths[0])
-    labels = selftest.sample_labels(label, rows, widths[-1])
+    widths, rows, seed = policy.widths, policy.local_steps * policy.batch_rows, samples.sample(label, 32)
+    features = samples.sample_features(label, rows * widths[0])
+    labels = samples.sample_labels(label, rows, widths[-1])
     result = unit.run_unit(policy, weights, features, labels, seed)
     expected = compute_unit(
         policy, list(struct.unpack(f"<{len(weights) // 4}i", weights)),
@@ -230,7 +230,7 @@ def assert_unit_follows_the_text(policy: unit.UnitPolicy, weights: bytes, label:
        label=st.text("abc", max_size=5))
 def test_answers_are_what_the_text_says(widths: tuple[int, ...], bits: int, label: str) -> None:
     count = mlp.param_count(widths)
-    weights, features = selftest.sample_ints(label, count, 4, bits), selftest.sample_features(label, 3 * widths[0])
+    weights, features = samples.sample_ints(label, count, 4, bits), samples.sample_features(label, 3 * widths[0])
     layers = read_layers(widths, list(struct.unpack(f"<{count}i", weights)))
     labels, scores = [], []
     for row in fold(list(struct.unpack(f"<{len(features)}b", features)), widths[0]):
@@ -242,7 +242,7 @@ def test_answers_are_what_the_text_says(widths: tuple[int, ...], bits: int, labe
 
 
 def test_initial_weights_are_what_the_text_says() -> None:
-    widths, seed, expected = (7, 5, 3), selftest.SEED, b""
+    widths, seed, expected = (7, 5, 3), samples.SEED, b""
     for index, (fan_in, fan_out) in enumerate(zip(widths, widths[1:])):
         k0, k1 = keys("init", seed, 0, index)
         for i in range(fan_in * fan_out):
@@ -268,9 +268,9 @@ def test_logits_survive_the_largest_and_smallest_of_everything() -> None:
     """Wide enough for the bounds of section 12 to be touched: 65536 products of 127 * 127, and biases at the end."""
     widths = (65536, 1, 2)
     for weight in (2**31 - 1, -2**31):
-        weights = selftest.pack([weight], 4) * mlp.param_count(widths)
+        weights = samples.pack([weight], 4) * mlp.param_count(widths)
         for feature in (127, -127):
-            rows = selftest.pack([feature], 1) * 65536
+            rows = samples.pack([feature], 1) * 65536
             layers = read_layers(widths, [weight] * mlp.param_count(widths))
             expected = struct.pack("<2i", *answer(layers, [feature] * 65536)[1])
             assert mlp.logits(widths, weights, rows, 1)[0] == expected

@@ -15,7 +15,7 @@ PLAIN = {
     "pyproject.toml": "Names the build back end; everything else stands in setup.cfg.",
     ".gitignore": "What builds and tests leave behind.",
     "localnet/engine/toolchain.txt": "The Go wheels, by version and hash, for machines without Go.",
-    "tests/kernels/golden.json": "Hashes that every back end must give, per op and per unit.",
+    "tests/kernels/golden/": "Hashes that every back end must give, one file per op.",
     "tests/style/errors.txt": "Every error code there is; lines are only ever added.",
     "tests/clients/cosmjs/package.json": "Stock CosmJS; its lock file pins everything by hash.",
     "tests/clients/ics23/package.json": "The stock ICS-23 verifier; its lock file pins everything by hash.",

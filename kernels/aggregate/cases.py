@@ -1,0 +1,25 @@
+"""Cases of aggregation: both rules, one worker and the most."""
+
+from __future__ import annotations
+
+from kernels import aggregate, payload
+from kernels.samples import CODEC, SEED, Case, sample_ints
+
+
+def _aggregate_case(rule: str, workers: int, count: int, trim: int) -> Case:
+    def run() -> bytes:
+        sent = []
+        for worker in range(workers):
+            delta = sample_ints(f"aggregate {worker}", count, 8, 32 if worker % 2 else 12)
+            sent.append(payload.encode(delta, count, SEED, CODEC))
+        return aggregate.aggregate(rule, sent, count, trim, CODEC)
+    return run
+
+
+CASES: dict[str, Case] = {
+    "aggregate/mean": _aggregate_case("mean", 5, 600, 0),
+    "aggregate/trimmed": _aggregate_case("trimmed_mean", 7, 257, 2),
+    "aggregate/all_trimmed": _aggregate_case("trimmed_mean", 4, 256, 9),
+    "aggregate/most_workers": _aggregate_case("trimmed_mean", 64, 40, 20),
+    "aggregate/alone": _aggregate_case("mean", 1, 3, 0),
+}

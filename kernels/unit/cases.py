@@ -1,0 +1,62 @@
+"""Cases of the unit of work: odd shapes, the highest rates, extreme and saturating weights."""
+
+from __future__ import annotations
+
+from kernels import mlp, unit
+from kernels.samples import CODEC, SEED, Case, pack, sample_features, sample_ints, sample_labels, sample_signs
+
+
+def _policy(
+    widths: tuple[int, ...], steps: int, rows: int, rate: int = 6554, decay: int = 58982
+) -> unit.UnitPolicy:
+    return unit.UnitPolicy(widths, steps, rows, rate, decay, min(2, steps), CODEC)
+
+
+def _run(policy: unit.UnitPolicy, label: str, weights: bytes, features: bytes | None = None) -> bytes:
+    rows = policy.local_steps * policy.batch_rows
+    rows_in = sample_features(label, rows * policy.widths[0]) if features is None else features
+    labels = sample_labels(label, rows, policy.widths[-1])
+    result = unit.run_unit(policy, weights, rows_in, labels, SEED)
+    return result.payload + b"".join(result.trace) + result.trace_root
+
+
+def _unit_case(
+    label: str, widths: tuple[int, ...], steps: int, rows: int, rate: int = 6554, decay: int = 58982
+) -> Case:
+    policy = _policy(widths, steps, rows, rate, decay)
+    return lambda: _run(policy, label, mlp.init_weights(widths, SEED))
+
+
+def _extreme_case(label: str, widths: tuple[int, ...], rows: int, weight: bytes, value: int) -> Case:
+    policy = _policy(widths, 3, rows, 2**20, 65535)
+    features = pack([value], 1) * (3 * rows * widths[0])
+    return lambda: _run(policy, label, weight * mlp.param_count(widths), features)
+
+
+def _wild_case(label: str, widths: tuple[int, ...], rows: int, bits: int) -> Case:
+    policy = _policy(widths, 3, rows, 2**20, 65535)
+    return lambda: _run(policy, label, sample_ints(label, mlp.param_count(widths), 4, bits))
+
+
+def _saturated_case(label: str, widths: tuple[int, ...], rows: int) -> Case:
+    """Deep and heavy enough for activations and slopes to reach the lowest exponent and saturate there."""
+    policy = _policy(widths, 2, rows)
+    return lambda: _run(policy, label, sample_signs(label, mlp.param_count(widths)))
+
+
+CASES: dict[str, Case] = {
+    "unit/usual": _unit_case("usual", (64, 24, 10), 4, 16),
+    "unit/odd": _unit_case("odd", (13, 7, 5, 3), 5, 7),
+    "unit/linear": _unit_case("linear", (9, 4), 3, 1),
+    "unit/one_class": _unit_case("one", (3, 1), 2, 5),
+    "unit/fast": _unit_case("fast", (17, 9, 4), 6, 3, 2**20, 65535),
+    "unit/still": _unit_case("still", (17, 9, 4), 2, 3, 0, 0),
+    "unit/long_batch": _unit_case("long", (3, 2), 2, 1030),
+    "unit/wide_inside": _unit_case("wide", (2, 3, 1030, 2), 2, 3),
+    "unit/largest": _extreme_case("largest", (1030, 5, 3), 4, pack([2**31 - 1], 4), 127),
+    "unit/lowest": _extreme_case("lowest", (7, 5, 3), 4, pack([-2**31], 4), -127),
+    "unit/zero": _extreme_case("zero", (7, 5, 3), 4, bytes(4), 0),
+    "unit/wild": _wild_case("wild", (11, 6, 5, 4), 5, 31),
+    "unit/saturated": _saturated_case("saturated", (9, 12, 12, 12, 12, 12, 12, 3), 3),
+    "unit/tiny": _wild_case("tiny", (11, 6, 5, 4), 5, 3),
+}
