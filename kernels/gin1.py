@@ -47,6 +47,16 @@ def compute_shift(magnitude: int, exponent: int) -> int:
     return min(shift, exponent + OPERAND_EXPONENT_MAX)
 
 
+def compute_operand_shift(magnitude: int, exponent: int, bits: int, lowest: int | None = None) -> int:
+    """Right shift that brings integers up to `magnitude` at `exponent` into operands of `bits` bits (7 or 15).
+
+    The result leaves the operand's exponent at most 24, and at least `lowest` where one is given (the classifier's
+    is -24; exponent >= lowest, so the shift is not negative).  Source: quantise/README.md.
+    """
+    shift = max(0, magnitude.bit_length() - bits, exponent - OPERAND_EXPONENT_MAX)
+    return shift if lowest is None else min(shift, exponent - lowest)
+
+
 def derive_keys(domain: str, seed: bytes, step: int, site: int) -> tuple[int, int]:
     """Two uint32 keys of the counter-based generator, from SHA-256.  Source: README section 4."""
     text = b"gradus/gin1/" + domain.encode("ascii") + seed
