@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pytest
+os.environ["TRITON_INTERPRET"] = "1"  # before anything imports triton
 
-from kernels import arrays, dispatch
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+
+from kernels import arrays, dispatch  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).parent))  # curves.py is both a command and imported here
 
