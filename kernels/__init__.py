@@ -32,4 +32,5 @@ OPS = (
        "README section 10"),
     Op("chunks", ("chunk_count", "split", "chunk_root", "chunk_proof", "verify_chunk"),
        "bytes -> 32-byte BLAKE3 tree root, proofs", "README section 11"),
+    Op("tokenizer", ("encode", "decode", "digest"), "tokenizer file, text <-> tokens uint16", "tokenizer/README.md"),
 )
