@@ -6,6 +6,8 @@ Source: kernels/README.md, sections 3 and 4.
 
 from __future__ import annotations
 
+from math import isqrt
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,17 @@ def scale(values: Ints, shift: int) -> Ints:
 def clip(values: Ints, limit: int) -> Ints:
     """values, bounded to [-limit, limit]."""
     return np.minimum(np.maximum(values, np.int64(-limit)), np.int64(limit))
+
+
+def round_divide(values: Ints, divisor: int) -> Ints:
+    """values / divisor, rounded half away from zero; divisor > 0, 2 * |values| + divisor must fit int64."""
+    quotient: Ints = (2 * np.abs(values) + np.int64(divisor)) // np.int64(2 * divisor)
+    return np.sign(values) * quotient
+
+
+def square_root(values: Ints) -> Ints:
+    """The floor of the square roots; values >= 0."""
+    return np.array([isqrt(value) for value in values.reshape(-1).tolist()], dtype=np.int64).reshape(values.shape)
 
 
 def magnitude(values: Ints) -> int:

@@ -1,0 +1,23 @@
+"""Arrays of the cpu back end: numpy arrays of the narrowest type that each op names."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def put(array: NDArray[Any]) -> NDArray[Any]:
+    """The array itself, contiguous."""
+    return np.ascontiguousarray(array)
+
+
+def take(array: NDArray[Any]) -> NDArray[Any]:
+    """The array itself."""
+    return array
+
+
+def number(scalar: int) -> int:
+    """The integer itself."""
+    return int(scalar)
