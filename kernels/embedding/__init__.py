@@ -10,6 +10,9 @@ Source: kernels/README.md section 15.
     backward(dh, tokens, vocab, has_positions) -> (gradient of embed, gradient of positions or None)
         dh: Tensor int32 [batch * length, width] at exponent 20. Both gradients: Tensor int64 at exponent 24,
         |value| <= 2**40; that of positions has `length` rows.
+    add(gradient, head) -> gradient
+        gradient: of embed, from backward. head: Tensor int32 or int64 [vocab, width], sums at any exponent: what a
+        tied head adds. Result: Tensor int64 at exponent 24, |value| <= 2**41.
 """
 
 from __future__ import annotations

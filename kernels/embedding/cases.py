@@ -20,7 +20,10 @@ def _embed_case(
         positions = draw_array(label + " p", (context, width), bits) if context else None
         dh = Tensor(draw_array(label + " dh", (batch * length, width), 30), norm.SLOPE_EXPONENT)
         h = op.forward(embed, positions, tokens)
-        return join_bytes(h, *op.backward(dh, tokens, vocab, bool(context)))
+        gradient, by_position = op.backward(dh, tokens, vocab, bool(context))
+        head = draw_array(label + " head", (vocab, width), 30), draw_array(label + " wide", (vocab, width), 38, "<i8")
+        tied = [op.add(gradient, Tensor(sums, exponent)) for sums in head for exponent in (-53, 20, 24, 25, 68)]
+        return join_bytes(h, gradient, by_position, *tied)
     return run
 
 

@@ -23,3 +23,8 @@ def backward(
     """The gradients of the two tables: sums of the slopes of the rows that took an entry."""
     wide = Tensor(dh.values.astype(np.int64), dh.exponent)
     return ref.backward(wide, tokens.astype(np.int64), vocab, has_positions)
+
+
+def add(gradient: Tensor, head: Tensor) -> Tensor:
+    """The gradient of a tied embedding: its own and the head's, brought to exponent 24."""
+    return ref.add(gradient, Tensor(head.values.astype(np.int64), head.exponent))

@@ -30,3 +30,9 @@ def backward(dh: Tensor, tokens: Ints, vocab: int, has_positions: bool) -> tuple
         return by_token, None
     sums = dh.values.reshape(batch, length, width).sum(axis=0)
     return by_token, Tensor(exact.scale(sums, embedding.GRADIENT_SHIFT), gin1.WEIGHT_EXPONENT)
+
+
+def add(gradient: Tensor, head: Tensor) -> Tensor:
+    """The gradient of a tied embedding: its own and the head's, brought to exponent 24."""
+    brought = exact.scale(head.values, head.exponent - gin1.WEIGHT_EXPONENT)
+    return Tensor(gradient.values + brought, gin1.WEIGHT_EXPONENT)
