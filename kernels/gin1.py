@@ -17,6 +17,7 @@ LOGIT_EXPONENT = 16
 OPERAND_BITS = 7
 OPERAND_MAX = 127
 OPERAND_EXPONENT_MAX = 24
+OPERAND_EXPONENT_MIN = -24
 WEIGHT_MAX = 2**31 - 1
 BIAS_TERM_MAX = 2**30
 SCALE_BITS = 40
@@ -32,6 +33,10 @@ LOG2_E_Q14 = 23637
 POWER_FRACTION_BITS = 10
 POWER_MAX = 2**15 - 1
 POWER_TABLE_SIZE = 1024
+
+COSINE_TABLE_SIZE = 4096
+COSINE_ONE = 1 << 14
+_TURN_BITS = 128
 
 SEED_BYTES = 32
 _MASK64 = 2**64 - 1
@@ -85,13 +90,32 @@ def power_table() -> tuple[int, ...]:
     return tuple(table)
 
 
-def compute_step_rate(learning_rate_q16: int, batch_rows: int) -> tuple[int, int]:
-    """Learning rate divided by the batch: (rate, shift), rate * 2**-shift = learning rate / rows.
+@lru_cache(maxsize=1)
+def cosine_table() -> tuple[int, ...]:
+    """round(2**14 * cos(2 pi i / 4096)) for i in 0..4095, by integer roots alone.
 
-    rate is rounded down, at most 2 * learning_rate_q16; shift is in [16, 28].  Source: README section 7.
+    Ten half-angle roots lead from a quarter turn to 1/4096 of one; the first quadrant is its powers. Both in 128 bits.
     """
-    bits = (batch_rows - 1).bit_length()
-    return (learning_rate_q16 << bits) // batch_rows, 16 + bits
+    one = 1 << _TURN_BITS
+    cosine, sine = 0, one
+    for _ in range((COSINE_TABLE_SIZE // 4).bit_length() - 1):
+        cosine, sine = isqrt((one + cosine) << (_TURN_BITS - 1)), isqrt((one - cosine) << (_TURN_BITS - 1))
+    quadrant, x, y = [], one, 0
+    for _ in range(COSINE_TABLE_SIZE // 4):
+        quadrant.append((x + (1 << (_TURN_BITS - 15))) >> (_TURN_BITS - 14))
+        x, y = (x * cosine - y * sine) >> _TURN_BITS, (x * sine + y * cosine) >> _TURN_BITS
+    half = [*quadrant, 0, *(-value for value in reversed(quadrant[1:]))]
+    return (*half, *(-value for value in half))
+
+
+def compute_step_rate(learning_rate_q16: int, terms: int) -> tuple[int, int]:
+    """Learning rate divided by the number of summed losses: (rate, shift), rate * 2**-shift = learning rate / terms.
+
+    rate is rounded down, at most 2 * learning_rate_q16; shift is in [16, 32], for terms in 1..65536.
+    Source: README section 7.
+    """
+    bits = (terms - 1).bit_length()
+    return (learning_rate_q16 << bits) // terms, 16 + bits
 
 
 def compute_init_scale(fan_in: int) -> int:

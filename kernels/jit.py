@@ -26,8 +26,8 @@ def cache_folder() -> str:
     return os.environ["NUMBA_CACHE_DIR"]
 
 
-def compiled(signature: str) -> Callable[[Function], Function]:
-    """Decorator: compile for `signature` when first imported, or load from the cache."""
+def compiled(signature: str | list[str]) -> Callable[[Function], Function]:
+    """Decorator: compile for `signature`, or each of them, when first imported, or load from the cache."""
     return cast(Callable[[Function], Function], numba.njit(signature, cache=True, nogil=True))
 
 

@@ -1,4 +1,4 @@
-"""The classifier: a multilayer perceptron with ReLU, in integers.
+"""The multilayer perceptron with ReLU, in integers: a classifier, or a regressor whose logits are its answers.
 
 Weights are int32 little-endian at exponent 24; layer by layer, first [fan_in, fan_out] row-major, then the
 fan_out biases. Any bytes of the right length are weights.  Source: kernels/README.md sections 5 and 6.
@@ -7,6 +7,9 @@ fan_out biases. Any bytes of the right length are weights.  Source: kernels/READ
 from __future__ import annotations
 
 from kernels import checks, dispatch, gin1
+from kernels.mlp.types import Mlp, check_model
+
+__all__ = ["Mlp", "check_model", "init_weights", "logits", "param_count", "predict"]
 
 WEIGHT_BYTES = 4
 ROWS_MAX = 2**20

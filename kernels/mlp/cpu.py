@@ -1,4 +1,4 @@
-"""The classifier on the CPU: exact float32 products and compiled loops.  Same functions as ref.py."""
+"""The classifier on the CPU: exact products and compiled loops.  Same functions as ref.py."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from kernels import arrays, gin1
 from kernels.elementwise import bound, multiply, quantise_weights, round_shift, scale
-from kernels.jit import compiled
+from kernels.jit import Scalar, compiled
 from kernels.mlp import ref
+from kernels.mlp.layers import split_layers
+from kernels.tensor import Tensor
 
 init_weights = ref.init_weights
 
@@ -22,8 +24,82 @@ _OPERAND_MAX = gin1.OPERAND_MAX
 _EXPONENT_MAX = gin1.OPERAND_EXPONENT_MAX
 
 
+@compiled("int64(int32[:, ::1], int32[::1], int64, boolean)")
+def add_biases_all(
+    sums: NDArray[np.int32], biases: NDArray[np.int32], exponent: Scalar, is_hidden: bool
+) -> Scalar:
+    """In place: sums gain the biases at `exponent`, and pass ReLU if hidden; returns the largest or 0."""
+    largest: Scalar = np.int64(0)
+    for column in range(sums.shape[1]):
+        term = bound(scale(np.int64(biases[column]), _WEIGHT_EXPONENT - exponent), _BIAS_TERM_MAX)
+        for row in range(sums.shape[0]):
+            value = np.int64(sums[row, column]) + term
+            if is_hidden:
+                value = max(value, np.int64(0))
+            sums[row, column] = value
+            largest = max(largest, value)
+    return largest
+
+
+@compiled("void(int32[::1], int64, int8[::1])")
+def round_activations(values: NDArray[np.int32], shift: int, out: NDArray[np.int8]) -> None:
+    """Operands of values that are not negative."""
+    for index in range(values.size):
+        out[index] = min(round_shift(np.int64(values[index]), shift), _OPERAND_MAX)
+
+
+@compiled("void(int32[::1], int8[::1])")
+def mask_all(slope: NDArray[np.int32], operand: NDArray[np.int8]) -> None:
+    """In place: no slope where the activation is zero."""
+    for index in range(slope.size):
+        if operand[index] <= 0:
+            slope[index] = 0
+
+
+@compiled("void(int8[:, ::1], int32[::1])")
+def add_all_rows(error: NDArray[np.int8], out: NDArray[np.int32]) -> None:
+    """The sum of the rows of operands."""
+    for column in range(error.shape[1]):
+        out[column] = 0
+    for row in range(error.shape[0]):
+        for column in range(error.shape[1]):
+            out[column] += np.int32(error[row, column])
+
+
+def load(rows: NDArray[np.int8]) -> Tensor:
+    """Features [B, inputs] as an operand."""
+    return Tensor(rows, gin1.FEATURE_EXPONENT)
+
+
+def add_biases(z: Tensor, biases: NDArray[np.int32]) -> Tensor:
+    """Sums of products [B, fan_out], plus the biases brought to their exponent; in place."""
+    add_biases_all(z.values, biases, z.exponent, False)
+    return z
+
+
+def activate(z: Tensor, biases: NDArray[np.int32]) -> Tensor:
+    """The operand of the next layer: biases, ReLU, and rounding over the whole batch; overwrites z."""
+    shift = gin1.compute_shift(add_biases_all(z.values, biases, z.exponent, True), z.exponent)
+    operand = arrays.new_array(z.values.shape, np.int8)
+    round_activations(z.values.reshape(-1), shift, operand.reshape(-1))
+    return Tensor(operand, z.exponent - shift)
+
+
+def mask(slope: Tensor, operand: Tensor) -> Tensor:
+    """The slope before ReLU: zero where the activation is zero; in place."""
+    mask_all(slope.values.reshape(-1), operand.values.reshape(-1))
+    return slope
+
+
+def add_rows(error: Tensor) -> Tensor:
+    """The sum of the rows [fan_out]: the gradient of biases."""
+    sums = arrays.new_array(error.values.shape[1], np.int32)
+    add_all_rows(error.values, sums)
+    return Tensor(sums, error.exponent)
+
+
 @compiled("void(int32[:, ::1], int32[::1], int64[::1], int64)")
-def add_biases(
+def add_biases_by_row(
     sums: NDArray[np.int32], biases: NDArray[np.int32], exponents: NDArray[np.int64], rise: int
 ) -> None:
     """In place: exponents[row] += rise, and each row of sums gains the biases at its new exponent."""
@@ -35,7 +111,7 @@ def add_biases(
 
 
 @compiled("void(int32[:, ::1], int64[::1], float32[:, ::1])")
-def activate(sums: NDArray[np.int32], exponents: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+def activate_by_row(sums: NDArray[np.int32], exponents: NDArray[np.int64], out: NDArray[np.float32]) -> None:
     """ReLU and rounding to operands, each row with an exponent of its own; updates exponents."""
     for row in range(sums.shape[0]):
         largest = np.int64(0)
@@ -71,7 +147,7 @@ def infer(
     widths: tuple[int, ...], weights: NDArray[np.int32], features: NDArray[np.int8]
 ) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
     """(labels [rows], logits [rows, classes]); each row is a batch of its own."""
-    layers = ref.split_layers(widths, weights)
+    layers = split_layers(widths, weights)
     views = [quantise_weights(layer.weights) for layer in layers]
     labels = arrays.new_array(len(features), np.uint16)
     scores = arrays.new_array((len(features), widths[-1]), np.int32)
@@ -82,9 +158,9 @@ def infer(
         exponents = np.full(len(operand), gin1.FEATURE_EXPONENT, dtype=np.int64)
         for index, (layer, (view, view_exponent)) in enumerate(zip(layers, views)):
             sums = multiply(operand, view)
-            add_biases(sums, layer.biases, exponents, view_exponent)
+            add_biases_by_row(sums, layer.biases, exponents, view_exponent)
             if index < len(layers) - 1:
                 operand = arrays.new_array(sums.shape, np.float32)
-                activate(sums, exponents, operand)
+                activate_by_row(sums, exponents, operand)
         answer(sums, exponents, labels[rows], scores[rows])
     return labels, scores

@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels import exact, gin1
 from kernels.exact import Ints
+from kernels.gemm import ref as gemm
+from kernels.mlp.layers import split_layers
+from kernels.quantise import ref as quantise
+from kernels.tensor import Tensor
 
 
-class Layer:
-    """Views of one layer's weights [fan_in, fan_out] and biases [fan_out] in a flat parameter vector."""
-
-    def __init__(self, flat: NDArray[Any], start: int, fan_in: int, fan_out: int) -> None:
-        middle = start + fan_in * fan_out
-        self.end = middle + fan_out
-        self.weights: NDArray[Any] = flat[start:middle].reshape(fan_in, fan_out)
-        self.biases: NDArray[Any] = flat[middle:self.end]
+def load(rows: NDArray[np.int8]) -> Tensor:
+    """Features [B, inputs] as an operand."""
+    return Tensor(rows.astype(np.int64), gin1.FEATURE_EXPONENT)
 
 
-def split_layers(widths: tuple[int, ...], flat: NDArray[Any]) -> list[Layer]:
-    """The layers of `flat` as views: writing to a layer writes to `flat`."""
-    layers: list[Layer] = []
-    for fan_in, fan_out in zip(widths, widths[1:]):
-        layers.append(Layer(flat, layers[-1].end if layers else 0, fan_in, fan_out))
-    return layers
+def add_biases(z: Tensor, biases: Ints) -> Tensor:
+    """Sums of products [B, fan_out], plus the biases brought to their exponent."""
+    term = exact.scale(biases, gin1.WEIGHT_EXPONENT - z.exponent)
+    return Tensor(z.values + exact.clip(term, gin1.BIAS_TERM_MAX), z.exponent)
 
 
-def quantise_weights(weights: Ints) -> tuple[Ints, int]:
-    """The int8 view of a layer's weights and its exponent."""
-    return exact.quantise_nearest(exact.clip(weights, gin1.WEIGHT_MAX), gin1.WEIGHT_EXPONENT)
+def activate(z: Tensor, biases: Ints) -> Tensor:
+    """The operand of the next layer: biases, ReLU, and rounding over the whole batch."""
+    sums = add_biases(z, biases)
+    return quantise.nearest(Tensor(np.maximum(sums.values, 0), sums.exponent), lowest=gin1.OPERAND_EXPONENT_MIN)
 
 
-def add_biases(products: Ints, biases: Ints, exponent: int) -> Ints:
-    """Sums of products at `exponent`, plus the biases brought to it."""
-    term = exact.scale(biases, gin1.WEIGHT_EXPONENT - exponent)
-    return products + exact.clip(term, gin1.BIAS_TERM_MAX)
+def mask(slope: Tensor, operand: Tensor) -> Tensor:
+    """The slope before ReLU: zero where the activation is zero."""
+    return Tensor(np.where(operand.values > 0, slope.values, 0), slope.exponent)
+
+
+def add_rows(error: Tensor) -> Tensor:
+    """The sum of the rows [fan_out]: the gradient of biases."""
+    return Tensor(error.values.sum(axis=0), error.exponent)
 
 
 def init_weights(widths: tuple[int, ...], seed: bytes) -> NDArray[np.int32]:
@@ -60,16 +60,14 @@ def infer(
 ) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
     """(labels [rows], logits [rows, classes]); each row is a batch of its own."""
     layers = split_layers(widths, weights.astype(np.int64))
-    views = [quantise_weights(layer.weights) for layer in layers]
+    views = [quantise.view(layer.weights) for layer in layers]
     labels = np.zeros(len(features), dtype=np.uint16)
     scores = np.zeros((len(features), widths[-1]), dtype=np.int32)
-    for row, values in enumerate(features):
-        operand, exponent = values.astype(np.int64), gin1.FEATURE_EXPONENT
-        for index, (layer, (view, view_exponent)) in enumerate(zip(layers, views)):
-            exponent += view_exponent
-            sums = add_biases(operand @ view, layer.biases, exponent)
-            if index < len(layers) - 1:
-                operand, exponent = exact.quantise_nearest(np.maximum(sums, 0), exponent)
-        labels[row] = np.argmax(sums)
-        scores[row] = exact.clip(exact.scale(sums, exponent - gin1.LOGIT_EXPONENT), 2**31 - 1)
+    for row in range(len(features)):
+        operand = load(features[row:row + 1])
+        for layer, view in zip(layers[:-1], views):
+            operand = activate(gemm.multiply(operand, view, "nn"), layer.biases)
+        sums = add_biases(gemm.multiply(operand, views[-1], "nn"), layers[-1].biases)
+        labels[row] = np.argmax(sums.values)
+        scores[row] = exact.clip(exact.scale(sums.values[0], sums.exponent - gin1.LOGIT_EXPONENT), 2**31 - 1)
     return labels, scores

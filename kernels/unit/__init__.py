@@ -1,4 +1,4 @@
-"""The unit of work: H local steps of momentum SGD from shared weights, as a pure function.
+"""The unit of work: H local steps from shared weights, as a pure function.
 
 Equal arguments give an equal payload and trace on every machine.  Source: kernels/README.md section 7.
 """
@@ -6,38 +6,46 @@ Equal arguments give an equal payload and trace on every machine.  Source: kerne
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
-from kernels import checks, dispatch, gin1, merkle, mlp, payload
+from kernels import checks, dispatch, merkle, payload
 from kernels.errors import KernelInputError
+from kernels.mlp.types import Mlp
+from kernels.optimiser import Adam, Lion, Optimiser, Sgd, check_optimiser, iter_factors
+from kernels.optimiser.schedule import STEP_MAX, Schedule, check_schedule
+from kernels.unit import trace as unit_trace
+from kernels.unit.models import Model, find_training
+
+__all__ = ["Adam", "Lion", "Mlp", "Schedule", "Sgd", "UnitPolicy", "UnitResult", "check_policy", "param_count",
+           "run_unit", "unit_cost"]
 
 STEPS_MAX = 4096
 BATCH_ROWS_MAX = 4096
-BATCH_VALUES_MAX = 2**24
-FEATURE_BYTES_MAX = 2**28
-PASSES_COST = 16
-LAYER_COST = 20_000
+WEIGHT_BYTES = 4
+PASSES_COST: dict[type, int] = {Sgd: 16, Adam: 40, Lion: 16}
 
 
 @dataclass(frozen=True)
 class UnitPolicy:
     """What a model contract fixes about a unit; `check_policy` says what is allowed.
 
-    widths: inputs, hidden..., classes. learning_rate_q16: 65536 is one. momentum_q16: 58982 is 0.9.
-    trace_every: steps between two hashes of the trace. codec: of the payload, `int8/256`.
+    model: Mlp or another one of models.py. optimiser: Sgd, Adam or Lion with its peak learning rate, of which
+    schedule gives each step its share. batch_rows: examples of a step. trace_every: steps between two hashes of the
+    trace. codec: of the payload, `int8/256`.
     """
 
-    widths: tuple[int, ...]
+    model: Model
+    optimiser: Optimiser
+    schedule: Schedule
     local_steps: int
     batch_rows: int
-    learning_rate_q16: int
-    momentum_q16: int
     trace_every: int
     codec: str
 
 
 @dataclass(frozen=True)
 class UnitResult:
-    """payload: the encoded delta; trace: hashes of the local weights; trace_root: their Merkle root."""
+    """payload: the encoded delta; trace: hashes of the local state; trace_root: their Merkle root."""
 
     payload: bytes
     trace: tuple[bytes, ...]
@@ -48,57 +56,77 @@ def check_policy(policy: UnitPolicy) -> None:
     """Refuse a policy outside the ranges under which no integer can overflow (README section 12)."""
     if not isinstance(policy, UnitPolicy):
         raise KernelInputError("policy must be a UnitPolicy")
-    widths = checks.check_widths(policy.widths)
+    training = find_training(policy.model)
+    training.check_model(policy.model)
+    check_optimiser(policy.optimiser)
+    check_schedule(policy.schedule)
     steps = checks.check_int("local_steps", policy.local_steps, 1, STEPS_MAX)
     rows = checks.check_int("batch_rows", policy.batch_rows, 1, BATCH_ROWS_MAX)
-    checks.check_int("learning_rate_q16", policy.learning_rate_q16, 0, gin1.RATE_MAX)
-    checks.check_int("momentum_q16", policy.momentum_q16, 0, gin1.DECAY_MAX)
     checks.check_int("trace_every", policy.trace_every, 1, steps)
     payload.check_codec(policy.codec)
-    if rows * max(widths) > BATCH_VALUES_MAX:
-        raise KernelInputError(f"batch_rows times the widest layer must be at most {BATCH_VALUES_MAX}")
-    if steps * rows * widths[0] > FEATURE_BYTES_MAX:
-        raise KernelInputError(f"local_steps * batch_rows * inputs must be at most {FEATURE_BYTES_MAX}")
+    training.check_unit(policy.model, steps, rows)
+
+
+def param_count(model: Model) -> int:
+    """The number of parameters of a model.
+
+    Raises: KernelInputError for a model outside its ranges.
+    """
+    training = find_training(model)
+    return sum(prod(shape) for shape in training.param_shapes(training.check_model(model)))
 
 
 def unit_cost(policy: UnitPolicy) -> int:
     """Multiply-adds of a unit, from its shape alone.
 
-    Per step: three products of every layer but the first, which needs two; the passes over the parameters
-    (quantise, round, momentum, step), which take the time of about sixteen multiply-adds each; and LAYER_COST for
-    every layer, however narrow: keys, scales and calls. Once: two passes for the payload.
+    Per step: what the model's products and calls take, and the passes over the parameters (quantise, round, step),
+    which take the time of PASSES_COST multiply-adds each. Once: two passes for the payload.
     """
     check_policy(policy)
-    widths = policy.widths
-    products = [fan_in * fan_out for fan_in, fan_out in zip(widths, widths[1:])]
-    count = checks.compute_param_count(widths)
-    per_step = policy.batch_rows * (3 * sum(products) - products[0]) + PASSES_COST * count + LAYER_COST * len(products)
+    training, count = find_training(policy.model), param_count(policy.model)
+    per_step = training.step_cost(policy.model, policy.batch_rows) + PASSES_COST[type(policy.optimiser)] * count
     return policy.local_steps * per_step + 2 * count
 
 
-def run_unit(policy: UnitPolicy, weights: bytes, features: bytes, labels: bytes, seed: bytes) -> UnitResult:
+def run_unit(
+    policy: UnitPolicy, weights: bytes, rows: bytes, targets: bytes, seed: bytes, first_step: int = 0
+) -> UnitResult:
     """Compute a unit.
 
-    weights: int32 [P] (kernels.mlp). features: int8 [local_steps * batch_rows, inputs], in order of use,
-    -128 refused. labels: uint16, below the number of classes. seed: 32 bytes, keys all stochastic rounding.
+    weights: int32 [P]. rows and targets: those of all steps in order of use, as the model's training module reads
+    them; a classifier's are int8 [local_steps * batch_rows, inputs], -128 refused, and uint16 labels below the number
+    of classes. seed: 32 bytes, keys all stochastic rounding. first_step: where the unit begins in its schedule.
     """
     check_policy(policy)
-    widths = policy.widths
-    rows = policy.local_steps * policy.batch_rows
-    count = checks.compute_param_count(widths)
-    checks.check_bytes("weights", weights, count * mlp.WEIGHT_BYTES)
-    checks.check_features("features", features, rows, widths[0])
-    checks.check_labels(labels, rows, widths[-1])
+    checks.check_int("first_step", first_step, 0, STEP_MAX)
+    training, count = find_training(policy.model), param_count(policy.model)
+    checks.check_bytes("weights", weights, count * WEIGHT_BYTES)
     checks.check_seed("seed", seed)
-    shape = (policy.local_steps, policy.batch_rows)
-    delta, states = dispatch.implementation("unit").train(
-        policy,
-        checks.read_array(weights, "<i4"),
-        checks.read_array(features, "<i1").reshape(*shape, widths[0]),
-        checks.read_array(labels, "<u2").reshape(shape),
-        seed,
-    )
-    trace = tuple(states)
-    leaves = [merkle.compute_leaf(merkle.sha256, digest) for digest in trace]
+    batches = training.read_batches(policy.model, policy.local_steps, policy.batch_rows, rows, targets)
+    start = checks.read_array(weights, "<i4")
+    ops = dispatch.implementation("optimiser")
+    state = ops.new_state(policy.optimiser, start)
+    bounds = _list_bounds(training.param_shapes(policy.model))
+    parts = [state.part(begin, end) for begin, end in bounds]
+    trainer = training.Trainer(policy.model, state.weights, seed)
+    terms = training.count_terms(policy.model, policy.batch_rows)
+    pace = iter_factors(policy.optimiser, policy.schedule, first_step, policy.local_steps, terms)
+    digests = []
+    for step, (batch, factors) in enumerate(zip(batches, pace)):
+        for index, gradient in trainer.run_step(*batch, step):
+            ops.step(policy.optimiser, factors, parts[index], gradient)
+        if unit_trace.is_traced(step + 1, policy.local_steps, policy.trace_every):
+            digests.append(unit_trace.hash_state(ops.dump(state)))
+    delta = ops.read_weights(state).astype("<i8") - start
+    leaves = [merkle.compute_leaf(merkle.sha256, digest) for digest in digests]
     encoded = payload.encode(checks.write_array(delta), count, seed, policy.codec)
-    return UnitResult(encoded, trace, merkle.compute_root(merkle.sha256, leaves))
+    return UnitResult(encoded, tuple(digests), merkle.compute_root(merkle.sha256, leaves))
+
+
+def _list_bounds(shapes: tuple[tuple[int, ...], ...]) -> list[tuple[int, int]]:
+    """Where each parameter tensor begins and ends in the flat parameters."""
+    bounds, begin = [], 0
+    for shape in shapes:
+        bounds.append((begin, begin + prod(shape)))
+        begin += prod(shape)
+    return bounds
