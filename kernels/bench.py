@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from kernels import aggregate, dispatch, mlp, outer, payload, samples, selftest, unit
 
-POLICY = unit.UnitPolicy((64, 128, 64, 10), 32, 16, 6554, 58982, 8, "int8/256")
+WIDTHS = (64, 128, 64, 10)
+POLICY = unit.UnitPolicy(unit.Mlp(WIDTHS), unit.Sgd(6554, 58982), unit.Schedule(), 32, 16, 8, "int8/256")
 WORKERS = 4
 REPEATS = {"ref": 3, "cpu": 20}
 
@@ -29,7 +30,7 @@ def main() -> int:
     if failed:
         print(f"not timed: cpu differs from ref in {', '.join(failed)}", file=sys.stderr)
         return 1
-    print(f"widths {POLICY.widths}, {POLICY.local_steps} steps of {POLICY.batch_rows} rows, best of runs")
+    print(f"widths {WIDTHS}, {POLICY.local_steps} steps of {POLICY.batch_rows} rows, best of runs")
     print(f"{'op':<24}{'ref ms':>10}{'cpu ms':>10}")
     for name, call in calls.items():
         print(f"{name:<24}{measure(call, 'ref'):>10.2f}{measure(call, 'cpu'):>10.2f}")
@@ -38,7 +39,7 @@ def main() -> int:
 
 def build_calls() -> dict[str, Callable[[], object]]:
     """The timed calls by name; inputs are made once, here."""
-    widths, codec = POLICY.widths, POLICY.codec
+    widths, codec = WIDTHS, POLICY.codec
     count = mlp.param_count(widths)
     rows = POLICY.local_steps * POLICY.batch_rows
     weights = mlp.init_weights(widths, samples.SEED)

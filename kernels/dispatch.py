@@ -157,7 +157,7 @@ def _find_problem(name: str, progress: Progress | None) -> str:
 def _find_step_problem(name: str, policy: UnitPolicy, progress: Progress | None) -> str:
     from kernels import selftest
 
-    what = f"a local step of widths {'-'.join(map(str, policy.widths))}"
+    what = f"a local step of a {policy.model}"
     if progress is not None:
         progress(what, 0, 1)
     try:

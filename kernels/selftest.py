@@ -12,9 +12,10 @@ import pkgutil
 from dataclasses import replace
 from pathlib import Path
 
-from kernels import dispatch, mlp, products, unit
+from kernels import dispatch, products, unit
 from kernels.errors import KernelInputError
-from kernels.samples import SEED, Case, sample_features, sample_labels
+from kernels.samples import SEED, Case
+from kernels.unit.models import find_training
 
 STEP_COST_MAX = 2**26
 
@@ -65,7 +66,7 @@ def is_step_equal(backend: str, policy: unit.UnitPolicy) -> bool:
     row_cost = max(1, unit.unit_cost(two_rows) - unit.unit_cost(one_row))
     rows = max(1, min(policy.batch_rows, STEP_COST_MAX // row_cost))
     step = replace(one_row, batch_rows=rows)
-    weights = products.draw_weights(mlp.param_count(policy.widths))
+    weights = products.draw_weights(unit.param_count(policy.model))
     with dispatch.forced("ref"):
         expected = _run_step(step, weights)
     with dispatch.forced(backend):
@@ -73,9 +74,8 @@ def is_step_equal(backend: str, policy: unit.UnitPolicy) -> bool:
 
 
 def _run_step(policy: unit.UnitPolicy, weights: bytes) -> bytes:
-    features = sample_features("step", policy.batch_rows * policy.widths[0])
-    labels = sample_labels("step", policy.batch_rows, policy.widths[-1])
-    result = unit.run_unit(policy, weights, features, labels, SEED)
+    examples = find_training(policy.model).draw_examples(policy.model, "step", policy.batch_rows)
+    result = unit.run_unit(policy, weights, *examples, SEED)
     return result.payload + result.trace_root
 
 

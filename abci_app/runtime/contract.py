@@ -29,8 +29,9 @@ def compute_unit_policy(spec: ModelSpec, learning_rate_q16: int) -> unit.UnitPol
     """The unit of a contract at a round's learning rate, as the numerics take it."""
     training = spec.training
     return unit.UnitPolicy(
-        widths=tuple(spec.mlp_classifier.widths), local_steps=training.local_steps, batch_rows=training.batch_rows,
-        learning_rate_q16=learning_rate_q16, momentum_q16=training.momentum_q16, trace_every=training.trace_every,
+        model=unit.Mlp(tuple(spec.mlp_classifier.widths)),
+        optimiser=unit.Sgd(learning_rate_q16, training.momentum_q16), schedule=unit.Schedule(),
+        local_steps=training.local_steps, batch_rows=training.batch_rows, trace_every=training.trace_every,
         codec=training.codec)
 
 

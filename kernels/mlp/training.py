@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kernels import checks, dispatch, gin1
+from kernels import checks, dispatch, gin1, samples
 from kernels.errors import KernelInputError
 from kernels.loss import TARGET_MAX
 from kernels.mlp.layers import split_layers
 from kernels.mlp.types import Mlp, check_model
 from kernels.tensor import Tensor
 
-__all__ = ["Trainer", "check_model", "check_unit", "count_terms", "param_shapes", "read_batches", "step_cost"]
+__all__ = ["Trainer", "check_model", "check_unit", "count_terms", "draw_examples", "param_shapes", "read_batches",
+           "step_cost"]
 
 BATCH_VALUES_MAX = 2**24
 FEATURE_BYTES_MAX = 2**28
@@ -80,6 +81,14 @@ def read_batches(
         wanted = checks.read_array(targets, "<i4").reshape(local_steps, batch_rows, outputs)
         checks.check_bound("targets", wanted, TARGET_MAX)
     return list(zip(features, wanted))
+
+
+def draw_examples(model: Mlp, label: str, count: int) -> tuple[bytes, bytes]:
+    """(rows, targets) of `count` examples, drawn from `label`; a regressor's targets are in -4..4."""
+    rows = samples.sample_features(label, count * model.widths[0])
+    if model.task == "classifier":
+        return rows, samples.sample_labels(label, count, model.widths[-1])
+    return rows, samples.sample_ints(label, count * model.widths[-1], 4, 18)
 
 
 class Trainer:

@@ -25,6 +25,9 @@ class Mlp:
     task: str = "classifier"
     wide: tuple[int, ...] = ()
 
+    def __str__(self) -> str:
+        return f"{self.task} of widths {'-'.join(map(str, self.widths))}"
+
 
 def check_model(model: object) -> Mlp:
     """Return `model` if it is an Mlp within its ranges."""

@@ -3,45 +3,49 @@
 from __future__ import annotations
 
 from kernels import mlp, unit
-from kernels.samples import CODEC, SEED, Case, pack, sample_features, sample_ints, sample_labels, sample_signs
+from kernels.samples import CODEC, SEED, Case, pack, sample_ints, sample_signs
+from kernels.unit.models import find_training
 
 
-def _policy(
-    widths: tuple[int, ...], steps: int, rows: int, rate: int = 6554, decay: int = 58982
+def new_policy(
+    widths: tuple[int, ...], steps: int, rows: int, rate: int = 6554, decay: int = 58982, every: int | None = None
 ) -> unit.UnitPolicy:
-    return unit.UnitPolicy(widths, steps, rows, rate, decay, min(2, steps), CODEC)
+    """A classifier by SGD."""
+    model, optimiser = unit.Mlp(widths), unit.Sgd(rate, decay)
+    every = min(2, steps) if every is None else every
+    return unit.UnitPolicy(model, optimiser, unit.Schedule(), steps, rows, every, CODEC)
 
 
-def _run(policy: unit.UnitPolicy, label: str, weights: bytes, features: bytes | None = None) -> bytes:
-    rows = policy.local_steps * policy.batch_rows
-    rows_in = sample_features(label, rows * policy.widths[0]) if features is None else features
-    labels = sample_labels(label, rows, policy.widths[-1])
-    result = unit.run_unit(policy, weights, rows_in, labels, SEED)
+def run(policy: unit.UnitPolicy, label: str, weights: bytes, rows: bytes | None = None) -> bytes:
+    """Payload and trace of a unit on rows (if not given) and targets that are drawn from `label`."""
+    count = policy.local_steps * policy.batch_rows
+    drawn, targets = find_training(policy.model).draw_examples(policy.model, label, count)
+    result = unit.run_unit(policy, weights, drawn if rows is None else rows, targets, SEED)
     return result.payload + b"".join(result.trace) + result.trace_root
 
 
 def _unit_case(
     label: str, widths: tuple[int, ...], steps: int, rows: int, rate: int = 6554, decay: int = 58982
 ) -> Case:
-    policy = _policy(widths, steps, rows, rate, decay)
-    return lambda: _run(policy, label, mlp.init_weights(widths, SEED))
+    policy = new_policy(widths, steps, rows, rate, decay)
+    return lambda: run(policy, label, mlp.init_weights(widths, SEED))
 
 
 def _extreme_case(label: str, widths: tuple[int, ...], rows: int, weight: bytes, value: int) -> Case:
-    policy = _policy(widths, 3, rows, 2**20, 65535)
+    policy = new_policy(widths, 3, rows, 2**20, 65535)
     features = pack([value], 1) * (3 * rows * widths[0])
-    return lambda: _run(policy, label, weight * mlp.param_count(widths), features)
+    return lambda: run(policy, label, weight * mlp.param_count(widths), features)
 
 
 def _wild_case(label: str, widths: tuple[int, ...], rows: int, bits: int) -> Case:
-    policy = _policy(widths, 3, rows, 2**20, 65535)
-    return lambda: _run(policy, label, sample_ints(label, mlp.param_count(widths), 4, bits))
+    policy = new_policy(widths, 3, rows, 2**20, 65535)
+    return lambda: run(policy, label, sample_ints(label, mlp.param_count(widths), 4, bits))
 
 
 def _saturated_case(label: str, widths: tuple[int, ...], rows: int) -> Case:
     """Deep and heavy enough for activations and slopes to reach the lowest exponent and saturate there."""
-    policy = _policy(widths, 2, rows)
-    return lambda: _run(policy, label, sample_signs(label, mlp.param_count(widths)))
+    policy = new_policy(widths, 2, rows)
+    return lambda: run(policy, label, sample_signs(label, mlp.param_count(widths)))
 
 
 CASES: dict[str, Case] = {

@@ -56,6 +56,9 @@ class Training(Protocol):
     ) -> list[tuple[Any, Any]]:
         """(rows, targets) of every step as numpy arrays, after checks of length and range (KernelInputError)."""
 
+    def draw_examples(self, model: Any, label: str, count: int) -> tuple[bytes, bytes]:
+        """(rows, targets) of `count` examples that depend on `label` alone: for the self-test."""
+
 
 def find_training(model: object) -> Training:
     """The training module of a model.

@@ -81,8 +81,8 @@ def train(recipe: Recipe, seed: int) -> list[int]:
     correct = []
     for round_index in range(recipe.rounds):
         fall = (recipe.rate_q16 - recipe.last_q16) * round_index // max(1, recipe.rounds - 1)
-        policy = unit.UnitPolicy(recipe.widths, recipe.steps, recipe.batch, recipe.rate_q16 - fall,
-                                 recipe.decay_q16, recipe.steps, CODEC)
+        policy = unit.UnitPolicy(unit.Mlp(recipe.widths), unit.Sgd(recipe.rate_q16 - fall, recipe.decay_q16),
+                                 unit.Schedule(), recipe.steps, recipe.batch, recipe.steps, CODEC)
         sent = []
         for worker in range(recipe.workers):
             label = f"unit {seed} {round_index} {worker}"

@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kernels import aggregate, dispatch, mlp, outer, payload, products, samples, selftest, unit
+from kernels.unit.cases import new_policy
 
 CODEC = "int8/256"
 POISON = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -37,7 +38,7 @@ def test_unit_of_any_shape_is_equal_on_both_backends(
     poisoned: None, widths: tuple[int, ...], steps: int, rows: int, bits: int, rate: int, decay: int,
     every: int, label: str,
 ) -> None:
-    policy = unit.UnitPolicy(widths, steps, rows, rate, decay, min(every, steps), CODEC)
+    policy = new_policy(widths, steps, rows, rate, decay, min(every, steps))
     weights = samples.sample_ints(label, mlp.param_count(widths), 4, bits)
     features = samples.sample_features(label, steps * rows * widths[0])
     labels = samples.sample_labels(label, steps * rows, widths[-1])
@@ -129,7 +130,7 @@ EXTREMES = [  # widths and rows: wide inputs, a wide hidden layer, many classes,
 def test_unit_survives_the_largest_and_smallest_of_everything(widths: tuple[int, ...], rows: int) -> None:
     """Sums at the bounds of section 12: all features and weights at an end, or of either sign, at the highest rates."""
     count = mlp.param_count(widths)
-    policy = unit.UnitPolicy(widths, 2, rows, 2**20, 65535, 1, CODEC)
+    policy = new_policy(widths, 2, rows, 2**20, 65535, 1)
     values = 2 * rows * widths[0]
     labels = samples.sample_labels("ends", 2 * rows, widths[-1])
     signs = bytes(127 if byte & 1 else 129 for byte in range(256))

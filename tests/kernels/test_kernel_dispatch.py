@@ -16,6 +16,7 @@ import pytest
 
 from kernels import bench, dispatch, payload, selftest, unit
 from kernels.errors import KernelInputError
+from kernels.unit.cases import new_policy
 
 ROOT = Path(__file__).parents[2]
 OPS = "kernels, kernels.mlp, kernels.unit, kernels.payload, kernels.aggregate, kernels.outer, kernels.chunks"
@@ -70,19 +71,19 @@ def test_backend_with_a_wrong_result_is_replaced_and_reported(
 def break_products(patch: pytest.MonkeyPatch, is_broken: Callable[[tuple[int, int, int]], bool]) -> None:
     """The last column of a product is wrong where `is_broken` says so of (rows, inner, columns)."""
     from kernels import elementwise
+    from kernels.gemm import blas
     from kernels.mlp import cpu as mlp_cpu
-    from kernels.unit import cpu as unit_cpu
 
-    right = elementwise.multiply
+    def broken(right: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+        def multiply(first: Any, second: Any) -> Any:
+            product = right(first, second)
+            if is_broken((*first.shape, second.shape[1])):
+                product[:, -1] += 5000
+            return product
+        return multiply
 
-    def multiply(first: Any, second: Any) -> Any:
-        product = right(first, second)
-        if is_broken((*first.shape, second.shape[1])):
-            product[:, -1] += 5000
-        return product
-
-    for module in (elementwise, mlp_cpu, unit_cpu):
-        patch.setattr(module, "multiply", multiply)
+    for module in (elementwise, mlp_cpu, blas):
+        patch.setattr(module, "multiply", broken(module.multiply))
 
 
 @pytest.mark.parametrize("multiply_adds", [30_000, 2**27])
@@ -112,12 +113,12 @@ def test_backend_that_is_wrong_in_the_shape_of_a_policy_alone_is_replaced_when_w
     unchosen: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     break_products(unchosen, lambda shape: shape == (33, 70, 60))
-    policy = unit.UnitPolicy((70, 60, 5), 4, 33, 6554, 58982, 2, "int8/256")
+    policy = new_policy((70, 60, 5), 4, 33, 6554, 58982, 2)
     assert dispatch.warm() == dispatch.Choice("cpu", "cpu")
     assert dispatch.warm(replace(policy, batch_rows=32)) == dispatch.Choice("cpu", "cpu")
     with caplog.at_level(logging.ERROR, logger="gradus.kernels"):
         choice = dispatch.warm(policy)
-    assert choice == dispatch.Choice("ref", "cpu", "wrong results in a local step of widths 70-60-5")
+    assert choice == dispatch.Choice("ref", "cpu", "wrong results in a local step of a classifier of widths 70-60-5")
     assert choice.problem in caplog.text
     assert dispatch.choose() is choice and dispatch.backend() == "ref"
 
@@ -126,15 +127,15 @@ def test_backend_that_fails_in_the_shape_of_a_policy_is_replaced_and_reported(
     unchosen: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     dispatch.warm()
-    unchosen.setattr("kernels.unit.cpu.multiply", None)
+    unchosen.setattr("kernels.mlp.cpu.activate", None)
     with caplog.at_level(logging.ERROR, logger="gradus.kernels"):
-        choice = dispatch.warm(unit.UnitPolicy((3, 2), 2, 2, 6554, 58982, 1, "int8/256"))
-    assert choice.backend == "ref" and "widths 3-2: TypeError" in choice.problem and choice.problem in caplog.text
+        choice = dispatch.warm(new_policy((3, 2, 2), 2, 2, 6554, 58982, 1))
+    assert choice.backend == "ref" and "widths 3-2-2: TypeError" in choice.problem and choice.problem in caplog.text
 
 
 def test_policy_outside_the_ranges_is_refused_by_warm_and_no_fault_of_the_backend(unchosen: pytest.MonkeyPatch) -> None:
     with pytest.raises(KernelInputError, match="batch_rows"):
-        dispatch.warm(unit.UnitPolicy((3, 2), 2, 0, 6554, 58982, 1, "int8/256"))
+        dispatch.warm(new_policy((3, 2), 2, 0, 6554, 58982, 1))
     assert dispatch.backend() == "cpu"
 
 
@@ -176,7 +177,7 @@ def test_warm_compares_one_step_of_the_policy_with_fewer_rows_where_they_are_too
         ran.append((dispatch.backend(), policy)), run(policy, *rest))[1])
     told: list[tuple[str, int, int]] = []
     dispatch.choose()
-    policy = unit.UnitPolicy(widths, 16, rows, 6554, 58982, 4, "int8/256")
+    policy = new_policy(widths, 16, rows, 6554, 58982, 4)
     assert dispatch.warm(policy, lambda what, done, total: told.append((what, done, total))).backend == "cpu"
     step = replace(policy, local_steps=1, batch_rows=run_rows, trace_every=1)
     assert ran == [("ref", step), ("cpu", step)]

@@ -11,9 +11,14 @@ from hypothesis import strategies as st
 
 from kernels import mlp, unit
 from kernels.errors import KernelInputError
+from kernels.mlp import Mlp
+from kernels.optimiser import Adam, Lion, Sgd
+from kernels.optimiser.schedule import Schedule
+from kernels.unit.cases import new_policy
 
-POLICY = unit.UnitPolicy((3, 2), 2, 2, 6554, 58982, 1, "int8/256")
-GOOD = {"policy": POLICY, "weights": bytes(32), "features": bytes(12), "labels": bytes(8), "seed": bytes(32)}
+POLICY = new_policy((3, 2), 2, 2, 6554, 58982, 1)
+GOOD = {"policy": POLICY, "weights": bytes(32), "rows": bytes(12), "targets": bytes(8), "seed": bytes(32),
+        "first_step": 0}
 
 
 def test_the_good_unit_is_accepted() -> None:
@@ -22,13 +27,25 @@ def test_the_good_unit_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("change", [
-    {"widths": (3,)}, {"widths": (1,) * 9}, {"widths": [3, 2]}, {"widths": (3, 0)}, {"widths": (3, 65537)},
-    {"widths": (3, True)},
-    {"widths": (3, 2.0)}, {"widths": (65536, 1025)}, {"local_steps": 0}, {"local_steps": 4097}, {"batch_rows": 0},
-    {"batch_rows": 4097}, {"widths": (5000, 1), "batch_rows": 4096},
-    {"widths": (1000, 1), "local_steps": 4096, "batch_rows": 100},
-    {"learning_rate_q16": -1}, {"learning_rate_q16": 2**20 + 1}, {"momentum_q16": 65536}, {"momentum_q16": -1},
-    {"trace_every": 0}, {"trace_every": 3}, {"codec": "int4/256"}, {"codec": None}, {"local_steps": "2"},
+    *({"model": Mlp(widths)} for widths in (  # type: ignore[arg-type]
+        (3,), (1,) * 9, [3, 2], (3, 0), (3, 65537), (3, True), (3, 2.0), (65536, 1025))),
+    {"model": None}, {"model": (3, 2)}, {"model": Mlp((3, 2), "rank")}, {"model": Mlp((3, 2), wide=(1,))},
+    {"model": Mlp((3, 2), wide=(-1,))}, {"model": Mlp((3, 2, 2), wide=(1, 0))}, {"model": Mlp((3, 2), wide=(0, 0))},
+    {"model": Mlp((3, 2), wide=[0])}, {"model": Mlp((3, 2), wide=(True,))},  # type: ignore[arg-type]
+    {"local_steps": 0}, {"local_steps": 4097}, {"local_steps": "2"}, {"batch_rows": 0}, {"batch_rows": 4097},
+    {"model": Mlp((5000, 1)), "batch_rows": 4096},
+    {"model": Mlp((1000, 1)), "local_steps": 4096, "batch_rows": 100},
+    {"model": Mlp((1, 1000), "regressor"), "local_steps": 4096, "batch_rows": 17},
+    {"optimiser": None}, {"optimiser": Sgd(-1, 0)}, {"optimiser": Sgd(2**20 + 1, 0)}, {"optimiser": Sgd(0, 65536)},
+    {"optimiser": Sgd(0, -1)}, {"optimiser": Adam(-1, 0, 4)}, {"optimiser": Adam(2**24 + 1, 0, 4)},
+    {"optimiser": Adam(0, 65001, 4)}, {"optimiser": Adam(0, -1, 4)}, {"optimiser": Adam(0, 0, 3)},
+    {"optimiser": Adam(0, 0, 13)}, {"optimiser": Lion(-1, 0, 0)}, {"optimiser": Lion(2**24 + 1, 0, 0)},
+    {"optimiser": Lion(0, 65536, 0)}, {"optimiser": Lion(0, 0, 65536)}, {"optimiser": Lion(0, 0, -1)},
+    {"schedule": None}, {"schedule": Schedule("step")}, {"schedule": Schedule("linear")},
+    {"schedule": Schedule("cosine", 5, 5)}, {"schedule": Schedule(warmup_steps=-1)},
+    {"schedule": Schedule(warmup_steps=2**31)}, {"schedule": Schedule("linear", 0, 2**31)},
+    {"schedule": Schedule(final_q16=65537)}, {"schedule": Schedule(unit_warmup_steps=-1)},
+    {"trace_every": 0}, {"trace_every": 3}, {"codec": "int4/256"}, {"codec": None},
 ], ids=str)
 def test_policy_outside_its_range_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(KernelInputError):
@@ -38,10 +55,10 @@ def test_policy_outside_its_range_is_refused(change: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("change", [
-    {"policy": None}, {"weights": bytes(31)}, {"weights": bytearray(32)}, {"weights": None}, {"features": bytes(11)},
-    {"features": bytes(11) + b"\x80"}, {"labels": bytes(7)}, {"labels": bytes(6) + b"\x02\x00"},
-    {"labels": b"\xff" * 8},
-    {"seed": bytes(31)}, {"seed": "0" * 32},
+    {"policy": None}, {"weights": bytes(31)}, {"weights": bytearray(32)}, {"weights": None}, {"rows": bytes(11)},
+    {"rows": bytes(11) + b"\x80"}, {"targets": bytes(7)}, {"targets": bytes(6) + b"\x02\x00"},
+    {"targets": b"\xff" * 8},
+    {"seed": bytes(31)}, {"seed": "0" * 32}, {"first_step": -1}, {"first_step": 2**31},
 ], ids=str)
 def test_unit_with_a_bad_argument_is_refused(change: dict[str, Any], backend: str) -> None:
     with pytest.raises(KernelInputError):
@@ -82,7 +99,7 @@ def test_many_wide_rows_give_the_same_as_one_by_one() -> None:
 
 
 def test_seed_changes_the_payload_and_the_trace(backend: str) -> None:
-    weights = mlp.init_weights(POLICY.widths, bytes(32))
+    weights = mlp.init_weights((3, 2), bytes(32))
     one = unit.run_unit(POLICY, weights, bytes(range(1, 13)), bytes(8), bytes(32))
     two = unit.run_unit(POLICY, weights, bytes(range(1, 13)), bytes(8), b"\x01" + bytes(31))
     assert one.payload != two.payload and one.trace_root != two.trace_root
@@ -96,14 +113,14 @@ def test_trace_ends_with_the_last_step_once(backend: str) -> None:
 
 
 def test_cost_is_the_formula_of_the_text() -> None:
-    policy = unit.UnitPolicy((64, 128, 64, 10), 32, 16, 6554, 58982, 8, "int8/256")
+    policy = new_policy((64, 128, 64, 10), 32, 16, 6554, 58982, 8)
     products, first, count = 64 * 128 + 128 * 64 + 64 * 10, 64 * 128, 65 * 128 + 129 * 64 + 65 * 10
     assert unit.unit_cost(policy) == 32 * (16 * (3 * products - first) + 16 * count + 20_000 * 3) + 2 * count
 
 
 def test_narrow_layers_cost_what_their_calls_take() -> None:
     """A unit of seven layers of width one is no free work: each layer of each step has its price."""
-    narrow = unit.UnitPolicy((1, 1, 1, 1, 1, 1, 1, 2), 4096, 1, 6554, 58982, 4096, "int8/256")
+    narrow = new_policy((1, 1, 1, 1, 1, 1, 1, 2), 4096, 1, 6554, 58982, 4096)
     assert unit.unit_cost(narrow) > 4096 * 7 * 20_000 > 2**28
 
 

@@ -7,6 +7,7 @@ import dataclasses
 from curves import Recipe, train
 
 from kernels import mlp, outer, payload, samples, unit
+from kernels.unit.cases import new_policy
 
 
 def test_six_rounds_of_digits_reach_95_percent_of_held_out_rows() -> None:
@@ -16,23 +17,23 @@ def test_six_rounds_of_digits_reach_95_percent_of_held_out_rows() -> None:
 
 
 def test_zero_learning_rate_leaves_the_weights_alone(backend: str) -> None:
-    policy = unit.UnitPolicy((3, 4, 2), 3, 2, 0, 58982, 3, "int8/256")
-    weights = mlp.init_weights(policy.widths, bytes(32))
+    policy = new_policy((3, 4, 2), 3, 2, 0, 58982, 3)
+    weights = mlp.init_weights(policy.model.widths, bytes(32))
     result = unit.run_unit(policy, weights, samples.sample_features("still", 18), bytes(12), bytes(32))
-    assert payload.decode(result.payload, mlp.param_count(policy.widths), policy.codec) == bytes(8 * 26)
+    assert payload.decode(result.payload, mlp.param_count(policy.model.widths), policy.codec) == bytes(8 * 26)
 
 
 def test_threshold_on_one_positive_feature_is_learned(backend: str) -> None:
     """Is x above 60, for x in 1..120? Without biases all positive x would get the same answer."""
-    policy = unit.UnitPolicy((1, 8, 2), 600, 16, 6554, 58982, 600, "int8/256")
+    policy = new_policy((1, 8, 2), 600, 16, 6554, 58982, 600)
     rows = policy.local_steps * policy.batch_rows
     features = bytes(byte % 120 + 1 for byte in samples.sample("threshold", rows))
     labels = b"".join(bytes([x > 60, 0]) for x in features)
-    weights = mlp.init_weights(policy.widths, samples.SEED)
-    count = mlp.param_count(policy.widths)
+    weights = mlp.init_weights(policy.model.widths, samples.SEED)
+    count = mlp.param_count(policy.model.widths)
     sent = unit.run_unit(policy, weights, features, labels, samples.SEED).payload
     delta = payload.decode(sent, count, policy.codec)
     weights, _ = outer.outer_step(weights, bytes(8 * count), delta, 65536, 0)
-    answers = mlp.predict(policy.widths, weights, bytes(range(1, 121)), 120)[::2]
+    answers = mlp.predict(policy.model.widths, weights, bytes(range(1, 121)), 120)[::2]
     wrong = sum(answer != (x > 60) for x, answer in enumerate(answers, 1))
     assert wrong <= 4

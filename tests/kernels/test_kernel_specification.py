@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from collections.abc import Callable
 from math import isqrt
+from typing import Any
 
 from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels import gin1, mlp, samples, unit
+from kernels.optimiser import Sgd
+from kernels.unit.cases import new_policy
 
 Matrix = list[list[int]]
 Layer = tuple[Matrix, list[int]]
@@ -159,25 +163,31 @@ def gradient(layers: list[Layer], rows: Matrix, labels: list[int], seed: bytes, 
 
 
 def compute_unit(policy: unit.UnitPolicy, weights: list[int], rows: Matrix, labels: list[int], seed: bytes) -> bytes:
+    assert isinstance(policy.optimiser, Sgd)
     b = (policy.batch_rows - 1).bit_length()
-    rate = (policy.learning_rate_q16 << b) // policy.batch_rows
+    rate = (policy.optimiser.learning_rate_q16 << b) // policy.batch_rows
     local, m, trace = list(weights), [0] * len(weights), []
     for h in range(policy.local_steps):
         part = slice(h * policy.batch_rows, (h + 1) * policy.batch_rows)
-        found = gradient(read_layers(policy.widths, local), rows[part], labels[part], seed, h)
-        m = [clip(rs(fits(v * policy.momentum_q16, 64), 16) + g, 2**40) for v, g in zip(m, found)]
+        found = gradient(read_layers(policy.model.widths, local), rows[part], labels[part], seed, h)
+        m = [clip(rs(fits(v * policy.optimiser.momentum_q16, 64), 16) + g, 2**40) for v, g in zip(m, found)]
         local = [clip(w - rs(fits(v * rate, 64), 16 + b), 2**31 - 1) for w, v in zip(local, m)]
         if (h + 1) % policy.trace_every == 0 or h + 1 == policy.local_steps:
-            trace.append(blake3(struct.pack(f"<{len(local)}i", *local)).digest())
+            trace.append(chunk_root(struct.pack(f"<{len(local)}i", *local) + struct.pack(f"<{len(m)}q", *m)))
     delta = [after - before for after, before in zip(local, weights)]
     return encode(delta, seed) + b"".join(trace) + tree([hashlib.sha256(b"\x00" + digest).digest() for digest in trace])
 
 
-def tree(leaves: list[bytes]) -> bytes:
+def tree(leaves: list[bytes], hash_of: Callable[[bytes], Any] = hashlib.sha256) -> bytes:
     if len(leaves) == 1:
         return leaves[0]
     left = max(2**k for k in range(20) if 2**k < len(leaves))
-    return hashlib.sha256(b"\x01" + tree(leaves[:left]) + tree(leaves[left:])).digest()
+    return bytes(hash_of(b"\x01" + tree(leaves[:left], hash_of) + tree(leaves[left:], hash_of)).digest())
+
+
+def chunk_root(data: bytes) -> bytes:
+    leaves = [blake3(b"\x00" + data[at:at + 65536]).digest() for at in range(0, len(data), 65536)]
+    return bytes(blake3(b"\x02" + struct.pack("<QI", len(data), 65536) + tree(leaves, blake3)).digest())
 
 
 def encode(delta: list[int], key: bytes) -> bytes:
@@ -197,23 +207,23 @@ def encode(delta: list[int], key: bytes) -> bytes:
 def test_unit_is_what_the_text_says(
     widths: tuple[int, ...], steps: int, rows: int, bits: int, rate: int, decay: int, label: str
 ) -> None:
-    policy = unit.UnitPolicy(widths, steps, rows, rate, decay, min(2, steps), "int8/256")
+    policy = new_policy(widths, steps, rows, rate, decay, min(2, steps))
     assert_unit_follows_the_text(policy, samples.sample_ints(label, mlp.param_count(widths), 4, bits), label)
 
 
 def test_saturated_unit_is_what_the_text_says() -> None:
     """Largest weights, deep: exponents of activations and slopes stop at -24."""
-    policy = unit.UnitPolicy((9, 12, 12, 12, 12, 12, 12, 3), 2, 3, 6554, 58982, 1, "int8/256")
-    weights = samples.sample_signs("deep", mlp.param_count(policy.widths))
+    policy = new_policy((9, 12, 12, 12, 12, 12, 12, 3), 2, 3, 6554, 58982, 1)
+    weights = samples.sample_signs("deep", mlp.param_count(policy.model.widths))
     assert_unit_follows_the_text(policy, weights, "deep")
-    layers = read_layers(policy.widths, list(struct.unpack(f"<{len(weights) // 4}i", weights)))
+    layers = read_layers(policy.model.widths, list(struct.unpack(f"<{len(weights) // 4}i", weights)))
     kept, _, _ = forward(layers, [[127] * 9, [-127] * 9])
     assert kept[-1][1] == -24
-    assert mlp.logits(policy.widths, weights, b"\x7f" * 9, 1)[0] == struct.pack("<3i", *answer(layers, [127] * 9)[1])
+    assert mlp.logits(policy.model.widths, weights, b"\x7f" * 9, 1)[0] == struct.pack("<3i", *answer(layers, [127] * 9)[1])
 
 
 def assert_unit_follows_the_text(policy: unit.UnitPolicy, weights: bytes, label: str) -> None:
-    widths, rows, seed = policy.widths, policy.local_steps * policy.batch_rows, samples.sample(label, 32)
+    widths, rows, seed = policy.model.widths, policy.local_steps * policy.batch_rows, samples.sample(label, 32)
     features = samples.sample_features(label, rows * widths[0])
     labels = samples.sample_labels(label, rows, widths[-1])
     result = unit.run_unit(policy, weights, features, labels, seed)

@@ -14,7 +14,7 @@ from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgRevealWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 from abci_app.wire.row import join_columns
 from abci_app.wire.seed import claim_commitment, draw_rows, unit_seed
-from kernels.unit import UnitPolicy, run_unit
+from kernels.unit import Mlp, Schedule, Sgd, UnitPolicy, run_unit
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,9 @@ def compute_claim(model: Model, running: Round, unit: int, weights: bytes, rows:
     seed = unit_seed(running.seed, unit)
     drawn = draw_rows(seed, training.local_steps * training.batch_rows, dataset.train_rows)
     features, labels = join_columns([rows[index] for index in drawn], dataset.features)
-    policy = UnitPolicy(tuple(model.spec.mlp_classifier.widths), training.local_steps, training.batch_rows,
-                        running.learning_rate_q16, training.momentum_q16, training.trace_every, training.codec)
+    policy = UnitPolicy(
+        Mlp(tuple(model.spec.mlp_classifier.widths)), Sgd(running.learning_rate_q16, training.momentum_q16), Schedule(),
+        training.local_steps, training.batch_rows, training.trace_every, training.codec)
     result = run_unit(policy, weights, features, labels, seed)
     return Claim(result.payload, result.trace_root)
 
