@@ -7,7 +7,7 @@ never looked at. Offers what kernels/unit/models.py asks of a model. Source: ker
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kernels import checks, dispatch, gin1, samples
 from kernels.errors import KernelInputError
@@ -15,6 +15,9 @@ from kernels.loss import TARGET_MAX
 from kernels.mlp.layers import split_layers
 from kernels.mlp.types import Mlp, check_model
 from kernels.tensor import Tensor
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["Trainer", "check_model", "check_unit", "count_terms", "draw_examples", "param_shapes", "read_batches",
            "step_cost"]
@@ -75,7 +78,7 @@ def read_batches(
     features = checks.read_array(rows, "<i1").reshape(local_steps, batch_rows, inputs)
     if model.task == "classifier":
         checks.check_labels(targets, count, outputs)
-        wanted = checks.read_array(targets, "<u2").reshape(local_steps, batch_rows)
+        wanted: NDArray[Any] = checks.read_array(targets, "<u2").reshape(local_steps, batch_rows)
     else:
         checks.check_bytes("targets", targets, 4 * count * outputs)
         wanted = checks.read_array(targets, "<i4").reshape(local_steps, batch_rows, outputs)

@@ -62,7 +62,7 @@ def step_adam(
         root -= np.int64(root * root > square)
         root += np.int64((root + 1) * (root + 1) <= square)
         quotient = np.int64(np.float64(abs(mean) << 8) / np.float64(root + 1))
-        ratio = min(quotient, _RATIO_MAX)
+        ratio: Scalar = min(quotient, _RATIO_MAX)
         if mean < 0:
             ratio = -ratio
         moved = round_shift(round_shift(ratio * correction, 16) * rate, 16)
@@ -82,7 +82,7 @@ def step_lion(
         slope = scale(np.int64(sums[index]), shift)
         ahead = momentum[index] * beta1 + slope * (65536 - beta1)
         momentum[index] = average(momentum[index], slope, share)
-        moved = np.int64(0)
+        moved: Scalar = np.int64(0)
         if ahead > 0:
             moved = rate
         elif ahead < 0:

@@ -66,7 +66,8 @@ def average(momentum: Ints, slope: Ints, decay_q16: int) -> None:
 
 def read_weights(state: State) -> NDArray[np.int32]:
     """The weights as they stand."""
-    return state.weights.astype(np.int32)
+    weights: NDArray[np.int32] = state.weights.astype(np.int32)
+    return weights
 
 
 def dump(state: State) -> bytes:
