@@ -213,13 +213,13 @@ def test_unit_is_what_the_text_says(
 
 def test_saturated_unit_is_what_the_text_says() -> None:
     """Largest weights, deep: exponents of activations and slopes stop at -24."""
-    policy = new_policy((9, 12, 12, 12, 12, 12, 12, 3), 2, 3, 6554, 58982, 1)
-    weights = samples.sample_signs("deep", mlp.param_count(policy.model.widths))
-    assert_unit_follows_the_text(policy, weights, "deep")
-    layers = read_layers(policy.model.widths, list(struct.unpack(f"<{len(weights) // 4}i", weights)))
+    widths = (9, 12, 12, 12, 12, 12, 12, 3)
+    weights = samples.sample_signs("deep", mlp.param_count(widths))
+    assert_unit_follows_the_text(new_policy(widths, 2, 3, 6554, 58982, 1), weights, "deep")
+    layers = read_layers(widths, list(struct.unpack(f"<{len(weights) // 4}i", weights)))
     kept, _, _ = forward(layers, [[127] * 9, [-127] * 9])
     assert kept[-1][1] == -24
-    assert mlp.logits(policy.model.widths, weights, b"\x7f" * 9, 1)[0] == struct.pack("<3i", *answer(layers, [127] * 9)[1])
+    assert mlp.logits(widths, weights, b"\x7f" * 9, 1)[0] == struct.pack("<3i", *answer(layers, [127] * 9)[1])
 
 
 def assert_unit_follows_the_text(policy: unit.UnitPolicy, weights: bytes, label: str) -> None:
