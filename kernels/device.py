@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -28,10 +29,12 @@ os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "0")  # fuses floats, of which
 import triton  # noqa: E402  (reads its environment)
 import triton.language as tl  # noqa: E402
 
+Recorder = Callable[[Any, tuple[Any, ...], dict[str, Any]], None]
 Array = Any  # numpy array or torch tensor
 Kernel = Any  # what `jit` makes
 constexpr: Any = tl.constexpr
 IS_INTERPRETED = bool(triton.knobs.runtime.interpret)
+_recorder: Recorder | None = None
 ELEMENTS_ON_DEVICE = 1024
 ELEMENTS_INTERPRETED = 2**16
 NO_DEVICE = (
@@ -106,11 +109,27 @@ def launch(kernel: Kernel, grid: tuple[int, ...], *args: Any, **settings: Any) -
     """
     if not prod(grid):
         return
-    if IS_INTERPRETED:
+    if _recorder is not None:
+        _recorder(kernel, args, settings)
+    elif IS_INTERPRETED:
         args = tuple(Pointer(_check_contiguous(arg)) if isinstance(arg, np.ndarray) else arg for arg in args)
         kernel[grid](*args, **settings)
     else:
         kernel[grid](*(arg if isinstance(arg, int) else _check_contiguous(arg) for arg in args), **settings)
+
+
+@contextmanager
+def recorded(recorder: Recorder) -> Iterator[None]:
+    """Hand every launch to `recorder` instead of running it; arrays are numpy's and full of zeros.
+
+    This process needs no device: kernels.cubins learns so which kernels with which types a computation launches.
+    """
+    global _recorder
+    _recorder = recorder
+    try:
+        yield
+    finally:
+        _recorder = None
 
 
 def find_problem() -> str:
@@ -129,6 +148,8 @@ def has_device() -> bool:
 
 def new_array(shape: int | tuple[int, ...], dtype: Any) -> Array:
     """An uninitialised row-major array; dtype as in numpy. Tests fill it with garbage first."""
+    if _recorder is not None:
+        return np.zeros(shape, dtype=dtype)
     if IS_INTERPRETED:
         return arrays.new_array(shape, dtype)
     return _torch().empty(shape, dtype=_find_dtype(dtype), device="cuda")
@@ -136,7 +157,7 @@ def new_array(shape: int | tuple[int, ...], dtype: Any) -> Array:
 
 def new_zeros(shape: int | tuple[int, ...], dtype: Any) -> Array:
     """A row-major array of zeros."""
-    if IS_INTERPRETED:
+    if _is_numpy():
         return np.zeros(shape, dtype=dtype)
     return _torch().zeros(shape, dtype=_find_dtype(dtype), device="cuda")
 
@@ -165,27 +186,37 @@ def to_signed(keys: tuple[int, int]) -> tuple[int, int]:
 
 def to_device(array: NDArray[Any]) -> Array:
     """A copy of a host array in memory for kernels."""
-    if IS_INTERPRETED:
+    if _is_numpy():
         return np.array(array, order="C")
     return _torch().from_numpy(np.ascontiguousarray(array)).to("cuda")
 
 
 def to_host(array: Array) -> NDArray[Any]:
     """A copy as a numpy array; waits for the kernels that write it."""
-    if IS_INTERPRETED:
+    if _is_numpy():
         return np.array(array, order="C")
     host: NDArray[Any] = array.cpu().numpy()
     return host
 
 
+def count_elements(array: Array) -> int:
+    """How many elements an array has."""
+    return prod(array.shape)
+
+
+def count_bytes(array: Array) -> int:
+    """Bytes of one element."""
+    return int(array.dtype.itemsize)
+
+
 def copy(array: Array) -> Array:
     """A contiguous copy in memory for kernels."""
-    return np.array(array, order="C") if IS_INTERPRETED else array.contiguous().clone()
+    return np.array(array, order="C") if _is_numpy() else array.contiguous().clone()
 
 
 def wait() -> None:
     """Wait until every kernel that was launched is done; a benchmark needs it."""
-    if not IS_INTERPRETED:
+    if not _is_numpy():
         _torch().cuda.synchronize()
 
 
@@ -207,6 +238,10 @@ def find_power(count: int) -> int:
 def count_programs(count: int, block: int) -> int:
     """Programs of `block` elements that cover `count`."""
     return (count + block - 1) // block
+
+
+def _is_numpy() -> bool:
+    return IS_INTERPRETED or _recorder is not None
 
 
 def _check_contiguous(array: Array) -> Array:

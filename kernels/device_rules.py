@@ -99,6 +99,29 @@ def draw(
 
 
 @jit
+def round_shift_narrow(x: tl.tensor, shift: tl.tensor) -> tl.tensor:
+    """round_shift of int32 x by an int32 scalar in 0..31, in int32; x + 1 must be in range where shift is 1."""
+    half_shifted = x >> tl.maximum(shift - 1, 0)
+    return tl.where(shift > 0, (half_shifted + 1) >> 1, x)
+
+
+@jit
+def draw_narrow(
+    x: tl.tensor, index: tl.tensor, shift: tl.tensor, key0: tl.tensor, key1: tl.tensor, limit: tl.constexpr
+) -> tl.tensor:
+    """draw of int32 x by an int32 scalar in 0..31, in 32 bits.
+
+    What is shifted off and the noise are both below 2**shift: their sum fits uint32, and its bit `shift` is the carry.
+    """
+    inner = mix32(index.to(tl.uint32) ^ key0.to(tl.uint32))
+    word = mix32(inner ^ key1.to(tl.uint32))
+    by = shift.to(tl.uint32)
+    mask = (tl.full((), 1, tl.uint32) << by) - 1
+    carry = ((x.to(tl.uint32) & mask) + (word & mask)) >> by
+    return clip((x >> shift) + carry.to(tl.int32), limit)
+
+
+@jit
 def isqrt(x: tl.tensor) -> tl.tensor:
     """floor(sqrt(x)) for 0 <= x < 2**62.
 
@@ -129,4 +152,4 @@ def divide_nearest(x: tl.tensor, divisor: tl.tensor) -> tl.tensor:
 @jit
 def raise_magnitude(target: tl.tensor, x: tl.tensor) -> tl.tensor:
     """target[0] = max(target[0], largest |x|); masked-out elements of x must be zero. tl.tensor int block of x."""
-    tl.atomic_max(target, tl.max(tl.abs(x.to(tl.int64)), None))
+    tl.atomic_max(target, tl.max(tl.abs(x.to(tl.int64)), None), sem="relaxed")

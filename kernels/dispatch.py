@@ -1,14 +1,16 @@
 """Chooses the back end, once per process, and proves it before use.
 
-Reads: the environment variables GRADUS_KERNELS_BACKEND (`ref` or `cpu`, default `cpu`) and NUMBA_CACHE_DIR.
-Every back end gives the same bytes: the choice changes speed only. A fast back end that cannot be
-loaded, or that fails its self-test, is reported on the log as an error and replaced by `ref`.
+Reads: the environment variables GRADUS_KERNELS_BACKEND (`ref`, `cpu`, `gpu` or `auto`, default `cpu`) and
+NUMBA_CACHE_DIR. `auto` is `gpu` where torch sees a CUDA device, else `cpu`. Every back end gives the same bytes: the
+choice changes speed only. A fast back end that cannot be loaded, or that fails its self-test, is reported on the log as
+an error and replaced by the next of `cpu` and `ref`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import logging
 import os
 import tempfile
@@ -25,8 +27,10 @@ from kernels.errors import KernelInputError
 if TYPE_CHECKING:
     from kernels.unit import UnitPolicy
 
-BACKENDS = ("ref", "cpu")
+BACKENDS = ("ref", "cpu", "gpu")
+AUTO = "auto"
 DEFAULT_BACKEND = "cpu"
+GPU_OPS = ("gemm", "quantise")  # the others are computed by `cpu` on a `gpu` back end
 BACKEND_VARIABLE = "GRADUS_KERNELS_BACKEND"
 Progress = Callable[[str, int, int], None]
 
@@ -48,8 +52,12 @@ _choice: Choice | None = None
 
 
 def implementation(op: str) -> Any:
-    """The module that computes `op` on the back end in use; both have the same functions."""
-    return importlib.import_module(f"kernels.{op}.{backend()}")
+    """The module that computes `op` on the back end in use; all have the same functions.
+
+    Ops that are not in GPU_OPS take and give host arrays on a `gpu` back end: `cpu` computes them.
+    """
+    name = backend()
+    return importlib.import_module(f"kernels.{op}.{'cpu' if name == 'gpu' and op not in GPU_OPS else name}")
 
 
 def backend() -> str:
@@ -88,12 +96,12 @@ def warm(policy: UnitPolicy | None = None, progress: Progress | None = None) -> 
     """
     global _choice
     chosen = choose(progress)
-    if policy is None or chosen.backend == "ref":
-        return chosen
-    problem = _find_step_problem(chosen.backend, policy, progress)
-    if problem:
+    while policy is not None and chosen.backend != "ref":
+        problem = _find_step_problem(chosen.backend, policy, progress)
+        if not problem:
+            break
         with _lock:
-            chosen = _choice = _replace_by_ref(chosen.asked, problem)
+            chosen = _choice = _replace(chosen, problem, progress)
     return chosen
 
 
@@ -124,34 +132,59 @@ def _hash_sources() -> str:
 
 def _check_backend(name: str) -> None:
     if name not in BACKENDS:
-        known = ", ".join(BACKENDS)
+        known = ", ".join((*BACKENDS, AUTO))
         raise KernelInputError(f"unknown back end {name!r}: {BACKEND_VARIABLE} is one of {known}")
 
 
 def _choose(asked: str, progress: Progress | None) -> Choice:
-    _check_backend(asked)
-    if asked == "ref":
-        return Choice("ref", asked)
-    problem = _find_problem(asked, progress)
-    if not problem:
-        return Choice(asked, asked)
-    return _replace_by_ref(asked, problem)
+    name = _find_best() if asked == AUTO else asked
+    _check_backend(name)
+    choice = Choice(name, asked)
+    problem = _find_problem(name, progress)
+    return _replace(choice, problem, progress) if problem else choice
 
 
-def _replace_by_ref(asked: str, problem: str) -> Choice:
-    _log.error("kernels: back end %s is not used: %s. The slow reference back end takes over; "
-               "results are the same.", asked, problem)
-    return Choice("ref", asked, problem)
+def _find_best() -> str:
+    """`gpu` where torch is installed and sees a CUDA device; triton is not imported to find out."""
+    if importlib.util.find_spec("torch") is None or importlib.util.find_spec("triton") is None:
+        return "cpu"
+    try:
+        return "gpu" if importlib.import_module("torch").cuda.is_available() else "cpu"
+    except Exception:  # a broken installation of torch is no device
+        return "cpu"
+
+
+def _replace(choice: Choice, problem: str, progress: Progress | None) -> Choice:
+    """The next back end after one with a problem, tested; `ref` needs no test."""
+    following = BACKENDS[BACKENDS.index(choice.backend) - 1]
+    _log.error("kernels: back end %s is not used: %s. The %s back end takes over; results are the same.",
+               choice.backend, problem, "slow reference" if following == "ref" else following)
+    problems = "; ".join(filter(None, (choice.problem, problem)))
+    replaced = Choice(following, choice.asked, problems)
+    more = _find_problem(following, progress)
+    return _replace(replaced, more, progress) if more else replaced
 
 
 def _find_problem(name: str, progress: Progress | None) -> str:
+    if name == "ref":
+        return ""
     from kernels import selftest
 
     try:
+        if name == "gpu" and (problem := _find_device_problem()):
+            return problem
         failed = selftest.find_failures(name, progress)
     except Exception as error:  # any failure of a compiler or library means: do not use this back end
         return f"{type(error).__name__}: {error}"
     return f"wrong results in the self-test of {', '.join(failed)}" if failed else ""
+
+
+def _find_device_problem() -> str:
+    if importlib.util.find_spec("triton") is None:
+        return "triton is not installed: install the extra `gpu` (pip install 'gradus[gpu]')"
+    from kernels import device
+
+    return device.find_problem()
 
 
 def _find_step_problem(name: str, policy: UnitPolicy, progress: Progress | None) -> str:

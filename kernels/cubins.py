@@ -1,0 +1,176 @@
+"""`python -m kernels.cubins`: compiles every kernel of the gpu back end for sm_90, without a GPU, and shows its size.
+
+It records what the self-test's cases and one local step of a model of usual size launch, with the block sizes of a
+device, and hands each kernel of each types to Triton's compiler and its own ptxas. Needs a process without
+TRITON_INTERPRET. Writes nothing but Triton's cache.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+CAPABILITY = 90
+WARP_THREADS = 32
+TOOLS = "backends/nvidia/bin"
+POINTER_BYTES = 16
+OPTIONS = ("num_warps", "num_stages")
+NO_COMPILER = 2
+
+
+class Variant(NamedTuple):
+    """A kernel as a launch compiles it: types of its arguments, values of its constexpr ones, options."""
+
+    kernel: Any
+    signature: tuple[tuple[str, str], ...]
+    constants: tuple[tuple[str, Any], ...]
+    options: tuple[tuple[str, int], ...]
+
+    @property
+    def name(self) -> str:
+        """Its kernel's module and name, and the constexpr values."""
+        values = ", ".join(f"{name}={value}" for name, value in (*self.constants, *self.options))
+        return f"{self.kernel.fn.__module__.removeprefix('kernels.')}.{self.kernel.fn.__name__}({values})"
+
+
+class Size(NamedTuple):
+    """What a compiled kernel takes: registers and bytes of stack for each thread, bytes of shared memory."""
+
+    registers: int
+    stack: int
+    shared: int
+    has_tensor_cores: bool
+
+
+class Launches:
+    """The variants of recorded launches, each with the alignment of the first that had it."""
+
+    def __init__(self) -> None:
+        self.found: dict[Variant, dict[tuple[int, ...], Any]] = {}
+
+    def record(self, kernel: Any, args: tuple[Any, ...], settings: dict[str, Any]) -> None:
+        """Note a launch; kernels.device calls it."""
+        options = tuple((name, settings[name]) for name in OPTIONS if name in settings)
+        constants = tuple((name, value) for name, value in settings.items() if name not in OPTIONS)
+        types, attributes = [], {}
+        for index, (name, value) in enumerate(zip(kernel.arg_names, args)):
+            if isinstance(value, int) and value == 1:
+                constants += ((name, 1),)  # as a launch does
+                continue
+            types.append((name, _name_type(value)))
+            if not isinstance(value, int) or value % POINTER_BYTES == 0:
+                attributes[(index,)] = [["tt.divisibility", POINTER_BYTES]]
+        self.found.setdefault(Variant(kernel, tuple(types), constants, options), attributes)
+
+
+def main() -> int:
+    """Compile and print; returns 0, 1 if a kernel spills, 2 if it cannot compile in this process."""
+    problem = find_problem()
+    if problem:
+        print(f"error: {problem}", file=sys.stderr)
+        return NO_COMPILER
+    print(f"{'kernel for sm_' + str(CAPABILITY):<110}{'registers':>10}{'stack':>8}{'shared':>8}  tensor cores")
+    spilling = 0
+    for variant, size in iter_sizes(record_launches()):
+        print(f"{variant.name:<110}{size.registers:>10}{size.stack:>8}{size.shared:>8}"
+              f"  {'yes' if size.has_tensor_cores else ''}", flush=True)
+        spilling += size.stack > 0
+    print(f"{spilling} of them spill registers" if spilling else "none spills registers")
+    return 1 if spilling else 0
+
+
+def find_problem() -> str:
+    """Why nothing can be compiled in this process; empty if it can."""
+    from kernels import device
+
+    if device.IS_INTERPRETED:
+        return "TRITON_INTERPRET is set: unset it, the interpreter compiles nothing"
+    missing = [tool for tool in ("ptxas", "cuobjdump") if not (_find_tools() / tool).is_file()]
+    return f"this build of Triton has no {' and no '.join(missing)}" if missing else ""
+
+
+def record_launches() -> Launches:
+    """Every variant that the calls of `list_calls` launch; nothing runs."""
+    from kernels import device, dispatch
+
+    launches = Launches()
+    with device.recorded(launches.record), dispatch.forced("gpu"):
+        for call in list_calls():
+            call()
+    device.constant.cache_clear()
+    return launches
+
+
+def list_calls() -> list[Callable[[], object]]:
+    """The self-test's cases of ops that the gpu back end computes, after products of a size that devices are for."""
+    from kernels import dispatch, selftest
+
+    cases = [case for name, case in selftest.CASES.items() if name.split("/")[0] in dispatch.GPU_OPS]
+    return [multiply_large, *cases]
+
+
+def multiply_large() -> None:
+    """Every layout and width of a product of 1024 x 4096 x 1024: large tiles, and splits of the inner dimension."""
+    from kernels import dispatch, transfer
+    from kernels.gemm import LAYOUTS
+
+    gemm = dispatch.implementation("gemm")
+    for layout in LAYOUTS:
+        for types in ((np.int8, np.int8), (np.int16, np.int8), (np.int8, np.int16)):
+            shapes = {"nn": ((1024, 4096), (4096, 1024)), "tn": ((4096, 1024),) * 2, "nt": ((1024, 4096),) * 2}[layout]
+            a, b = (transfer.new_tensor(np.zeros(shape, np.int8), 0, kind) for shape, kind in zip(shapes, types))
+            gemm.multiply(a, b, layout)
+
+
+def iter_sizes(launches: Launches) -> Iterator[tuple[Variant, Size]]:
+    """Compile each variant; pairs in the order of their first launch."""
+    for variant, attributes in launches.found.items():
+        yield variant, measure(compile_variant(variant, attributes))
+
+
+def compile_variant(variant: Variant, attributes: dict[tuple[int, ...], Any]) -> Any:
+    """What Triton makes for sm_90.  Raises: its errors where a kernel does not compile."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    signature = dict(variant.signature)
+    signature.update({name: "constexpr" for name, _ in variant.constants})
+    ordered = {name: signature[name] for name in variant.kernel.arg_names}
+    source = ASTSource(variant.kernel, ordered, dict(variant.constants), attributes)
+    return triton.compile(source, target=GPUTarget("cuda", CAPABILITY, WARP_THREADS), options=dict(variant.options))
+
+
+def measure(made: Any) -> Size:
+    """What cuobjdump says of a kernel's machine code, and its memory by Triton's own account."""
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(made.asm["cubin"])
+        file.flush()
+        command = [str(_find_tools() / "cuobjdump"), "--dump-resource-usage", file.name]
+        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    fields = dict(word.split(":", 1) for word in printed.split() if ":" in word and word[0].isupper())
+    has_tensor_cores = any(word in made.asm["ptx"] for word in ("wgmma.", "mma.sync"))
+    return Size(int(fields["REG"]), int(fields["STACK"]), made.metadata.shared, has_tensor_cores)
+
+
+def _name_type(value: Any) -> str:
+    if isinstance(value, int):
+        return "i32" if -2**31 <= value < 2**31 else "i64"
+    kind = np.dtype(value.dtype)
+    return f"*{'i' if kind.kind == 'i' else 'u'}{8 * kind.itemsize}"
+
+
+def _find_tools() -> Path:
+    import triton
+
+    return Path(triton.__file__).parent / TOOLS
+
+
+if __name__ == "__main__":
+    sys.exit(main())
