@@ -14,7 +14,7 @@ from kernels import OPS, dispatch, selftest
 from kernels.errors import KernelInputError
 
 USAGE = "usage: python -m kernels [golden [op]]"
-LIBRARIES = ("numpy", "numba", "llvmlite", "blake3")
+LIBRARIES = ("numpy", "numba", "llvmlite", "blake3", "triton", "torch")
 
 
 def main(arguments: list[str]) -> int:
@@ -42,7 +42,7 @@ def _print_report(choice: dispatch.Choice) -> None:
     elif choice.backend == "ref":
         print("self-test  none: ref is the reference")
     else:
-        print(f"self-test  passed, {len(selftest.CASES)} cases equal to ref")
+        print(f"self-test  passed, {len(selftest.select_cases(choice.backend))} cases equal to ref")
     print(f"python     {platform.python_version()} on {platform.machine()}")
     for library in LIBRARIES:
         print(f"{library:<10} {_find_version(library)}")

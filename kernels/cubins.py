@@ -58,7 +58,8 @@ class Launches:
         """Note a launch; kernels.device calls it."""
         options = tuple((name, settings[name]) for name in OPTIONS if name in settings)
         constants = tuple((name, value) for name, value in settings.items() if name not in OPTIONS)
-        types, attributes = [], {}
+        types: list[tuple[str, str]] = []
+        attributes: dict[tuple[int, ...], Any] = {}
         for index, (name, value) in enumerate(zip(kernel.arg_names, args)):
             if isinstance(value, int) and value == 1:
                 constants += ((name, 1),)  # as a launch does
@@ -91,7 +92,7 @@ def find_problem() -> str:
 
     if device.IS_INTERPRETED:
         return "TRITON_INTERPRET is set: unset it, the interpreter compiles nothing"
-    missing = [tool for tool in ("ptxas", "cuobjdump") if not (_find_tools() / tool).is_file()]
+    missing = [tool for tool in ("ptxas", "cuobjdump") if not (find_tools() / tool).is_file()]
     return f"this build of Triton has no {' and no '.join(missing)}" if missing else ""
 
 
@@ -117,14 +118,16 @@ def list_calls() -> list[Callable[[], object]]:
 
 def multiply_large() -> None:
     """Every layout and width of a product of 1024 x 4096 x 1024: large tiles, and splits of the inner dimension."""
-    from kernels import dispatch, transfer
+    from kernels import dispatch
+    from kernels.array_samples import put
     from kernels.gemm import LAYOUTS
+    from kernels.tensor import Tensor
 
     gemm = dispatch.implementation("gemm")
     for layout in LAYOUTS:
+        shapes = {"nn": ((1024, 4096), (4096, 1024)), "tn": ((4096, 1024),) * 2, "nt": ((1024, 4096),) * 2}[layout]
         for types in ((np.int8, np.int8), (np.int16, np.int8), (np.int8, np.int16)):
-            shapes = {"nn": ((1024, 4096), (4096, 1024)), "tn": ((4096, 1024),) * 2, "nt": ((1024, 4096),) * 2}[layout]
-            a, b = (transfer.new_tensor(np.zeros(shape, np.int8), 0, kind) for shape, kind in zip(shapes, types))
+            a, b = (Tensor(put(np.zeros(shape, kind)), 0) for shape, kind in zip(shapes, types))
             gemm.multiply(a, b, layout)
 
 
@@ -152,7 +155,7 @@ def measure(made: Any) -> Size:
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(made.asm["cubin"])
         file.flush()
-        command = [str(_find_tools() / "cuobjdump"), "--dump-resource-usage", file.name]
+        command = [str(find_tools() / "cuobjdump"), "--dump-resource-usage", file.name]
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     fields = dict(word.split(":", 1) for word in printed.split() if ":" in word and word[0].isupper())
     has_tensor_cores = any(word in made.asm["ptx"] for word in ("wgmma.", "mma.sync"))
@@ -166,7 +169,8 @@ def _name_type(value: Any) -> str:
     return f"*{'i' if kind.kind == 'i' else 'u'}{8 * kind.itemsize}"
 
 
-def _find_tools() -> Path:
+def find_tools() -> Path:
+    """Where this build of Triton keeps the compilers it brings."""
     import triton
 
     return Path(triton.__file__).parent / TOOLS

@@ -168,9 +168,19 @@ def new_scalar(dtype: Any = np.int32) -> Array:
 
 
 @lru_cache(maxsize=256)
-def constant(value: int) -> Array:
-    """`value` as an array int32 [1] that nobody may write: a static exponent, for instance."""
-    return to_device(np.array([value], dtype=np.int32))
+def constant(value: int, dtype: Any = np.int32) -> Array:
+    """`value` as an array of one element that nobody may write: a static exponent, for instance."""
+    return to_device(np.array([value], dtype=dtype))
+
+
+def hold_exponent(exponent: Any) -> Array:
+    """An exponent as int32 [1] on the device: as it is, or of an int that the host knows."""
+    return constant(exponent) if isinstance(exponent, int) else exponent
+
+
+def hold_magnitude(magnitude: Any) -> Array:
+    """A magnitude as int64 [1] on the device: as it is, or of an int that the host knows."""
+    return constant(magnitude, np.int64) if isinstance(magnitude, int) else magnitude
 
 
 def new_magnitude() -> Array:

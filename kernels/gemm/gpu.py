@@ -102,8 +102,8 @@ def multiply(a: Tensor, b: Tensor, layout: Layout, blocks: Blocks | None = None)
 def multiply_stack(a: Array, b: Array, layout: Layout, blocks: Blocks | None = None) -> Array:
     """The products of stacks of matrices [n, rows, columns], in plain arrays."""
     rows, inner, columns = check_shapes(tuple(a.shape[1:]), tuple(b.shape[1:]), layout)
-    left, right = Tensor(a, device.constant(0)), Tensor(b, device.constant(0))
-    return _multiply(left, right, layout, len(a), (rows, inner, columns), (len(a), rows, columns), blocks).values
+    shape = (len(a), rows, columns)
+    return _multiply(Tensor(a, 0), Tensor(b, 0), layout, len(a), (rows, inner, columns), shape, blocks).values
 
 
 def _multiply(
@@ -118,9 +118,12 @@ def _multiply(
     magnitude = device.new_magnitude()
     tiles = device.count_programs(rows, blocks.rows) * device.count_programs(columns, blocks.columns)
     steps = ((1, rows) if layout == "tn" else (inner, 1)) + ((1, inner) if layout == "nt" else (columns, 1))
-    launch(multiply_tiles, (tiles * count, blocks.splits), a.values, b.values, out, a.exponent, b.exponent, exponent,
-           magnitude, rows, inner, columns, *steps, block_rows=blocks.rows, block_columns=blocks.columns,
-           block_inner=blocks.inner, splits=blocks.splits, wide_a=wide_a, wide_b=wide_b, num_warps=_find_warps(blocks))
+    launch(
+        multiply_tiles, (tiles * count, blocks.splits), a.values, b.values, out, device.hold_exponent(a.exponent),
+        device.hold_exponent(b.exponent), exponent, magnitude, rows, inner, columns, *steps,
+        block_rows=blocks.rows, block_columns=blocks.columns, block_inner=blocks.inner, splits=blocks.splits,
+        wide_a=wide_a, wide_b=wide_b, num_warps=_find_warps(blocks),
+    )
     return Tensor(out, exponent, magnitude if blocks.splits == 1 else None)
 
 

@@ -71,15 +71,17 @@ def draw_operands(
 
 def view(weights: Array) -> Tensor:
     """The int8 view of int32 weights at exponent 24, clipped to +-(2**31 - 1), over the whole tensor."""
-    return nearest(Tensor(weights, device.constant(gin1.WEIGHT_EXPONENT)))
+    return nearest(Tensor(weights, gin1.WEIGHT_EXPONENT))
 
 
 def nearest(x: Tensor, bits: int = gin1.OPERAND_BITS, lowest: int | None = None) -> Tensor:
     """int8 (bits 7) or int16 (bits 15) operands by rounding half up; values int32, contiguous."""
     out, exponent = _new_operands(x, bits), device.new_scalar()
     count, block = _count(x.values)
-    launch(round_operands, (device.count_programs(count, block),), x.values, x.exponent, find_magnitude(x), out,
-           exponent, count, bits=bits, lowest=lowest, block=block)
+    launch(
+        round_operands, (device.count_programs(count, block),), x.values, device.hold_exponent(x.exponent),
+        find_magnitude(x), out, exponent, count, bits=bits, lowest=lowest, block=block,
+    )
     return Tensor(out, exponent)
 
 
@@ -87,15 +89,17 @@ def draw(x: Tensor, keys: tuple[int, int], bits: int = gin1.OPERAND_BITS, lowest
     """int8 (bits 7) or int16 (bits 15) operands by stochastic rounding; values int32 or int64, contiguous."""
     out, exponent = _new_operands(x, bits), device.new_scalar()
     count, block = _count(x.values)
-    launch(draw_operands, (device.count_programs(count, block),), x.values, x.exponent, find_magnitude(x), out,
-           exponent, count, *device.to_signed(keys), bits=bits, lowest=lowest, block=block)
+    launch(
+        draw_operands, (device.count_programs(count, block),), x.values, device.hold_exponent(x.exponent),
+        find_magnitude(x), out, exponent, count, *device.to_signed(keys), bits=bits, lowest=lowest, block=block,
+    )
     return Tensor(out, exponent)
 
 
 def find_magnitude(x: Tensor) -> Array:
     """The largest |value| as int64 [1]: the producer's, or by a pass over the values."""
     if x.magnitude is not None:
-        return x.magnitude
+        return device.hold_magnitude(x.magnitude)
     magnitude = device.new_magnitude()
     count, block = _count(x.values)
     launch(measure, (device.count_programs(count, block),), x.values, magnitude, count, block=block)

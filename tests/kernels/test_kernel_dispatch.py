@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,6 +47,74 @@ def test_cpu_is_chosen_when_its_self_test_passes(unchosen: pytest.MonkeyPatch) -
 def test_environment_chooses_the_reference(unchosen: pytest.MonkeyPatch) -> None:
     unchosen.setenv(dispatch.BACKEND_VARIABLE, "ref")
     assert dispatch.backend() == "ref"
+
+
+@pytest.fixture
+def trusted(unchosen: pytest.MonkeyPatch) -> None:
+    """Every back end that loads passes its self-test."""
+    unchosen.setattr(selftest, "find_failures", lambda backend, progress: [])
+
+
+def test_auto_is_cpu_where_torch_sees_no_device(unchosen: pytest.MonkeyPatch, trusted: None) -> None:
+    unchosen.setenv(dispatch.BACKEND_VARIABLE, "auto")
+    unchosen.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False)))
+    unchosen.setattr("importlib.util.find_spec", lambda name: name)
+    assert dispatch.choose() == dispatch.Choice("cpu", "auto")
+
+
+def test_auto_is_cpu_where_torch_is_not_installed(unchosen: pytest.MonkeyPatch, trusted: None) -> None:
+    unchosen.setenv(dispatch.BACKEND_VARIABLE, "auto")
+    unchosen.setattr("importlib.util.find_spec", lambda name: None)
+    assert dispatch.choose() == dispatch.Choice("cpu", "auto")
+
+
+def test_auto_is_gpu_where_torch_sees_a_device(unchosen: pytest.MonkeyPatch, trusted: None) -> None:
+    unchosen.setenv(dispatch.BACKEND_VARIABLE, "auto")
+    unchosen.setitem(sys.modules, "torch", SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: True)))
+    unchosen.setattr("importlib.util.find_spec", lambda name: name)
+    assert dispatch.choose() == dispatch.Choice("gpu", "auto")
+
+
+def test_gpu_is_chosen_in_the_interpreter_when_its_self_test_passes(unchosen: pytest.MonkeyPatch) -> None:
+    unchosen.setenv(dispatch.BACKEND_VARIABLE, "gpu")
+    told: list[tuple[str, int, int]] = []
+    choice = dispatch.choose(lambda what, done, total: told.append((what, done, total)))
+    cases = selftest.select_cases("gpu")
+    assert choice == dispatch.Choice("gpu", "gpu") and told[-1] == ("done", len(cases), len(cases))
+    assert dispatch.implementation("quantise").__name__ == "kernels.quantise.gpu"
+    assert dispatch.implementation("aggregate").__name__ == "kernels.aggregate.cpu"
+
+
+def test_gpu_without_a_device_falls_back_to_cpu_and_says_which_extra_to_install(
+    unchosen: pytest.MonkeyPatch, trusted: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    from kernels import device
+
+    unchosen.setenv(dispatch.BACKEND_VARIABLE, "gpu")
+    unchosen.setattr(device, "IS_INTERPRETED", False)
+    unchosen.setattr(device, "has_device", lambda: False)
+    with caplog.at_level(logging.ERROR, logger="gradus.kernels"):
+        choice = dispatch.choose()
+    assert choice == dispatch.Choice("cpu", "gpu", device.NO_DEVICE)
+    assert "gradus[gpu]" in caplog.text and "The cpu back end takes over" in caplog.text
+
+
+def test_gpu_without_triton_falls_back_to_cpu_and_says_which_extra_to_install(
+    unchosen: pytest.MonkeyPatch, trusted: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    unchosen.setenv(dispatch.BACKEND_VARIABLE, "gpu")
+    unchosen.setattr("importlib.util.find_spec", lambda name: None)
+    assert dispatch.choose().backend == "cpu" and "pip install 'gradus[gpu]'" in caplog.text
+
+
+def test_gpu_and_cpu_with_wrong_results_are_replaced_one_after_the_other(
+    unchosen: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    unchosen.setenv(dispatch.BACKEND_VARIABLE, "gpu")
+    unchosen.setattr(selftest, "find_failures", lambda backend, progress: [f"{backend}/odd"])
+    choice = dispatch.choose()
+    assert choice.backend == "ref" and "gpu/odd" in choice.problem and "cpu/odd" in choice.problem
+    assert "The cpu back end" in caplog.text and "The slow reference back end" in caplog.text
 
 
 def test_unknown_backend_is_refused_by_name(unchosen: pytest.MonkeyPatch) -> None:
@@ -171,12 +240,12 @@ def test_unusable_cache_folder_gives_a_private_one(monkeypatch: pytest.MonkeyPat
 def test_warm_compares_one_step_of_the_policy_with_fewer_rows_where_they_are_too_many_for_the_reference(
     monkeypatch: pytest.MonkeyPatch, widths: tuple[int, ...], rows: int, run_rows: int
 ) -> None:
+    dispatch.choose()
     ran: list[tuple[str, unit.UnitPolicy]] = []
     run = unit.run_unit
     monkeypatch.setattr(unit, "run_unit", lambda policy, *rest: (
         ran.append((dispatch.backend(), policy)), run(policy, *rest))[1])
     told: list[tuple[str, int, int]] = []
-    dispatch.choose()
     policy = new_policy(widths, 16, rows, 6554, 58982, 4)
     assert dispatch.warm(policy, lambda what, done, total: told.append((what, done, total))).backend == "cpu"
     step = replace(policy, local_steps=1, batch_rows=run_rows, trace_every=1)
