@@ -14,8 +14,10 @@ from kernels import dispatch
 dispatch.prepare_numba()
 
 import numba  # noqa: E402  (the cache folder is read when numba is imported)
+import numba.extending  # noqa: E402
 
 types: Any = numba.types
+intrinsic: Any = numba.extending.intrinsic
 _njit: Any = numba.njit  # the published types do not know all of its options
 Function = TypeVar("Function", bound=Callable[..., Any])
 Scalar = Any  # an int outside compiled code; inside, int64 or uint32 as the comments say
@@ -26,8 +28,8 @@ def cache_folder() -> str:
     return os.environ["NUMBA_CACHE_DIR"]
 
 
-def compiled(signature: str | list[str]) -> Callable[[Function], Function]:
-    """Decorator: compile for `signature`, or each of them, when first imported, or load from the cache."""
+def compiled(signature: Any) -> Callable[[Function], Function]:
+    """Decorator: compile for `signature` (text, or numba's types) when first imported, or load from the cache."""
     return cast(Callable[[Function], Function], numba.njit(signature, cache=True, nogil=True))
 
 
