@@ -17,6 +17,7 @@ import numba  # noqa: E402  (the cache folder is read when numba is imported)
 import numba.extending  # noqa: E402
 
 types: Any = numba.types
+carray: Any = getattr(numba, "carray")  # noqa: B009  (not in the published types)
 intrinsic: Any = numba.extending.intrinsic
 _njit: Any = numba.njit  # the published types do not know all of its options
 Function = TypeVar("Function", bound=Callable[..., Any])
