@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 
 def put(array: NDArray[Any]) -> NDArray[Any]:
-    """The array itself, contiguous."""
-    return np.ascontiguousarray(array)
+    """The array itself where it is contiguous and writable, as compiled loops ask for, else a copy."""
+    return np.require(array, requirements=("C", "W"))
 
 
 def take(array: NDArray[Any]) -> NDArray[Any]:
