@@ -18,6 +18,7 @@ LAYERS_MIN = 2
 LAYERS_MAX = 8
 WIDTH_MAX = 65536
 PARAMS_MAX = 2**26
+DELTA_PARAMS_MAX = 2**28
 
 
 def check_int(name: str, value: object, low: int, high: int) -> int:
@@ -62,7 +63,7 @@ def compute_param_count(widths: tuple[int, ...]) -> int:
 
 def check_param_count(count: object) -> int:
     """Return `count` if a model can have that many parameters."""
-    return check_int("param_count", count, 1, PARAMS_MAX)
+    return check_int("param_count", count, 1, DELTA_PARAMS_MAX)
 
 
 def check_features(name: str, features: object, rows: int, inputs: int) -> bytes:

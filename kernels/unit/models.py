@@ -9,12 +9,13 @@ import importlib
 from collections.abc import Iterator
 from typing import Any, Protocol, cast
 
+from kernels.decoder.types import Decoder
 from kernels.errors import KernelInputError
 from kernels.mlp.types import Mlp
 from kernels.tensor import Tensor
 
-Model = Mlp
-MODULES: dict[type, str] = {Mlp: "kernels.mlp.training"}
+Model = Mlp | Decoder
+MODULES: dict[type, str] = {Mlp: "kernels.mlp.training", Decoder: "kernels.decoder.training"}
 
 
 class Trainer(Protocol):
