@@ -30,8 +30,8 @@ def cache_folder() -> str:
 
 
 def compiled(signature: Any) -> Callable[[Function], Function]:
-    """Decorator: compile for `signature` (text, or numba's types) when first imported, or load from the cache."""
-    return cast(Callable[[Function], Function], numba.njit(signature, cache=True, nogil=True))
+    """Decorator: compile for `signature` (text, numba's types, or a list of either) when imported, or load it."""
+    return cast(Callable[[Function], Function], numba.njit(signature, cache=True, nogil=True, error_model="numpy"))
 
 
 def inlined(function: Function) -> Function:

@@ -5,6 +5,8 @@ A gradient comes as sums of products with their exponent and is brought to expon
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,7 +18,7 @@ from kernels.tensor import Tensor
 
 _WEIGHT_MAX = gin1.WEIGHT_MAX
 _MOMENTUM_MAX = gin1.MOMENTUM_MAX
-_RATIO_MAX = RATIO_MAX
+_RATIO_MAX = float(RATIO_MAX)
 _SQUARE_MAX = SQUARE_MAX
 
 
@@ -50,7 +52,7 @@ def step_adam(
     weights: NDArray[np.int32], momentum: NDArray[np.int64], variance: NDArray[np.int64], sums: NDArray[np.int32],
     shift: int, share: int, beta2_shift: int, rate: int, correction: int,
 ) -> None:
-    """In place: one step of Adam."""
+    """In place: one step of Adam. Square root and quotient are float64's, made exact as README.md proves."""
     for index in range(weights.size):
         slope = scale(np.int64(sums[index]), shift)
         mean = average(momentum[index], slope, share)
@@ -58,14 +60,13 @@ def step_adam(
         short = bound(round_shift(slope, 8), _SQUARE_MAX)
         square = variance[index] + round_shift(short * short - variance[index], beta2_shift)
         variance[index] = square
-        root = np.int64(np.sqrt(np.float64(square)))
-        root -= np.int64(root * root > square)
-        root += np.int64((root + 1) * (root + 1) <= square)
-        quotient = np.int64(np.float64(abs(mean) << 8) / np.float64(root + 1))
-        ratio: Scalar = min(quotient, _RATIO_MAX)
-        if mean < 0:
-            ratio = -ratio
-        moved = round_shift(round_shift(ratio * correction, 16) * rate, 16)
+        root = np.int64(math.sqrt(np.float64(square)))
+        if root * root > square:
+            root -= 1
+        ratio = np.float64(mean) * 256.0 / np.float64(root + 1)
+        ratio = _RATIO_MAX if ratio > _RATIO_MAX else ratio
+        ratio = -_RATIO_MAX if ratio < -_RATIO_MAX else ratio
+        moved = round_shift(round_shift(np.int64(ratio) * correction, 16) * rate, 16)
         weights[index] = bound(np.int64(weights[index]) - moved, _WEIGHT_MAX)
 
 
