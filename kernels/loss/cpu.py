@@ -17,32 +17,38 @@ _LOSS_EXPONENT = gin1.LOSS_EXPONENT
 _LOSS_ONE = 1 << gin1.LOSS_EXPONENT
 _TARGET_SHIFT = gin1.LOSS_EXPONENT - TARGET_EXPONENT
 _SLOPE_MAX = SLOPE_MAX
-_TABLE = np.array(gin1.power_table(), dtype=np.int64)
+_TABLE = np.array(gin1.power_table(), dtype=np.uint32)
 
 
-@compiled("void(int32[:, ::1], int64, uint16[::1], int64[::1], int32[:, ::1])")
+@compiled("void(int32[:, ::1], int64, uint16[::1], uint32[::1], int32[::1], int32[:, ::1])")
 def compute_slope(
-    sums: NDArray[np.int32], exponent: int, labels: NDArray[np.uint16], table: NDArray[np.int64],
-    out: NDArray[np.int32],
+    sums: NDArray[np.int32], exponent: int, labels: NDArray[np.uint16], table: NDArray[np.uint32],
+    powers: NDArray[np.int32], out: NDArray[np.int32],
 ) -> None:
-    """Softmax minus one-hot at exponent 20, for logits `sums` [N, classes] at `exponent`."""
+    """Softmax minus one-hot at exponent 20, for logits `sums` [N, classes] at `exponent`.
+
+    powers [classes]: room for a row. Every loop but the one over the table is of a kind that the compiler vectorises.
+    """
     classes = sums.shape[1]
     shift = exponent + 4
-    grown = np.zeros(classes, dtype=np.int64)
     for row in range(sums.shape[0]):
-        largest = np.int64(sums[row, 0])
+        line, slope = sums[row], out[row]
+        largest = line[0]
         for column in range(classes):
-            largest = max(largest, np.int64(sums[row, column]))
+            largest = max(largest, line[column])
+        for column in range(classes):
+            below: Scalar = (np.int64(largest) - np.int64(line[column])) * _LOG2_E_Q14
+            powers[column] = min(scale(below, shift), _POWER_MAX)
         total = np.int64(0)
         for column in range(classes):
-            below: Scalar = (largest - np.int64(sums[row, column])) * _LOG2_E_Q14
-            power = min(scale(below, shift), _POWER_MAX)
-            grown[column] = table[power & 1023] >> (power >> 10)
-            total += grown[column]
+            power = powers[column]
+            grown = np.int32(table[power & 1023] >> np.uint32(power >> 10))
+            powers[column] = grown
+            total += np.int64(grown)
         inverse = (np.int64(1) << 40) // total
         for column in range(classes):
-            out[row, column] = round_shift(grown[column] * inverse, 20)
-        out[row, labels[row]] -= _LOSS_ONE
+            slope[column] = round_shift(np.int64(powers[column]) * inverse, 20)
+        slope[labels[row]] -= _LOSS_ONE
 
 
 @compiled("void(int32[::1], int64, int32[::1], int32[::1])")
@@ -58,7 +64,8 @@ def subtract_targets(
 def cross_entropy(x: Tensor, targets: NDArray[np.uint16]) -> Tensor:
     """Softmax minus one-hot at exponent 20, for int32 logits x [N, classes] and targets [N]."""
     slope = arrays.new_array(x.values.shape, np.int32)
-    compute_slope(x.values, x.exponent, targets, _TABLE, slope)
+    powers = arrays.new_array(x.values.shape[1], np.int32)
+    compute_slope(x.values, x.exponent, targets, _TABLE, powers, slope)
     return Tensor(slope, gin1.LOSS_EXPONENT)
 
 

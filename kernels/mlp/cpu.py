@@ -18,7 +18,7 @@ _ACTIVATIONS_MAX = 2**22
 _BIAS_TERM_MAX = gin1.BIAS_TERM_MAX
 _WEIGHT_EXPONENT = gin1.WEIGHT_EXPONENT
 _LOGIT_EXPONENT = gin1.LOGIT_EXPONENT
-_LOGIT_MAX = 2**31 - 1
+_INT32_MAX = 2**31 - 1
 _BITS = gin1.OPERAND_BITS
 _OPERAND_MAX = gin1.OPERAND_MAX
 _EXPONENT_MAX = gin1.OPERAND_EXPONENT_MAX
@@ -48,15 +48,29 @@ def round_activations(values: NDArray[np.int32], shift: int, out: NDArray[np.int
         out[index] = min(round_shift(np.int64(values[index]), shift), _OPERAND_MAX)
 
 
-@compiled("void(int32[::1], int8[::1])")
-def mask_all(slope: NDArray[np.int32], operand: NDArray[np.int8]) -> None:
-    """In place: no slope where the activation is zero."""
+@compiled("int32(int32[::1], int8[::1])")
+def mask_narrow(slope: NDArray[np.int32], operand: NDArray[np.int8]) -> Scalar:
+    """In place: no slope where the activation is zero; returns the largest magnitude."""
+    largest = np.int32(0)
     for index in range(slope.size):
-        if operand[index] <= 0:
-            slope[index] = 0
+        value = slope[index] if operand[index] > 0 else np.int32(0)
+        slope[index] = value
+        largest = max(largest, np.int32(abs(value)))
+    return largest
 
 
-@compiled("void(int8[:, ::1], int32[::1])")
+@compiled("int64(int64[::1], int8[::1], int32[::1])")
+def mask_wide(slope: NDArray[np.int64], operand: NDArray[np.int8], out: NDArray[np.int32]) -> Scalar:
+    """As mask_narrow, out of place, bounded to +-(2**31 - 1)."""
+    largest = np.int64(0)
+    for index in range(slope.size):
+        value = bound(slope[index], _INT32_MAX) if operand[index] > 0 else np.int64(0)
+        out[index] = value
+        largest = max(largest, abs(value))
+    return largest
+
+
+@compiled(["void(int8[:, ::1], int32[::1])", "void(int16[:, ::1], int32[::1])"])
 def add_all_rows(error: NDArray[np.int8], out: NDArray[np.int32]) -> None:
     """The sum of the rows of operands."""
     for column in range(error.shape[1]):
@@ -86,9 +100,12 @@ def activate(z: Tensor, biases: NDArray[np.int32]) -> Tensor:
 
 
 def mask(slope: Tensor, operand: Tensor) -> Tensor:
-    """The slope before ReLU: zero where the activation is zero; in place."""
-    mask_all(slope.values.reshape(-1), operand.values.reshape(-1))
-    return slope
+    """The slope before ReLU: zero where the activation is zero; int32, in place where it was so."""
+    sums, values = slope.values, operand.values.reshape(-1)
+    if sums.dtype == np.int32:
+        return Tensor(sums, slope.exponent, int(mask_narrow(sums.reshape(-1), values)))
+    out = arrays.new_array(sums.shape, np.int32)
+    return Tensor(out, slope.exponent, int(mask_wide(sums.reshape(-1), values, out.reshape(-1))))
 
 
 def add_rows(error: Tensor) -> Tensor:
@@ -139,7 +156,7 @@ def answer(
             if sums[row, column] > sums[row, best]:
                 best = column
             value = scale(np.int64(sums[row, column]), exponents[row] - _LOGIT_EXPONENT)
-            scores[row, column] = bound(value, _LOGIT_MAX)
+            scores[row, column] = bound(value, _INT32_MAX)
         labels[row] = best
 
 

@@ -31,8 +31,8 @@ def activate(z: Tensor, biases: Ints) -> Tensor:
 
 
 def mask(slope: Tensor, operand: Tensor) -> Tensor:
-    """The slope before ReLU: zero where the activation is zero."""
-    return Tensor(np.where(operand.values > 0, slope.values, 0), slope.exponent)
+    """The slope before ReLU: zero where the activation is zero; of wide slopes, bounded to +-(2**31 - 1)."""
+    return Tensor(np.where(operand.values > 0, exact.clip(slope.values, gin1.WEIGHT_MAX), 0), slope.exponent)
 
 
 def add_rows(error: Tensor) -> Tensor:

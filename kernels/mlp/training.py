@@ -104,6 +104,9 @@ class Trainer:
         self.model = model
         self.layers = split_layers(model.widths, weights)
         self.seed = seed
+        self.ops, self.gemm = dispatch.implementation("mlp"), dispatch.implementation("gemm")
+        self.quantise, loss = dispatch.implementation("quantise"), dispatch.implementation("loss")
+        self.compute_slope = loss.cross_entropy if model.task == "classifier" else loss.squared_error
 
     def run_step(self, rows: Any, targets: Any, step: int) -> Iterator[tuple[int, Tensor]]:
         """(number of a parameter tensor, its gradient) for each one, from the last layer to the first.
@@ -111,15 +114,13 @@ class Trainer:
         All weights are read before the first is yielded. The gradient is of the summed loss; its integers stand for
         scale(values, exponent - 24) at exponent 24.
         """
-        ops, gemm = dispatch.implementation("mlp"), dispatch.implementation("gemm")
-        quantise, loss = dispatch.implementation("quantise"), dispatch.implementation("loss")
+        ops, gemm, quantise = self.ops, self.gemm, self.quantise
         views = [quantise.view(layer.weights) for layer in self.layers]
         operands = [ops.load(rows)]
         for layer, view in zip(self.layers[:-1], views):
             operands.append(ops.activate(gemm.multiply(operands[-1], view, "nn"), layer.biases))
         outputs = ops.add_biases(gemm.multiply(operands[-1], views[-1], "nn"), self.layers[-1].biases)
-        compute_slope = loss.cross_entropy if self.model.task == "classifier" else loss.squared_error
-        slope = compute_slope(outputs, targets)
+        slope = self.compute_slope(outputs, targets)
         for index in reversed(range(len(self.layers))):
             bits = WIDE_BITS if index in self.model.wide else gin1.OPERAND_BITS
             keys = gin1.derive_keys("gradient", self.seed, step, index)
