@@ -34,10 +34,6 @@ POWER_FRACTION_BITS = 10
 POWER_MAX = 2**15 - 1
 POWER_TABLE_SIZE = 1024
 
-COSINE_TABLE_SIZE = 4096
-COSINE_ONE = 1 << 14
-_TURN_BITS = 128
-
 SEED_BYTES = 32
 _MASK64 = 2**64 - 1
 
@@ -88,24 +84,6 @@ def power_table() -> tuple[int, ...]:
             root = isqrt(root)
         table.append((root + 1) >> 1)
     return tuple(table)
-
-
-@lru_cache(maxsize=1)
-def cosine_table() -> tuple[int, ...]:
-    """round(2**14 * cos(2 pi i / 4096)) for i in 0..4095, by integer roots alone.
-
-    Ten half-angle roots lead from a quarter turn to 1/4096 of one; the first quadrant is its powers. Both in 128 bits.
-    """
-    one = 1 << _TURN_BITS
-    cosine, sine = 0, one
-    for _ in range((COSINE_TABLE_SIZE // 4).bit_length() - 1):
-        cosine, sine = isqrt((one + cosine) << (_TURN_BITS - 1)), isqrt((one - cosine) << (_TURN_BITS - 1))
-    quadrant, x, y = [], one, 0
-    for _ in range(COSINE_TABLE_SIZE // 4):
-        quadrant.append((x + (1 << (_TURN_BITS - 15))) >> (_TURN_BITS - 14))
-        x, y = (x * cosine - y * sine) >> _TURN_BITS, (x * sine + y * cosine) >> _TURN_BITS
-    half = [*quadrant, 0, *(-value for value in reversed(quadrant[1:]))]
-    return (*half, *(-value for value in half))
 
 
 def compute_step_rate(learning_rate_q16: int, terms: int) -> tuple[int, int]:

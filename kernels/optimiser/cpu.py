@@ -63,7 +63,7 @@ def step_adam(
         root = np.int64(math.sqrt(np.float64(square)))
         if root * root > square:
             root -= 1
-        ratio = np.float64(mean) * 256.0 / np.float64(root + 1)
+        ratio: Scalar = np.float64(mean) * 256.0 / np.float64(root + 1)
         ratio = _RATIO_MAX if ratio > _RATIO_MAX else ratio
         ratio = -_RATIO_MAX if ratio < -_RATIO_MAX else ratio
         moved = round_shift(round_shift(np.int64(ratio) * correction, 16) * rate, 16)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kernels import checks, gin1
+from kernels import checks, circle
 from kernels.errors import KernelInputError
 
 KINDS = ("constant", "linear", "cosine")
@@ -67,5 +67,5 @@ def _compute_fallen(schedule: Schedule, peak: int, done: int) -> int:
     low = (peak * schedule.final_q16) >> 16
     if schedule.kind == "linear":
         return low + ((peak - low) * (span - done)) // span
-    cosine = gin1.cosine_table()[(gin1.COSINE_TABLE_SIZE // 2 * done) // span]
-    return low + (((peak - low) * (gin1.COSINE_ONE + cosine)) >> 15)
+    cosine = circle.cosine_table()[(circle.TURN // 2 * done) // span]
+    return low + (((peak - low) * ((1 << circle.COSINE_BITS) + cosine)) >> (circle.COSINE_BITS + 1))
