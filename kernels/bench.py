@@ -1,6 +1,7 @@
 """`python -m kernels.bench`: milliseconds of the digits-sized unit and of its round on each back end.
 
 Refuses to time anything until the cpu back end gives the reference's bytes. Writes nothing.
+`python -m kernels.bench decoder`: a training step of decoders, op by op (bench_decoder.py).
 """
 
 from __future__ import annotations
@@ -9,16 +10,27 @@ import sys
 import time
 from collections.abc import Callable
 
-from kernels import aggregate, dispatch, mlp, outer, payload, samples, selftest, unit
+from kernels import aggregate, bench_decoder, dispatch, mlp, outer, payload, samples, selftest, unit
 
+USAGE = "usage: python -m kernels.bench [decoder]"
 WIDTHS = (64, 128, 64, 10)
 POLICY = unit.UnitPolicy(unit.Mlp(WIDTHS), unit.Sgd(6554, 58982), unit.Schedule(), 32, 16, 8, "int8/256")
 WORKERS = 4
 REPEATS = {"ref": 3, "cpu": 20}
 
 
-def main() -> int:
-    """Print the table; returns 1 if the back ends differ."""
+def main(arguments: list[str]) -> int:
+    """Print the table asked for; returns 1 if the back ends differ, 2 on misuse."""
+    if arguments == ["decoder"]:
+        return bench_decoder.main()
+    if arguments:
+        print(USAGE, file=sys.stderr)
+        return 2
+    return compare_backends()
+
+
+def compare_backends() -> int:
+    """Print the table of the digits-sized unit; returns 1 if the back ends differ."""
     failed = selftest.find_failures("cpu")
     calls = build_calls()
     for name, call in calls.items():
@@ -70,4 +82,4 @@ def measure(call: Callable[[], object], backend: str) -> float:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -43,13 +43,14 @@ def rotate(
         step = row % length
         for head in range(2 * heads):
             at = head * 2 * half
+            firsts, seconds = z[row, at:at + half], z[row, at + half:at + 2 * half]
+            turned, others = out[row, at:at + half], out[row, at + half:at + 2 * half]
             for index in range(half):
-                first, second = np.int64(z[row, at + index]), np.int64(z[row, at + half + index])
+                first, second = np.int64(firsts[index]), np.int64(seconds[index])
                 cosine, sine = np.int64(cosines[step, index]), np.int64(sines[step, index])
-                out[row, at + index] = (first * cosine - second * sine + _TURN_HALF) >> _TURN_SHIFT
-                out[row, at + half + index] = (first * sine + second * cosine + _TURN_HALF) >> _TURN_SHIFT
-        for index in range(4 * heads * half, 6 * heads * half):
-            out[row, index] = z[row, index]
+                turned[index] = (first * cosine - second * sine + _TURN_HALF) >> _TURN_SHIFT
+                others[index] = (first * sine + second * cosine + _TURN_HALF) >> _TURN_SHIFT
+        out[row, 4 * heads * half:] = z[row, 4 * heads * half:]
 
 
 @inlined
@@ -57,8 +58,9 @@ def find_part_magnitude(z: NDArray[np.int32], start: Scalar, end: Scalar) -> Sca
     """The largest |value| of columns start..end - 1."""
     low, high = np.int32(0), np.int32(0)
     for row in range(z.shape[0]):
-        for column in range(start, end):
-            low, high = min(low, z[row, column]), max(high, z[row, column])
+        line = z[row, start:end]
+        for index in range(line.size):
+            low, high = min(low, line[index]), max(high, line[index])
     return max(-np.int64(low), np.int64(high))
 
 
@@ -78,8 +80,9 @@ def round_part(z: NDArray[np.int32], start: Scalar, end: Scalar, shift: Scalar, 
     """Operands of columns start..end - 1."""
     first, last = split_shift(shift)
     for row in range(z.shape[0]):
-        for column in range(start, end):
-            out[row, column] = bound32(round32(z[row, column], first, last), _OPERAND_MAX)
+        line, rounded = z[row, start:end], out[row, start:end]
+        for index in range(line.size):
+            rounded[index] = bound32(round32(line[index], first, last), _OPERAND_MAX)
 
 
 @compiled("void(int32[:, ::1], int64, int64, int64, int8[:, ::1])")
@@ -136,6 +139,20 @@ def weigh_row(
     return total
 
 
+@inlined
+def spread_row(operands: NDArray[np.int8], out: NDArray[np.int16]) -> None:
+    """out = operands."""
+    for index in range(operands.size):
+        out[index] = operands[index]
+
+
+@inlined
+def store_row(line: NDArray[np.int16], out: NDArray[np.int8]) -> None:
+    """out = the weights in line."""
+    for index in range(out.size):
+        out[index] = line[index]
+
+
 @compiled(types.int64(
     OPERANDS, types.int64, types.int64, types.int64, types.int64, types.boolean,
     types.Tuple((SHORTS, WORDS, WORDS, WORDS, SHORTS, WORDS)), STACK, WORDS, SHORTS,
@@ -151,7 +168,7 @@ def attend(
     query, keys, values, scores, line, sums = scratch
     length, width = inverses.shape[1], mean.shape[1]
     head_dim = width // heads
-    low, high = np.int64(0), np.int64(0)
+    low, high = np.int32(0), np.int32(0)
     for pair in range(inverses.shape[0]):
         base, column = (pair // heads) * length, (pair % heads) * head_dim
         pack_across(parts, base, length, width + column, head_dim, keys)
@@ -159,22 +176,20 @@ def attend(
         for start in range(0, length, ROWS):
             end = min(start + ROWS, length)
             for row in range(start, end):
-                for index in range(head_dim):
-                    query[row - start, index] = parts[base + row, column + index]
+                spread_row(parts[base + row, column:column + head_dim], query[row - start])
             multiply_rows(query.ctypes.data, 2 * head_dim, head_dim // 2, keys, start + ROWS, scores)
             for row in range(start, end):
                 at = row - start
                 total = weigh_row(scores[at], row + 1, factor, shift, cap, is_narrow, line[at])
                 inverses[pair, row] = _INVERSE_ONE // total
-                for index in range(row + 1):
-                    weights[pair, row, index] = line[at, index]
-                for index in range(row + 1, start + ROWS):
-                    line[at, index] = 0
+                store_row(line[at], weights[pair, row, :row + 1])
+                line[at, row + 1:start + ROWS] = 0
             multiply_rows(line.ctypes.data, 2 * line.shape[1], (start + ROWS) // 2, values, head_dim, sums)
             for row in range(start, end):
                 inverse = np.int64(inverses[pair, row])
-                for index in range(head_dim):
-                    value = (np.int64(sums[row - start, index]) * inverse + _MEAN_HALF) >> _MEAN_SHIFT
-                    mean[base + row, column + index] = value
+                added, means = sums[row - start], mean[base + row, column:column + head_dim]
+                for index in range(means.size):
+                    value = np.int32((np.int64(added[index]) * inverse + _MEAN_HALF) >> _MEAN_SHIFT)
+                    means[index] = value
                     low, high = min(low, value), max(high, value)
-    return max(-low, high)
+    return max(-np.int64(low), np.int64(high))

@@ -71,9 +71,9 @@ def pack_across(
 ) -> None:
     """out[w, t] = columns 2w and 2w + 1 of row t: the right side of a product with transposed rows."""
     for row in range(length):
+        operands = parts[base + row, column:column + head_dim]
         for word in range(head_dim // 2):
-            at = column + 2 * word
-            out[word, row] = join_word(parts[base + row, at], parts[base + row, at + 1])
+            out[word, row] = join_word(operands[2 * word], operands[2 * word + 1])
 
 
 @inlined
@@ -82,9 +82,12 @@ def pack_along(
 ) -> None:
     """out[p, c] = rows 2p and 2p + 1 of column c: the right side of a product over rows."""
     for word in range(length // 2):
+        row = base + 2 * word
+        lows, highs = parts[row, column:column + head_dim], parts[row + 1, column:column + head_dim]
+        line = out[word]
         for index in range(head_dim):
-            low, high = parts[base + 2 * word, column + index], parts[base + 2 * word + 1, column + index]
-            out[word, index] = join_word(low, high)
+            line[index] = join_word(lows[index], highs[index])
     if length % 2 == 1:
+        lows = parts[base + length - 1, column:column + head_dim]
         for index in range(head_dim):
-            out[length // 2, index] = join_word(parts[base + length - 1, column + index], 0)
+            out[length // 2, index] = join_word(lows[index], 0)

@@ -36,8 +36,9 @@ def find_slope_magnitudes(z: NDArray[np.int32], shift: int, inverses: NDArray[np
     for row in range(z.shape[0]):
         for head in range(heads):
             low, high = np.int32(0), np.int32(0)
-            for column in range(head * head_dim, (head + 1) * head_dim):
-                low, high = min(low, z[row, column]), max(high, z[row, column])
+            line = z[row, head * head_dim:(head + 1) * head_dim]
+            for index in range(line.size):
+                low, high = min(low, line[index]), max(high, line[index])
             inverse = np.int64(inverses[row // length * heads + head, row % length])
             for end in (low, high):
                 w = np.int64(bound32(round32(end, first, last), _FINE_MAX))
@@ -60,13 +61,10 @@ def draw_row(
 
 
 @inlined
-def write_row(
-    sums: NDArray[np.int32], factor: Scalar, shift: Scalar, out: NDArray[np.int32], row: Scalar, column: Scalar,
-    count: Scalar,
-) -> None:
-    """out[row, column:column + count] = clip(scale(sums * factor, shift), 2**30 - 1)."""
-    for index in range(count):
-        out[row, column + index] = bound(scale(np.int64(sums[index]) * factor, shift), np.int64(_SLOPE_MAX))
+def write_row(sums: NDArray[np.int32], factor: Scalar, shift: Scalar, out: NDArray[np.int32]) -> None:
+    """out = clip(scale(sums * factor, shift), 2**30 - 1)."""
+    for index in range(out.size):
+        out[index] = bound(scale(np.int64(sums[index]) * factor, shift), np.int64(_SLOPE_MAX))
 
 
 @inlined
@@ -134,8 +132,9 @@ def slope_values(
             if row < length:
                 flat = (pair * length + row) * head_dim
                 inverse = np.int64(inverses[pair, row])
-                for index in range(head_dim):
-                    w = bound32(round32(z[base + row, column + index], first, last), _FINE_MAX)
+                coarse = z[base + row, column:column + head_dim]
+                for index in range(coarse.size):
+                    w = bound32(round32(coarse[index], first, last), _FINE_MAX)
                     fine[0, index] = w
                     fine[1, index] = (np.int64(w) * inverse + _PROBABILITY_HALF) >> _PROBABILITY_SHIFT
                 draw_row(fine[0], head_dim, flat, probability_shift, probability_keys, rows[row])
@@ -149,7 +148,8 @@ def slope_values(
         for start in range(0, length, ROWS):
             multiply_columns(shares, start, pairs, (length + 1) // 2, head_dim, tile)
             for row in range(start, min(start + ROWS, length)):
-                write_row(tile[row - start], 1, out_shift, out, base + row, 2 * width + column, head_dim)
+                write_row(tile[row - start], 1, out_shift,
+                          out[base + row, 2 * width + column:2 * width + column + head_dim])
         for start in range(0, length, ROWS):
             multiply_rows(
                 rows.ctypes.data + 2 * start * head_dim, 2 * head_dim, head_dim // 2, values, start + ROWS, tile
@@ -187,18 +187,18 @@ def slope_scores(
                 if row < length:
                     draw_row(scores[pair, row], count, (pair * length + row) * length, shift, score_keys,
                              line[row - start])
-                for index in range(count, start + ROWS):
-                    line[row - start, index] = 0
+                line[row - start, count:start + ROWS] = 0
             multiply_rows(line.ctypes.data, 2 * line.shape[1], (start + ROWS) // 2, keys, head_dim, tile)
             for row in range(start, min(start + ROWS, length)):
-                write_row(tile[row - start], factor, query_shift, out, base + row, column, head_dim)
+                write_row(tile[row - start], factor, query_shift, out[base + row, column:column + head_dim])
             for half in range(2):
                 for index in range(start + ROWS):
                     shares[start // 2 + half, index] = join_word(line[2 * half, index], line[2 * half + 1, index])
         for start in range(0, length, ROWS):
             multiply_columns(shares, start, queries, (length + 1) // 2, head_dim, tile)
             for row in range(start, min(start + ROWS, length)):
-                write_row(tile[row - start], factor, key_shift, out, base + row, width + column, head_dim)
+                write_row(tile[row - start], factor, key_shift,
+                          out[base + row, width + column:width + column + head_dim])
 
 
 @compiled("void(int32[:, ::1], int32[:, ::1], int32[:, ::1], int64)")
@@ -212,11 +212,9 @@ def turn_back(
         step = row % length
         for head in range(2 * heads):
             at = head * 2 * half
+            firsts, seconds = slopes[row, at:at + half], slopes[row, at + half:at + 2 * half]
             for index in range(half):
-                first, second = np.int64(slopes[row, at + index]), np.int64(slopes[row, at + half + index])
+                first, second = np.int64(firsts[index]), np.int64(seconds[index])
                 cosine, sine = np.int64(cosines[step, index]), np.int64(sines[step, index])
-                turned = (first * cosine + second * sine + _TURN_HALF) >> _TURN_SHIFT
-                slopes[row, at + half + index] = bound(
-                    (second * cosine - first * sine + _TURN_HALF) >> _TURN_SHIFT, limit
-                )
-                slopes[row, at + index] = bound(turned, limit)
+                firsts[index] = bound((first * cosine + second * sine + _TURN_HALF) >> _TURN_SHIFT, limit)
+                seconds[index] = bound((second * cosine - first * sine + _TURN_HALF) >> _TURN_SHIFT, limit)
