@@ -8,6 +8,7 @@ a + 128, so with terms[j] = -128 * (sum of column j of b) each sum comes out as 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.gemm.instructions import (
     bytes_at,
@@ -22,15 +23,21 @@ from kernels.gemm.instructions import (
     weave_two,
     words_at,
 )
-from kernels.jit import Scalar, carray, inlined
+from kernels.jit import Scalar, carray, inlined, types
 
 INNER_BLOCK = 512
 ROW_BLOCK = 256
 _ROW_BYTES = INNER_BLOCK + 64  # of a copied row of a: no power of two, so that rows of a tile share no cache set
 _TILE_BYTES = 4 * 8 * 32
-_LANES_MAX = 16
+WORD_BYTES = 64
 SCRATCH_BYTES = ROW_BLOCK * _ROW_BYTES + _TILE_BYTES
 _ONES = 0x01010101
+_OPERAND = types.Array(types.int8, 2, "A", readonly=True)
+_MEMORY = types.Array(types.uint8, 1, "C")
+PACK, MULTIPLY = 1, 2
+RUN_SIGNATURE = (
+    types.void, _OPERAND, _OPERAND, types.Array(types.int32, 2, "C"), _MEMORY, _MEMORY, types.int64
+)
 
 
 @inlined
@@ -49,7 +56,7 @@ def packed_bytes(marker: Scalar, inner: Scalar, columns: Scalar) -> Scalar:
 @inlined
 def term_bytes(marker: Scalar, inner: Scalar, columns: Scalar) -> Scalar:
     """Bytes for the terms as pack_right leaves them."""
-    return (inner + INNER_BLOCK - 1) // INNER_BLOCK * 4 * round_columns(marker, columns)
+    return (inner + INNER_BLOCK - 1) // INNER_BLOCK * 4 * round_columns(marker, columns) + WORD_BYTES
 
 
 @inlined
@@ -113,23 +120,25 @@ def pack_right(
     """b [inner, columns] as panels, block of inner elements by block, and its terms [blocks, columns]."""
     across = round_columns(marker, columns)
     lanes = count_lanes(marker)
-    ones = np.empty(1, np.int32)
-    ones[0] = _ONES
-    nothing = np.zeros(2 * _LANES_MAX, np.int32)
+    ones = terms + 4 * across * ((inner + INNER_BLOCK - 1) // INNER_BLOCK)
+    carray(words_at(ones), 1)[0] = np.int32(_ONES)
     for start in range(0, inner, INNER_BLOCK):
         depth = min(INNER_BLOCK, inner - start)
         groups = (depth + 3) // 4
         line = terms + 4 * across * (start // INNER_BLOCK)
+        sums = carray(words_at(line), across)
+        for column in range(across):
+            sums[column] = 0
         for column in range(0, columns, 2 * lanes):
             width = min(2 * lanes, across - column)
+            place = line + 4 * column
             panel = packed + start * across + 4 * groups * column
             pack_panel(marker, b + start * b_inner + column * b_column, b_inner, b_column, depth,
                        min(width, columns - column), width, 0, panel)
             if width == lanes:
-                line_one(marker, ones.ctypes.data, 0, 0, panel, groups, nothing.ctypes.data, line + 4 * column, 0, 0)
+                line_one(marker, ones, 0, 0, panel, groups, place, place, 0, 0)
             else:
-                line_two(marker, ones.ctypes.data, 0, 0, panel, groups, nothing.ctypes.data, line + 4 * column, 0, 0)
-        sums = carray(words_at(line), across)
+                line_two(marker, ones, 0, 0, panel, groups, place, place, 0, 0)
         for column in range(across):
             sums[column] = np.int32(sums[column] * np.int32(-128))
 
@@ -230,3 +239,20 @@ def multiply(
     terms = packed + packed_bytes(marker, inner, columns)
     pack_right(marker, b, b_inner, b_column, inner, columns, packed, terms)
     multiply_rows(marker, a, a_row, a_inner, rows, inner, columns, packed, terms, c, c_row, work)
+
+
+@inlined
+def run_stages(
+    marker: Scalar, left: NDArray[np.int8], right: NDArray[np.int8], out: NDArray[np.int32],
+    packed: NDArray[np.uint8], scratch: NDArray[np.uint8], stages: Scalar,
+) -> None:
+    """The product of arrays, or a part of the work; packed: packed_bytes and term_bytes, scratch: SCRATCH_BYTES."""
+    inner, columns = right.shape
+    place = packed.ctypes.data
+    terms = place + packed_bytes(marker, inner, columns)
+    if stages & PACK:
+        pack_right(marker, right.ctypes.data, right.strides[0], right.strides[1], inner, columns, place, terms)
+    if stages & MULTIPLY:
+        multiply_rows(
+            marker, left.ctypes.data, left.strides[0], left.strides[1], left.shape[0], inner, columns, place, terms,
+            out.ctypes.data, out.strides[0], scratch.ctypes.data)
