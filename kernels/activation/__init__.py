@@ -15,3 +15,4 @@ from __future__ import annotations
 
 FINE_BITS = 15
 FINE_MAX = 2**FINE_BITS - 1
+SQUARE_BITS = 8  # of squares, before the clip to 7 bits: quantise/README.md, the clip bit

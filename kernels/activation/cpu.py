@@ -44,7 +44,7 @@ def forward(x: Tensor) -> tuple[Tensor, Tensor]:
     _, highest = find_extremes(x.values)
     shift = gin1.compute_operand_shift(highest, x.exponent, activation.FINE_BITS)
     largest = min(_round_up(highest, shift), _FINE_MAX)
-    square_shift = gin1.compute_operand_shift(largest**2, 2 * (x.exponent - shift), gin1.OPERAND_BITS)
+    square_shift = gin1.compute_operand_shift(largest**2, 2 * (x.exponent - shift), activation.SQUARE_BITS)
     u, a = arrays.new_array(x.values.shape, np.int16), arrays.new_array(x.values.shape, np.int8)
     square(x.values.reshape(-1), shift, square_shift, u.reshape(-1), a.reshape(-1))
     exponent = x.exponent - shift

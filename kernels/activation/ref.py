@@ -14,7 +14,7 @@ def forward(x: Tensor) -> tuple[Tensor, Tensor]:
     shift = gin1.compute_operand_shift(exact.magnitude(positive), x.exponent, activation.FINE_BITS)
     u = np.minimum(exact.round_shift(positive, shift), np.int64(activation.FINE_MAX))
     fine = x.exponent - shift
-    shift = gin1.compute_operand_shift(int(u.max()) ** 2, 2 * fine, gin1.OPERAND_BITS)
+    shift = gin1.compute_operand_shift(int(u.max()) ** 2, 2 * fine, activation.SQUARE_BITS)
     a = np.minimum(exact.round_shift(u * u, shift), np.int64(gin1.OPERAND_MAX))
     return Tensor(a, 2 * fine - shift), Tensor(u, fine)
 

@@ -15,6 +15,7 @@ from kernels.decoder.types import Decoder, list_part
 from kernels.tensor import Tensor
 
 WIDE_BITS = 15
+CLIP_BITS = {"up": 1, "qkv": 1}  # the others' largest slopes carry what is learned: see quantise/README.md
 SITES_PER_LAYER = 8
 SITES = {"down": 0, "up": 1, "out": 2, "value": 3, "probability": 4, "score": 5, "qkv": 6}
 
@@ -186,7 +187,10 @@ class Stage:
     def _draw(self, x: Tensor, kind: str, site: int, step: int) -> Tensor:
         """Operands of a slope by stochastic rounding; 16 bits where the kind is wide."""
         bits = WIDE_BITS if kind in self.model.wide else gin1.OPERAND_BITS
-        operands: Tensor = dispatch.implementation("quantise").draw(x, self._keys(site, step), bits)
+        clip_bits = CLIP_BITS.get(kind, 0)
+        operands: Tensor = dispatch.implementation("quantise").draw(
+            x, self._keys(site, step), bits, clip_bits=clip_bits
+        )
         return operands
 
     def _keys(self, site: int, step: int) -> tuple[int, int]:

@@ -65,9 +65,11 @@ def nearest(x: Tensor, bits: int = gin1.OPERAND_BITS, lowest: int | None = None)
     return Tensor(out, x.exponent - shift)
 
 
-def draw(x: Tensor, keys: tuple[int, int], bits: int = gin1.OPERAND_BITS, lowest: int | None = None) -> Tensor:
+def draw(
+    x: Tensor, keys: tuple[int, int], bits: int = gin1.OPERAND_BITS, lowest: int | None = None, clip_bits: int = 0
+) -> Tensor:
     """int8 (bits 7) or int16 (bits 15) operands by stochastic rounding; values int32, contiguous."""
-    flat, shift = x.values.reshape(-1), find_shift(x, bits, lowest)
+    flat, shift = x.values.reshape(-1), find_shift(x, bits + clip_bits, lowest)
     out = _new_operands(x.values.shape, bits)
     function = draw_int8 if bits == gin1.OPERAND_BITS else draw_int16
     function(flat, shift, *keys, 2**bits - 1, out.reshape(-1))

@@ -52,11 +52,12 @@ def round_operands(
 @jit
 def draw_operands(
     x: tl.tensor, exponent: tl.tensor, magnitude: tl.tensor, out: tl.tensor, out_exponent: tl.tensor, count: tl.tensor,
-    key0: tl.tensor, key1: tl.tensor, bits: tl.constexpr, lowest: tl.constexpr, block: tl.constexpr,
+    key0: tl.tensor, key1: tl.tensor, bits: tl.constexpr, clip_bits: tl.constexpr, lowest: tl.constexpr,
+    block: tl.constexpr,
 ) -> None:
     """out = clip((x + noise) >> s, 2**bits - 1); element i uses random word i."""
     held = tl.load(exponent).to(tl.int64)
-    shift = rules.compute_shift(tl.load(magnitude), held, bits, lowest)
+    shift = rules.compute_shift(tl.load(magnitude), held, bits + clip_bits, lowest)
     index = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     mask = index < count
     value = tl.load(x + index, mask=mask, other=0)
@@ -85,13 +86,16 @@ def nearest(x: Tensor, bits: int = gin1.OPERAND_BITS, lowest: int | None = None)
     return Tensor(out, exponent)
 
 
-def draw(x: Tensor, keys: tuple[int, int], bits: int = gin1.OPERAND_BITS, lowest: int | None = None) -> Tensor:
+def draw(
+    x: Tensor, keys: tuple[int, int], bits: int = gin1.OPERAND_BITS, lowest: int | None = None, clip_bits: int = 0
+) -> Tensor:
     """int8 (bits 7) or int16 (bits 15) operands by stochastic rounding; values int32 or int64, contiguous."""
     out, exponent = _new_operands(x, bits), device.new_scalar()
     count, block = _count(x.values)
     launch(
         draw_operands, (device.count_programs(count, block),), x.values, device.hold_exponent(x.exponent),
-        find_magnitude(x), out, exponent, count, *device.to_signed(keys), bits=bits, lowest=lowest, block=block,
+        find_magnitude(x), out, exponent, count, *device.to_signed(keys), bits=bits,
+        clip_bits=clip_bits, lowest=lowest, block=block,
     )
     return Tensor(out, exponent)
 

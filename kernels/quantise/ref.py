@@ -23,9 +23,14 @@ def nearest(x: Tensor, bits: int = gin1.OPERAND_BITS, lowest: int | None = None)
     return Tensor(exact.clip(exact.round_shift(x.values, shift), 2**bits - 1), x.exponent - shift)
 
 
-def draw(x: Tensor, keys: tuple[int, int], bits: int = gin1.OPERAND_BITS, lowest: int | None = None) -> Tensor:
-    """Operands of `bits` bits by stochastic rounding; element i in row-major order uses random word i."""
-    shift = find_shift(x, bits, lowest)
+def draw(
+    x: Tensor, keys: tuple[int, int], bits: int = gin1.OPERAND_BITS, lowest: int | None = None, clip_bits: int = 0
+) -> Tensor:
+    """Operands of `bits` bits by stochastic rounding; element i in row-major order uses random word i.
+
+    clip_bits: how many bits of the largest magnitude are given up to the clip, 0 or 1.
+    """
+    shift = find_shift(x, bits + clip_bits, lowest)
     noise = exact.random_words(x.values.size, keys).reshape(x.values.shape) & np.int64((1 << shift) - 1)
     return Tensor(exact.clip((x.values + noise) >> np.int64(shift), 2**bits - 1), x.exponent - shift)
 
