@@ -1,8 +1,8 @@
 """`python -m kernels.cubins`: compiles every kernel of the gpu back end for sm_90, without a GPU, and shows its size.
 
-It records what the self-test's cases and one local step of a model of usual size launch, with the block sizes of a
-device, and hands each kernel of each types to Triton's compiler and its own ptxas. Needs a process without
-TRITON_INTERPRET. Writes nothing but Triton's cache.
+It records what products and local steps of usual size and the self-test's first case of each op launch (with `--all`
+every case), with the block sizes of a device, and hands each kernel of each types to Triton's compiler and its own
+ptxas. Needs a process without TRITON_INTERPRET. Writes nothing but Triton's cache.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ TOOLS = "backends/nvidia/bin"
 POINTER_BYTES = 16
 OPTIONS = ("num_warps", "num_stages")
 NO_COMPILER = 2
+USAGE = "usage: python -m kernels.cubins [--all]"
 
 
 class Variant(NamedTuple):
@@ -61,24 +62,25 @@ class Launches:
         types: list[tuple[str, str]] = []
         attributes: dict[tuple[int, ...], Any] = {}
         for index, (name, value) in enumerate(zip(kernel.arg_names, args)):
-            if isinstance(value, int) and value == 1:
+            is_changing = name in (kernel.do_not_specialize or ())
+            if isinstance(value, int) and value == 1 and not is_changing:
                 constants += ((name, 1),)  # as a launch does
                 continue
             types.append((name, _name_type(value)))
-            if not isinstance(value, int) or value % POINTER_BYTES == 0:
+            if not isinstance(value, int) or (value % POINTER_BYTES == 0 and not is_changing):
                 attributes[(index,)] = [["tt.divisibility", POINTER_BYTES]]
         self.found.setdefault(Variant(kernel, tuple(types), constants, options), attributes)
 
 
-def main() -> int:
-    """Compile and print; returns 0, 1 if a kernel spills, 2 if it cannot compile in this process."""
-    problem = find_problem()
+def main(arguments: list[str]) -> int:
+    """Compile and print; returns 0, 1 if a kernel spills, 2 on misuse or if this process cannot compile."""
+    problem = find_problem() if arguments in ([], ["--all"]) else USAGE
     if problem:
         print(f"error: {problem}", file=sys.stderr)
         return NO_COMPILER
     print(f"{'kernel for sm_' + str(CAPABILITY):<110}{'registers':>10}{'stack':>8}{'shared':>8}  tensor cores")
     spilling = 0
-    for variant, size in iter_sizes(record_launches()):
+    for variant, size in iter_sizes(record_launches(bool(arguments))):
         print(f"{variant.name:<110}{size.registers:>10}{size.stack:>8}{size.shared:>8}"
               f"  {'yes' if size.has_tensor_cores else ''}", flush=True)
         spilling += size.stack > 0
@@ -96,24 +98,25 @@ def find_problem() -> str:
     return f"this build of Triton has no {' and no '.join(missing)}" if missing else ""
 
 
-def record_launches() -> Launches:
+def record_launches(is_complete: bool = False) -> Launches:
     """Every variant that the calls of `list_calls` launch; nothing runs."""
     from kernels import device, dispatch
 
     launches = Launches()
     with device.recorded(launches.record), dispatch.forced("gpu"):
-        for call in list_calls():
+        for call in list_calls(is_complete):
             call()
     device.constant.cache_clear()
     return launches
 
 
-def list_calls() -> list[Callable[[], object]]:
-    """The self-test's cases of ops that the gpu back end computes, after products of a size that devices are for."""
-    from kernels import dispatch, selftest
+def list_calls(is_complete: bool) -> list[Callable[[], object]]:
+    """Products and steps of a size that devices are for, then the self-test's cases: the first of each op, or all."""
+    from kernels import selftest
 
-    cases = [case for name, case in selftest.CASES.items() if name.split("/")[0] in dispatch.GPU_OPS]
-    return [multiply_large, *cases]
+    cases = selftest.select_cases("gpu")
+    firsts = {name.split("/")[0]: case for name, case in reversed(cases.items())}
+    return [multiply_large, train_large, *(cases if is_complete else firsts).values()]
 
 
 def multiply_large() -> None:
@@ -129,6 +132,23 @@ def multiply_large() -> None:
         for types in ((np.int8, np.int8), (np.int16, np.int8), (np.int8, np.int16)):
             a, b = (Tensor(put(np.zeros(shape, kind)), 0) for shape, kind in zip(shapes, types))
             gemm.multiply(a, b, layout)
+
+
+def train_large() -> None:
+    """One step of a classifier with each optimiser, narrow and wide, and of a regressor; and answers."""
+    from kernels import mlp, unit
+    from kernels.samples import CODEC, SEED
+
+    widths, rows = (784, 1024, 512, 16), 256
+    weights = bytes(4 * mlp.param_count(widths))
+    for model, optimiser in (
+        (unit.Mlp(widths), unit.Sgd(6554, 58982)), (unit.Mlp(widths, wide=(0, 1, 2)), unit.Adam(400, 58982, 6)),
+        (unit.Mlp(widths, "regressor"), unit.Lion(400, 58982, 64881)),
+    ):
+        policy = unit.UnitPolicy(model, optimiser, unit.Schedule(), 1, rows, 1, CODEC)
+        targets = bytes(2 * rows if model.task == "classifier" else 4 * rows * widths[-1])
+        unit.run_unit(policy, weights, bytes(rows * widths[0]), targets, SEED)
+    mlp.predict(widths, weights, bytes(rows * widths[0]), rows)
 
 
 def iter_sizes(launches: Launches) -> Iterator[tuple[Variant, Size]]:
@@ -177,4 +197,4 @@ def find_tools() -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

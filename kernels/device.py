@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -22,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import arrays
+from kernels import arrays, gin1
 
 os.environ.setdefault("TRITON_DEFAULT_FP_FUSION", "0")  # fuses floats, of which kernels have none; unset, it warns
 
@@ -35,6 +36,10 @@ Kernel = Any  # what `jit` makes
 constexpr: Any = tl.constexpr
 IS_INTERPRETED = bool(triton.knobs.runtime.interpret)
 _recorder: Recorder | None = None
+_lock = threading.Lock()
+_magnitudes: list[Array] = []
+MAGNITUDES = 4096
+DEVICE = "cuda"
 ELEMENTS_ON_DEVICE = 1024
 ELEMENTS_INTERPRETED = 2**16
 NO_DEVICE = (
@@ -101,6 +106,16 @@ def jit(function: Callable[..., Any]) -> Kernel:
     return triton.jit(function)
 
 
+def jit_changing(*names: str) -> Callable[[Callable[..., Any]], Kernel]:
+    """Decorator of a kernel whose int arguments `names` change from call to call, as keys and rates do.
+
+    Triton compiles a kernel anew where an int is 1 or divides by 16 for the first time, but not for these.
+    """
+    def decorate(function: Callable[..., Any]) -> Kernel:
+        return triton.jit(function, do_not_specialize=list(names))
+    return decorate
+
+
 def launch(kernel: Kernel, grid: tuple[int, ...], *args: Any, **settings: Any) -> None:
     """Run one program of `kernel` for each point of `grid` (at most 3 axes).
 
@@ -152,14 +167,14 @@ def new_array(shape: int | tuple[int, ...], dtype: Any) -> Array:
         return np.zeros(shape, dtype=dtype)
     if IS_INTERPRETED:
         return arrays.new_array(shape, dtype)
-    return _torch().empty(shape, dtype=_find_dtype(dtype), device="cuda")
+    return _torch().empty(shape, dtype=_find_dtype(dtype), device=DEVICE)
 
 
 def new_zeros(shape: int | tuple[int, ...], dtype: Any) -> Array:
     """A row-major array of zeros."""
     if _is_numpy():
         return np.zeros(shape, dtype=dtype)
-    return _torch().zeros(shape, dtype=_find_dtype(dtype), device="cuda")
+    return _torch().zeros(shape, dtype=_find_dtype(dtype), device=DEVICE)
 
 
 def new_scalar(dtype: Any = np.int32) -> Array:
@@ -183,9 +198,20 @@ def hold_magnitude(magnitude: Any) -> Array:
     return constant(magnitude, np.int64) if isinstance(magnitude, int) else magnitude
 
 
+@lru_cache(maxsize=1)
+def power_table() -> Array:
+    """gin1.power_table() as int32 [1024]."""
+    return to_device(np.array(gin1.power_table(), dtype=np.int32))
+
+
 def new_magnitude() -> Array:
     """An array int64 [1] of zero, for kernels to raise to the largest absolute value by atomic maxima."""
-    return new_zeros(1, np.int64)
+    if _is_numpy():
+        return np.zeros(1, dtype=np.int64)
+    with _lock:
+        if not _magnitudes:  # one launch zeroes many; each stands at 16 bytes, so kernels are compiled once
+            _magnitudes.extend(new_zeros((MAGNITUDES, 2), np.int64)[:, :1].unbind(0))
+        return _magnitudes.pop()
 
 
 def to_signed(keys: tuple[int, int]) -> tuple[int, int]:
@@ -198,14 +224,19 @@ def to_device(array: NDArray[Any]) -> Array:
     """A copy of a host array in memory for kernels."""
     if _is_numpy():
         return np.array(array, order="C")
-    return _torch().from_numpy(np.ascontiguousarray(array)).to("cuda")
+    return _torch().from_numpy(np.ascontiguousarray(array)).to(DEVICE, copy=True)
+
+
+def hold(array: Any) -> Array:
+    """An array of the host or of the device, on the device."""
+    return to_device(array) if isinstance(array, np.ndarray) and not _is_numpy() else array
 
 
 def to_host(array: Array) -> NDArray[Any]:
     """A copy as a numpy array; waits for the kernels that write it."""
     if _is_numpy():
         return np.array(array, order="C")
-    host: NDArray[Any] = array.cpu().numpy()
+    host: NDArray[Any] = array.to("cpu", copy=True).numpy()
     return host
 
 

@@ -3,7 +3,8 @@
 Every rule takes int64 blocks or scalars unless it says otherwise: a shift that comes from the device is a scalar.
 In Triton `//` and `%` truncate, so they divide non-negative values alone; sums keep the type of their terms, so terms
 are widened first; a shift by the width of a type or more means nothing, so shifts are bounded.
-Source: kernels/README.md sections 3 and 4.
+A constant of a module stands on the right of an operator: on the left, Python would ask it first, and the interpreter
+would take the result for a constant.  Source: kernels/README.md sections 3 and 4.
 """
 
 from __future__ import annotations

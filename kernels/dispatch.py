@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 BACKENDS = ("ref", "cpu", "gpu")
 AUTO = "auto"
 DEFAULT_BACKEND = "cpu"
-GPU_OPS = ("gemm", "memory", "quantise")  # the others are computed by `cpu` on a `gpu` back end
+GPU_OPS = ("gemm", "loss", "memory", "mlp", "optimiser", "quantise")
 BACKEND_VARIABLE = "GRADUS_KERNELS_BACKEND"
 Progress = Callable[[str, int, int], None]
 

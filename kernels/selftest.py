@@ -18,6 +18,8 @@ from kernels.samples import SEED, Case
 from kernels.unit.models import find_training
 
 STEP_COST_MAX = 2**26
+COMPOSED = ("decoder", "unit")
+INTERPRETED_CASES = ("mlp/infer_wild", "unit/fast")
 
 
 def _join_cases() -> dict[str, Case]:
@@ -41,18 +43,18 @@ def list_ops() -> list[str]:
 def select_cases(backend: str) -> dict[str, Case]:
     """The cases that test `backend`.
 
-    `gpu`: those of the ops that it computes; in Triton's interpreter, which takes thousands of times as long as a
-    device, the first of each op.
+    `gpu`: those of the ops that it computes and of what is composed of them; in Triton's interpreter, which takes
+    thousands of times as long as a device, the first of each op and INTERPRETED_CASES.
     """
     if backend != "gpu":
         return CASES
     from kernels import device
 
-    chosen = {name: case for name, case in CASES.items() if name.split("/")[0] in dispatch.GPU_OPS}
+    chosen = {name: case for name, case in CASES.items() if name.split("/")[0] in (*dispatch.GPU_OPS, *COMPOSED)}
     if not device.IS_INTERPRETED:
         return chosen
-    firsts = {name.split("/")[0]: name for name in reversed(chosen)}
-    return {name: chosen[name] for name in sorted(firsts.values())}
+    firsts = {name.split("/")[0]: name for name in reversed(chosen) if name.split("/")[0] not in COMPOSED}
+    return {name: chosen[name] for name in (*sorted(firsts.values()), *INTERPRETED_CASES)}
 
 
 def find_failures(backend: str, progress: dispatch.Progress | None = None) -> list[str]:

@@ -21,6 +21,7 @@ from kernels.tensor import Tensor
 MULTIPROCESSORS = 132
 SPLIT_INNER_MIN = 1024
 BLOCK_MIN = 32
+DEVICE_ROWS_MIN = 64  # what the tensor cores of sm_90 take at a time
 
 
 class Blocks(NamedTuple):
@@ -130,7 +131,8 @@ def _multiply(
 def find_blocks(rows: int, inner: int, columns: int, count: int, is_wide: bool) -> Blocks:
     """Tile sizes for a product: few and large in the interpreter, enough programs for a device's multiprocessors."""
     largest = 512 if device.IS_INTERPRETED else (64 if is_wide else 128)
-    tall, broad = (min(largest, max(BLOCK_MIN, device.find_power(size))) for size in (rows, columns))
+    tall = min(largest, max(BLOCK_MIN if device.IS_INTERPRETED else DEVICE_ROWS_MIN, device.find_power(rows)))
+    broad = min(largest, max(BLOCK_MIN, device.find_power(columns)))
     if device.IS_INTERPRETED:
         return Blocks(tall, broad, min(1024, max(BLOCK_MIN, device.find_power(inner))))
     tiles = count * device.count_programs(rows, tall) * device.count_programs(columns, broad)

@@ -11,7 +11,7 @@ import triton.language as tl
 
 from kernels import device, gin1
 from kernels import device_rules as rules
-from kernels.device import Array, constexpr, jit, launch
+from kernels.device import Array, constexpr, jit, jit_changing, launch
 from kernels.tensor import Tensor
 
 WEIGHT_MAX = constexpr(gin1.WEIGHT_MAX)
@@ -49,7 +49,7 @@ def round_operands(
         tl.store(out_exponent, (held - shift).to(tl.int32))
 
 
-@jit
+@jit_changing("key0", "key1")
 def draw_operands(
     x: tl.tensor, exponent: tl.tensor, magnitude: tl.tensor, out: tl.tensor, out_exponent: tl.tensor, count: tl.tensor,
     key0: tl.tensor, key1: tl.tensor, bits: tl.constexpr, clip_bits: tl.constexpr, lowest: tl.constexpr,

@@ -33,6 +33,11 @@ def test_every_kernel_compiles_for_sm_90_and_none_spills() -> None:
     assert len(products) >= 9 and all(line.endswith("yes") for line in products)
 
 
+@pytest.mark.parametrize("arguments", [["--every"], ["--all", "x"]])
+def test_misuse_is_answered_by_the_usage(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cubins.main(arguments) == 2 and cubins.USAGE in capsys.readouterr().err
+
+
 def test_interpreter_is_refused_as_no_compiler() -> None:
     result = run_cubins("1")
     assert result.returncode == 2 and "TRITON_INTERPRET" in result.stderr

@@ -14,7 +14,7 @@ pytest.importorskip("triton", reason="Triton has no wheel for this system")
 
 import triton.language as tl  # noqa: E402
 
-from kernels import device, exact, gin1  # noqa: E402
+from kernels import device, dispatch, exact, gin1, selftest  # noqa: E402
 from kernels import device_rules as rules  # noqa: E402
 from kernels.device import jit  # noqa: E402
 
@@ -122,8 +122,28 @@ def test_neither_triton_nor_torch_is_imported_until_a_kernel_is_needed() -> None
 
 
 def test_interpreter_needs_no_torch() -> None:
-    device.wait()
-    assert device.find_problem() == "" and "torch" not in sys.modules
+    program = ("import sys; from kernels import device, dispatch, selftest; device.wait(); "
+               "dispatch._forced.set('gpu'); selftest.CASES['unit/fast'](); "
+               "print(device.find_problem(), [m for m in ('torch',) if m in sys.modules])")
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == " []\n"
+
+
+def test_tensors_of_torch_hold_the_same_as_arrays_of_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a device does, but in the host's memory, which Triton's interpreter reads as well."""
+    pytest.importorskip("torch", reason="the extra `gpu` is not installed")
+    case = selftest.CASES["unit/fast"]
+    with dispatch.forced("cpu"):
+        expected = case()
+    monkeypatch.setattr(device, "IS_INTERPRETED", False)
+    monkeypatch.setattr(device, "DEVICE", "cpu")
+    monkeypatch.setattr(device, "_magnitudes", [])
+    for kept in (device.constant, device.power_table):
+        kept.cache_clear()
+    with dispatch.forced("gpu"):
+        assert case() == expected
+    for kept in (device.constant, device.power_table):
+        kept.cache_clear()
 
 
 def test_without_device_and_interpreter_the_problem_names_the_extra() -> None:
