@@ -1,7 +1,7 @@
 """Integer tables of the circle: cosines, and the angles by which rotary positions turn.
 
 Reads/Writes: nothing. Needs neither numpy nor numba; made of integer square roots alone, so equal everywhere.
-Source: kernels/README.md section 14.
+Source: kernels/decoder/README.md section 14.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """relu squared: the activation of a decoder's hidden layer, and its slope.
 
 An op of the array level: `dispatch.implementation("activation")` gives forward and backward on the back end in use.
-Source: kernels/README.md section 18.
+Source: kernels/decoder/README.md section 18.
 
     forward(x) -> (a, saved)
         x: Tensor int32 [rows, hidden], |x| < 2**28. a: Tensor int8 [rows, hidden], 0..127.

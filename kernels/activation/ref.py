@@ -1,4 +1,4 @@
-"""Reference of relu squared in numpy int64: the truth.  Source: kernels/README.md section 18."""
+"""Reference of relu squared in numpy int64: the truth.  Source: kernels/decoder/README.md section 18."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Causal attention of several heads, with or without rotary positions, and its slope.
 
 An op of the array level: `dispatch.implementation("attention")` gives forward and backward on the back end in use.
-Source: kernels/README.md section 17.
+Source: kernels/decoder/README.md section 17.
 
     forward(x, shape, rotary) -> (o, saved)
         x: Tensor int32 [batch * length, 3 * heads * head_dim], |x| < 2**28: queries, keys, values of all heads.

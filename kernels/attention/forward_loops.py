@@ -1,4 +1,4 @@
-"""Compiled loops of attention, forward: rotation, operands, softmax, means.  Source: kernels/README.md section 17."""
+"""Compiled loops of attention, forward: rotation, operands, softmax, means.  Source: decoder/README.md section 17."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reference of causal attention in numpy int64: the truth.  Source: kernels/README.md section 17."""
+"""Reference of causal attention in numpy int64: the truth.  Source: kernels/decoder/README.md section 17."""
 
 from __future__ import annotations
 

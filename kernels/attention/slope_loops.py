@@ -1,4 +1,4 @@
-"""Compiled loops of attention's slope: values, scores, queries and keys.  Source: kernels/README.md section 17."""
+"""Compiled loops of attention's slope: values, scores, queries and keys.  Source: decoder/README.md section 17."""
 
 from __future__ import annotations
 

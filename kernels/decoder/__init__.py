@@ -2,7 +2,7 @@
 
 Weights are int32 little-endian at exponent 24, tensor by tensor (`list_parameters`), each row-major. Any bytes of the
 right length are weights. Units are kernels/unit with a Decoder as model; inference is kernels/generate.
-Source: kernels/README.md sections 14 to 20.
+Source: kernels/decoder/README.md sections 14 to 20.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Forward and backward pass of a decoder, or of some of its blocks, over one batch.
 
 One composition of array-level ops for every back end: exponents, magnitudes and what an op saves for its slope are
-handed on and never looked at. Source: kernels/README.md sections 15 to 19.
+handed on and never looked at. Source: kernels/decoder/README.md sections 15 to 19.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Whoever has a stage's weights and what came in over its two boundaries recomputes what went out, byte for byte: the
 stream after the stage, the slope before it, and the stage's gradients. Reads/Writes: nothing.
-Source: kernels/README.md section 20.
+Source: kernels/decoder/README.md section 20.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Training of a decoder: its batches, and the gradient of a batch by parameter tensor.
 
-Offers what kernels/unit/models.py asks of a model. Source: kernels/README.md sections 14 to 19.
+Offers what kernels/unit/models.py asks of a model. Source: kernels/decoder/README.md sections 14 to 19.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a decoder is: its shape, its parameters and where they stand.
 
-Reads/Writes: nothing. Needs neither numpy nor numba. Source: kernels/README.md section 14.
+Reads/Writes: nothing. Needs neither numpy nor numba. Source: kernels/decoder/README.md section 14.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Initial weights of a decoder: Irwin-Hall variables of a seed, of each tensor's own scale.
 
 Reads/Writes: nothing. One text for all back ends: weights are drawn once in the life of a model.
-Source: kernels/README.md section 14.
+Source: kernels/decoder/README.md section 14.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Embedding of tokens and positions, and their gradients.
 
 An op of the array level: `dispatch.implementation("embedding")` gives forward and backward on the back end in use.
-Source: kernels/README.md section 15.
+Source: kernels/decoder/README.md section 15.
 
     forward(embed, positions, tokens) -> h
         embed: int32 [vocab, width] and positions: int32 [context, width] or None, at exponent 24, any values.

@@ -1,4 +1,4 @@
-"""Reference of the embedding in numpy int64: the truth.  Source: kernels/README.md section 15."""
+"""Reference of the embedding in numpy int64: the truth.  Source: kernels/decoder/README.md section 15."""
 
 from __future__ import annotations
 

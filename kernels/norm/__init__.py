@@ -1,7 +1,7 @@
 """RMS normalisation without parameters: rows of the residual stream to operands, and its slope.
 
 An op of the array level: `dispatch.implementation("norm")` gives forward and backward on the back end in use.
-Source: kernels/README.md section 16.
+Source: kernels/decoder/README.md section 16.
 
     forward(h) -> (y, r)
         h: int32 [rows, width] at exponent 16, |h| <= 2**23 - 1. y: Tensor int8 [rows, width] at exponent 5.

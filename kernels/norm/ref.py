@@ -1,4 +1,4 @@
-"""Reference of RMS normalisation in numpy int64: the truth.  Source: kernels/README.md section 16."""
+"""Reference of RMS normalisation in numpy int64: the truth.  Source: kernels/decoder/README.md section 16."""
 
 from __future__ import annotations
 
