@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ POINTER_BYTES = 16
 OPTIONS = ("num_warps", "num_stages")
 NO_COMPILER = 2
 USAGE = "usage: python -m kernels.cubins [--all]"
+BLOCK_OPS = ("activation", "attention", "embedding", "norm", "residual")
+USUAL_HEAD_DIM = 64
 
 
 class Variant(NamedTuple):
@@ -111,12 +114,42 @@ def record_launches(is_complete: bool = False) -> Launches:
 
 
 def list_calls(is_complete: bool) -> list[Callable[[], object]]:
-    """Products and steps of a size that devices are for, then the self-test's cases: the first of each op, or all."""
-    from kernels import selftest
+    """Products, steps and blocks of a size that devices are for, then the self-test's cases: an op's first, or all."""
+    from kernels import attention, selftest
 
     cases = selftest.select_cases("gpu")
     firsts = {name.split("/")[0]: case for name, case in reversed(cases.items())}
-    return [multiply_large, train_large, *(cases if is_complete else firsts).values()]
+    head_dims = attention.HEAD_DIMS if is_complete else (USUAL_HEAD_DIM,)
+    blocks = [partial(run_block, head_dim) for head_dim in head_dims]
+    return [multiply_large, train_large, *blocks, *(cases if is_complete else firsts).values()]
+
+
+def run_block(head_dim: int) -> None:
+    """The ops of a decoder's block, forward and backward, narrow and wide, with heads of `head_dim`."""
+    from kernels import attention, dispatch
+    from kernels.array_samples import put
+    from kernels.tensor import Tensor
+
+    shape = attention.Shape(4, 512, 3, head_dim)
+    rows, width = shape.batch * shape.length, shape.heads * head_dim
+    op = {name: dispatch.implementation(name) for name in BLOCK_OPS}
+    table, tokens = put(np.zeros((600, width), "<i4")), put(np.zeros((shape.batch, shape.length), "<u2"))
+    for positions in (None, put(np.zeros((shape.length, width), "<i4"))):
+        h = op["embedding"].forward(table, positions, tokens)
+    _, inverse = op["norm"].forward(h)
+    sums = Tensor(put(np.zeros((rows, 3 * width), "<i4")), 20)
+    for rotary in (False, True):
+        _, held = op["attention"].forward(sums, shape, rotary)
+    _, fine = op["activation"].forward(Tensor(h, 20))
+    h = op["residual"].add(h, Tensor(h, 20))
+    dh = None
+    for kind in ("<i4", "<i8"):
+        slope = Tensor(put(np.zeros((rows, width), kind)), 30)
+        dh = op["norm"].backward(slope, h, inverse, dh)
+        op["activation"].backward(slope, fine)
+        op["attention"].backward(slope, held, attention.Keys((1, 2), (3, 4), (5, 6)))
+        gradient, _ = op["embedding"].backward(dh, tokens, len(table), True)
+        op["embedding"].add(gradient, Tensor(put(np.zeros((len(table), width), kind)), 30))
 
 
 def multiply_large() -> None:

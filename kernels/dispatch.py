@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 BACKENDS = ("ref", "cpu", "gpu")
 AUTO = "auto"
 DEFAULT_BACKEND = "cpu"
-GPU_OPS = ("gemm", "loss", "memory", "mlp", "optimiser", "quantise")
+GPU_OPS = (
+    "activation", "attention", "embedding", "gemm", "loss", "memory", "mlp", "norm", "optimiser", "quantise",
+    "residual",
+)
 BACKEND_VARIABLE = "GRADUS_KERNELS_BACKEND"
 Progress = Callable[[str, int, int], None]
 
