@@ -2,6 +2,7 @@
 
 Refuses to time anything until the cpu back end gives the reference's bytes. Writes nothing.
 `python -m kernels.bench decoder`: a training step of decoders, op by op (bench_decoder.py).
+`python -m kernels.bench gpu`: a training step on a CUDA device beside torch in bfloat16 (bench_gpu.py).
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from kernels import aggregate, bench_decoder, dispatch, mlp, outer, payload, samples, selftest, unit
+from kernels import aggregate, bench_decoder, bench_gpu, dispatch, mlp, outer, payload, samples, selftest, unit
 
-USAGE = "usage: python -m kernels.bench [decoder]"
+USAGE = "usage: python -m kernels.bench [decoder | gpu]"
 WIDTHS = (64, 128, 64, 10)
 POLICY = unit.UnitPolicy(unit.Mlp(WIDTHS), unit.Sgd(6554, 58982), unit.Schedule(), 32, 16, 8, "int8/256")
 WORKERS = 4
@@ -23,6 +24,8 @@ def main(arguments: list[str]) -> int:
     """Print the table asked for; returns 1 if the back ends differ, 2 on misuse."""
     if arguments == ["decoder"]:
         return bench_decoder.main()
+    if arguments == ["gpu"]:
+        return bench_gpu.main()
     if arguments:
         print(USAGE, file=sys.stderr)
         return 2

@@ -48,6 +48,8 @@ def test_quantisers_round_every_magnitude_at_every_exponent_alike(shape: tuple[i
             assert_equal_to_ref("quantise", lambda op: op.nearest(Tensor(put(values), exponent), width))
             assert_equal_to_ref("quantise", lambda op: op.draw(Tensor(put(values), exponent), (2**32 - 1, 77), width))
         assert_equal_to_ref("quantise", lambda op: op.draw(Tensor(put(values), exponent), (0, 2**31), 7, -24))
+        for width in (7, 15):
+            assert_equal_to_ref("quantise", lambda op: op.draw(Tensor(put(values), exponent), (1, 2), width, None, 1))
 
 
 def test_quantisers_take_the_producers_magnitude_and_the_largest_values() -> None:
