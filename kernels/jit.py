@@ -39,6 +39,11 @@ def inlined(function: Function) -> Function:
     return cast(Function, numba.njit(function, cache=True, nogil=True))
 
 
+def pasted(function: Function) -> Function:
+    """As `inlined`, for a function with one caller: it is compiled as a part of that one alone."""
+    return cast(Function, _njit(function, inline="always"))
+
+
 def typed(*signature: Any) -> Callable[[Function], Function]:
     """Decorator for a function of a set of kernels: (result, arguments ...), numba's types, compiled when imported.
 

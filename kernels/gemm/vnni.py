@@ -23,7 +23,7 @@ from kernels.gemm.instructions import (
     weave_two,
     words_at,
 )
-from kernels.jit import Scalar, carray, inlined, types
+from kernels.jit import Scalar, carray, inlined, pasted, types
 
 INNER_BLOCK = 512
 ROW_BLOCK = 256
@@ -59,7 +59,7 @@ def term_bytes(marker: Scalar, inner: Scalar, columns: Scalar) -> Scalar:
     return (inner + INNER_BLOCK - 1) // INNER_BLOCK * 4 * round_columns(marker, columns) + WORD_BYTES
 
 
-@inlined
+@pasted
 def pack_words(
     source: Scalar, inner_step: Scalar, column_step: Scalar, inner: Scalar, columns: Scalar, width: Scalar,
     target: Scalar,
@@ -143,7 +143,7 @@ def pack_right(
             sums[column] = np.int32(sums[column] * np.int32(-128))
 
 
-@inlined
+@pasted
 def copy_rows(a: Scalar, a_row: Scalar, rows: Scalar, depth: Scalar, target: Scalar) -> None:
     """Rows of a as unsigned bytes, each in _ROW_BYTES; what follows a row is multiplied by zeros."""
     for row in range(rows):
@@ -152,7 +152,7 @@ def copy_rows(a: Scalar, a_row: Scalar, rows: Scalar, depth: Scalar, target: Sca
             out[index] = source[index] ^ np.uint8(128)
 
 
-@inlined
+@pasted
 def merge_tile(
     held: Scalar, width: Scalar, rows: Scalar, columns: Scalar, c: Scalar, c_row: Scalar, adds: Scalar
 ) -> None:
@@ -241,7 +241,7 @@ def multiply(
     multiply_rows(marker, a, a_row, a_inner, rows, inner, columns, packed, terms, c, c_row, work)
 
 
-@inlined
+@pasted
 def run_stages(
     marker: Scalar, left: NDArray[np.int8], right: NDArray[np.int8], out: NDArray[np.int32],
     packed: NDArray[np.uint8], scratch: NDArray[np.uint8], stages: Scalar,
