@@ -1,4 +1,4 @@
-"""The quantisers on the CPU: compiled loops.  Same functions as ref.py; operands are int8 and int16."""
+"""The quantisers on the CPU: compiled loops over int32.  Same functions as ref.py; operands are int8 and int16."""
 
 from __future__ import annotations
 
@@ -7,79 +7,82 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import arrays, elementwise, gin1
-from kernels.elementwise import bound, random_word, round_shift
+from kernels import arrays, gin1, lanes
+from kernels.errors import KernelInputError
 from kernels.jit import Scalar, compiled
+from kernels.lanes import bound32, draw32, random32, round32, split_shift
 from kernels.tensor import Tensor
 
-_WEIGHT_MAX = gin1.WEIGHT_MAX
+_SHIFT_MAX = 31
 
 
-@compiled("void(int32[::1], int64, int64, int8[::1])")
+@compiled("void(int32[::1], int64, int32, int8[::1])")
 def round_int8(values: NDArray[np.int32], shift: int, limit: Scalar, out: NDArray[np.int8]) -> None:
-    """out = clip(rs(values, shift), limit); values are first bounded to +-(2**31 - 1)."""
+    """out = clip(rs(values, shift), limit); -2**31 is not told from 1 - 2**31 where shift > 0, as `view` needs."""
+    first, last = split_shift(shift)
     for index in range(values.size):
-        out[index] = bound(round_shift(bound(np.int64(values[index]), _WEIGHT_MAX), shift), limit)
+        out[index] = bound32(round32(values[index], first, last), limit)
 
 
-@compiled("void(int32[::1], int64, int64, int16[::1])")
+@compiled("void(int32[::1], int64, int32, int16[::1])")
 def round_int16(values: NDArray[np.int32], shift: int, limit: Scalar, out: NDArray[np.int16]) -> None:
     """As round_int8, to int16."""
+    first, last = split_shift(shift)
     for index in range(values.size):
-        out[index] = bound(round_shift(bound(np.int64(values[index]), _WEIGHT_MAX), shift), limit)
+        out[index] = bound32(round32(values[index], first, last), limit)
 
 
-@compiled("void(int32[::1], int64, int64, int64, int64, int8[::1])")
+@compiled("void(int32[::1], int32, uint32, uint32, int32, int8[::1])")
 def draw_int8(
-    values: NDArray[np.int32], shift: int, key0: int, key1: int, limit: Scalar, out: NDArray[np.int8]
+    values: NDArray[np.int32], shift: Scalar, key0: Scalar, key1: Scalar, limit: Scalar, out: NDArray[np.int8]
 ) -> None:
-    """out = clip((values + noise) >> shift, limit); element i uses random word i."""
-    mask = (np.int64(1) << shift) - 1
+    """out = clip((values + noise) >> shift, limit); element i uses random word i; shift in 0..31."""
+    mask = np.int32((np.int64(1) << shift) - 1)
     for index in range(values.size):
-        noise = random_word(index, key0, key1) & mask
-        out[index] = bound((np.int64(values[index]) + noise) >> shift, limit)
+        noise = random32(np.uint32(index), key0, key1)
+        out[index] = bound32(draw32(values[index], noise, shift, mask), limit)
 
 
-@compiled("void(int32[::1], int64, int64, int64, int64, int16[::1])")
+@compiled("void(int32[::1], int32, uint32, uint32, int32, int16[::1])")
 def draw_int16(
-    values: NDArray[np.int32], shift: int, key0: int, key1: int, limit: Scalar, out: NDArray[np.int16]
+    values: NDArray[np.int32], shift: Scalar, key0: Scalar, key1: Scalar, limit: Scalar, out: NDArray[np.int16]
 ) -> None:
     """As draw_int8, to int16."""
-    mask = (np.int64(1) << shift) - 1
+    mask = np.int32((np.int64(1) << shift) - 1)
     for index in range(values.size):
-        noise = random_word(index, key0, key1) & mask
-        out[index] = bound((np.int64(values[index]) + noise) >> shift, limit)
+        noise = random32(np.uint32(index), key0, key1)
+        out[index] = bound32(draw32(values[index], noise, shift, mask), limit)
 
 
 def view(weights: NDArray[np.int32]) -> Tensor:
     """The int8 view of weights at exponent 24, clipped to +-(2**31 - 1), over the whole tensor."""
-    largest = min(int(elementwise.magnitude(weights.reshape(-1))), gin1.WEIGHT_MAX)
+    largest = min(lanes.find_magnitude(Tensor(weights, gin1.WEIGHT_EXPONENT)), gin1.WEIGHT_MAX)
     return nearest(Tensor(weights, gin1.WEIGHT_EXPONENT, largest))
 
 
 def nearest(x: Tensor, bits: int = gin1.OPERAND_BITS, lowest: int | None = None) -> Tensor:
-    """int8 (bits 7) or int16 (bits 15) operands by rounding half up; values int32, contiguous."""
-    flat, shift = x.values.reshape(-1), find_shift(x, bits, lowest)
+    """int8 (bits 7) or int16 (bits 15) operands by rounding half up; values int32, row-major."""
+    shift = gin1.compute_operand_shift(lanes.find_magnitude(x), x.exponent, bits, lowest)
     out = _new_operands(x.values.shape, bits)
-    (round_int8 if bits == gin1.OPERAND_BITS else round_int16)(flat, shift, 2**bits - 1, out.reshape(-1))
+    function = round_int8 if bits == gin1.OPERAND_BITS else round_int16
+    function(x.values.reshape(-1), shift, 2**bits - 1, out.reshape(-1))
     return Tensor(out, x.exponent - shift)
 
 
 def draw(
     x: Tensor, keys: tuple[int, int], bits: int = gin1.OPERAND_BITS, lowest: int | None = None, clip_bits: int = 0
 ) -> Tensor:
-    """int8 (bits 7) or int16 (bits 15) operands by stochastic rounding; values int32, contiguous."""
-    flat, shift = x.values.reshape(-1), find_shift(x, bits + clip_bits, lowest)
+    """int8 (bits 7) or int16 (bits 15) operands by stochastic rounding; values int32, row-major.
+
+    Raises: KernelInputError where the shift would exceed 31: there are 32 random bits for an element.
+    """
+    shift = gin1.compute_operand_shift(lanes.find_magnitude(x), x.exponent, bits + clip_bits, lowest)
+    if shift > _SHIFT_MAX:
+        raise KernelInputError(f"a shift of {shift} bits, more than {_SHIFT_MAX}: the exponent must be at most 55")
     out = _new_operands(x.values.shape, bits)
     function = draw_int8 if bits == gin1.OPERAND_BITS else draw_int16
-    function(flat, shift, *keys, 2**bits - 1, out.reshape(-1))
+    function(x.values.reshape(-1), shift, *keys, 2**bits - 1, out.reshape(-1))
     return Tensor(out, x.exponent - shift)
-
-
-def find_shift(x: Tensor, bits: int, lowest: int | None) -> int:
-    """The right shift for the tensor, from the producer's magnitude or a pass over the values."""
-    largest = x.magnitude if x.magnitude is not None else int(elementwise.magnitude(x.values.reshape(-1)))
-    return gin1.compute_operand_shift(largest, x.exponent, bits, lowest)
 
 
 def _new_operands(shape: tuple[int, ...], bits: int) -> NDArray[Any]:
