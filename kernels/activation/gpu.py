@@ -18,7 +18,7 @@ from kernels.tensor import Tensor
 
 FINE_BITS = constexpr(activation.FINE_BITS)
 FINE_MAX = constexpr(activation.FINE_MAX)
-OPERAND_BITS = constexpr(gin1.OPERAND_BITS)
+SQUARE_BITS = constexpr(activation.SQUARE_BITS)
 OPERAND_MAX = constexpr(gin1.OPERAND_MAX)
 
 
@@ -48,7 +48,7 @@ def square(
     shift = compute_shift(largest, at, FINE_BITS, None)
     largest = tl.minimum(round_shift(largest, shift), FINE_MAX)
     at -= shift
-    second = compute_shift(largest * largest, 2 * at, OPERAND_BITS, None)
+    second = compute_shift(largest * largest, 2 * at, SQUARE_BITS, None)
     tl.store(fine_exponent, at.to(tl.int32))
     tl.store(squared_exponent, (2 * at - second).to(tl.int32))
     values, index, is_inside = load_flat(sums, count, block)
