@@ -6,6 +6,7 @@ Offers what kernels/unit/models.py asks of a model. Source: kernels/decoder/READ
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from kernels import checks, dispatch, samples
@@ -15,12 +16,12 @@ from kernels.errors import KernelInputError
 from kernels.tensor import Tensor
 
 __all__ = ["Trainer", "check_batch", "check_model", "check_unit", "count_terms", "draw_examples", "param_shapes",
-           "read_batches", "step_cost"]
+           "read_batches", "reduce_model", "step_cost"]
 
 BATCH_TOKENS_MAX = 65536
 SCORES_MAX = 2**32 - 1
 UNIT_TOKENS_MAX = 2**27
-LAYER_COST = 200_000
+LAYER_COST = 20_000_000
 TOKEN_COST = 100
 
 
@@ -54,9 +55,13 @@ def step_cost(model: Decoder, batch_rows: int) -> int:
     """Multiply-adds of a step without the passes over the parameters.
 
     Three products of every matrix, where a wide slope counts twice; six of attention over half of the pairs;
-    TOKEN_COST for every value that passes over the stream take, and LAYER_COST for the calls of a layer.
+    TOKEN_COST for every value of the passes over rows, and LAYER_COST for the calls of a layer, whatever its width.
     """
-    tokens, width = batch_rows * model.context, model.width
+    return batch_rows * _row_cost(model) + LAYER_COST * (model.layers + 1)
+
+
+def _row_cost(model: Decoder) -> int:
+    width = model.width
     matrices = {
         "head": width * model.vocab, "down": model.layers * width * model.hidden,
         "up": model.layers * width * model.hidden, "out": model.layers * width**2, "qkv": 3 * model.layers * width**2,
@@ -64,7 +69,15 @@ def step_cost(model: Decoder, batch_rows: int) -> int:
     per_token = sum(size * (5 if kind in model.wide else 3) for kind, size in sorted(matrices.items()))
     per_token += 3 * model.layers * model.context * width
     per_token += TOKEN_COST * (model.layers * (8 * width + model.hidden + model.heads * model.context) + model.vocab)
-    return tokens * per_token + LAYER_COST * (model.layers + 1)
+    return model.context * per_token
+
+
+def reduce_model(model: Decoder, cost: int) -> Decoder:
+    """A model of the same widths with one layer, of which one row costs at most `cost` or has one token."""
+    reduced = replace(model, layers=1)
+    while reduced.context > 1 and _row_cost(reduced) > cost:
+        reduced = replace(reduced, context=reduced.context // 2)
+    return reduced
 
 
 def read_batches(

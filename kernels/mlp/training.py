@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Trainer", "check_model", "check_unit", "count_terms", "draw_examples", "param_shapes", "read_batches",
-           "step_cost"]
+           "reduce_model", "step_cost"]
 
 BATCH_VALUES_MAX = 2**24
 FEATURE_BYTES_MAX = 2**28
@@ -64,6 +64,11 @@ def step_cost(model: Mlp, batch_rows: int) -> int:
         slopes = 1 if layer == 0 else 2
         cost += batch_rows * fan_in * fan_out * (1 + slopes * (2 if layer in model.wide else 1)) + LAYER_COST
     return cost
+
+
+def reduce_model(model: Mlp, cost: int) -> Mlp:
+    """The model itself: fewer rows are enough to make a step of it short."""
+    return model
 
 
 def read_batches(

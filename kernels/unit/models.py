@@ -52,6 +52,9 @@ class Training(Protocol):
     def step_cost(self, model: Any, batch_rows: int) -> int:
         """Multiply-adds of a step, without the optimiser's and the quantisers' passes over the parameters."""
 
+    def reduce_model(self, model: Any, cost: int) -> Any:
+        """The model, or one of the same widths with less depth or shorter rows, so that a row costs about `cost`."""
+
     def read_batches(
         self, model: Any, local_steps: int, batch_rows: int, rows: bytes, targets: bytes
     ) -> list[tuple[Any, Any]]:

@@ -12,10 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import circle, decoder, dispatch, exact, outer, payload, samples, unit
+from kernels import circle, decoder, dispatch, exact, outer, payload, samples, selftest, unit
+from kernels.activation import cpu as activation_cpu
 from kernels.decoder import Decoder, composition, stages, training
 from kernels.decoder.types import KINDS, list_part
 from kernels.errors import KernelInputError
+from kernels.tensor import Tensor
 from kernels.unit.cases import run
 
 SMALL = Decoder(vocab=23, context=9, width=16, heads=2, hidden=20, layers=3)
@@ -246,4 +248,26 @@ def test_unit_cost_counts_tokens_layers_and_wide_slopes() -> None:
     policy = unit.UnitPolicy(SMALL, unit.Sgd(1, 0), unit.Schedule(), 2, 3, 1, "int8/256")
     assert unit.unit_cost(replace(policy, model=replace(SMALL, wide=("down",)))) - unit.unit_cost(policy) \
         == 2 * 3 * 9 * 2 * 3 * 16 * 20
-    assert unit.unit_cost(replace(policy, batch_rows=6)) > 1.5 * unit.unit_cost(policy) - 2 * 4 * 200_000
+    constant = 2 * 4 * training.LAYER_COST
+    row = (unit.unit_cost(replace(policy, batch_rows=6)) - unit.unit_cost(policy)) // 3
+    assert row == 2 * (training.step_cost(SMALL, 1) - 4 * training.LAYER_COST)
+    assert unit.unit_cost(policy) == 3 * row + constant + (2 * 16 + 2) * decoder.param_count(SMALL)
+
+
+def test_backend_that_is_wrong_in_a_decoders_widths_is_found_in_a_reduced_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shapes of which one row would keep the reference busy for minutes are compared in fewer tokens of one layer."""
+    model = Decoder(vocab=500, context=1024, width=256, heads=4, hidden=1024, layers=12)
+    reduced = training.reduce_model(model, 2**26)
+    assert (reduced.layers, reduced.width, reduced.hidden, reduced.vocab) == (1, 256, 1024, 500)
+    assert reduced.context == 16
+    policy = unit.UnitPolicy(replace(model, context=64), unit.Sgd(6554, 0), unit.Schedule(), 4, 8, 4, "int8/256")
+    assert selftest.is_step_equal("cpu", policy)
+    right = activation_cpu.backward
+
+    def backward(x: Tensor, saved: object) -> Tensor:
+        slope = right(x, saved)
+        slope.values[-1] *= -1 if slope.values.shape[1] == 1024 else 1
+        return slope
+
+    monkeypatch.setattr(activation_cpu, "backward", backward)
+    assert not selftest.is_step_equal("cpu", policy)
