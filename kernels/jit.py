@@ -14,6 +14,7 @@ from kernels import dispatch
 dispatch.prepare_numba()
 
 import numba  # noqa: E402  (the cache folder is read when numba is imported)
+import numba.core.registry  # noqa: E402
 import numba.extending  # noqa: E402
 
 types: Any = numba.types
@@ -27,6 +28,17 @@ Scalar = Any  # an int outside compiled code; inside, int64 or uint32 as the com
 def cache_folder() -> str:
     """Where numba keeps what it compiled."""
     return os.environ["NUMBA_CACHE_DIR"]
+
+
+def find_features() -> tuple[str, ...]:
+    """Names of the instruction sets that compiled code may use, as LLVM has them; on x86 alone.
+
+    They are the processor's, or those of NUMBA_CPU_FEATURES: an instruction beyond them would end the process.
+    """
+    triple, _, features = numba.core.registry.cpu_target.target_context.codegen().magic_tuple()
+    if not triple.startswith(("x86_64", "amd64", "i686")):
+        return ()
+    return tuple(feature[1:] for feature in features.split(",") if feature.startswith("+"))
 
 
 def compiled(signature: Any) -> Callable[[Function], Function]:

@@ -14,7 +14,7 @@ import llvmlite.ir
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.jit import Scalar, inlined, intrinsic, types
+from kernels.jit import Scalar, find_features, inlined, intrinsic, types
 
 COLUMNS = 16
 ROWS = 4
@@ -40,10 +40,9 @@ def _spread(builder: Any, word: Any) -> Any:
     return builder.bitcast(_shuffle(builder, lane, [0] * COLUMNS), _PAIRS)
 
 
-def _add_pairs(context: Any, builder: Any, sums: Any, left: Any, right: Any) -> Any:
+def _add_pairs(builder: Any, sums: Any, left: Any, right: Any) -> Any:
     """sums + left.even * right.even + left.odd * right.odd."""
-    features = context.codegen().magic_tuple()
-    name, lanes = _find_instruction(features)
+    name, lanes = _find_instruction()
     if not name:
         return builder.add(sums, _multiply_plain(builder, left, right))
     parts = [
@@ -57,15 +56,14 @@ def _add_pairs(context: Any, builder: Any, sums: Any, left: Any, right: Any) -> 
     return builder.add(sums, parts[0])
 
 
-def _find_instruction(target: tuple[Any, ...]) -> tuple[str, int]:
+def _find_instruction() -> tuple[str, int]:
     """The name of the processor's multiplication of pairs, and how many int16 it takes; ("", 0) where none is known."""
-    triple, _, features = target
-    if not triple.startswith(("x86_64", "amd64", "i686")):
-        return "", 0
-    known = features.split(",")
-    if "+avx512bw" in known:
+    features = find_features()
+    if "avx512bw" in features:
         return "llvm.x86.avx512.pmaddw.d.512", 32
-    return ("llvm.x86.avx2.pmadd.wd", 16) if "+avx2" in known else ("llvm.x86.sse2.pmadd.wd", 8)
+    if "avx2" in features:
+        return "llvm.x86.avx2.pmadd.wd", 16
+    return ("llvm.x86.sse2.pmadd.wd", 8) if "sse2" in features else ("", 0)
 
 
 def _declare(module: Any, name: str, lanes: int) -> Any:
@@ -116,7 +114,7 @@ def multiply_tile(
         address, grown = at, []
         for row in range(ROWS):
             word = _read(builder, address, _I32, 4)
-            grown.append(_add_pairs(context, builder, sums[row], _spread(builder, word), columns))
+            grown.append(_add_pairs(builder, sums[row], _spread(builder, word), columns))
             address = builder.add(address, row_step)
         following = (builder.add(count, one), builder.add(at, left_step), builder.add(other, right_step))
         for phi, start, value in zip((count, at, other), (zero, left, right), following):

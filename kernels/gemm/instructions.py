@@ -14,10 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
 
-from kernels.jit import intrinsic, types
+from kernels.jit import find_features, intrinsic, types
 
 LANES = (16, 8)
 _LANES_OF = {types.int16: 16, types.int8: 8}
@@ -27,10 +26,10 @@ _ZERO, _ONE = ir.Constant(_I64, 0), ir.Constant(_I64, 1)
 
 
 def find_lanes() -> tuple[int, ...]:
-    """The vector widths, in int32 lanes, for which this processor has vpdpbusd; widest first."""
-    features = llvmlite.binding.get_host_cpu_features()
-    has_512 = bool(features.get("avx512vnni"))
-    has_256 = bool(features.get("avxvnni")) or (has_512 and bool(features.get("avx512vl")))
+    """The vector widths, in int32 lanes, for which compiled code has vpdpbusd; widest first."""
+    features = find_features()
+    has_512 = "avx512vnni" in features
+    has_256 = "avxvnni" in features or (has_512 and "avx512vl" in features)
     return tuple(lanes for lanes, has in zip(LANES, (has_512, has_256)) if has)
 
 

@@ -61,14 +61,16 @@ def test_transposed_product_starts_at_the_diagonal(inner: int) -> None:
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_product_is_exact_on_an_older_processor(name: str, tmp_path: Path) -> None:
-    """The same test, compiled for fewer instructions."""
+    """The same test, compiled for fewer instructions; the engines of large products are told of them too."""
     environment = {
         "PATH": "/usr/bin:/bin", "PYTHONPATH": f"{ROOT}:{ROOT / 'tests/kernels'}", "NUMBA_CACHE_DIR": str(tmp_path),
         "NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": FEATURES[name],
     }
     code = (
         "import test_kernel_pairs as t\n"
+        "from kernels.gemm import engine\n"
         "for inner in (0, 2, 64, 300):\n"
         "    t.test_product_is_exact_for_drawn_and_extreme_operands(inner, 48)\n"
+        "assert engine.list_engines() == ('blas',)\n"
     )
     subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=300)
