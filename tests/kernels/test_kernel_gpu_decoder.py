@@ -1,4 +1,4 @@
-"""A decoder's ops in Triton's interpreter: equal to the reference to the bit, in poisoned memory."""
+"""A decoder's ops, blocks and units in Triton's interpreter: equal to the reference to the bit, in poisoned memory."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ from kernels.tensor import Tensor  # noqa: E402
 
 pytestmark = pytest.mark.usefixtures("poisoned")
 OPS = ("activation", "attention", "embedding", "norm", "residual")
+STEPS = [f"decoder/{name}" for name in (
+    "unit_tied", "unit_rotary", "unit_tied_rotary_wide", "unit_odd", "unit_one_token",
+    "block", "block_rotary", "block_wide", "block_large", "first_block", "last_block",
+)]
 CASES = {name: case for name, case in selftest.CASES.items() if name.split("/")[0] in OPS}
 KEYS = attention.Keys((1, 2**32 - 1), (2**31, 16), (77, 1))
 
@@ -34,6 +38,12 @@ def assert_equal_to_ref(case: Case) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_case_of_a_decoders_op_is_equal_on_the_gpu_back_end(name: str) -> None:
     assert_equal_to_ref(CASES[name])
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_units_and_single_blocks_of_decoders_are_equal_on_the_gpu_back_end(name: str) -> None:
+    """Learned and rotary positions, tied and untied, wide slopes, every optimiser; streams at a stage's boundaries."""
+    assert_equal_to_ref(selftest.CASES[name])
 
 
 @jit
