@@ -35,5 +35,6 @@ OPS = (
        "README section 10"),
     Op("chunks", ("chunk_count", "split", "chunk_root", "chunk_proof", "verify_chunk"),
        "bytes -> 32-byte BLAKE3 tree root, proofs", "README section 11"),
+    Op("freivalds", ("check",), "A, B int8 or int16, C int32 or int64 -> whether C = A @ B", "freivalds/README.md"),
     Op("tokenizer", ("encode", "decode", "digest"), "tokenizer file, text <-> tokens uint16", "tokenizer/README.md"),
 )

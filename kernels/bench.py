@@ -2,6 +2,7 @@
 
 Refuses to time anything until the cpu back end gives the reference's bytes. Writes nothing.
 `python -m kernels.bench decoder`: a training step of decoders, op by op (bench_decoder.py).
+`python -m kernels.bench gemm` and `freivalds`: exact products by engine, and the check of one (bench_products.py).
 `python -m kernels.bench gpu`: a training step on a CUDA device beside torch in bfloat16 (bench_gpu.py).
 """
 
@@ -11,9 +12,21 @@ import sys
 import time
 from collections.abc import Callable
 
-from kernels import aggregate, bench_decoder, bench_gpu, dispatch, mlp, outer, payload, samples, selftest, unit
+from kernels import (
+    aggregate,
+    bench_decoder,
+    bench_gpu,
+    bench_products,
+    dispatch,
+    mlp,
+    outer,
+    payload,
+    samples,
+    selftest,
+    unit,
+)
 
-USAGE = "usage: python -m kernels.bench [decoder | gpu]"
+USAGE = "usage: python -m kernels.bench [decoder | gpu | gemm | freivalds]"
 WIDTHS = (64, 128, 64, 10)
 POLICY = unit.UnitPolicy(unit.Mlp(WIDTHS), unit.Sgd(6554, 58982), unit.Schedule(), 32, 16, 8, "int8/256")
 WORKERS = 4
@@ -24,6 +37,10 @@ def main(arguments: list[str]) -> int:
     """Print the table asked for; returns 1 if the back ends differ, 2 on misuse."""
     if arguments == ["decoder"]:
         return bench_decoder.main()
+    if arguments == ["gemm"]:
+        return bench_products.compare_engines()
+    if arguments == ["freivalds"]:
+        return bench_products.compare_check()
     if arguments == ["gpu"]:
         return bench_gpu.main()
     if arguments:

@@ -15,7 +15,10 @@ def _list_signatures() -> list[Any]:
     kinds = ((types.int8, types.int32), (types.int16, types.int32), (types.int32, types.int32),
              (types.int64, types.int32), (types.int8, types.int64), (types.int16, types.int64))
     sums = types.Array(types.int64, 2, "C")
-    return [types.void(types.Array(matrix, 2, "C"), types.Array(vector, 2, "C"), sums) for matrix, vector in kinds]
+    return [
+        types.void(types.Array(matrix, 2, "C", readonly=True), types.Array(vector, 2, "C"), sums)
+        for matrix, vector in kinds
+    ]
 
 
 @compiled(_list_signatures())
