@@ -36,5 +36,8 @@ OPS = (
     Op("chunks", ("chunk_count", "split", "chunk_root", "chunk_proof", "verify_chunk"),
        "bytes -> 32-byte BLAKE3 tree root, proofs", "README section 11"),
     Op("freivalds", ("check",), "A, B int8 or int16, C int32 or int64 -> whether C = A @ B", "freivalds/README.md"),
+    Op("generate", ("logits", "losses", "generate", "sample", "logits_cost", "losses_cost", "generate_cost"),
+       "weights int32 [P], tokens uint16 -> logits int32 [tokens, vocab], losses int64 [rows], tokens, digests",
+       "generate/README.md"),
     Op("tokenizer", ("encode", "decode", "digest"), "tokenizer file, text <-> tokens uint16", "tokenizer/README.md"),
 )
