@@ -3,6 +3,7 @@
 Refuses to time anything until the cpu back end gives the reference's bytes. Writes nothing.
 `python -m kernels.bench decoder`: a training step of decoders, op by op (bench_decoder.py).
 `python -m kernels.bench gemm` and `freivalds`: exact products by engine, and the check of one (bench_products.py).
+`python -m kernels.bench generate`: tokens a second of inference (bench_generate.py).
 `python -m kernels.bench gpu`: a training step on a CUDA device beside torch in bfloat16 (bench_gpu.py).
 """
 
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from kernels import (
     aggregate,
     bench_decoder,
+    bench_generate,
     bench_gpu,
     bench_products,
     dispatch,
@@ -26,7 +28,7 @@ from kernels import (
     unit,
 )
 
-USAGE = "usage: python -m kernels.bench [decoder | gpu | gemm | freivalds]"
+USAGE = "usage: python -m kernels.bench [decoder | generate | gpu | gemm | freivalds]"
 WIDTHS = (64, 128, 64, 10)
 POLICY = unit.UnitPolicy(unit.Mlp(WIDTHS), unit.Sgd(6554, 58982), unit.Schedule(), 32, 16, 8, "int8/256")
 WORKERS = 4
@@ -41,6 +43,8 @@ def main(arguments: list[str]) -> int:
         return bench_products.compare_engines()
     if arguments == ["freivalds"]:
         return bench_products.compare_check()
+    if arguments == ["generate"]:
+        return bench_generate.main()
     if arguments == ["gpu"]:
         return bench_gpu.main()
     if arguments:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import attention, gin1, norm
+from kernels import activation, attention, gin1, norm
 from kernels.elementwise import bound, round_shift, scale
 from kernels.generate import rules
 from kernels.jit import Scalar, compiled, inlined
@@ -24,6 +24,7 @@ _LOGIT_MAX = rules.LOGIT_MAX
 _EPSILON = norm.EPSILON
 _SOFTMAX_POWER_MAX = attention.POWER_MAX
 _BELOW_MAX = rules.BELOW_MAX
+_FINE_BITS, _FINE_MAX, _SQUARE_BITS = activation.FINE_BITS, activation.FINE_MAX, activation.SQUARE_BITS
 _LOSS_BITS = rules.LOSS_BITS
 _INT32_TERMS = 256
 
@@ -224,12 +225,12 @@ def activate(sums: NDArray[np.int32], exponent: int, out: NDArray[np.int8], expo
         largest = np.int64(0)
         for column in range(sums.shape[1]):
             largest = max(largest, np.int64(sums[row, column]))
-        first = find_shift(largest, exponent, np.int64(15))
-        most = min(round_shift(largest, first), np.int64(32767))
-        second = find_shift(most * most, 2 * (exponent - first), np.int64(7))
+        first = find_shift(largest, exponent, np.int64(_FINE_BITS))
+        most = min(round_shift(largest, first), np.int64(_FINE_MAX))
+        second = find_shift(most * most, 2 * (exponent - first), np.int64(_SQUARE_BITS))
         exponents[row] = 2 * (exponent - first) - second
         for column in range(sums.shape[1]):
-            value = min(round_shift(max(np.int64(sums[row, column]), np.int64(0)), first), np.int64(32767))
+            value = min(round_shift(max(np.int64(sums[row, column]), np.int64(0)), first), np.int64(_FINE_MAX))
             out[row, column] = min(round_shift(value * value, second), np.int64(_OPERAND_MAX))
 
 

@@ -20,7 +20,8 @@ from kernels.errors import KernelInputError
 from kernels.unit.cases import new_policy
 
 ROOT = Path(__file__).parents[2]
-OPS = "kernels, kernels.mlp, kernels.unit, kernels.payload, kernels.aggregate, kernels.outer, kernels.chunks"
+OPS = "kernels, kernels.mlp, kernels.unit, kernels.payload, kernels.aggregate, kernels.outer, kernels.chunks, " \
+    "kernels.generate, kernels.tokenizer"
 
 
 @pytest.fixture
