@@ -15,7 +15,6 @@ import pytest
 
 from abci_app.abci import snapshots as snapshots_module
 from abci_app.abci.chain import find_block
-from abci_app.abci.export import write_snapshot
 from abci_app.app import CONSENSUS_STORE
 from abci_app.store.branch import Branch
 from abci_app.store.check import check_database
@@ -106,23 +105,6 @@ def test_i43_snapshots_of_the_interval_are_listed_newest_first_within_the_limits
         assert decode_metadata(one.metadata).chunk_hashes == tuple(sha256(chunk).digest() for chunk in chunks)
         assert decode_metadata(one.metadata).app_hash == app_hash_of(donor, one.height)
     assert names_in(donor) == ["4", "8"]
-
-
-def test_every_byte_of_a_snapshot_is_on_the_disk_before_its_folder_has_its_name(
-        donor: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    synced: dict[str, int] = {}
-    fsync = os.fsync
-
-    def note(descriptor: int) -> None:
-        path = Path(os.readlink(f"/proc/self/fd/{descriptor}"))
-        synced[path.name] = os.fstat(descriptor).st_size if path.is_file() else -1
-        fsync(descriptor)
-
-    monkeypatch.setattr(os, "fsync", note)
-    size = write_snapshot(donor.database.latest(), tmp_path / "made")
-    files = {path.name: path.stat().st_size for path in (tmp_path / "made").iterdir()}
-    assert len(files) > 2 and size > CHUNK_BYTES
-    assert synced == {**files, "made": -1}
 
 
 def test_i43_only_the_newest_snapshots_stay(tmp_path: Path) -> None:
