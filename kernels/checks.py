@@ -96,6 +96,11 @@ def read_array(data: bytes, dtype: str) -> NDArray[Any]:
     return stored.astype(stored.dtype.newbyteorder("="), copy=True)
 
 
+def view_bytes(array: NDArray[Any]) -> memoryview:
+    """Little-endian bytes of a contiguous `array`, in one dimension; a view of it where the machine allows."""
+    return memoryview(array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view("u1"))
+
+
 def write_array(array: NDArray[Any]) -> bytes:
     """Little-endian bytes of `array`, row-major."""
     return array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()

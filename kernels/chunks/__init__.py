@@ -6,6 +6,8 @@ Source: kernels/README.md section 11; RFC 6962 for the shape of the tree.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kernels import checks, merkle
 from kernels.errors import KernelInputError
 
@@ -33,6 +35,26 @@ def chunk_root(data: bytes, chunk_bytes: int = CHUNK_BYTES) -> bytes:
     """The 32-byte commitment to `data`, its length and its chunk size."""
     tree = merkle.compute_root(_blake3, _hash_leaves(data, chunk_bytes))
     return _seal(_header(len(data), chunk_bytes), tree)
+
+
+def join_root(parts: Sequence[memoryview]) -> bytes:
+    """chunk_root of the joined parts, which are bytes in one dimension, with chunks of CHUNK_BYTES; joins nothing."""
+    room = bytearray(1 + CHUNK_BYTES)
+    leaf = memoryview(room)
+    leaves, filled = [], 1
+    for part in parts:
+        start = 0
+        while start < len(part):
+            taken = min(len(leaf) - filled, len(part) - start)
+            leaf[filled:filled + taken] = part[start:start + taken]
+            start, filled = start + taken, filled + taken
+            if filled == len(leaf):
+                leaves.append(_blake3(leaf))
+                filled = 1
+    if filled > 1 or not leaves:
+        leaves.append(_blake3(leaf[:filled]))
+    length = sum(len(part) for part in parts)
+    return _seal(_header(length, CHUNK_BYTES), merkle.compute_root(_blake3, leaves))
 
 
 def chunk_proof(data: bytes, index: int, chunk_bytes: int = CHUNK_BYTES) -> list[bytes]:
@@ -85,7 +107,7 @@ def _seal(header: bytes, tree: bytes) -> bytes:
     return _blake3(b"\x02" + header + tree)
 
 
-def _blake3(data: bytes) -> bytes:
+def _blake3(data: bytes | memoryview) -> bytes:
     from blake3 import blake3
 
     return blake3(data).digest()

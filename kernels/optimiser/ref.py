@@ -70,7 +70,7 @@ def read_weights(state: State) -> NDArray[np.int32]:
     return weights
 
 
-def dump(state: State) -> bytes:
-    """The whole state: weights int32, m int64, v int64 if there is one, little-endian."""
+def dump(state: State) -> list[memoryview]:
+    """The bytes of the whole state: weights int32, m int64, v int64 if there is one, little-endian."""
     rest = [state.momentum] if state.variance is None else [state.momentum, state.variance]
-    return checks.write_array(read_weights(state)) + b"".join(checks.write_array(part) for part in rest)
+    return [checks.view_bytes(part) for part in (read_weights(state), *rest)]

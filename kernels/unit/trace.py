@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kernels import chunks
 
 
@@ -10,6 +12,10 @@ def is_traced(done: int, steps: int, every: int) -> bool:
     return done == steps or done % every == 0
 
 
-def hash_state(dumped: bytes) -> bytes:
-    """The chunk root of the whole state of a step, so that any part of it can be proved."""
-    return chunks.chunk_root(dumped)
+def hash_state(dumped: Sequence[memoryview]) -> bytes:
+    """The chunk root of the whole state of a step, given in parts, so that any part of it can be proved.
+
+    The weights alone would not do: a dispute replays one segment between two traced steps, and it begins with the
+    optimiser's state as much as with the weights.
+    """
+    return chunks.join_root(dumped)
