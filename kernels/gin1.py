@@ -6,6 +6,7 @@ Reads/Writes: nothing. Needs neither numpy nor numba. Source: kernels/README.md,
 from __future__ import annotations
 
 import hashlib
+import struct
 from functools import lru_cache
 from math import isqrt
 
@@ -36,6 +37,7 @@ POWER_TABLE_SIZE = 1024
 
 SEED_BYTES = 32
 _MASK64 = 2**64 - 1
+_TWO_WORDS = struct.Struct("<II")
 
 
 def compute_shift(magnitude: int, exponent: int) -> int:
@@ -60,9 +62,9 @@ def compute_operand_shift(magnitude: int, exponent: int, bits: int, lowest: int 
 
 def derive_keys(domain: str, seed: bytes, step: int, site: int) -> tuple[int, int]:
     """Two uint32 keys of the counter-based generator, from SHA-256.  Source: README section 4."""
-    text = b"gradus/gin1/" + domain.encode("ascii") + seed
-    digest = hashlib.sha256(text + step.to_bytes(4, "little") + site.to_bytes(4, "little")).digest()
-    return int.from_bytes(digest[0:4], "little"), int.from_bytes(digest[4:8], "little")
+    text = b"gradus/gin1/" + domain.encode("ascii") + seed + _TWO_WORDS.pack(step, site)
+    first, second = _TWO_WORDS.unpack_from(hashlib.sha256(text).digest())
+    return first, second
 
 
 def derive_stream(domain: str, seed: bytes, site: int) -> int:

@@ -16,6 +16,7 @@ from kernels.jit import Scalar, compiled, inlined
 from kernels.optimiser import RATIO_MAX, SQUARE_MAX, Adam, Factors, Optimiser, Sgd, State, has_variance
 from kernels.tensor import Tensor
 
+_WEIGHT_EXPONENT = gin1.WEIGHT_EXPONENT
 _WEIGHT_MAX = gin1.WEIGHT_MAX
 _MOMENTUM_MAX = gin1.MOMENTUM_MAX
 _RATIO_MAX = float(RATIO_MAX)
@@ -100,7 +101,7 @@ def new_state(optimiser: Optimiser, weights: NDArray[np.int32]) -> State:
 def step(optimiser: Optimiser, factors: Factors, state: State, gradient: Tensor) -> None:
     """In place: one step of the parameters of `state`, which `gradient`, int32 or int64, has in the same order."""
     weights, momentum, variance = state
-    sums, shift = gradient.values.reshape(-1), gradient.exponent - gin1.WEIGHT_EXPONENT
+    sums, shift = gradient.values.reshape(-1), gradient.exponent - _WEIGHT_EXPONENT
     if isinstance(optimiser, Sgd):
         step_sgd(weights, momentum, sums, shift, optimiser.momentum_q16, *factors)
     elif isinstance(optimiser, Adam):

@@ -14,6 +14,8 @@ from kernels.lanes import bound32, draw32, random32, round32, split_shift
 from kernels.tensor import Tensor
 
 _SHIFT_MAX = 31
+_WEIGHT_MAX = gin1.WEIGHT_MAX
+_OPERAND_MAX = gin1.OPERAND_MAX
 
 
 @compiled("void(int32[::1], int64, int32, int8[::1])")
@@ -22,6 +24,20 @@ def round_int8(values: NDArray[np.int32], shift: int, limit: Scalar, out: NDArra
     first, last = split_shift(shift)
     for index in range(values.size):
         out[index] = bound32(round32(values[index], first, last), limit)
+
+
+@compiled("int64(int32[::1], int8[::1])")
+def round_weights(values: NDArray[np.int32], out: NDArray[np.int8]) -> Scalar:
+    """int8 operands of weights at exponent 24, which are clipped to +-(2**31 - 1); returns the shift."""
+    low, high = np.int32(0), np.int32(0)
+    for index in range(values.size):
+        low, high = min(low, values[index]), max(high, values[index])
+    largest: Scalar = min(max(-np.int64(low), np.int64(high)), _WEIGHT_MAX)
+    shift: Scalar = np.int64(0)
+    while (largest >> shift) > _OPERAND_MAX:
+        shift += 1
+    round_int8(values, shift, np.int32(_OPERAND_MAX), out)
+    return shift
 
 
 @compiled("void(int32[::1], int64, int32, int16[::1])")
@@ -56,8 +72,9 @@ def draw_int16(
 
 def view(weights: NDArray[np.int32]) -> Tensor:
     """The int8 view of weights at exponent 24, clipped to +-(2**31 - 1), over the whole tensor."""
-    largest = min(lanes.find_magnitude(Tensor(weights, gin1.WEIGHT_EXPONENT)), gin1.WEIGHT_MAX)
-    return nearest(Tensor(weights, gin1.WEIGHT_EXPONENT, largest))
+    out = _new_operands(weights.shape, gin1.OPERAND_BITS)
+    shift = round_weights(weights.reshape(-1), out.reshape(-1))
+    return Tensor(out, gin1.WEIGHT_EXPONENT - int(shift))
 
 
 def nearest(x: Tensor, bits: int = gin1.OPERAND_BITS, lowest: int | None = None) -> Tensor:
