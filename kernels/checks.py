@@ -98,7 +98,8 @@ def read_array(data: bytes, dtype: str) -> NDArray[Any]:
 
 def view_bytes(array: NDArray[Any]) -> memoryview:
     """Little-endian bytes of a contiguous `array`, in one dimension; a view of it where the machine allows."""
-    return memoryview(array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view("u1"))
+    view: memoryview = array.astype(array.dtype.newbyteorder("<"), copy=False).reshape(-1).view("u1").data
+    return view
 
 
 def write_array(array: NDArray[Any]) -> bytes:

@@ -49,14 +49,14 @@ def add_terms(
 
 @jit
 def mask_slope(
-    slope: tl.tensor, operand: tl.tensor, magnitude: tl.tensor, count: tl.tensor, block: tl.constexpr
+    slope: tl.tensor, operand: tl.tensor, out: tl.tensor, magnitude: tl.tensor, count: tl.tensor, block: tl.constexpr
 ) -> None:
-    """In place: no slope where the activation is zero; the largest that is left raises magnitude."""
+    """out: no slope where the activation is zero, int32; the largest that is left raises magnitude."""
     index = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     mask = index < count
-    value = tl.load(slope + index, mask=mask, other=0)
+    value = rules.clip(tl.load(slope + index, mask=mask, other=0).to(tl.int64), LOGIT_MAX)
     value = tl.where(tl.load(operand + index, mask=mask, other=0) > 0, value, 0)
-    tl.store(slope + index, value, mask=mask)
+    tl.store(out + index, value.to(tl.int32), mask=mask)
     rules.raise_magnitude(magnitude, value)
 
 
@@ -153,12 +153,12 @@ def activate(z: Tensor, biases: Array) -> Tensor:
 
 
 def mask(slope: Tensor, operand: Tensor) -> Tensor:
-    """The slope before ReLU: zero where the activation is zero; in place."""
+    """The slope before ReLU: zero where the activation is zero, bounded to +-(2**31 - 1)."""
     magnitude, count = device.new_magnitude(), device.count_elements(slope.values)
-    block = device.find_elements(count)
-    launch(mask_slope, (device.count_programs(count, block),), slope.values, operand.values, magnitude, count,
+    block, out = device.find_elements(count), device.new_array(tuple(slope.values.shape), np.int32)
+    launch(mask_slope, (device.count_programs(count, block),), slope.values, operand.values, out, magnitude, count,
            block=block)
-    return Tensor(slope.values, slope.exponent, magnitude)
+    return Tensor(out, slope.exponent, magnitude)
 
 
 def add_rows(error: Tensor) -> Tensor:

@@ -128,6 +128,6 @@ def read_weights(state: State) -> NDArray[np.int32]:
     return weights
 
 
-def dump(state: State) -> bytes:
-    """The whole state: weights int32, m int64, v int64 if there is one, little-endian."""
-    return b"".join(checks.write_array(device.to_host(part)) for part in state if part is not None)
+def dump(state: State) -> list[memoryview]:
+    """The bytes of the whole state on the host: weights int32, m int64, v int64 if there is one, little-endian."""
+    return [checks.view_bytes(device.to_host(part)) for part in state if part is not None]
