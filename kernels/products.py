@@ -62,13 +62,13 @@ def compute_sums(product: Product) -> bytes:
     if dispatch.backend() == "ref":
         wide = left.astype(np.int64), right.astype(np.int64)
         return (wide[0] @ (wide[1] @ vector)).tobytes()
-    from kernels import elementwise
+    from kernels.gemm.cpu import multiply_stack
 
-    return (elementwise.multiply(left, right).astype(np.int64) @ vector).tobytes()
+    return (multiply_stack(left, right, "nn").astype(np.int64) @ vector).tobytes()
 
 
-def draw_operands(product: Product) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Both sides in the memory layout that training hands to `multiply`; the same for equal products."""
+def draw_operands(product: Product) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Both sides as training has them in memory, transposed or not; the same for equal products."""
     _, fill, rows, inner, columns = product
     first, second = _draw_values(fill, "left")[:rows * inner], _draw_values(fill, "right")[:inner * columns]
     left = first.reshape(inner, rows).T if product.layout == "aT@e" else first.reshape(rows, inner)
@@ -91,13 +91,13 @@ def _draw_ints(label: str, count: int) -> NDArray[np.int32]:
 
 
 @lru_cache(maxsize=2)
-def _draw_values(fill: str, label: str) -> NDArray[np.float32]:
-    largest = np.float32(gin1.OPERAND_MAX)
+def _draw_values(fill: str, label: str) -> NDArray[np.int8]:
+    largest = np.int8(gin1.OPERAND_MAX)
     if fill == "largest":
         full = np.full(_OPERANDS_MAX, largest)
         full[0] = largest - 1  # makes sums odd, whether the inner dimension is or not: float32 drops that bit first
         return full
-    values = np.frombuffer(_draw_bytes(label, _OPERANDS_MAX), np.int8).astype(np.float32)
+    values = np.frombuffer(_draw_bytes(label, _OPERANDS_MAX), np.int8)
     return np.where(values < 0, -largest, largest) if fill == "signs" else np.maximum(values, -largest)
 
 

@@ -140,20 +140,17 @@ def test_backend_with_a_wrong_result_is_replaced_and_reported(
 
 def break_products(patch: pytest.MonkeyPatch, is_broken: Callable[[tuple[int, int, int]], bool]) -> None:
     """The last column of a product is wrong where `is_broken` says so of (rows, inner, columns)."""
-    from kernels import elementwise
-    from kernels.gemm import blas
-    from kernels.mlp import cpu as mlp_cpu
+    from kernels.gemm import cpu
 
-    def broken(right: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        def multiply(first: Any, second: Any) -> Any:
-            product = right(first, second)
-            if is_broken((*first.shape, second.shape[1])):
-                product[:, -1] += 5000
-            return product
-        return multiply
+    right = cpu.multiply_by
 
-    for module in (elementwise, mlp_cpu, blas):
-        patch.setattr(module, "multiply", broken(module.multiply))
+    def multiply(engine: str, first: Any, second: Any, layout: Any) -> Any:
+        product = right(engine, first, second, layout)
+        if is_broken((len(product), first.size // len(product), product.shape[1])):
+            product[:, -1] += 5000
+        return product
+
+    patch.setattr(cpu, "multiply_by", multiply)
 
 
 @pytest.mark.parametrize("multiply_adds", [30_000, 2**27])
@@ -172,10 +169,11 @@ def test_backend_that_is_wrong_in_large_products_alone_is_replaced_and_reported(
 def test_products_over_more_inner_elements_than_float32_holds_are_reported(
     monkeypatch: pytest.MonkeyPatch, chunk: int, reported: int | None
 ) -> None:
-    from kernels import elementwise
+    from kernels.gemm import blas, engine
 
-    monkeypatch.setattr(elementwise, "INNER_CHUNK", chunk)
-    failed = [name for name in selftest.find_failures("cpu") if name.startswith("product/")]
+    monkeypatch.setattr(blas, "INNER_CHUNK", chunk)
+    with engine.forced("blas"):
+        failed = [name for name in selftest.find_failures("cpu") if name.startswith("product/")]
     assert bool(failed) == (reported is not None) and all(f"x{reported}x" in name for name in failed)
 
 
