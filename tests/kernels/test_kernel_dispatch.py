@@ -256,5 +256,5 @@ def test_bench_refuses_to_time_a_wrong_backend(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(selftest, "find_failures", lambda backend: ["unit/odd"])
-    assert bench.main() == 1
+    assert bench.main([]) == 1
     assert "unit/odd" in capsys.readouterr().err
