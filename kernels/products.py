@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kernels import dispatch, gin1
 from kernels.samples import Case
+from kernels.tensor import Tensor
 
 LAYOUTS = ("a@w", "aT@e", "e@wT")
 FILLS = ("random", "signs", "largest")
@@ -62,9 +63,22 @@ def compute_sums(product: Product) -> bytes:
     if dispatch.backend() == "ref":
         wide = left.astype(np.int64), right.astype(np.int64)
         return (wide[0] @ (wide[1] @ vector)).tobytes()
+    if dispatch.backend() == "gpu":
+        return (multiply_on_device(product).astype(np.int64) @ vector).tobytes()
     from kernels.gemm.cpu import multiply_stack
 
     return (multiply_stack(left, right, "nn").astype(np.int64) @ vector).tobytes()
+
+
+def multiply_on_device(product: Product) -> NDArray[np.int32]:
+    """The product by the op gemm of the gpu back end, as a host array."""
+    memory, gemm = dispatch.implementation("memory"), dispatch.implementation("gemm")
+    left, right = draw_operands(product)
+    layout = {"a@w": "nn", "aT@e": "tn", "e@wT": "nt"}[product.layout]
+    a, b = left.T if layout == "tn" else left, right.T if layout == "nt" else right
+    made = gemm.multiply(Tensor(memory.put(a), 0), Tensor(memory.put(b), 0), layout)
+    sums: NDArray[np.int32] = memory.take(made.values)
+    return sums
 
 
 def draw_operands(product: Product) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
