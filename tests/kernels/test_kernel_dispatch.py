@@ -86,6 +86,13 @@ def test_gpu_is_chosen_in_the_interpreter_when_its_self_test_passes(unchosen: py
     assert dispatch.implementation("aggregate").__name__ == "kernels.aggregate.cpu"
 
 
+def test_every_op_with_a_reference_is_computed_by_the_device_or_listed_as_the_cpus() -> None:
+    folders = sorted(path.parent for path in (ROOT / "kernels").glob("*/ref.py"))
+    assert sorted((*dispatch.GPU_OPS, *dispatch.CPU_OPS)) == [folder.name for folder in folders]
+    for folder in folders:
+        assert (folder / "gpu.py").is_file() == (folder.name in dispatch.GPU_OPS)
+
+
 def test_gpu_without_a_device_falls_back_to_cpu_and_says_which_extra_to_install(
     unchosen: pytest.MonkeyPatch, trusted: None, caplog: pytest.LogCaptureFixture
 ) -> None:
