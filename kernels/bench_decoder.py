@@ -1,7 +1,7 @@
 """`python -m kernels.bench decoder`: where the CPU time of a decoder's training step goes, op by op.
 
-Runs whole units on the back end in use, on one thread as numpy's library allows it, and clocks every call of an
-array-level op. Writes nothing. Reads: the process's CPU clock.
+Runs whole units on the back end in use and clocks every call of an array-level op. CPU time adds up the threads of
+products: GRADUS_KERNELS_THREADS=1 has no more than one. Writes nothing. Reads: the process's CPU clock.
 """
 
 from __future__ import annotations
