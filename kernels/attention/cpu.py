@@ -68,42 +68,56 @@ def backward(x: Tensor, saved: Saved, keys: Keys) -> Tensor:
     """The slopes of queries, keys and values, side by side."""
     _, length, heads, head_dim = saved.shape
     out = arrays.new_array(saved.parts.shape, np.int32)
-    scores = _slope_values(x, saved, keys, out)
-    _slope_scores(scores, saved, keys, out)
+    scores, magnitudes = _slope_values(x, saved, keys, out)
+    _slope_scores(scores, magnitudes, saved, keys, out)
     if saved.rotary:
         slope_loops.turn_back(out, *_find_turns(length, head_dim), heads)
     return Tensor(out, attention.SLOPE_EXPONENT)
 
 
-def _slope_values(x: Tensor, saved: Saved, keys: Keys, out: NDArray[np.int32]) -> Tensor:
-    """The slopes of the values, written to out, and those of the scores, of which only columns j <= i are written."""
+def _slope_values(
+    x: Tensor, saved: Saved, keys: Keys, out: NDArray[np.int32]
+) -> tuple[Tensor, NDArray[np.int64]]:
+    """The slopes of the values, written to out; those of the scores, of which only columns j <= i are written.
+
+    Beside them the magnitude of each matrix of them.
+    """
     _, length, heads, head_dim = saved.shape
     shift = gin1.compute_operand_shift(find_magnitude(x), x.exponent, attention.FINE_BITS)
     fine = x.exponent - shift
     z, shift = bring_to(x, shift, 2**attention.FINE_BITS - 1)
-    most, weighted = slope_loops.find_slope_magnitudes(z, shift, saved.inverses)
-    value_shift = gin1.compute_operand_shift(weighted, fine + attention.PROBABILITY_BITS, _BITS)
+    weighted = np.zeros(len(saved.inverses), dtype=np.int64)
+    most = slope_loops.find_slope_magnitudes(z, shift, saved.inverses, weighted)
+    value_shifts = _find_shifts(weighted, fine + attention.PROBABILITY_BITS)
     probability_shift = gin1.compute_operand_shift(most, fine, _BITS)
     scores = arrays.new_array(saved.weights.shape, np.int32)
-    largest = slope_loops.slope_values(
-        z, shift, saved.parts, saved.weights, saved.inverses, value_shift, keys.value, probability_shift,
-        keys.probability, fine + attention.PROBABILITY_BITS - value_shift - attention.SLOPE_EXPONENT,
-        packing.new_value_scratch(length, head_dim), out, scores,
+    magnitudes = np.zeros(len(saved.inverses), dtype=np.int64)
+    slope_loops.slope_values(
+        z, shift, saved.parts, saved.weights, saved.inverses, value_shifts, keys.value, probability_shift,
+        keys.probability, fine + attention.PROBABILITY_BITS - attention.SLOPE_EXPONENT,
+        packing.new_value_scratch(length, head_dim), out, scores, magnitudes,
     )
     exponent = fine - probability_shift + saved.exponents[2] + attention.PROBABILITY_BITS - attention.SCORE_SHIFT
-    return Tensor(scores, exponent, int(largest))
+    return Tensor(scores, exponent), magnitudes
 
 
-def _slope_scores(scores: Tensor, saved: Saved, keys: Keys, out: NDArray[np.int32]) -> None:
+def _slope_scores(
+    scores: Tensor, magnitudes: NDArray[np.int64], saved: Saved, keys: Keys, out: NDArray[np.int32]
+) -> None:
     """The slopes of queries and keys, written to out."""
     _, length, _, head_dim = saved.shape
     q, k, _ = saved.exponents
-    shift = gin1.compute_operand_shift(scores.magnitude, scores.exponent, _BITS)
-    rise = scores.exponent - shift + attention.SCALE_EXPONENT - attention.SLOPE_EXPONENT
+    shifts = _find_shifts(magnitudes, scores.exponent)
+    rise = scores.exponent + attention.SCALE_EXPONENT - attention.SLOPE_EXPONENT
     slope_loops.slope_scores(
-        scores.values, saved.parts, shift, keys.score, attention.SLOPE_SCALES[head_dim], rise + k, rise + q,
+        scores.values, saved.parts, shifts, keys.score, attention.SLOPE_SCALES[head_dim], rise + k, rise + q,
         packing.new_score_scratch(length, head_dim), out,
     )
+
+
+def _find_shifts(magnitudes: NDArray[np.int64], exponent: int) -> NDArray[np.int64]:
+    """The operand shift of each matrix of a stack."""
+    return np.array([gin1.compute_operand_shift(int(most), exponent, _BITS) for most in magnitudes], dtype=np.int64)
 
 
 def find_cap(head_dim: int, shift: int) -> tuple[int, bool]:

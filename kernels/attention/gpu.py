@@ -148,26 +148,28 @@ def compute_slope_shift(exponent: tl.tensor, magnitude: tl.tensor) -> tuple[tl.t
 
 @jit
 def measure_slope(
-    slope: tl.tensor, exponent: tl.tensor, slope_magnitude: tl.tensor, inverse: tl.tensor, magnitudes: tl.tensor,
-    heads: tl.tensor, length: tl.tensor, dim: tl.constexpr, row_block: tl.constexpr,
+    slope: tl.tensor, exponent: tl.tensor, slope_magnitude: tl.tensor, inverse: tl.tensor,
+    value_magnitudes: tl.tensor, probability_magnitude: tl.tensor, heads: tl.tensor, length: tl.tensor,
+    dim: tl.constexpr, row_block: tl.constexpr,
 ) -> None:
-    """Largest |o1| and |w|."""
+    """Largest |o1| of each head and largest |w|."""
     head = tl.program_id(0)
     rows = tl.program_id(1) * row_block + tl.arange(0, row_block)
     at, shift = compute_slope_shift(exponent, slope_magnitude)
     probability, weighted = load_slope(slope, inverse, shift, head, heads, length, rows, dim)
-    raise_magnitude(magnitudes, weighted)
-    raise_magnitude(magnitudes + 1, probability)
+    raise_magnitude(value_magnitudes + head, weighted)
+    raise_magnitude(probability_magnitude, probability)
 
 
 @jit_changing("key0", "key1", "key2", "key3")
 def draw_slope(
-    slope: tl.tensor, exponent: tl.tensor, slope_magnitude: tl.tensor, inverse: tl.tensor, magnitudes: tl.tensor,
-    drawn_value: tl.tensor, drawn_probability: tl.tensor, drawn_exponents: tl.tensor, key0: tl.tensor,
+    slope: tl.tensor, exponent: tl.tensor, slope_magnitude: tl.tensor, inverse: tl.tensor,
+    value_magnitudes: tl.tensor, probability_magnitude: tl.tensor, drawn_value: tl.tensor,
+    drawn_probability: tl.tensor, value_exponents: tl.tensor, probability_exponent: tl.tensor, key0: tl.tensor,
     key1: tl.tensor, key2: tl.tensor, key3: tl.tensor, heads: tl.tensor, length: tl.tensor, dim: tl.constexpr,
     row_block: tl.constexpr,
 ) -> None:
-    """g1 and g2, int8 by head, and their exponents as the first two of drawn_exponents."""
+    """g1 and g2, int8 by head, with the exponents of g1 by head and that of g2."""
     head = tl.program_id(0)
     rows = tl.program_id(1) * row_block + tl.arange(0, row_block)
     at, shift = compute_slope_shift(exponent, slope_magnitude)
@@ -175,12 +177,12 @@ def draw_slope(
     at -= shift
     index = (head.to(tl.int64) * length + rows)[:, None] * dim + tl.arange(0, dim)[None, :]
     is_row = (rows < length)[:, None]
-    shift = compute_shift(tl.load(magnitudes), at + PROBABILITY_BITS, OPERAND_BITS, None)
-    tl.store(drawn_exponents, (at + PROBABILITY_BITS - shift).to(tl.int32))
+    shift = compute_shift(tl.load(value_magnitudes + head), at + PROBABILITY_BITS, OPERAND_BITS, None)
+    tl.store(value_exponents + head, (at + PROBABILITY_BITS - shift).to(tl.int32))
     drawn = draw(weighted, index, shift, key0, key1, OPERAND_MAX)
     tl.store(drawn_value + index, drawn.to(tl.int8), mask=is_row)
-    shift = compute_shift(tl.load(magnitudes + 1), at, OPERAND_BITS, None)
-    tl.store(drawn_exponents + 1, (at - shift).to(tl.int32))
+    shift = compute_shift(tl.load(probability_magnitude), at, OPERAND_BITS, None)
+    tl.store(probability_exponent, (at - shift).to(tl.int32))
     drawn = draw(probability, index, shift, key2, key3, OPERAND_MAX)
     tl.store(drawn_probability + index, drawn.to(tl.int8), mask=is_row)
 
@@ -188,9 +190,9 @@ def draw_slope(
 @jit
 def join_parts(
     query_slope: tl.tensor, key_slope: tl.tensor, value_slope: tl.tensor, exponents: tl.tensor,
-    drawn_exponents: tl.tensor, angles: tl.tensor, cosines: tl.tensor, joined: tl.tensor, magnitude: tl.tensor,
-    heads: tl.tensor, length: tl.tensor, factor: tl.constexpr, dim: tl.constexpr, is_rotary: tl.constexpr,
-    row_block: tl.constexpr,
+    value_exponents: tl.tensor, score_exponents: tl.tensor, angles: tl.tensor, cosines: tl.tensor, joined: tl.tensor,
+    magnitude: tl.tensor, heads: tl.tensor, length: tl.tensor, factor: tl.constexpr, dim: tl.constexpr,
+    is_rotary: tl.constexpr, row_block: tl.constexpr,
 ) -> None:
     """The slopes of the three parts at exponent 24, side by side in int32 [N, 3 * width], and the largest."""
     half: tl.constexpr = dim // 2
@@ -205,9 +207,10 @@ def join_parts(
         low = tl.load(slopes + source, mask=is_row, other=0).to(tl.int64)
         high = tl.load(slopes + source + half, mask=is_row, other=0).to(tl.int64)
         if part == 2:
-            shift = tl.load(drawn_exponents) - SLOPE_EXPONENT
+            shift = tl.load(value_exponents + head) - SLOPE_EXPONENT
         else:
-            shift = tl.load(drawn_exponents + 2) + tl.load(exponents + 1 - part) + (SCALE_EXPONENT - SLOPE_EXPONENT)
+            shift = tl.load(score_exponents + head) + tl.load(exponents + 1 - part)
+            shift += SCALE_EXPONENT - SLOPE_EXPONENT
             low *= factor
             high *= factor
         low = clip(scale(low, shift), SLOPE_MAX)
@@ -245,32 +248,35 @@ def backward(x: Tensor, saved: Saved, keys: Keys) -> Tensor:
     batch, length, heads, dim = saved.shape
     operands, rows = (saved.query, saved.key, saved.value), (saved.largest, saved.inverse)
     by_head = (batch * heads, length, dim)
-    magnitudes, exponents = device.new_zeros(3, np.int64), device.new_array(3, np.int32)
+    value_most, score_most = (device.new_zeros(by_head[0], np.int64) for _ in range(2))
+    value_at, score_at = (device.new_array(by_head[0], np.int32) for _ in range(2))
+    most, at = device.new_magnitude(), device.new_scalar()
     drawn = [device.new_array(by_head, np.int8) for _ in range(2)]
     grid, settings = plan_split(saved.shape)
     slope = (x.values, device.hold_exponent(x.exponent), find_magnitude(x))
-    launch(measure_slope, grid, *slope, saved.inverse, magnitudes, heads, length, **settings)
-    launch(draw_slope, grid, *slope, saved.inverse, magnitudes, *drawn, exponents,
+    launch(measure_slope, grid, *slope, saved.inverse, value_most, most, heads, length, **settings)
+    launch(draw_slope, grid, *slope, saved.inverse, value_most, most, *drawn, value_at, at,
            *device.to_signed(keys.value), *device.to_signed(keys.probability), heads, length, **settings)
     means = device.new_array(by_head[:2], np.int32)
     grid, scores = plan_scores(saved.shape, False)
-    launch(gpu_scores.measure_scores, grid, *operands, drawn[1], saved.exponents, *rows, means, magnitudes[2:],
+    launch(gpu_scores.measure_scores, grid, *operands, drawn[1], saved.exponents, *rows, means, score_most,
            length, **scores)
     slopes = [device.new_zeros(by_head, np.int32)] + [device.new_array(by_head, np.int32) for _ in range(2)]
     grid, scores = plan_scores(saved.shape, True)
-    launch(gpu_scores.spread_slopes, grid, *operands, *drawn, saved.exponents, exponents, *rows, means, magnitudes[2:],
-           *slopes, *device.to_signed(keys.score), length, **scores)
-    return join(slopes, saved, exponents)
+    launch(gpu_scores.spread_slopes, grid, *operands, *drawn, saved.exponents, at, *rows, means, score_most,
+           score_at, *slopes, *device.to_signed(keys.score), length, **scores)
+    return join(slopes, saved, value_at, score_at)
 
 
-def join(slopes: list[Array], saved: Saved, exponents: Array) -> Tensor:
-    """The slope of forward's input from those of q, k and v by head; exponents are those of the drawn operands."""
+def join(slopes: list[Array], saved: Saved, value_exponents: Array, score_exponents: Array) -> Tensor:
+    """The slope of forward's input from those of q, k and v by head; exponents are those of g1 and g3 by head."""
     batch, length, heads, dim = saved.shape
     result = Tensor(device.new_array((batch * length, 3 * heads * dim), np.int32),
                     device.constant(attention.SLOPE_EXPONENT), device.new_magnitude())
     grid, settings = plan_split(saved.shape)
-    launch(join_parts, grid, *slopes, saved.exponents, exponents, *find_tables(dim), result.values, result.magnitude,
-           heads, length, factor=attention.SLOPE_SCALES[dim], is_rotary=saved.rotary, **settings)
+    launch(join_parts, grid, *slopes, saved.exponents, value_exponents, score_exponents, *find_tables(dim),
+           result.values, result.magnitude, heads, length, factor=attention.SLOPE_SCALES[dim],
+           is_rotary=saved.rotary, **settings)
     return result
 
 

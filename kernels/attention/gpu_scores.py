@@ -131,10 +131,10 @@ def slope_scores(
 @jit
 def measure_scores(
     q: tl.tensor, k: tl.tensor, v: tl.tensor, probability: tl.tensor, exponents: tl.tensor, largest: tl.tensor,
-    inverse: tl.tensor, means: tl.tensor, magnitude: tl.tensor, length: tl.tensor, factor: tl.constexpr,
+    inverse: tl.tensor, means: tl.tensor, magnitudes: tl.tensor, length: tl.tensor, factor: tl.constexpr,
     dim: tl.constexpr, padded: tl.constexpr, row_block: tl.constexpr, column_block: tl.constexpr,
 ) -> None:
-    """Backward, first: D of a block of rows of one head, and the largest |dS|, in two sweeps."""
+    """Backward, first: D of a block of rows of one head, and the largest |dS| of the head, in two sweeps."""
     head = tl.program_id(0)
     block = tl.num_programs(1) - 1 - tl.program_id(1)
     rows = block * row_block + tl.arange(0, row_block)
@@ -166,30 +166,30 @@ def measure_scores(
         slopes = tl.dot(drawn, tl.trans(load_tile(v + start, columns, length, dim, padded)), out_dtype=tl.int32)
         result = slope_scores(weights, scaled[:, None], slopes, mean[:, None], is_causal)
         most = tl.maximum(most, tl.max(tl.abs(result), axis=1))
-    raise_magnitude(magnitude, most)
+    raise_magnitude(magnitudes + head, most)
 
 
 @jit_changing("key0", "key1")
 def spread_slopes(
     q: tl.tensor, k: tl.tensor, v: tl.tensor, drawn_value: tl.tensor, drawn_probability: tl.tensor,
-    exponents: tl.tensor, drawn_exponents: tl.tensor, largest: tl.tensor, inverse: tl.tensor, means: tl.tensor,
-    magnitude: tl.tensor, query_slope: tl.tensor, key_slope: tl.tensor, value_slope: tl.tensor, key0: tl.tensor,
-    key1: tl.tensor, length: tl.tensor, factor: tl.constexpr, dim: tl.constexpr, padded: tl.constexpr,
-    row_block: tl.constexpr, column_block: tl.constexpr,
+    exponents: tl.tensor, probability_exponent: tl.tensor, largest: tl.tensor, inverse: tl.tensor, means: tl.tensor,
+    magnitudes: tl.tensor, score_exponents: tl.tensor, query_slope: tl.tensor, key_slope: tl.tensor,
+    value_slope: tl.tensor, key0: tl.tensor, key1: tl.tensor, length: tl.tensor, factor: tl.constexpr,
+    dim: tl.constexpr, padded: tl.constexpr, row_block: tl.constexpr, column_block: tl.constexpr,
 ) -> None:
     """Backward, second: one block of columns of one head, with the tiles transposed: [columns, rows].
 
     dk and dv of the columns stay in registers; dq of the rows is added to memory, which in integers is the same
-    in every order. Writes the exponent of the drawn scores as the third of drawn_exponents.
+    in every order. Writes the exponent of the head's drawn scores.
     """
     head = tl.program_id(0)
     block = tl.program_id(1)
     columns = block * column_block + tl.arange(0, column_block)
     start = head.to(tl.int64) * length * dim
     limit, scale, split, half, rest = prepare_powers(exponents, factor)
-    exponent = tl.load(drawn_exponents + 1) + tl.load(exponents + 2) + (PROBABILITY_BITS - SCORE_SHIFT)
-    drawn_shift = compute_shift(tl.load(magnitude), exponent, OPERAND_BITS, None)
-    tl.store(drawn_exponents + 2, (exponent - drawn_shift).to(tl.int32))
+    exponent = tl.load(probability_exponent) + tl.load(exponents + 2) + (PROBABILITY_BITS - SCORE_SHIFT)
+    drawn_shift = compute_shift(tl.load(magnitudes + head), exponent, OPERAND_BITS, None)
+    tl.store(score_exponents + head, (exponent - drawn_shift).to(tl.int32))
     keys = load_tile(k + start, columns, length, dim, padded)
     values = load_tile(v + start, columns, length, dim, padded)
     key_sums = tl.zeros([column_block, padded], tl.int32)

@@ -56,22 +56,23 @@ def compute_weights(scores: Tensor, head_dim: int) -> Ints:
 def backward(x: Tensor, saved: Saved, keys: Keys) -> Tensor:
     """The slopes of queries, keys and values, side by side."""
     shape, q, k, v = saved.shape, saved.q, saved.k, saved.v
+    factor = np.int64(attention.SLOPE_SCALES[shape.head_dim])
     shift = gin1.compute_operand_shift(exact.magnitude(x.values), x.exponent, attention.FINE_BITS)
     limit = 2**attention.FINE_BITS - 1
     w = Tensor(split_heads(exact.clip(exact.round_shift(x.values, shift), limit), shape), x.exponent - shift)
     weighted = exact.round_shift(w.values * saved.r[:, :, None], attention.PROBABILITY_BITS)
-    g1 = quantise.draw(Tensor(weighted, w.exponent + attention.PROBABILITY_BITS), keys.value)
-    dv = Tensor(saved.e.transpose(0, 2, 1) @ g1.values, g1.exponent)
+    g1, values = draw_each(Tensor(weighted, w.exponent + attention.PROBABILITY_BITS), keys.value)
+    dv = bring(saved.e.transpose(0, 2, 1) @ g1, values)
     g2 = quantise.draw(w, keys.probability)
     dp = Tensor(g2.values @ v.values.transpose(0, 2, 1), g2.exponent + v.exponent)
-    g3 = quantise.draw(compute_score_slope(dp, saved), keys.score)
-    dq = Tensor(g3.values @ k.values, g3.exponent + k.exponent)
-    dk = Tensor(g3.values.transpose(0, 2, 1) @ q.values, g3.exponent + q.exponent)
-    factor = np.int64(attention.SLOPE_SCALES[shape.head_dim])
-    parts = [bring(Tensor(part.values * factor, part.exponent + attention.SCALE_EXPONENT)) for part in (dq, dk)]
+    g3, scores = draw_each(compute_score_slope(dp, saved), keys.score)
+    dq = bring(g3 @ k.values * factor, [score + k.exponent + attention.SCALE_EXPONENT for score in scores])
+    dk = bring(g3.transpose(0, 2, 1) @ q.values * factor,
+               [score + q.exponent + attention.SCALE_EXPONENT for score in scores])
+    parts = [dq, dk]
     if saved.rotary:
         parts = [exact.clip(rotate(part, -1), attention.SLOPE_MAX) for part in parts]
-    joined = [join_heads(part, shape) for part in (*parts, bring(dv))]
+    joined = [join_heads(part, shape) for part in (*parts, dv)]
     return Tensor(np.concatenate(joined, axis=1), attention.SLOPE_EXPONENT)
 
 
@@ -83,9 +84,25 @@ def compute_score_slope(dp: Tensor, saved: Saved) -> Tensor:
     return Tensor(slope, dp.exponent + attention.PROBABILITY_BITS - attention.SCORE_SHIFT)
 
 
-def bring(x: Tensor) -> Ints:
-    """x at exponent 24, bounded."""
-    return exact.clip(exact.scale(x.values, x.exponent - attention.SLOPE_EXPONENT), attention.SLOPE_MAX)
+def draw_each(x: Tensor, keys: tuple[int, int]) -> tuple[Ints, list[int]]:
+    """(operands, their exponents): each matrix of a stack by stochastic rounding with its own exponent.
+
+    The element of index i in the whole stack uses random word i.
+    """
+    words = exact.random_words(x.values.size, keys).reshape(x.values.shape)
+    operands, exponents = np.empty_like(x.values), []
+    for index, matrix in enumerate(x.values):
+        shift = gin1.compute_operand_shift(exact.magnitude(matrix), x.exponent, gin1.OPERAND_BITS)
+        noise = words[index] & np.int64((1 << shift) - 1)
+        operands[index] = exact.clip((matrix + noise) >> np.int64(shift), gin1.OPERAND_MAX)
+        exponents.append(x.exponent - shift)
+    return operands, exponents
+
+
+def bring(stack: Ints, exponents: list[int]) -> Ints:
+    """Each matrix of a stack from its own exponent to 24, bounded."""
+    brought = [exact.scale(matrix, of - attention.SLOPE_EXPONENT) for matrix, of in zip(stack, exponents)]
+    return exact.clip(np.stack(brought), attention.SLOPE_MAX)
 
 
 def rotate(part: Ints, direction: int) -> Ints:

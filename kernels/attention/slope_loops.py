@@ -22,29 +22,33 @@ _TURN_HALF = 1 << (_TURN_SHIFT - 1)
 _OPERAND_MAX = gin1.OPERAND_MAX
 
 
-@compiled("UniTuple(int64, 2)(int32[:, ::1], int64, int32[:, ::1])")
-def find_slope_magnitudes(z: NDArray[np.int32], shift: int, inverses: NDArray[np.int32]) -> Scalar:
-    """The largest |w| of w = clip(rs(z, shift), 2**20 - 1), and of w weighted by the inverse of its row.
+@compiled("int64(int32[:, ::1], int64, int32[:, ::1], int64[::1])")
+def find_slope_magnitudes(
+    z: NDArray[np.int32], shift: int, inverses: NDArray[np.int32], weighted: NDArray[np.int64]
+) -> Scalar:
+    """The largest |w| of w = clip(rs(z, shift), 2**20 - 1); in `weighted`, of w by its row's inverse, of each matrix.
 
-    Both grow with z, so the ends of each row of each head are enough.
+    `weighted` comes as zeros. Both grow with z, so the ends of each row of each head are enough.
     """
     length = inverses.shape[1]
     heads = inverses.shape[0] * length // z.shape[0]
     head_dim = z.shape[1] // heads
     first, last = split_shift(shift)
-    fine, weighted = np.int64(0), np.int64(0)
+    fine = np.int64(0)
     for row in range(z.shape[0]):
         for head in range(heads):
             low, high = np.int32(0), np.int32(0)
             line = z[row, head * head_dim:(head + 1) * head_dim]
             for index in range(line.size):
                 low, high = min(low, line[index]), max(high, line[index])
-            inverse = np.int64(inverses[row // length * heads + head, row % length])
+            pair = row // length * heads + head
+            inverse = np.int64(inverses[pair, row % length])
             for end in (low, high):
                 w = np.int64(bound32(round32(end, first, last), _FINE_MAX))
                 fine = max(fine, abs(w))
-                weighted = max(weighted, abs((w * inverse + _PROBABILITY_HALF) >> _PROBABILITY_SHIFT))
-    return fine, weighted
+                most = abs((w * inverse + _PROBABILITY_HALF) >> _PROBABILITY_SHIFT)
+                weighted[pair] = max(weighted[pair], most)
+    return fine
 
 
 @inlined
@@ -104,27 +108,29 @@ def pack_weights(weights: NDArray[np.int8], length: Scalar, out: NDArray[np.int3
             out[word, index] = 0
 
 
-@compiled(types.int64(
-    WORDS, types.int64, OPERANDS, STACK, WORDS, types.int64, KEYS, types.int64, KEYS, types.int64,
+@compiled(types.void(
+    WORDS, types.int64, OPERANDS, STACK, WORDS, types.int64[::1], KEYS, types.int64, KEYS, types.int64,
     types.Tuple((WORDS, SHORTS, WORDS, WORDS, WORDS, WORDS, SHORTS)), WORDS, types.int32[:, :, ::1],
+    types.int64[::1],
 ))
 def slope_values(
     z: NDArray[np.int32], shift: Scalar, parts: NDArray[np.int8], weights: NDArray[np.int8],
-    inverses: NDArray[np.int32], value_shift: Scalar, value_keys: Scalar, probability_shift: Scalar,
+    inverses: NDArray[np.int32], value_shifts: NDArray[np.int64], value_keys: Scalar, probability_shift: Scalar,
     probability_keys: Scalar, out_shift: Scalar, scratch: Scratch, out: NDArray[np.int32],
-    scores: NDArray[np.int32],
-) -> Scalar:
-    """The slopes of the values, in the last third of `out`, and of the scores; returns the latter's magnitude.
+    scores: NDArray[np.int32], magnitudes: NDArray[np.int64],
+) -> None:
+    """The slopes of the values, in the last third of `out`, and of the scores, with each matrix's magnitude.
 
-    z [N, d]: slopes of the means before rs(z, shift). scratch: see new_value_scratch.
+    z [N, d]: slopes of the means before rs(z, shift). value_shifts: of each matrix; its sums then take out_shift less
+    that. scratch: see new_value_scratch.
     """
     values, rows, pairs, shares, tile, fine, drawn = scratch
     length, width = inverses.shape[1], z.shape[1]
     heads = inverses.shape[0] * length // z.shape[0]
     head_dim = width // heads
     first, last = split_shift(shift)
-    largest = np.int64(0)
     for pair in range(inverses.shape[0]):
+        value_shift, largest = value_shifts[pair], np.int64(0)
         base, column = (pair // heads) * length, (pair % heads) * head_dim
         pack_across(parts, base, length, 2 * width + column, head_dim, values)
         for row in range(length + length % 2):
@@ -148,7 +154,7 @@ def slope_values(
         for start in range(0, length, ROWS):
             multiply_columns(shares, start, pairs, (length + 1) // 2, head_dim, tile)
             for row in range(start, min(start + ROWS, length)):
-                write_row(tile[row - start], 1, out_shift,
+                write_row(tile[row - start], 1, out_shift - value_shift,
                           out[base + row, 2 * width + column:2 * width + column + head_dim])
         for start in range(0, length, ROWS):
             multiply_rows(
@@ -158,26 +164,27 @@ def slope_values(
                 most = slope_row(weights[pair, row], inverses[pair, row], tile[row - start], row + 1,
                                  scores[pair, row])
                 largest = max(largest, most)
-    return largest
+        magnitudes[pair] = largest
 
 
 @compiled(types.void(
-    types.int32[:, :, ::1], OPERANDS, types.int64, KEYS, types.int64, types.int64, types.int64,
+    types.int32[:, :, ::1], OPERANDS, types.int64[::1], KEYS, types.int64, types.int64, types.int64,
     types.Tuple((WORDS, WORDS, SHORTS, WORDS, WORDS)), WORDS,
 ))
 def slope_scores(
-    scores: NDArray[np.int32], parts: NDArray[np.int8], shift: Scalar, score_keys: Scalar, factor: Scalar,
+    scores: NDArray[np.int32], parts: NDArray[np.int8], shifts: NDArray[np.int64], score_keys: Scalar, factor: Scalar,
     query_shift: Scalar, key_shift: Scalar, scratch: Scratch, out: NDArray[np.int32],
 ) -> None:
     """The slopes of queries and keys, in the first two thirds of `out`, of the slopes of scores.
 
-    scratch: see new_score_scratch.
+    shifts: of each matrix; its sums then take query_shift and key_shift less that. scratch: see new_score_scratch.
     """
     queries, keys, line, shares, tile = scratch
     length, width = scores.shape[1], out.shape[1] // 3
     heads = scores.shape[0] * length // out.shape[0]
     head_dim = width // heads
     for pair in range(scores.shape[0]):
+        shift = shifts[pair]
         base, column = (pair // heads) * length, (pair % heads) * head_dim
         pack_along(parts, base, length, column, head_dim, queries)
         pack_along(parts, base, length, width + column, head_dim, keys)
@@ -190,14 +197,14 @@ def slope_scores(
                 line[row - start, count:start + ROWS] = 0
             multiply_rows(line.ctypes.data, 2 * line.shape[1], (start + ROWS) // 2, keys, head_dim, tile)
             for row in range(start, min(start + ROWS, length)):
-                write_row(tile[row - start], factor, query_shift, out[base + row, column:column + head_dim])
+                write_row(tile[row - start], factor, query_shift - shift, out[base + row, column:column + head_dim])
             for half in range(2):
                 for index in range(start + ROWS):
                     shares[start // 2 + half, index] = join_word(line[2 * half, index], line[2 * half + 1, index])
         for start in range(0, length, ROWS):
             multiply_columns(shares, start, queries, (length + 1) // 2, head_dim, tile)
             for row in range(start, min(start + ROWS, length)):
-                write_row(tile[row - start], factor, key_shift,
+                write_row(tile[row - start], factor, key_shift - shift,
                           out[base + row, width + column:width + column + head_dim])
 
 
