@@ -65,8 +65,6 @@ def train_integers(recipe: Recipe, corpus: Corpus, seed: int, steps: int, every:
 
 def train_twin(recipe: Recipe, corpus: Corpus, seed: int, steps: int, every: int, report: Report) -> Json:
     """The same figures of the float32 twin."""
-    import torch
-
     from tests.bench.training import twin as twins
 
     model = recipe.model
@@ -78,13 +76,22 @@ def train_twin(recipe: Recipe, corpus: Corpus, seed: int, steps: int, every: int
     for done in twins.train(twin, stepper, batches):
         if done % every == 0 or done == steps:
             trained_s += time.process_time() - start
-            with torch.no_grad():
-                parts = [held[first:first + HELD_BATCH] for first in range(0, len(held), HELD_BATCH)]
-                total = sum(float(twin.loss(*split(twins, part))) for part in parts)
-            curve.append([done, round(total / (len(held) * model.context), 5)])
+            curve.append([done, round(compute_twin_loss(twin, model, held), 5)])
             start = time.process_time()
         report(done, steps)
     return {"curve": curve, "loss": curve[-1][1], "cpu_s": round(trained_s, 1), "params": param_count(model)}
+
+
+def compute_twin_loss(twin: Any, model: Decoder, held: Rows) -> float:
+    """Mean loss of the held rows by the float32 twin."""
+    import torch
+
+    from tests.bench.training import twin as twins
+
+    parts = [held[first:first + HELD_BATCH] for first in range(0, len(held), HELD_BATCH)]
+    with torch.no_grad():
+        total = sum(float(twin.loss(*split(twins, part))) for part in parts)
+    return total / (len(held) * model.context)
 
 
 def draw_batches(recipe: Recipe, corpus: Corpus, seed: int, steps: int) -> Any:

@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
 from kernels.decoder import Decoder
-from tests.bench.training import characters, digits, records, tables
+from tests.bench.training import characters, digits, records, rounds, tables
 from tests.bench.training.corpus import Corpus, load_corpus
 from tests.bench.training.records import Json
 from tests.bench.training.sizes import ARITHMETICS, SIZES, new_model
@@ -85,10 +85,31 @@ def run_one_text(corpus: Corpus, model: Decoder, settings: Json, every: int, aga
              lambda report: make(recipe, corpus, settings["seed"], settings["steps"], every, report))
 
 
+@main.command("rounds")
+@click.option("--seeds", default=5, show_default=True, help="Of the digits; the text has two.")
+@click.option("--text", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="[Shakespeare's plays]")
+@click.option("--again", is_flag=True, help="Make runs anew that are kept.")
+def run_rounds(seeds: int, text: Path | None, again: bool) -> None:
+    """Rounds of 8 to 64 local steps, by codec.  Example: quality rounds --seeds 2"""
+    for steps in rounds.DIGITS_LENGTHS:
+        for codec in rounds.CODECS:
+            for seed in range(seeds):
+                settings = {"task": "digits", "local_steps": steps, "codec": codec, "seed": seed}
+                make_run("rounds", settings, again, lambda report: rounds.run_digits(seed, steps, codec, report))
+    corpus = load_corpus(text)
+    for steps in rounds.TEXT_RATES:
+        for codec in rounds.CODECS:
+            for seed in range(min(seeds, 2)):
+                settings = {"task": corpus.name, "local_steps": steps, "codec": codec, "seed": seed}
+                make_run("rounds", settings, again, lambda report: rounds.run_text(corpus, seed, steps, codec, report))
+    click.echo(tables.format_rounds(records.load_runs("rounds")))
+
+
 @main.command("table")
 def print_tables() -> None:
     """The tables of all kept runs, in markdown."""
-    for name, format_one in (("digits", tables.format_digits), ("characters", tables.format_characters)):
+    for name, format_one in (("digits", tables.format_digits), ("characters", tables.format_characters),
+                             ("rounds", tables.format_rounds)):
         if runs := records.load_runs(name):
             click.echo(f"{format_one(runs)}\n")
 

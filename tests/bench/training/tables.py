@@ -1,5 +1,7 @@
 """Markdown tables of kept runs."""
 
+import statistics
+
 from tests.bench.training import digits
 from tests.bench.training.records import Json, format_table
 
@@ -33,6 +35,33 @@ def format_characters(runs: list[Json]) -> str:
         ))
     return format_table(("model", "parameters", "optimiser", "steps", "seed", "arithmetic", "loss", "gap", "curve",
                          "CPU s"), rows)
+
+
+def format_rounds(runs: list[Json]) -> str:
+    """A row for each task, length of a round and codec: means over the seeds."""
+    groups: dict[Key, list[Json]] = {}
+    for run in runs:
+        settings = run["settings"]
+        groups.setdefault((settings["task"], str(settings["local_steps"]), settings["codec"]), []).append(run)
+    rows = []
+    for key, group in groups.items():
+        figures = [run["figures"] for run in group]
+        if key[0] == "digits":
+            curves = [entry["curve"] for entry in figures]
+            cells = [" ".join(str(find_first(curve, least)) for curve in curves) for least in (0.95, 0.97)]
+            cells += [f"{statistics.mean(curve[at - 1] for curve in curves):.4f}" for at in (10, 30)]
+            rows.append((*key, str(len(group)), *cells, "", ""))
+        else:
+            losses = [entry["loss"] for entry in figures]
+            rows.append((*key, str(len(group)), "", "", "", "", " ".join(f"{loss:.4f}" for loss in losses),
+                         f"{figures[0]['bytes']:,}"))
+    return format_table(("task", "local steps", "codec", "seeds", "first round at 95 %", "at 97 %", "round 10",
+                         "round 30", "loss", "bytes of a unit"), rows)
+
+
+def find_first(curve: list[float], least: float) -> str:
+    """The first round with at least this accuracy, or a dash."""
+    return next((str(number) for number, share in enumerate(curve, 1) if share >= least), "-")
 
 
 def place(run: Json) -> Key:
