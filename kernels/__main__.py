@@ -43,6 +43,8 @@ def _print_report(choice: dispatch.Choice) -> None:
         print("self-test  none: ref is the reference")
     else:
         print(f"self-test  passed, {len(selftest.select_cases(choice.backend))} cases equal to ref")
+    if choice.backend == "gpu":
+        print(f"on the cpu {', '.join(dispatch.CPU_OPS)}")
     print(f"python     {platform.python_version()} on {platform.machine()}")
     for library in LIBRARIES:
         print(f"{library:<10} {_find_version(library)}")

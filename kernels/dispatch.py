@@ -34,6 +34,7 @@ GPU_OPS = (
     "activation", "attention", "embedding", "gemm", "loss", "memory", "mlp", "norm", "optimiser", "quantise",
     "residual",
 )
+CPU_OPS = ("aggregate", "freivalds", "generate", "outer", "payload")  # `cpu` computes these on a `gpu` back end
 BACKEND_VARIABLE = "GRADUS_KERNELS_BACKEND"
 Progress = Callable[[str, int, int], None]
 
@@ -57,10 +58,10 @@ _choice: Choice | None = None
 def implementation(op: str) -> Any:
     """The module that computes `op` on the back end in use; all have the same functions.
 
-    Ops that are not in GPU_OPS take and give host arrays on a `gpu` back end: `cpu` computes them.
+    Those in CPU_OPS take and give host arrays on a `gpu` back end too.
     """
     name = backend()
-    return importlib.import_module(f"kernels.{op}.{'cpu' if name == 'gpu' and op not in GPU_OPS else name}")
+    return importlib.import_module(f"kernels.{op}.{'cpu' if name == 'gpu' and op in CPU_OPS else name}")
 
 
 def backend() -> str:

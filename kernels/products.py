@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from kernels import dispatch, gin1
 from kernels.samples import Case
+from kernels.tensor import Tensor
 
 LAYOUTS = ("a@w", "aT@e", "e@wT")
 FILLS = ("random", "signs", "largest")
@@ -62,13 +63,26 @@ def compute_sums(product: Product) -> bytes:
     if dispatch.backend() == "ref":
         wide = left.astype(np.int64), right.astype(np.int64)
         return (wide[0] @ (wide[1] @ vector)).tobytes()
-    from kernels import elementwise
+    if dispatch.backend() == "gpu":
+        return (multiply_on_device(product).astype(np.int64) @ vector).tobytes()
+    from kernels.gemm.cpu import multiply_stack
 
-    return (elementwise.multiply(left, right).astype(np.int64) @ vector).tobytes()
+    return (multiply_stack(left, right, "nn").astype(np.int64) @ vector).tobytes()
 
 
-def draw_operands(product: Product) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Both sides in the memory layout that training hands to `multiply`; the same for equal products."""
+def multiply_on_device(product: Product) -> NDArray[np.int32]:
+    """The product by the op gemm of the gpu back end, as a host array."""
+    memory, gemm = dispatch.implementation("memory"), dispatch.implementation("gemm")
+    left, right = draw_operands(product)
+    layout = {"a@w": "nn", "aT@e": "tn", "e@wT": "nt"}[product.layout]
+    a, b = left.T if layout == "tn" else left, right.T if layout == "nt" else right
+    made = gemm.multiply(Tensor(memory.put(a), 0), Tensor(memory.put(b), 0), layout)
+    sums: NDArray[np.int32] = memory.take(made.values)
+    return sums
+
+
+def draw_operands(product: Product) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Both sides as training has them in memory, transposed or not; the same for equal products."""
     _, fill, rows, inner, columns = product
     first, second = _draw_values(fill, "left")[:rows * inner], _draw_values(fill, "right")[:inner * columns]
     left = first.reshape(inner, rows).T if product.layout == "aT@e" else first.reshape(rows, inner)
@@ -91,13 +105,13 @@ def _draw_ints(label: str, count: int) -> NDArray[np.int32]:
 
 
 @lru_cache(maxsize=2)
-def _draw_values(fill: str, label: str) -> NDArray[np.float32]:
-    largest = np.float32(gin1.OPERAND_MAX)
+def _draw_values(fill: str, label: str) -> NDArray[np.int8]:
+    largest = np.int8(gin1.OPERAND_MAX)
     if fill == "largest":
         full = np.full(_OPERANDS_MAX, largest)
         full[0] = largest - 1  # makes sums odd, whether the inner dimension is or not: float32 drops that bit first
         return full
-    values = np.frombuffer(_draw_bytes(label, _OPERANDS_MAX), np.int8).astype(np.float32)
+    values = np.frombuffer(_draw_bytes(label, _OPERANDS_MAX), np.int8)
     return np.where(values < 0, -largest, largest) if fill == "signs" else np.maximum(values, -largest)
 
 

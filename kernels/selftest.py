@@ -43,8 +43,8 @@ def list_ops() -> list[str]:
 def select_cases(backend: str) -> dict[str, Case]:
     """The cases that test `backend`.
 
-    `gpu`: those of the ops that it computes and of what is composed of them; in Triton's interpreter, which takes
-    thousands of times as long as a device, the first of each op and INTERPRETED_CASES.
+    `gpu`: those of the ops that it computes and of what is composed of them, and large products; in Triton's
+    interpreter, which takes thousands of times as long as a device, the first of each op and INTERPRETED_CASES.
     """
     if backend != "gpu":
         return CASES
@@ -52,7 +52,7 @@ def select_cases(backend: str) -> dict[str, Case]:
 
     chosen = {name: case for name, case in CASES.items() if name.split("/")[0] in (*dispatch.GPU_OPS, *COMPOSED)}
     if not device.IS_INTERPRETED:
-        return chosen
+        return {**chosen, **products.CASES}
     firsts = {name.split("/")[0]: name for name in reversed(chosen) if name.split("/")[0] not in COMPOSED}
     return {name: chosen[name] for name in (*sorted(firsts.values()), *INTERPRETED_CASES)}
 

@@ -15,6 +15,7 @@ import triton.language as tl
 from kernels import device
 from kernels import device_rules as rules
 from kernels.device import Array, jit, launch
+from kernels.errors import KernelInputError
 from kernels.gemm import Layout, check_shapes
 from kernels.tensor import Tensor
 
@@ -113,6 +114,8 @@ def _multiply(
 ) -> Tensor:
     rows, inner, columns = sizes
     wide_a, wide_b = (device.count_bytes(side.values) == 2 for side in (a, b))
+    if wide_a and wide_b:
+        raise KernelInputError("operands must be int8, or one of them int16, not both")
     blocks = blocks or find_blocks(rows, inner, columns, count, wide_a or wide_b)
     new = device.new_array if blocks.splits == 1 else device.new_zeros
     out, exponent = new(shape, np.int64 if wide_a or wide_b else np.int32), device.new_scalar()

@@ -6,10 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import arrays, gin1
-from kernels.elementwise import bound, multiply, quantise_weights, round_shift, scale
+from kernels.elementwise import bound, round_shift, scale
+from kernels.gemm.cpu import multiply_stack
 from kernels.jit import Scalar, compiled
 from kernels.mlp import ref
 from kernels.mlp.layers import split_layers
+from kernels.quantise.cpu import view
 from kernels.tensor import Tensor
 
 init_weights = ref.init_weights
@@ -127,8 +129,8 @@ def add_biases_by_row(
             sums[row, column] += term
 
 
-@compiled("void(int32[:, ::1], int64[::1], float32[:, ::1])")
-def activate_by_row(sums: NDArray[np.int32], exponents: NDArray[np.int64], out: NDArray[np.float32]) -> None:
+@compiled("void(int32[:, ::1], int64[::1], int8[:, ::1])")
+def activate_by_row(sums: NDArray[np.int32], exponents: NDArray[np.int64], out: NDArray[np.int8]) -> None:
     """ReLU and rounding to operands, each row with an exponent of its own; updates exponents."""
     for row in range(sums.shape[0]):
         largest = np.int64(0)
@@ -165,19 +167,19 @@ def infer(
 ) -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
     """(labels [rows], logits [rows, classes]); each row is a batch of its own."""
     layers = split_layers(widths, weights)
-    views = [quantise_weights(layer.weights) for layer in layers]
+    views = [view(layer.weights) for layer in layers]
     labels = arrays.new_array(len(features), np.uint16)
     scores = arrays.new_array((len(features), widths[-1]), np.int32)
     stride = max(1, _ACTIVATIONS_MAX // max(widths))
     for start in range(0, len(features), stride):
         rows = slice(start, start + stride)
-        operand = features[rows].astype(np.float32)
+        operand = features[rows]
         exponents = np.full(len(operand), gin1.FEATURE_EXPONENT, dtype=np.int64)
-        for index, (layer, (view, view_exponent)) in enumerate(zip(layers, views)):
-            sums = multiply(operand, view)
-            add_biases_by_row(sums, layer.biases, exponents, view_exponent)
+        for index, (layer, weights_view) in enumerate(zip(layers, views)):
+            sums = multiply_stack(operand, weights_view.values, "nn")
+            add_biases_by_row(sums, layer.biases, exponents, weights_view.exponent)
             if index < len(layers) - 1:
-                operand = arrays.new_array(sums.shape, np.float32)
+                operand = arrays.new_array(sums.shape, np.int8)
                 activate_by_row(sums, exponents, operand)
         answer(sums, exponents, labels[rows], scores[rows])
     return labels, scores

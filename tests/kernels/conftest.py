@@ -25,6 +25,32 @@ def backend(request: pytest.FixtureRequest) -> Iterator[str]:
         yield request.param
 
 
+@pytest.fixture(autouse=True, scope="module")
+def patched_once(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Triton's interpreter replaces Triton's language at every call of a function; once a module halves the time."""
+    if "test_kernel_gpu" not in request.module.__name__:
+        yield
+        return
+    interpreter = pytest.importorskip("triton.runtime.interpreter", reason="Triton has no wheel for this system")
+    patch, scopes = interpreter._patch_lang, {}
+
+    class Kept:
+        def restore(self) -> None:
+            """At the end of the module."""
+
+    def patch_once(function: Any) -> Kept:
+        module = function.__globals__["__name__"]
+        if module not in scopes:
+            scopes[module] = patch(function)
+        return Kept()
+
+    interpreter._patch_lang = patch_once
+    yield
+    interpreter._patch_lang = patch
+    for scope in reversed(scopes.values()):
+        scope.restore()
+
+
 @pytest.fixture
 def poisoned(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hand out memory for results that is full of bytes nobody wrote on purpose."""

@@ -91,15 +91,15 @@ def test_product_longer_than_float32_holds_is_still_exact() -> None:
     """Unsplit, a float32 product of 4096 operands of 127 with one odd one loses its last bits."""
     import numpy as np
 
-    from kernels.elementwise import multiply
+    from kernels.gemm import blas
 
-    left = np.full((3, 4099), 127, dtype=np.float32)
-    right = np.full((4099, 5), 127, dtype=np.float32)
+    left = np.full((3, 4099), 127, dtype=np.int8)
+    right = np.full((4099, 5), 127, dtype=np.int8)
     right[::2, 1] = -126
     right[7, 2] = 1
     exact = left.astype(np.int64) @ right.astype(np.int64)
-    assert (exact != (left @ right).astype(np.int64)).any()
-    assert (multiply(left, right) == exact).all()
+    assert (exact != (left.astype(np.float32) @ right.astype(np.float32)).astype(np.int64)).any()
+    assert (blas.multiply(left, right) == exact).all()
 
 
 @pytest.mark.parametrize("layout", products.LAYOUTS)
@@ -108,14 +108,15 @@ def test_product_large_enough_for_threads_is_the_int64_product_in_every_value(la
     """The self-test compares such products by one vector; here every value is."""
     import numpy as np
 
-    from kernels.elementwise import multiply
+    from kernels.gemm import cpu, engine
 
     for inner in (1025, 2500):
         product = products.Product(layout, fill, 511, inner, 259)
         left, right = products.draw_operands(product)
         assert left.flags.f_contiguous == (layout == "aT@e") and right.flags.f_contiguous == (layout == "e@wT")
         exact = left.astype(np.int64, order="C") @ right.astype(np.int64, order="F")
-        assert (multiply(left, right) == exact).all()
+        for name in engine.list_engines():
+            assert (cpu.multiply_by(name, left, right, "nn") == exact).all(), name
         with dispatch.forced("ref"):
             assert products.compute_sums(product) == (exact @ products.draw_vector(product)).tobytes()
 

@@ -86,6 +86,13 @@ def test_gpu_is_chosen_in_the_interpreter_when_its_self_test_passes(unchosen: py
     assert dispatch.implementation("aggregate").__name__ == "kernels.aggregate.cpu"
 
 
+def test_every_op_with_a_reference_is_computed_by_the_device_or_listed_as_the_cpus() -> None:
+    folders = sorted(path.parent for path in (ROOT / "kernels").glob("*/ref.py"))
+    assert sorted((*dispatch.GPU_OPS, *dispatch.CPU_OPS)) == [folder.name for folder in folders]
+    for folder in folders:
+        assert (folder / "gpu.py").is_file() == (folder.name in dispatch.GPU_OPS)
+
+
 def test_gpu_without_a_device_falls_back_to_cpu_and_says_which_extra_to_install(
     unchosen: pytest.MonkeyPatch, trusted: None, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -140,20 +147,17 @@ def test_backend_with_a_wrong_result_is_replaced_and_reported(
 
 def break_products(patch: pytest.MonkeyPatch, is_broken: Callable[[tuple[int, int, int]], bool]) -> None:
     """The last column of a product is wrong where `is_broken` says so of (rows, inner, columns)."""
-    from kernels import elementwise
-    from kernels.gemm import blas
-    from kernels.mlp import cpu as mlp_cpu
+    from kernels.gemm import cpu
 
-    def broken(right: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-        def multiply(first: Any, second: Any) -> Any:
-            product = right(first, second)
-            if is_broken((*first.shape, second.shape[1])):
-                product[:, -1] += 5000
-            return product
-        return multiply
+    right = cpu.multiply_by
 
-    for module in (elementwise, mlp_cpu, blas):
-        patch.setattr(module, "multiply", broken(module.multiply))
+    def multiply(engine: str, first: Any, second: Any, layout: Any) -> Any:
+        product = right(engine, first, second, layout)
+        if is_broken((len(product), first.size // len(product), product.shape[1])):
+            product[:, -1] += 5000
+        return product
+
+    patch.setattr(cpu, "multiply_by", multiply)
 
 
 @pytest.mark.parametrize("multiply_adds", [30_000, 2**27])
@@ -172,10 +176,11 @@ def test_backend_that_is_wrong_in_large_products_alone_is_replaced_and_reported(
 def test_products_over_more_inner_elements_than_float32_holds_are_reported(
     monkeypatch: pytest.MonkeyPatch, chunk: int, reported: int | None
 ) -> None:
-    from kernels import elementwise
+    from kernels.gemm import blas, engine
 
-    monkeypatch.setattr(elementwise, "INNER_CHUNK", chunk)
-    failed = [name for name in selftest.find_failures("cpu") if name.startswith("product/")]
+    monkeypatch.setattr(blas, "INNER_CHUNK", chunk)
+    with engine.forced("blas"):
+        failed = [name for name in selftest.find_failures("cpu") if name.startswith("product/")]
     assert bool(failed) == (reported is not None) and all(f"x{reported}x" in name for name in failed)
 
 
@@ -258,5 +263,5 @@ def test_bench_refuses_to_time_a_wrong_backend(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(selftest, "find_failures", lambda backend: ["unit/odd"])
-    assert bench.main() == 1
+    assert bench.main([]) == 1
     assert "unit/odd" in capsys.readouterr().err

@@ -173,7 +173,7 @@ def test_host_without_the_instructions_uses_blas_in_silence_unless_asked_for_mor
 ) -> None:
     from kernels.gemm import instructions
 
-    monkeypatch.setattr(instructions.llvmlite.binding, "get_host_cpu_features", lambda: {"avx2": True})
+    monkeypatch.setattr(instructions, "find_features", lambda: frozenset(("avx2",)))
     with caplog.at_level(logging.ERROR, "gradus.kernels"):
         assert engine.list_engines() == ("blas",)
         assert engine._choose("", cpu.multiply_by) == "blas"

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 pytest.importorskip("triton", reason="Triton has no wheel for this system")
 
-from kernels import dispatch  # noqa: E402
+from kernels import device, dispatch, products, selftest  # noqa: E402
 from kernels.array_samples import draw_numpy, join_bytes, put  # noqa: E402
+from kernels.errors import KernelInputError  # noqa: E402
 from kernels.gemm import LAYOUTS, Layout, gpu  # noqa: E402
 from kernels.tensor import Tensor  # noqa: E402
 
@@ -82,6 +83,36 @@ def test_products_of_extremes_are_equal_whole_and_in_tiles_and_splits(
     with dispatch.forced("gpu"):
         for blocks in (gpu.Blocks(32, 32, 32), gpu.Blocks(64, 32, 64, 2)):
             assert join_bytes(gpu.multiply(Tensor(put(a), 5), Tensor(put(b), -3), layout, blocks)) == whole
+
+
+@pytest.mark.parametrize("name", [name for name in selftest.CASES if name.split("/")[0] in ("gemm", "quantise")])
+def test_case_of_products_and_quantisers_is_equal(name: str) -> None:
+    with dispatch.forced("ref"):
+        expected = selftest.CASES[name]()
+    with dispatch.forced("gpu"):
+        assert selftest.CASES[name]() == expected
+
+
+@pytest.mark.parametrize("fill", products.FILLS)
+@pytest.mark.parametrize("layout", products.LAYOUTS)
+def test_large_products_of_the_self_test_are_those_of_the_op(layout: str, fill: str) -> None:
+    product = products.Product(layout, fill, 130, 1025, 70)
+    with dispatch.forced("ref"):
+        expected = products.compute_sums(product)
+    with dispatch.forced("gpu"):
+        assert products.compute_sums(product) == expected
+
+
+def test_a_device_is_tested_with_large_products_and_the_interpreter_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not products.CASES.keys() & selftest.select_cases("gpu").keys()
+    monkeypatch.setattr(device, "IS_INTERPRETED", False)
+    assert products.CASES.keys() <= selftest.select_cases("gpu").keys()
+
+
+def test_two_wide_operands_are_refused() -> None:
+    wide = np.zeros((2, 2), dtype=np.int16)
+    with dispatch.forced("gpu"), pytest.raises(KernelInputError, match="one of them int16"):
+        gpu.multiply(Tensor(put(wide), 0), Tensor(put(wide), 0), "nn")
 
 
 def test_longest_sums_reach_their_bound_and_do_not_wrap() -> None:
