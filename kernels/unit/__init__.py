@@ -16,13 +16,15 @@ from kernels.optimiser.schedule import STEP_MAX, Schedule, check_schedule
 from kernels.unit import trace as unit_trace
 from kernels.unit.models import Model, find_training
 
-__all__ = ["Adam", "Lion", "Mlp", "Schedule", "Sgd", "UnitPolicy", "UnitResult", "check_policy", "param_count",
-           "run_unit", "unit_cost"]
+__all__ = ["Adam", "Lion", "Mlp", "Optimiser", "Schedule", "Sgd", "UnitPolicy", "UnitResult", "check_policy",
+           "param_count", "run_unit", "unit_cost"]
 
 STEPS_MAX = 4096
 BATCH_ROWS_MAX = 4096
 WEIGHT_BYTES = 4
-PASSES_COST: dict[type, int] = {Sgd: 16, Adam: 40, Lion: 16}
+PASSES_COST: dict[type, int] = {Sgd: 16, Adam: 28, Lion: 16}
+STATE_BYTES: dict[type, int] = {Sgd: 12, Adam: 20, Lion: 12}
+HASH_COST = 3
 
 
 @dataclass(frozen=True)
@@ -80,12 +82,15 @@ def unit_cost(policy: UnitPolicy) -> int:
     """Multiply-adds of a unit, from its shape alone.
 
     Per step: what the model's products and calls take, and the passes over the parameters (quantise, round, step),
-    which take the time of PASSES_COST multiply-adds each. Once: two passes for the payload.
+    which take the time of PASSES_COST multiply-adds each. Per traced step: HASH_COST for each byte of the state. Once:
+    two passes for the payload.
     """
     check_policy(policy)
     training, count = find_training(policy.model), param_count(policy.model)
     per_step = training.step_cost(policy.model, policy.batch_rows) + PASSES_COST[type(policy.optimiser)] * count
-    return policy.local_steps * per_step + 2 * count
+    traced = (policy.local_steps + policy.trace_every - 1) // policy.trace_every
+    per_trace = HASH_COST * STATE_BYTES[type(policy.optimiser)] * count
+    return policy.local_steps * per_step + traced * per_trace + 2 * count
 
 
 def run_unit(

@@ -48,6 +48,13 @@ def _saturated_case(label: str, widths: tuple[int, ...], rows: int) -> Case:
     return lambda: run(policy, label, sample_signs(label, mlp.param_count(widths)))
 
 
+def _model_case(model: unit.Mlp, optimiser: unit.Optimiser, bits: int = 24, every: int = 2) -> Case:
+    """Four steps of five rows with a schedule, from weights below 2**bits."""
+    schedule = unit.Schedule("cosine", 2, 7, 3000, 2)
+    policy = unit.UnitPolicy(model, optimiser, schedule, 4, 5, every, CODEC)
+    return lambda: run(policy, str(model), sample_ints(str(model), unit.param_count(model), 4, bits))
+
+
 CASES: dict[str, Case] = {
     "unit/usual": _unit_case("usual", (64, 24, 10), 4, 16),
     "unit/odd": _unit_case("odd", (13, 7, 5, 3), 5, 7),
@@ -63,4 +70,11 @@ CASES: dict[str, Case] = {
     "unit/wild": _wild_case("wild", (11, 6, 5, 4), 5, 31),
     "unit/saturated": _saturated_case("saturated", (9, 12, 12, 12, 12, 12, 12, 3), 3),
     "unit/tiny": _wild_case("tiny", (11, 6, 5, 4), 5, 3),
+    "unit/regressor": _model_case(unit.Mlp((9, 7, 3), "regressor"), unit.Sgd(6554, 58982)),
+    "unit/regressor_wild": _model_case(unit.Mlp((9, 7, 3), "regressor", (0, 1)), unit.Adam(2**20, 58982, 6), 31),
+    "unit/wide": _model_case(unit.Mlp((13, 600, 5), wide=(0, 1)), unit.Sgd(6554, 58982)),
+    "unit/wide_first": _model_case(unit.Mlp((9, 7, 5, 3), wide=(0,)), unit.Lion(2**14, 58982, 64881), 31),
+    "unit/wide_last": _model_case(unit.Mlp((9, 7, 5, 3), wide=(2,)), unit.Lion(2**14, 58982, 64881)),
+    "unit/adam": _model_case(unit.Mlp((64, 24, 10)), unit.Adam(2**16, 58982, 6), 22, 1),
+    "unit/lion": _model_case(unit.Mlp((64, 24, 10)), unit.Lion(2**13, 58982, 64881), 22),
 }

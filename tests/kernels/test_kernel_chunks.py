@@ -21,6 +21,13 @@ def test_every_chunk_verifies_and_the_chunks_make_the_data(data: bytes, size: in
         assert chunks.verify_chunk(root, part, index, len(parts), chunks.chunk_proof(data, index, size))
 
 
+@settings(deadline=None, max_examples=40)
+@given(sizes=st.lists(st.sampled_from([0, 1, 7, 65_535, 65_536, 65_537, 140_000]), max_size=4))
+def test_root_of_parts_is_the_root_of_the_joined_parts(sizes: list[int]) -> None:
+    parts = [(b"%d." % size * size)[:size] for size in sizes]
+    assert chunks.join_root([memoryview(part) for part in parts]) == chunks.chunk_root(b"".join(parts))
+
+
 @settings(deadline=None)
 @given(data=st.binary(min_size=1, max_size=200), size=st.integers(1, 40), draw=st.data())
 def test_changed_chunk_index_count_or_proof_does_not_verify(data: bytes, size: int, draw: st.DataObject) -> None:

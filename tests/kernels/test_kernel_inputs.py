@@ -115,7 +115,13 @@ def test_trace_ends_with_the_last_step_once(backend: str) -> None:
 def test_cost_is_the_formula_of_the_text() -> None:
     policy = new_policy((64, 128, 64, 10), 32, 16, 6554, 58982, 8)
     products, first, count = 64 * 128 + 128 * 64 + 64 * 10, 64 * 128, 65 * 128 + 129 * 64 + 65 * 10
-    assert unit.unit_cost(policy) == 32 * (16 * (3 * products - first) + 16 * count + 20_000 * 3) + 2 * count
+    narrow = 16 * (3 * products - first) + 20_000 * 3
+    assert unit.unit_cost(policy) == 32 * (narrow + 16 * count) + 3 * 12 * 4 * count + 2 * count
+    adam = dataclasses.replace(policy, optimiser=Adam(1, 0, 4), trace_every=31)
+    assert unit.unit_cost(adam) == 32 * (narrow + 28 * count) + 3 * 20 * 2 * count + 2 * count
+    lion = dataclasses.replace(policy, optimiser=Lion(1, 0, 0), model=Mlp((64, 128, 64, 10), "regressor", (0, 2)))
+    wide = narrow + 16 * (64 * 128 + 2 * 64 * 10)
+    assert unit.unit_cost(lion) == 32 * (wide + 16 * count) + 3 * 12 * 4 * count + 2 * count
 
 
 def test_narrow_layers_cost_what_their_calls_take() -> None:

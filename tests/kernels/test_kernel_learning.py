@@ -6,7 +6,8 @@ import dataclasses
 
 from curves import Recipe, train
 
-from kernels import mlp, outer, payload, samples, unit
+from kernels import checks, chunks, dispatch, mlp, outer, payload, samples, unit
+from kernels.mlp import training
 from kernels.unit.cases import new_policy
 
 
@@ -21,6 +22,25 @@ def test_zero_learning_rate_leaves_the_weights_alone(backend: str) -> None:
     weights = mlp.init_weights(policy.model.widths, bytes(32))
     result = unit.run_unit(policy, weights, samples.sample_features("still", 18), bytes(12), bytes(32))
     assert payload.decode(result.payload, mlp.param_count(policy.model.widths), policy.codec) == bytes(8 * 26)
+
+
+def test_any_part_of_the_state_of_a_traced_step_can_be_proved(backend: str) -> None:
+    """Without a learning rate the weights stay; m of the first step is its gradient, which the trace commits to."""
+    policy = dataclasses.replace(new_policy((300, 40, 3), 1, 2, 0), optimiser=unit.Adam(0, 0, 4))
+    weights = mlp.init_weights((300, 40, 3), bytes(32))
+    trained = unit.run_unit(policy, weights, samples.sample_features("state", 600), bytes(4), bytes(32))
+    op = dispatch.implementation("optimiser")
+    state = op.new_state(policy.optimiser, checks.read_array(weights, "<i4"))
+    trainer = training.Trainer(policy.model, state.weights, bytes(32))
+    batch = training.read_batches(policy.model, 1, 2, samples.sample_features("state", 600), bytes(4))[0]
+    bounds = [0, 12_000, 12_040, 12_160, 12_163]
+    for index, gradient in trainer.run_step(*batch, 0):
+        op.step(policy.optimiser, (0, 0), state.part(bounds[index], bounds[index + 1]), gradient)
+    whole = b"".join(op.dump(state))
+    assert len(whole) == 12_163 * (4 + 8 + 8)
+    parts = chunks.split(whole)
+    for index, part in enumerate(parts):
+        assert chunks.verify_chunk(trained.trace[0], part, index, len(parts), chunks.chunk_proof(whole, index))
 
 
 def test_threshold_on_one_positive_feature_is_learned(backend: str) -> None:

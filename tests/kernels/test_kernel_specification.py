@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable
-from math import isqrt
+from math import cos, isqrt, pi
 from typing import Any
 
 from blake3 import blake3
@@ -16,7 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernels import gin1, mlp, samples, unit
-from kernels.optimiser import Sgd
+from kernels.mlp import training
+from kernels.optimiser import Adam, Lion, Optimiser, Sgd
+from kernels.optimiser.schedule import Schedule
 from kernels.unit.cases import new_policy
 
 Matrix = list[list[int]]
@@ -43,9 +45,9 @@ def scale(x: int, s: int) -> int:
     return clip(x, 2**40 >> t) << t
 
 
-def operand_shift(values: list[int], f: int) -> int:
+def operand_shift(values: list[int], f: int, b: int = 7) -> int:
     assert -24 <= f <= 48
-    return min(max(0, max(abs(v) for v in values).bit_length() - 7, f - 24), f + 24)
+    return min(max(0, max(abs(fits(v, 32)) for v in values).bit_length() - b, f - 24), f + 24)
 
 
 def keys(domain: str, seed: bytes, step: int, site: int) -> tuple[int, ...]:
@@ -65,8 +67,8 @@ def word(i: int, k: tuple[int, ...]) -> int:
     return mix(mix(i ^ k[0]) ^ k[1])
 
 
-def draw(values: list[int], s: int, k: tuple[int, ...]) -> list[int]:
-    return [clip((v + (word(i, k) & (2**s - 1))) >> s, 127) for i, v in enumerate(values)]
+def draw(values: list[int], s: int, k: tuple[int, ...], b: int = 7) -> list[int]:
+    return [clip((v + (word(i, k) & (2**s - 1))) >> s, 2**b - 1) for i, v in enumerate(values)]
 
 
 def fold(values: list[int], columns: int) -> Matrix:
@@ -81,8 +83,8 @@ def transpose(matrix: Matrix) -> Matrix:
     return [list(column) for column in zip(*matrix)]
 
 
-def product(a: Matrix, b: Matrix) -> Matrix:
-    return [[fits(sum(x * y for x, y in zip(row, column)), 31) for column in transpose(b)] for row in a]
+def product(a: Matrix, b: Matrix, bits: int = 31) -> Matrix:
+    return [[fits(sum(x * y for x, y in zip(row, column)), bits) for column in transpose(b)] for row in a]
 
 
 def nearest(matrix: Matrix, f: int) -> tuple[Matrix, int]:
@@ -144,36 +146,96 @@ def slope(z: Matrix, fz: int, labels: list[int]) -> Matrix:
     return out
 
 
-def gradient(layers: list[Layer], rows: Matrix, labels: list[int], seed: bytes, step: int) -> list[int]:
+def differences(z: Matrix, fz: int, targets: Matrix) -> Matrix:
+    return [[clip(scale(v, fz - 20) - (y << 4), 2**30 - 1) for v, y in zip(*pair)] for pair in zip(z, targets)]
+
+
+def gradient(model: unit.Mlp, layers: list[Layer], rows: Matrix, targets: list[Any], seed: bytes, h: int) -> list[int]:
     kept, z, fz = forward(layers, rows)
-    g, fg = slope(z, fz, labels), 20
+    g, fg = slope(z, fz, targets) if model.task == "classifier" else differences(z, fz, targets), 20
     flat: list[int] = []
     for index in reversed(range(len(layers))):
         a, fa, w8, fw = kept[index]
-        s = operand_shift(flatten(g), fg)
-        e8, fe = fold(draw(flatten(g), s, keys("gradient", seed, step, index)), len(g[0])), fg - s
-        of_weights = [scale(v, fa + fe - 24) for v in flatten(product(transpose(a), e8))]
-        of_biases = [scale(sum(column), fe - 24) for column in transpose(e8)]
+        b, bits = (15, 39) if index in model.wide else (7, 31)
+        s = operand_shift(flatten(g), fg, b)
+        e, fe = fold(draw(flatten(g), s, keys("gradient", seed, h, index), b), len(g[0])), fg - s
+        of_weights = [scale(v, fa + fe - 24) for v in flatten(product(transpose(a), e, bits))]
+        of_biases = [scale(sum(column), fe - 24) for column in transpose(e)]
         flat = of_weights + of_biases + flat
         if index > 0:
-            back = product(e8, transpose(w8))
-            g = [[v if x > 0 else 0 for v, x in zip(*pair)] for pair in zip(back, a)]
+            back = product(e, transpose(w8), bits)
+            g = [[clip(v, 2**31 - 1) if x > 0 else 0 for v, x in zip(*pair)] for pair in zip(back, a)]
             fg = fe + fw
     return flat
 
 
-def compute_unit(policy: unit.UnitPolicy, weights: list[int], rows: Matrix, labels: list[int], seed: bytes) -> bytes:
-    assert isinstance(policy.optimiser, Sgd)
-    b = (policy.batch_rows - 1).bit_length()
-    rate = (policy.optimiser.learning_rate_q16 << b) // policy.batch_rows
-    local, m, trace = list(weights), [0] * len(weights), []
+def learning_rate(schedule: Schedule, peak: int, first_step: int, h: int) -> int:
+    t, low = first_step + h, (peak * schedule.final_q16) >> 16
+    d = schedule.total_steps - schedule.warmup_steps
+    x = min(t - schedule.warmup_steps, d)
+    if t < schedule.warmup_steps:
+        r = peak * (t + 1) // schedule.warmup_steps
+    elif schedule.kind == "constant":
+        r = peak
+    elif schedule.kind == "linear":
+        r = low + (peak - low) * (d - x) // d
+    else:
+        r = low + (((peak - low) * (16384 + round(2**14 * cos(2 * pi * (2048 * x // d) / 4096)))) >> 15)
+    return r * (h + 1) // schedule.unit_warmup_steps if h < schedule.unit_warmup_steps else r
+
+
+def sign(x: int) -> int:
+    return (x > 0) - (x < 0)
+
+
+class Parameter:
+    """One parameter with the state of its optimiser."""
+
+    def __init__(self, w: int) -> None:
+        self.w, self.m, self.v = w, 0, 0
+
+    def step(self, optimiser: Optimiser, r: int, n: int, bc: int, g: int) -> None:
+        fits(g, 42)
+        if isinstance(optimiser, Sgd):
+            b = (n - 1).bit_length()
+            self.m = clip(rs(fits(self.m * optimiser.momentum_q16, 64), 16) + g, 2**40)
+            d = rs(fits(self.m * ((r << b) // n), 64), 16 + b)
+        elif isinstance(optimiser, Adam):
+            self.m = clip(self.m + rs(fits((g - self.m) * (65536 - optimiser.beta1_q16), 64), 16), 2**40)
+            c = clip(rs(g, 8), 2**30 - 1)
+            self.v = self.v + rs(c * c - self.v, optimiser.beta2_shift)
+            assert 0 <= self.v <= (2**30 - 1)**2
+            q = sign(self.m) * min((abs(self.m) << 8) // (isqrt(self.v) + 1), 2**20)
+            d = rs(fits(rs(fits(q * bc, 64), 16) * r, 64), 16)
+        else:
+            u = fits(self.m * optimiser.beta1_q16 + g * (65536 - optimiser.beta1_q16), 64)
+            d = r * sign(u)
+            self.m = clip(self.m + rs(fits((g - self.m) * (65536 - optimiser.beta2_q16), 64), 16), 2**40)
+        self.w = clip(self.w - d, 2**31 - 1)
+
+
+def compute_unit(
+    policy: unit.UnitPolicy, weights: list[int], rows: Matrix, targets: list[Any], seed: bytes, first_step: int = 0
+) -> bytes:
+    optimiser, n, b1, b2, bc = policy.optimiser, policy.batch_rows, 2**30, 2**30, 0
+    peak = optimiser.learning_rate_q16 if isinstance(optimiser, Sgd) else optimiser.learning_rate_q24
+    state, trace = [Parameter(w) for w in weights], []
     for h in range(policy.local_steps):
-        part = slice(h * policy.batch_rows, (h + 1) * policy.batch_rows)
-        found = gradient(read_layers(policy.model.widths, local), rows[part], labels[part], seed, h)
-        m = [clip(rs(fits(v * policy.optimiser.momentum_q16, 64), 16) + g, 2**40) for v, g in zip(m, found)]
-        local = [clip(w - rs(fits(v * rate, 64), 16 + b), 2**31 - 1) for w, v in zip(local, m)]
+        part = slice(h * n, (h + 1) * n)
+        layers = read_layers(policy.model.widths, [p.w for p in state])
+        found = gradient(policy.model, layers, rows[part], targets[part], seed, h)
+        if isinstance(optimiser, Adam):
+            b1, b2 = (b1 * optimiser.beta1_q16) >> 16, b2 - (b2 >> optimiser.beta2_shift)
+            bc = (isqrt((2**30 - b2) << 30) << 16) // (2**30 - b1)
+        for parameter, g in zip(state, found):
+            parameter.step(optimiser, learning_rate(policy.schedule, peak, first_step, h), n, bc, g)
         if (h + 1) % policy.trace_every == 0 or h + 1 == policy.local_steps:
-            trace.append(chunk_root(struct.pack(f"<{len(local)}i", *local) + struct.pack(f"<{len(m)}q", *m)))
+            whole = struct.pack(f"<{len(state)}i", *(p.w for p in state))
+            whole += struct.pack(f"<{len(state)}q", *(p.m for p in state))
+            if isinstance(optimiser, Adam):
+                whole += struct.pack(f"<{len(state)}q", *(p.v for p in state))
+            trace.append(chunk_root(whole))
+    local = [p.w for p in state]
     delta = [after - before for after, before in zip(local, weights)]
     return encode(delta, seed) + b"".join(trace) + tree([hashlib.sha256(b"\x00" + digest).digest() for digest in trace])
 
@@ -222,17 +284,55 @@ def test_saturated_unit_is_what_the_text_says() -> None:
     assert mlp.logits(widths, weights, b"\x7f" * 9, 1)[0] == struct.pack("<3i", *answer(layers, [127] * 9)[1])
 
 
-def assert_unit_follows_the_text(policy: unit.UnitPolicy, weights: bytes, label: str) -> None:
-    widths, rows, seed = policy.model.widths, policy.local_steps * policy.batch_rows, samples.sample(label, 32)
-    features = samples.sample_features(label, rows * widths[0])
-    labels = samples.sample_labels(label, rows, widths[-1])
-    result = unit.run_unit(policy, weights, features, labels, seed)
+def assert_unit_follows_the_text(
+    policy: unit.UnitPolicy, weights: bytes, label: str, first_step: int = 0, targets: bytes | None = None
+) -> None:
+    model, count, seed = policy.model, policy.local_steps * policy.batch_rows, samples.sample(label, 32)
+    assert isinstance(model, unit.Mlp)
+    features, drawn = training.draw_examples(model, label, count)
+    drawn = drawn if targets is None else targets
+    result = unit.run_unit(policy, weights, features, drawn, seed, first_step)
+    wanted: list[Any] = list(struct.unpack(f"<{count}H", drawn)) if model.task == "classifier" else fold(
+        list(struct.unpack(f"<{len(drawn) // 4}i", drawn)), model.widths[-1])
     expected = compute_unit(
         policy, list(struct.unpack(f"<{len(weights) // 4}i", weights)),
-        fold(list(struct.unpack(f"<{len(features)}b", features)), widths[0]),
-        list(struct.unpack(f"<{rows}H", labels)), seed,
+        fold(list(struct.unpack(f"<{len(features)}b", features)), model.widths[0]), wanted, seed, first_step,
     )
     assert result.payload + b"".join(result.trace) + result.trace_root == expected
+
+
+optimisers = st.one_of(
+    st.builds(Sgd, st.integers(0, 2**20), st.integers(0, 65535)),
+    st.builds(Adam, st.integers(0, 2**24), st.integers(0, 65000), st.integers(4, 12)),
+    st.builds(Lion, st.integers(0, 2**24), st.integers(0, 65535), st.integers(0, 65535)),
+)
+schedules = st.builds(
+    lambda kind, warmup, falling, final, unit_warmup: Schedule(kind, warmup, warmup + falling, final, unit_warmup),
+    st.sampled_from(["constant", "linear", "cosine"]), st.integers(0, 5), st.integers(1, 9), st.integers(0, 65536),
+    st.integers(0, 3))
+
+
+@settings(deadline=None, max_examples=150)
+@given(widths=st.lists(st.integers(1, 7), min_size=2, max_size=4).map(tuple), wide=st.integers(0, 7),
+       task=st.sampled_from(["classifier", "regressor"]), optimiser=optimisers, schedule=schedules,
+       shape=st.tuples(st.integers(1, 5), st.integers(1, 5)), bits=st.integers(1, 31), first_step=st.integers(0, 12),
+       label=st.text("abc", max_size=3))
+def test_unit_of_any_task_optimiser_and_schedule_is_what_the_text_says(
+    widths: tuple[int, ...], wide: int, task: str, optimiser: Optimiser, schedule: Schedule, shape: tuple[int, int],
+    bits: int, first_step: int, label: str
+) -> None:
+    model = unit.Mlp(widths, task, tuple(layer for layer in range(len(widths) - 1) if wide >> layer & 1))
+    policy = unit.UnitPolicy(model, optimiser, schedule, *shape, min(2, shape[0]), "int8/256")
+    weights = samples.sample_ints(label, unit.param_count(model), 4, bits)
+    assert_unit_follows_the_text(policy, weights, label, first_step)
+
+
+def test_clip_of_wide_slopes_is_what_the_text_says() -> None:
+    """600 outputs with equal slopes of 15 bits and weights of 7: sums beyond 2**31, and gradients below 2**40."""
+    model = unit.Mlp((2, 1, 600), "regressor", (0, 1))
+    policy = unit.UnitPolicy(model, Lion(2**24, 0, 0), Schedule(), 1, 2, 1, "int8/256")
+    weights, targets = samples.pack([127 << 13], 4) * unit.param_count(model), samples.pack([2**20], 4) * 1200
+    assert_unit_follows_the_text(policy, weights, "wide", targets=targets)
 
 
 @settings(deadline=None, max_examples=60)
