@@ -128,7 +128,7 @@ def find_cap(head_dim: int, shift: int) -> tuple[int, bool]:
     factor, furthest = attention.POWER_SCALES[head_dim], 2 * head_dim * gin1.OPERAND_MAX**2
     if not 0 <= shift <= _NARROW_SHIFT_MAX:
         return furthest, False
-    enough = -(-((attention.POWER_MAX << shift) - (1 << shift >> 1)) // factor)
+    enough = ((attention.POWER_MAX << shift) - (1 << shift >> 1) + factor - 1) // factor
     cap = min(furthest, enough)
     return cap, cap * factor <= _WORD_MAX
 

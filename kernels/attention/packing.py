@@ -56,7 +56,7 @@ def _words(rows: int, columns: int) -> NDArray[np.int32]:
 
 
 def _pad(size: int) -> int:
-    return -(-size // COLUMNS) * COLUMNS
+    return (size + COLUMNS - 1) // COLUMNS * COLUMNS
 
 
 @inlined

@@ -110,12 +110,12 @@ def _multiply_into(lanes: int, left: NDArray[np.int8], right: NDArray[np.int8], 
     run, packed, scratch = _load_run(lanes), _find_packed(inner, columns), _find_scratch()
     parts = rows * inner * columns // THREAD_COST_MIN
     if parts > 1:
-        parts = min(parts, engine.count_threads(), -(-rows // _ROW_STEP))
+        parts = min(parts, engine.count_threads(), (rows + _ROW_STEP - 1) // _ROW_STEP)
     if parts < 2:
         run(left, right, out, packed, scratch, _WHOLE)
         return
     run(_ANY, right, out, packed, scratch, _PACK)
-    height = -(-rows // (parts * _ROW_STEP)) * _ROW_STEP
+    height = (rows + parts * _ROW_STEP - 1) // (parts * _ROW_STEP) * _ROW_STEP
     pool = _find_pool(parts - 1)
 
     def multiply_part(top: int) -> None:

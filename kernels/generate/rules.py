@@ -76,7 +76,7 @@ def compute_read_cost(model: Decoder, start: int, count: int, scored: int) -> in
     """Reading `count` tokens after `start` others, with the logits of `scored` of them, in multiply-adds."""
     width, hidden = model.width, model.hidden
     places = count * start + count * (count + 1) // 2
-    blocks = -(-count // BLOCK_ROWS)
+    blocks = (count + BLOCK_ROWS - 1) // BLOCK_ROWS
     of_layer = count * (4 * width**2 + 2 * width * hidden + 96 * width + 16 * hidden) + 4 * width * places
     return model.layers * (of_layer + 500_000 * blocks) + scored * width * model.vocab
 
