@@ -105,8 +105,8 @@ def find_difference(recipe: Recipe) -> str:
     return "" if results[names[0]] == results[names[-1]] else f"{names[-1]} differs from {names[0]} for {recipe.model}"
 
 
-def new_pair(recipe: Recipe) -> Pair:
-    """Both sides at the same initial weights, each with a batch of its own to go through again and again."""
+def new_pair(recipe: Recipe, is_compiled: bool = False) -> Pair:
+    """Both sides at the same initial weights, going through the same batch again and again."""
     weights = new_weights(recipe.model)
     inputs, targets = draw_batch(recipe)
     ours = IntegerTraining(recipe, weights, derive_seed("rounding"))
@@ -117,6 +117,8 @@ def new_pair(recipe: Recipe) -> Pair:
     else:
         twin = twins.MlpTwin(recipe.model, weights)
         batch = torch.from_numpy(inputs / np.float32(digits.FEATURE_ONE)), twins.to_tokens(targets)
+    if is_compiled:
+        twin.loss = torch.compile(twin.loss)
     stepper = twins.Stepper(recipe.optimiser, recipe.schedule, twin.parameters(), recipe.terms)
     torch_steps = twins.train(twin, stepper, repeat(batch))
     return Pair(lambda: next(ours_steps), lambda: next(torch_steps))
@@ -128,9 +130,9 @@ def repeat(batch: Any) -> Iterator[Any]:
         yield batch
 
 
-def measure(recipe: Recipe, rounds: int, seconds: float) -> Json:
+def measure(recipe: Recipe, rounds: int, seconds: float, is_compiled: bool) -> Json:
     """Medians of both sides' milliseconds per step, and of the rounds' ratios."""
-    pair = new_pair(recipe)
+    pair = new_pair(recipe, is_compiled)
     for step in pair:
         for _ in range(WARM_STEPS):
             step()
@@ -153,14 +155,16 @@ def clock(step: Step, count: int) -> float:
 
 def break_down(recipe: Recipe, steps: int) -> list[tuple[str, float]]:
     """Milliseconds per step of each op of ours, the largest first; the rest is what lies between the calls."""
-    step, clocked = new_pair(recipe).ours, bench_decoder.Clock()
-    for _ in range(WARM_STEPS):
-        step()
-    start = time.process_time()
+    clocked = bench_decoder.Clock()
     with clocked.running():
+        step = new_pair(recipe).ours
+        for _ in range(WARM_STEPS):
+            step()
+        clocked.totals.clear()
+        start = time.process_time()
         for _ in range(steps):
             step()
-    spent = time.process_time() - start
+        spent = time.process_time() - start
     parts = {name: total.seconds * 1000 / steps for name, total in clocked.totals.items()}
     parts["between the ops"] = spent * 1000 / steps - sum(parts.values())
     return sorted(parts.items(), key=lambda item: -item[1])
@@ -176,9 +180,10 @@ def break_down(recipe: Recipe, steps: int) -> list[tuple[str, float]]:
 @click.option("--rounds", type=click.IntRange(1), default=7, show_default=True)
 @click.option("--seconds", default=0.5, show_default=True, help="Of each side in a round, about.")
 @click.option("--breakdown", is_flag=True, help="Also each op's share of our time.")
+@click.option("--compiled", is_flag=True, help="torch.compile its side; needs a C++ compiler.")
 @click.option("--save", is_flag=True, help="Keep the figures in results/speed.json.")
 def main(sizes: tuple[str, ...], optimisers: tuple[str, ...], arithmetics: tuple[str, ...], rounds: int,
-         seconds: float, breakdown: bool, save: bool) -> None:
+         seconds: float, breakdown: bool, compiled: bool, save: bool) -> None:
     """Measure and print; 1 if a size differs from the reference."""
     torch.set_num_threads(1)
     failed, rows = False, []
@@ -190,17 +195,18 @@ def main(sizes: tuple[str, ...], optimisers: tuple[str, ...], arithmetics: tuple
                     click.echo(f"not timed: {problem}", err=True)
                     failed = True
                     continue
-                figures = measure(recipe, rounds, seconds)
+                figures = measure(recipe, rounds, seconds, compiled)
                 if breakdown:
                     figures["breakdown_ms"] = {name: round(ms, 3) for name, ms in break_down(recipe, 4)}
                 if save:
-                    settings = {"size": size, "optimiser": optimiser, "arithmetic": arithmetic}
+                    settings = {"size": size, "optimiser": optimiser, "arithmetic": arithmetic, "compiled": compiled}
                     records.keep_run("speed", settings, figures)
                 rows.append(format_row(size, optimiser, arithmetic, figures))
                 click.echo(" ".join(rows[-1]), err=True)
     click.echo(f"back end {dispatch.backend()}, {records.find_processor()}, torch {torch.__version__}, one thread")
+    other = "torch float32 compiled ms" if compiled else "torch float32 ms"
     click.echo(records.format_table(
-        ("model", "parameters", "optimiser", "arithmetic", "ours ms", "torch float32 ms", "ratio", "range"), rows))
+        ("model", "parameters", "optimiser", "arithmetic", "ours ms", other, "ratio", "range"), rows))
     sys.exit(failed)
 
 
