@@ -72,7 +72,8 @@ def backend() -> str:
 def choose(progress: Progress | None = None) -> Choice:
     """Choose the back end by environment and self-test; later calls return the same choice.
 
-    Raises: KernelInputError if GRADUS_KERNELS_BACKEND names no back end.
+    Raises: KernelInputError if GRADUS_KERNELS_BACKEND names no back end, or a setting of the products
+    (kernels/gemm/engine.py) means nothing.
     """
     global _choice
     with _lock:
@@ -93,7 +94,9 @@ def forced(name: str) -> Iterator[None]:
 
 
 def warm(policy: UnitPolicy | None = None, progress: Progress | None = None) -> Choice:
-    """Compile and test everything, so that the first real call is fast; about 5 s on an empty cache.
+    """Compile and test everything, so that the first real call is fast.
+
+    About 2 s; on an empty cache half a minute to a minute.
 
     policy: a fast back end must also give the reference's bytes for one local step of this shape; otherwise `ref`
     takes over for the rest of the process. progress(what, done, total) is told each step.
@@ -143,6 +146,10 @@ def _check_backend(name: str) -> None:
 def _choose(asked: str, progress: Progress | None) -> Choice:
     name = _find_best() if asked == AUTO else asked
     _check_backend(name)
+    if name != "ref":
+        from kernels.gemm import engine
+
+        engine.check_environment()
     choice = Choice(name, asked)
     problem = _find_problem(name, progress)
     return _replace(choice, problem, progress) if problem else choice

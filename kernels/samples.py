@@ -1,6 +1,7 @@
 """Drawn bytes and the same for all: inputs of the self-test's cases, of tests and of benchmarks.
 
-Reads/Writes: nothing. Everything follows from a label by SHAKE-256, so cases can be hashed.
+Reads/Writes: nothing. Everything follows from a label by SHAKE-256, so cases can be hashed. numpy is imported by the
+functions that need it: drawing must not take longer than what is tested.
 """
 
 from __future__ import annotations
@@ -25,9 +26,10 @@ def sample_features(label: str, count: int) -> bytes:
 
 def sample_labels(label: str, count: int, classes: int) -> bytes:
     """uint16 labels below `classes`."""
-    raw = sample(label, 2 * count)
-    values = (int.from_bytes(raw[2 * row:2 * row + 2], "little") % classes for row in range(count))
-    return b"".join(value.to_bytes(2, "little") for value in values)
+    import numpy as np
+
+    raw = np.frombuffer(sample(label, 2 * count), "<u2")
+    return (raw.astype(np.int64) % classes).astype("<u2").tobytes()
 
 
 def pack(values: list[int], width: int) -> bytes:
@@ -36,15 +38,17 @@ def pack(values: list[int], width: int) -> bytes:
 
 
 def sample_ints(label: str, count: int, width: int, bits: int) -> bytes:
-    """Signed integers of `width` bytes and of every magnitude below 2**bits."""
-    raw = sample(label, 9 * count)
-    values = []
-    for index in range(count):
-        word = int.from_bytes(raw[9 * index:9 * index + 8], "little", signed=True)
-        values.append(word >> (64 - 1 - bits + raw[9 * index + 8] % bits))
-    return pack(values, width)
+    """Signed integers of `width` bytes and of every magnitude below 2**bits; bits at most 63 and 8 * width - 1."""
+    import numpy as np
+
+    raw = np.frombuffer(sample(label, 9 * count), np.uint8).reshape(count, 9)
+    words = raw[:, :8].copy().view("<i8").reshape(count)
+    return (words >> (63 - bits + raw[:, 8].astype(np.int64) % bits)).astype(f"<i{width}").tobytes()
 
 
 def sample_signs(label: str, count: int) -> bytes:
     """Parameters of either sign and the largest magnitude."""
-    return pack([2**31 - 1 if byte & 1 else -2**31 for byte in sample(label, count)], 4)
+    import numpy as np
+
+    odd = np.frombuffer(sample(label, count), np.uint8) & 1
+    return np.where(odd, 2**31 - 1, -2**31).astype("<i4").tobytes()

@@ -20,6 +20,7 @@ __all__ = ["Trainer", "check_batch", "check_model", "check_unit", "count_terms",
 
 BATCH_TOKENS_MAX = 65536
 SCORES_MAX = 2**32 - 1
+STEP_BYTES_MAX = 2**34
 UNIT_TOKENS_MAX = 2**27
 LAYER_COST = 20_000_000
 TOKEN_COST = 100
@@ -32,6 +33,23 @@ def check_batch(model: Decoder, batch_rows: int) -> None:
     if batch_rows * model.heads * model.context**2 > SCORES_MAX:
         raise KernelInputError(f"batch_rows times heads times context squared must be at most {SCORES_MAX}: "
                                "use fewer batch_rows or heads")
+    needed = count_step_bytes(model, batch_rows)
+    if needed > STEP_BYTES_MAX:
+        raise KernelInputError(f"a step of {batch_rows} batch_rows needs {needed} bytes beside the parameters, more than "
+                               f"{STEP_BYTES_MAX}: use fewer batch_rows or layers, or a shorter context")
+
+
+def count_step_bytes(model: Decoder, batch_rows: int) -> int:
+    """Bytes that a step's rows may take beside the parameters, so that whoever checks a unit can hold it.
+
+    What every block saves for its slope, and the largest of what is there for a moment: logits, slopes of scores, or
+    sums of a block's products. A bound by the shape alone: a back end may need less.  Source: README section 14.
+    """
+    rows = batch_rows * model.context
+    pairs = rows * model.heads * model.context
+    saved = model.layers * (rows * (14 * model.width + 3 * model.hidden) + pairs)
+    sloping = 4 * (pairs + model.context**2) + 48 * rows * model.width
+    return saved + max(14 * rows * model.vocab, sloping, 24 * rows * model.hidden)
 
 
 def check_unit(model: Decoder, local_steps: int, batch_rows: int) -> None:

@@ -31,6 +31,8 @@ def check(a: bytes, b: bytes, c: bytes, shape: tuple[int, int, int], seed: bytes
     Raises: KernelInputError for a length that fits no type, two int16 operands, or a size out of range.
     """
     checks.check_seed("seed", seed)
+    if not isinstance(shape, tuple) or len(shape) != 3:
+        raise KernelInputError("shape must be a tuple of 3 integers: rows, inner, columns")
     rows, inner, columns = (checks.check_int(f"shape[{index}]", size, 1, SIZE_MAX) for index, size in enumerate(shape))
     width_a, width_b = _find_width("a", a, rows * inner), _find_width("b", b, inner * columns)
     if width_a + width_b > 3:

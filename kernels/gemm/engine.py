@@ -89,10 +89,23 @@ def _count_processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _choose(asked: str, multiply: Multiply) -> str:
+def check_environment() -> None:
+    """Refuse settings that mean nothing before anything is computed, so that no product fails by them later.
+
+    Raises: KernelInputError.
+    """
+    count_threads()
+    _check_engine(os.environ.get(GEMM_VARIABLE, ""))
+
+
+def _check_engine(asked: str) -> None:
     known = (*ENGINES, _FASTEST)
     if asked not in ("", *known):
         raise KernelInputError(f"unknown engine {asked!r}: {GEMM_VARIABLE} is one of {', '.join(known)}")
+
+
+def _choose(asked: str, multiply: Multiply) -> str:
+    _check_engine(asked)
     wanted = [name for name in list_engines() if asked in ("", _FASTEST, name)]
     if asked and (not wanted or asked == _FASTEST and wanted == [BLAS]):
         _log.error("kernels: products do not use %s: this processor has no such instructions. float32 products take "

@@ -81,6 +81,9 @@ def nearest(x: Tensor, bits: int = gin1.OPERAND_BITS, lowest: int | None = None)
     """int8 (bits 7) or int16 (bits 15) operands by rounding half up; values int32, row-major."""
     shift = gin1.compute_operand_shift(lanes.find_magnitude(x), x.exponent, bits, lowest)
     out = _new_operands(x.values.shape, bits)
+    if lowest is not None:  # then a shift may be too short for round32, which the largest int32 takes beyond 32 bits
+        out[...] = lanes.narrow(x.values, shift, 2**bits - 1)
+        return Tensor(out, x.exponent - shift)
     function = round_int8 if bits == gin1.OPERAND_BITS else round_int16
     function(x.values.reshape(-1), shift, 2**bits - 1, out.reshape(-1))
     return Tensor(out, x.exponent - shift)

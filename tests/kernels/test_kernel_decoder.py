@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import struct
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -149,6 +150,25 @@ def test_model_outside_its_ranges_is_refused_with_what_to_do(model: Decoder, tex
         decoder.init_weights(model, samples.SEED)
 
 
+@pytest.mark.parametrize("model, rows", [
+    (Decoder(2000, 16, 16, 2, 16, 1), 32), (Decoder(5, 256, 16, 2, 8, 3), 2), (Decoder(5, 16, 16, 2, 700, 2), 32),
+    (Decoder(5, 16, 256, 2, 16, 2), 32), (Decoder(5, 512, 8, 1, 8, 6), 2),
+], ids=["vocab", "context", "hidden", "width", "long"])
+def test_memory_of_a_step_is_within_the_bound_by_which_units_are_refused(model: Decoder, rows: int) -> None:
+    """With wide slopes, which take the most; the parameters' own share is what optimiser and gradients take."""
+    model = replace(model, wide=KINDS)
+    policy = unit.UnitPolicy(model, unit.Sgd(6554, 58982), unit.Schedule(), 1, rows, 1, samples.CODEC)
+    weights = decoder.init_weights(model, samples.SEED)
+    drawn = training.draw_examples(model, "memory", rows)
+    with dispatch.forced("cpu"):
+        unit.run_unit(policy, weights, *drawn, samples.SEED)
+        tracemalloc.start()
+        unit.run_unit(policy, weights, *drawn, samples.SEED)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert most < training.count_step_bytes(model, rows) + 64 * decoder.param_count(model)
+
+
 def test_batch_and_text_outside_their_ranges_are_refused() -> None:
     long = replace(SMALL, context=4096)
     with pytest.raises(KernelInputError, match="batch_rows times context must be at most 65536"):
@@ -157,6 +177,11 @@ def test_batch_and_text_outside_their_ranges_are_refused() -> None:
         training.check_unit(replace(long, width=16384, heads=1024), 1, 1)
     with pytest.raises(KernelInputError, match="local_steps"):
         training.check_unit(long, 2048, 16)
+    with pytest.raises(KernelInputError, match="needs .* bytes .* more than 17179869184: use fewer batch_rows"):
+        training.check_unit(replace(SMALL, vocab=65536, context=4096), 1, 16)
+    with pytest.raises(KernelInputError, match="use fewer batch_rows or layers"):
+        training.check_unit(replace(long, layers=128), 1, 8)
+    training.check_unit(replace(long, layers=128), 1, 3)
     rows = samples.sample_labels("rows", 2 * 10, 23)
     with pytest.raises(KernelInputError, match="rows must have 40 bytes"):
         training.read_batches(SMALL, 1, 2, rows[:-1], b"")

@@ -131,6 +131,16 @@ def test_unknown_backend_is_refused_by_name(unchosen: pytest.MonkeyPatch) -> Non
         dispatch.choose()
 
 
+@pytest.mark.parametrize("variable", ["GRADUS_KERNELS_THREADS", "GRADUS_KERNELS_GEMM"])
+def test_setting_of_the_products_that_means_nothing_is_refused_at_the_choice(
+    unchosen: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Not in a product, where a block would take it for a fault of the rows."""
+    unchosen.setenv(variable, "many")
+    with pytest.raises(KernelInputError, match=variable):
+        dispatch.choose()
+
+
 def test_backend_with_a_wrong_result_is_replaced_and_reported(
     unchosen: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

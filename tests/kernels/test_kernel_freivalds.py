@@ -124,6 +124,8 @@ def test_challenge_depends_on_every_part_of_the_claim() -> None:
     ({"c": bytes(31)}, "c must have 32 bytes"),
     ({"shape": (2, 0, 4)}, "1..65536"),
     ({"shape": (2, 65537, 4)}, "1..65536"),
+    ({"shape": (2, 3)}, "shape must be a tuple of 3 integers"),
+    ({"shape": 24}, "shape must be a tuple of 3 integers"),
     ({"seed": bytes(31)}, "seed"),
 ])
 def test_malformed_claim_is_refused_with_what_is_wrong(change: dict[str, object], hint: str) -> None:

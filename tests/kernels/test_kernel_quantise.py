@@ -36,6 +36,17 @@ def test_operands_of_any_values_are_equal_on_both_backends(
     assert_backends_agree(run)
 
 
+@pytest.mark.parametrize("value", [2**31 - 1, 1 - 2**31, 2**31 - 2])
+@pytest.mark.parametrize("exponent", range(-24, 9))
+def test_largest_values_under_a_cap_of_the_shift_keep_their_sign(value: int, exponent: int) -> None:
+    """A shift of 1 leaves no bit for what rounding adds."""
+    def run() -> bytes:
+        x = Tensor(array_samples.put(np.array([value, 1], dtype="<i4")), exponent)
+        return array_samples.join_bytes(dispatch.implementation("quantise").nearest(x, lowest=-24))
+
+    assert_backends_agree(run)
+
+
 @POISON
 @given(values=st.lists(st.integers(-2**31, 2**31 - 1), min_size=1, max_size=40))
 def test_views_of_any_weights_are_equal_on_both_backends(poisoned: None, values: list[int]) -> None:
