@@ -35,8 +35,8 @@ def check_batch(model: Decoder, batch_rows: int) -> None:
                                "use fewer batch_rows or heads")
     needed = count_step_bytes(model, batch_rows)
     if needed > STEP_BYTES_MAX:
-        raise KernelInputError(f"a step of {batch_rows} batch_rows needs {needed} bytes beside the parameters, more than "
-                               f"{STEP_BYTES_MAX}: use fewer batch_rows or layers, or a shorter context")
+        raise KernelInputError(f"a step of {batch_rows} batch_rows needs {needed} bytes beside the parameters, more "
+                               f"than {STEP_BYTES_MAX}: use fewer batch_rows or layers, or a shorter context")
 
 
 def count_step_bytes(model: Decoder, batch_rows: int) -> int:
