@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 import sys
@@ -13,26 +14,54 @@ from importlib.metadata import PackageNotFoundError, version
 from kernels import OPS, dispatch, selftest
 from kernels.errors import KernelInputError
 
-USAGE = "usage: python -m kernels [golden [op]]"
+EXAMPLE = """example:
+  python -m kernels                                          which back end is used, and whether it is proved
+  GRADUS_KERNELS_BACKEND=auto python -m kernels --output json
+  python -m kernels golden decoder                           test vectors of one op"""
 LIBRARIES = ("numpy", "numba", "llvmlite", "blake3", "triton", "torch")
 
 
 def main(arguments: list[str]) -> int:
     """Run the command; returns the exit status: 0, 1 if the back end asked for is not usable, 2 on misuse."""
-    if arguments and (arguments[0] != "golden" or len(arguments) > 2):
-        print(USAGE, file=sys.stderr)
-        return 2
+    options = _parse(arguments)
+    is_watched = options.command is None and sys.stderr.isatty()
     try:
-        choice = dispatch.choose(_show_progress if not arguments and sys.stderr.isatty() else None)
-        if arguments:
-            digests = selftest.compute_digests(*arguments[1:])
-            print(json.dumps(digests, indent=1, sort_keys=True))
+        choice = dispatch.choose(_show_progress if is_watched else None)
+        if options.command == "golden":
+            print(json.dumps(selftest.compute_digests(options.op), indent=1, sort_keys=True))
+        elif options.output == "json":
+            print(json.dumps(_describe(choice), indent=1))
         else:
             _print_report(choice)
     except KernelInputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
     return 1 if choice.problem else 0
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m kernels", description="The back end in use, its self-test against the reference, versions.",
+        epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--output", choices=("text", "json"), default="text")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    command = commands.add_parser("golden", help="test vectors of this build as JSON: SHA-256 of every case's bytes")
+    command.add_argument("op", nargs="?", default="", help="of one op alone")
+    return parser.parse_args(arguments)
+
+
+def _describe(choice: dispatch.Choice) -> dict[str, object]:
+    return {
+        "backend": choice.backend, "asked": choice.asked, "problem": choice.problem,
+        "cases": 0 if choice.backend == "ref" else len(selftest.select_cases(choice.backend)),
+        "python": platform.python_version(), "machine": platform.machine(),
+        "libraries": {library: _find_version(library) for library in LIBRARIES},
+        "ops": {op.name: list(op.calls) for op in OPS},
+    }
 
 
 def _print_report(choice: dispatch.Choice) -> None:

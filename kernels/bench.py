@@ -9,26 +9,24 @@ Refuses to time anything until the cpu back end gives the reference's bytes. Wri
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from collections.abc import Callable
+from importlib import import_module
 
-from kernels import (
-    aggregate,
-    bench_decoder,
-    bench_generate,
-    bench_gpu,
-    bench_products,
-    dispatch,
-    mlp,
-    outer,
-    payload,
-    samples,
-    selftest,
-    unit,
-)
+from kernels import aggregate, dispatch, mlp, outer, payload, samples, selftest, unit
 
-USAGE = "usage: python -m kernels.bench [decoder | generate | gpu | gemm | freivalds]"
+EXAMPLE = """example, on one thread so that the figures compare:
+  GRADUS_KERNELS_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m kernels.bench gemm"""
+TABLES = {
+    "unit": ("kernels.bench", "compare_backends"),
+    "decoder": ("kernels.bench_decoder", "main"),
+    "gemm": ("kernels.bench_products", "compare_engines"),
+    "freivalds": ("kernels.bench_products", "compare_check"),
+    "generate": ("kernels.bench_generate", "main"),
+    "gpu": ("kernels.bench_gpu", "main"),
+}
 WIDTHS = (64, 128, 64, 10)
 POLICY = unit.UnitPolicy(unit.Mlp(WIDTHS), unit.Sgd(6554, 58982), unit.Schedule(), 32, 16, 8, "int8/256")
 WORKERS = 4
@@ -36,21 +34,21 @@ REPEATS = {"ref": 3, "cpu": 20}
 
 
 def main(arguments: list[str]) -> int:
-    """Print the table asked for; returns 1 if the back ends differ, 2 on misuse."""
-    if arguments == ["decoder"]:
-        return bench_decoder.main()
-    if arguments == ["gemm"]:
-        return bench_products.compare_engines()
-    if arguments == ["freivalds"]:
-        return bench_products.compare_check()
-    if arguments == ["generate"]:
-        return bench_generate.main()
-    if arguments == ["gpu"]:
-        return bench_gpu.main()
-    if arguments:
-        print(USAGE, file=sys.stderr)
-        return 2
-    return compare_backends()
+    """Print the table asked for; returns 1 if the back ends differ, 2 on misuse, 130 for Ctrl-C."""
+    parser = argparse.ArgumentParser(
+        prog="python -m kernels.bench", description="Tables of speed; nothing is timed before it is proved equal.",
+        epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("table", nargs="?", choices=tuple(TABLES), default="unit", help=(
+        "unit: the digits model on each back end (the default); decoder: a training step, op by op; gemm: exact "
+        "products by engine; freivalds: the check of one; generate: tokens a second; gpu: on a CUDA device"
+    ))
+    module, function = TABLES[parser.parse_args(arguments).table]
+    try:
+        return int(getattr(import_module(module), function)())
+    except KeyboardInterrupt:
+        print("\nstopped", file=sys.stderr)
+        return 130
 
 
 def compare_backends() -> int:

@@ -120,13 +120,16 @@ def prepare_numba() -> None:
     """
     if os.environ.get("NUMBA_CACHE_DIR"):
         return
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache")
     try:
-        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        folder = cache / "gradus" / "numba" / _hash_sources()
+        folder = cache.expanduser() / "gradus" / "numba" / _hash_sources()
         folder.mkdir(parents=True, exist_ok=True)
         is_usable = os.access(folder, os.W_OK | os.X_OK)
     except (OSError, RuntimeError):
         is_usable = False
+    if not is_usable:
+        _log.warning("kernels: the cache folder for compiled code, %s, cannot be written: everything is compiled anew "
+                     "now, which takes a minute. Make it writable, or name another by NUMBA_CACHE_DIR.", cache)
     os.environ["NUMBA_CACHE_DIR"] = str(folder) if is_usable else tempfile.mkdtemp(prefix="gradus-numba-")
 
 
