@@ -163,7 +163,7 @@ def time_steps(go: Steps) -> float:
 
 def _find_problem() -> str:
     if importlib.util.find_spec("triton") is None:
-        return "triton is not installed: install the extra `gpu` (pip install 'gradus[gpu]')"
+        return dispatch.NO_TRITON
     from kernels import device
 
     if device.IS_INTERPRETED:

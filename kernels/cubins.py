@@ -7,6 +7,7 @@ ptxas. Needs a process without TRITON_INTERPRET. Writes nothing but Triton's cac
 
 from __future__ import annotations
 
+import importlib.util
 import subprocess
 import sys
 import tempfile
@@ -93,6 +94,10 @@ def main(arguments: list[str]) -> int:
 
 def find_problem() -> str:
     """Why nothing can be compiled in this process; empty if it can."""
+    from kernels import dispatch
+
+    if importlib.util.find_spec("triton") is None:
+        return dispatch.NO_TRITON
     from kernels import device
 
     if device.IS_INTERPRETED:
@@ -109,7 +114,6 @@ def record_launches(is_complete: bool = False) -> Launches:
     with device.recorded(launches.record), dispatch.forced("gpu"):
         for call in list_calls(is_complete):
             call()
-    device.constant.cache_clear()
     return launches
 
 

@@ -38,6 +38,7 @@ IS_INTERPRETED = bool(triton.knobs.runtime.interpret)
 _recorder: Recorder | None = None
 _lock = threading.Lock()
 _magnitudes: list[Array] = []
+_kept: list[Any] = []
 MAGNITUDES = 4096
 DEVICE = "cuda"
 ELEMENTS_ON_DEVICE = 1024
@@ -140,11 +141,13 @@ def recorded(recorder: Recorder) -> Iterator[None]:
     This process needs no device: kernels.cubins learns so which kernels with which types a computation launches.
     """
     global _recorder
+    forget_constants()
     _recorder = recorder
     try:
         yield
     finally:
         _recorder = None
+        forget_constants()
 
 
 def find_problem() -> str:
@@ -182,7 +185,21 @@ def new_scalar(dtype: Any = np.int32) -> Array:
     return new_array(1, dtype)
 
 
-@lru_cache(maxsize=256)
+def kept(size: int) -> Callable[[Callable[..., Any]], Any]:
+    """Decorator of a function that makes arrays nobody writes to: its last `size` results are kept."""
+    def decorate(function: Callable[..., Any]) -> Any:
+        _kept.append(lru_cache(maxsize=size)(function))
+        return _kept[-1]
+    return decorate
+
+
+def forget_constants() -> None:
+    """Drop what `kept` functions made: arrays of another memory than the one that is used from here on."""
+    for function in _kept:
+        function.cache_clear()
+
+
+@kept(256)
 def constant(value: int, dtype: Any = np.int32) -> Array:
     """`value` as an array of one element that nobody may write: a static exponent, for instance."""
     return to_device(np.array([value], dtype=dtype))
@@ -198,7 +215,7 @@ def hold_magnitude(magnitude: Any) -> Array:
     return constant(magnitude, np.int64) if isinstance(magnitude, int) else magnitude
 
 
-@lru_cache(maxsize=1)
+@kept(1)
 def power_table() -> Array:
     """gin1.power_table() as int32 [1024]."""
     return to_device(np.array(gin1.power_table(), dtype=np.int32))
@@ -221,10 +238,13 @@ def to_signed(keys: tuple[int, int]) -> tuple[int, int]:
 
 
 def to_device(array: NDArray[Any]) -> Array:
-    """A copy of a host array in memory for kernels."""
+    """A copy of a host array in memory for kernels; does not wait for the kernels that were launched before."""
     if _is_numpy():
         return np.array(array, order="C")
-    return _torch().from_numpy(np.ascontiguousarray(array)).to(DEVICE, copy=True)
+    is_pinned = DEVICE == "cuda"
+    staged = _torch().empty(array.shape, dtype=_find_dtype(array.dtype), pin_memory=is_pinned)
+    staged.numpy()[...] = array
+    return staged.to(DEVICE, non_blocking=True, copy=True)
 
 
 def hold(array: Any) -> Array:

@@ -101,9 +101,9 @@ def draw(
 
 @jit
 def round_shift_narrow(x: tl.tensor, shift: tl.tensor) -> tl.tensor:
-    """round_shift of int32 x by an int32 scalar in 0..31, in int32; x + 1 must be in range where shift is 1."""
-    half_shifted = x >> tl.maximum(shift - 1, 0)
-    return tl.where(shift > 0, (half_shifted + 1) >> 1, x)
+    """round_shift of int32 x by an int32 scalar in 0..31, in int32: the floor and the highest bit shifted off."""
+    highest = (x >> tl.maximum(shift - 1, 0)) & 1
+    return tl.where(shift > 0, (x >> shift) + highest, x)
 
 
 @jit
@@ -134,13 +134,6 @@ def isqrt(x: tl.tensor) -> tl.tensor:
     root = tl.where(root * root > x, root - 1, root)
     root = tl.where((root + 1) * (root + 1) <= x, root + 1, root)
     return tl.where((root + 1) * (root + 1) <= x, root + 1, root)
-
-
-@jit
-def divide(x: tl.tensor, divisor: tl.tensor) -> tl.tensor:
-    """sign(x) * (|x| // divisor) for divisor > 0: truncated."""
-    size = tl.abs(x) // divisor
-    return tl.where(x < 0, -size, size)
 
 
 @jit

@@ -35,6 +35,7 @@ GPU_OPS = (
     "residual",
 )
 CPU_OPS = ("aggregate", "freivalds", "generate", "outer", "payload")  # `cpu` computes these on a `gpu` back end
+NO_TRITON = "triton is not installed: install the extra `gpu` (pip install 'gradus[gpu]')"
 BACKEND_VARIABLE = "GRADUS_KERNELS_BACKEND"
 Progress = Callable[[str, int, int], None]
 
@@ -195,7 +196,7 @@ def _find_problem(name: str, progress: Progress | None) -> str:
 
 def _find_device_problem() -> str:
     if importlib.util.find_spec("triton") is None:
-        return "triton is not installed: install the extra `gpu` (pip install 'gradus[gpu]')"
+        return NO_TRITON
     from kernels import device
 
     return device.find_problem()

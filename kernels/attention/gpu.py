@@ -5,7 +5,6 @@ Source: kernels/decoder/README.md section 17.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -280,7 +279,7 @@ def join(slopes: list[Array], saved: Saved, value_exponents: Array, score_expone
     return result
 
 
-@lru_cache(maxsize=8)
+@device.kept(8)
 def find_tables(dim: int) -> tuple[Array, Array]:
     """The turns per position of a head's pairs, uint32 [dh / 2], and the cosines, int32 [4096]."""
     angles = np.array(circle.rotary_frequencies(dim), dtype=np.uint32)

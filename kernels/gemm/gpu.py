@@ -22,16 +22,19 @@ from kernels.tensor import Tensor
 MULTIPROCESSORS = 132
 SPLIT_INNER_MIN = 1024
 BLOCK_MIN = 32
+ALIGNMENT = 16  # elements of int8 that a thread loads at once
 DEVICE_ROWS_MIN = 64  # what the tensor cores of sm_90 take at a time
 
 
 class Blocks(NamedTuple):
-    """Sizes of a tile, powers of two of at least 16, and how many programs share the inner dimension of each tile."""
+    """Sizes of a tile, powers of two of at least 16, how many programs share the inner dimension of each tile, and how
+    many warps one program has."""
 
     rows: int
     columns: int
     inner: int
     splits: int = 1
+    warps: int = 4
 
 
 @jit
@@ -126,22 +129,22 @@ def _multiply(
         multiply_tiles, (tiles * count, blocks.splits), a.values, b.values, out, device.hold_exponent(a.exponent),
         device.hold_exponent(b.exponent), exponent, magnitude, rows, inner, columns, *steps,
         block_rows=blocks.rows, block_columns=blocks.columns, block_inner=blocks.inner, splits=blocks.splits,
-        wide_a=wide_a, wide_b=wide_b, num_warps=_find_warps(blocks),
+        wide_a=wide_a, wide_b=wide_b, num_warps=blocks.warps,
     )
     return Tensor(out, exponent, magnitude if blocks.splits == 1 else None)
 
 
 def find_blocks(rows: int, inner: int, columns: int, count: int, is_wide: bool) -> Blocks:
-    """Tile sizes for a product: few and large in the interpreter, enough programs for a device's multiprocessors."""
-    largest = 512 if device.IS_INTERPRETED else (64 if is_wide else 128)
+    """Tile sizes for a product: few and large in the interpreter, enough programs for a device's multiprocessors.
+
+    Where a size is no multiple of 16, a device loads byte by byte: larger tiles or fewer warps would spill registers.
+    """
+    is_odd = any(size % ALIGNMENT for size in (rows, inner, columns))
+    largest = 512 if device.IS_INTERPRETED else (64 if is_wide or is_odd else 128)
     tall = min(largest, max(BLOCK_MIN if device.IS_INTERPRETED else DEVICE_ROWS_MIN, device.find_power(rows)))
     broad = min(largest, max(BLOCK_MIN, device.find_power(columns)))
     if device.IS_INTERPRETED:
         return Blocks(tall, broad, min(1024, max(BLOCK_MIN, device.find_power(inner))))
     tiles = count * device.count_programs(rows, tall) * device.count_programs(columns, broad)
     splits = max(1, min(MULTIPROCESSORS // tiles, inner // SPLIT_INNER_MIN))
-    return Blocks(tall, broad, 64, 1 << (splits.bit_length() - 1))
-
-
-def _find_warps(blocks: Blocks) -> int:
-    return 8 if blocks.rows * blocks.columns >= 128 * 128 else 4
+    return Blocks(tall, broad, 64, 1 << (splits.bit_length() - 1), 8 if is_odd or tall * broad >= 128 * 128 else 4)

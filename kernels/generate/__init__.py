@@ -192,6 +192,7 @@ class Session:
         count = checks.check_int("number of tokens", _count_tokens(tokens), 1, room)
         values = self._check_tokens(tokens, count)
         self._last = None
+        self._cache.length = len(self._tokens) // TOKEN_BYTES  # a call that was stopped may have read some
         found = self._backend.feed(self._views, self._cache, values, scored)
         self._tokens += tokens
         return found

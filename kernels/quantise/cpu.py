@@ -85,7 +85,9 @@ def nearest(x: Tensor, bits: int = gin1.OPERAND_BITS, lowest: int | None = None)
         out[...] = lanes.narrow(x.values, shift, 2**bits - 1)
         return Tensor(out, x.exponent - shift)
     function = round_int8 if bits == gin1.OPERAND_BITS else round_int16
-    function(x.values.reshape(-1), shift, 2**bits - 1, out.reshape(-1))
+    # Half of 2**31 - 1 rounds up beyond 32-bit lanes; it is clipped as its neighbour is.
+    values = np.minimum(x.values, np.int32(_WEIGHT_MAX - 1)) if shift == 1 else x.values
+    function(values.reshape(-1), shift, 2**bits - 1, out.reshape(-1))
     return Tensor(out, x.exponent - shift)
 
 

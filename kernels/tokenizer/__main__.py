@@ -10,7 +10,6 @@ import json
 import os
 import struct
 import sys
-import tempfile
 from pathlib import Path
 
 from kernels.errors import KernelInputError
@@ -77,14 +76,13 @@ def _import(options: argparse.Namespace) -> int:
 
 def _write(options: argparse.Namespace, vocabulary: Vocabulary) -> int:
     """Write the file in one go: a stop leaves the old one or the new one, never a part."""
-    with tempfile.NamedTemporaryFile(dir=options.out.parent, prefix=f".{options.out.name}-", delete=False) as draft:
-        try:
-            draft.write(write_file(vocabulary))
-            draft.flush()
-            os.replace(draft.name, options.out)
-        except BaseException:
-            os.unlink(draft.name)
-            raise
+    draft = options.out.with_name(f".{options.out.name}-{os.getpid()}")
+    try:
+        draft.write_bytes(write_file(vocabulary))
+        draft.replace(options.out)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
     return _report(options, vocabulary)
 
 
@@ -117,7 +115,7 @@ def _encode(options: argparse.Namespace) -> int:
 
 
 def _decode(options: argparse.Namespace) -> int:
-    words = sys.stdin.read().replace(",", " ").strip(" []\n").split()
+    words = sys.stdin.buffer.read().replace(b",", b" ").strip(b" []\r\n").split()
     try:
         tokens = struct.pack(f"<{len(words)}H", *map(int, words))
     except (ValueError, struct.error) as error:

@@ -122,13 +122,15 @@ def _compute_spellings(vocabulary: Vocabulary) -> dict[int, bytes]:
 def _check_specials(specials: tuple[Special, ...], spellings: dict[int, bytes]) -> dict[int, bytes]:
     """The names by token."""
     names: dict[int, bytes] = {}
+    highest = -1
     for token, name in specials:
         checks.check_bytes("name of a special token", name)
         if not 1 <= len(name) <= NAME_BYTES_MAX:
             raise KernelInputError(f"the name of special token {token} must have 1..{NAME_BYTES_MAX} bytes")
-        if token in spellings or (names and token <= max(names)):
+        if token in spellings or token <= highest:
             raise KernelInputError(f"special token {token} is taken already or not in ascending order")
         names[token] = name
+        highest = token
     if len(set(names.values())) != len(names):
         raise KernelInputError("two special tokens have the same name")
     return names

@@ -38,6 +38,13 @@ def test_misuse_is_answered_by_the_usage(arguments: list[str], capsys: pytest.Ca
     assert cubins.main(arguments) == 2 and cubins.USAGE in capsys.readouterr().err
 
 
+def test_without_triton_one_line_says_which_extra_to_install(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert cubins.main([]) == 2 and "gradus[gpu]" in capsys.readouterr().err
+
+
 def test_interpreter_is_refused_as_no_compiler() -> None:
     result = run_cubins("1")
     assert result.returncode == 2 and "TRITON_INTERPRET" in result.stderr

@@ -326,56 +326,6 @@ def test_scores_at_the_ends_of_the_cache_are_exact() -> None:
         assert mixed[0, 5] == (expected if alone else rs(-weights * 32767 * (2**30 // weights), 22))
 
 
-def test_session_keeps_what_two_prompts_share(backend: str) -> None:
-    weights = decoder.init_weights(SMALL, SEED)
-    session = generate.Session(SMALL, weights)
-    for prompt, count in ((b"\x01\0\x02\0\x03\0", 6), (b"\x01\0\x02\0\x03\0", 6), (b"\x01\0\x02\0\x05\0\x06\0", 3),
-                          (b"\x01\0", 9), (b"\x07\0\x01\0", 2)):
-        fresh = generate.generate(SMALL, weights, prompt, count, SEED)
-        assert session.generate(prompt, count, SEED) == fresh
-        assert session.tokens == prompt + fresh.tokens[:-2]
-
-
-def test_session_reads_a_shared_prefix_once(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = generate.Session(SMALL, decoder.init_weights(SMALL, SEED))
-    session.feed(b"\x01\0\x02\0\x03\0\x04\0")
-    read: list[bytes] = []
-    feed = session.feed
-
-    def note(tokens: bytes) -> bytes:
-        read.append(tokens)
-        return feed(tokens)
-
-    monkeypatch.setattr(session, "feed", note)
-    session.generate(b"\x01\0\x02\0\x03\0\x04\0", 1, SEED)
-    assert read == []
-    session.generate(b"\x01\0\x02\0\x05\0", 1, SEED)
-    session.generate(b"\x01\0\x02\0", 1, SEED)
-    assert read == [b"\x05\0", b"\x02\0"]
-
-
-def test_session_after_a_refusal_is_as_before(backend: str) -> None:
-    weights = decoder.init_weights(SMALL, SEED)
-    session = generate.Session(SMALL, weights)
-    session.feed(b"\x01\0\x02\0")
-    for refused in (b"", b"\x01", b"\x0b\0", b"\x01\0" * 15):
-        with pytest.raises(KernelInputError):
-            session.feed(refused)
-    with pytest.raises(KernelInputError):
-        session.rewind(3)
-    assert session.tokens == b"\x01\0\x02\0"
-    assert session.feed(b"\x03\0") == generate.logits(SMALL, weights, b"\x01\0\x02\0\x03\0")[0][-44:]
-
-
-def test_cache_grows_with_the_text_and_never_past_the_context() -> None:
-    model = Decoder(vocab=5, context=1000, width=8, heads=1, hidden=1, layers=1)
-    with dispatch.forced("cpu"):
-        session = generate.Session(model, decoder.init_weights(model, SEED))
-        for count, capacity in ((3, 64), (61, 64), (1, 128), (135, 256), (700, 900), (100, 1000)):
-            session.feed(bytes(2 * count))
-            assert session._cache.values.shape[2] == capacity == session._cache.keys.shape[3]
-
-
 WEIGHTS = bytes(4 * decoder.param_count(SMALL))
 GOOD: dict[str, Any] = {"model": SMALL, "weights": WEIGHTS, "prompt": bytes(4), "count": 2, "seed": SEED}
 

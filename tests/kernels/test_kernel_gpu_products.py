@@ -62,6 +62,16 @@ def test_quantisers_take_the_producers_magnitude_and_the_largest_values() -> Non
         assert_equal_to_ref("quantise", lambda op: op.draw(Tensor(put(values), 24), (5, 6), width))
 
 
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+@pytest.mark.parametrize("width", [7, 15])
+def test_largest_value_does_not_wrap_where_the_lowest_exponent_leaves_a_shift_of_one(backend: str, width: int) -> None:
+    values = np.array([2**31 - 1, 2**31 - 2, 1 - 2**31, 5, -5], dtype=np.int32)
+    with dispatch.forced(backend):
+        rounded = dispatch.implementation("quantise").nearest(Tensor(put(values), -23), width, -24)
+        assert dispatch.implementation("memory").take(rounded.values).tolist() == [
+            2**width - 1, 2**width - 1, 1 - 2**width, 3, -2]
+
+
 def test_weights_view_clips_the_lowest_int32_first() -> None:
     for values in ([-2**31, 2**31 - 1, 3], [0, 0], [-2**31], [2**24, -2**20, 77]):
         weights = np.array(values, dtype=np.int32)

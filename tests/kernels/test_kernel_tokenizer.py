@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import struct
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from kernels import chunks, tokenizer
 from kernels.errors import KernelInputError
-from kernels.tokenizer import BYTES, Merge, Special, Tokenizer, Vocabulary, merging
+from kernels.tokenizer import BYTES, Merge, Special, Tokenizer, Vocabulary, merging, read_file, write_file
 from kernels.tokenizer.hugging_face import convert
 from kernels.tokenizer.pieces import split_text
 from kernels.tokenizer.training import train
@@ -180,6 +181,12 @@ def test_special_token_comes_from_no_text_and_stands_for_no_bytes() -> None:
     assert Tokenizer().decode(struct.pack("<5H", 256, 65, 257, 258, 259)) == b"A"
 
 
+def test_file_of_as_many_special_tokens_as_there_are_numbers_is_read() -> None:
+    specials = tuple(Special(token, struct.pack(">H", token)) for token in range(256, 65536))
+    vocabulary = Vocabulary("whole", tuple(range(256)), specials, ())
+    assert read_file(write_file(vocabulary)) == vocabulary and vocabulary.size == 65536
+
+
 @pytest.mark.parametrize("text", [b"a" * 200_000, b"ab" * 100_000, b" " * 200_000, b"aab" * 70_000],
                          ids=["a", "ab", "blanks", "aab"])
 @pytest.mark.parametrize("split", ["whole", "words"])
@@ -339,8 +346,9 @@ def test_import_with_the_split_named_takes_the_merges_alone() -> None:
 
 
 def run_command(*arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    environment = {**os.environ, "PYTHONIOENCODING": "utf-8:strict"}
     return subprocess.run([sys.executable, "-m", "kernels.tokenizer", *arguments], cwd=ROOT, input=given,
-                          capture_output=True, check=False)
+                          env=environment, capture_output=True, check=False)
 
 
 def test_commands_train_show_encode_and_decode(tmp_path: Path) -> None:
@@ -348,6 +356,7 @@ def test_commands_train_show_encode_and_decode(tmp_path: Path) -> None:
     book.write_bytes(STORY)
     made = run_command("train", str(book), "--vocab", "320", "--out", str(file), "--output", "json")
     assert json.loads(made.stdout)["hash"] == STORY_DIGEST == tokenizer.digest(file.read_bytes()).hex()
+    assert file.stat().st_mode == book.stat().st_mode
     tokens = run_command("encode", str(file), given=STORY + b"\xff\x00").stdout
     assert run_command("decode", str(file), given=tokens).stdout == STORY + b"\xff\x00"
     as_json = run_command("encode", str(file), "--output", "json", given=b"the cat")
@@ -363,7 +372,9 @@ def test_commands_refuse_with_a_reason_and_write_nothing(tmp_path: Path) -> None
     assert refused.returncode == 1 and b"--split words" in refused.stderr and not out.exists()
     assert run_command("import", str(source), "--split", "words", "--out", str(out)).returncode == 0
     assert run_command("show", str(source)).returncode == 1
-    assert run_command("decode", "bytes", given=b"1 2 x").returncode == 1
+    for words in (b"1 2 x", b"1 \xff"):
+        wrong = run_command("decode", "bytes", given=words)
+        assert wrong.returncode == 1 and wrong.stderr.startswith(b"error: token numbers")
     assert run_command("train", str(source), "--vocab", "70000", "--out", str(tmp_path / "no.tok")).returncode == 1
     assert run_command("show", str(tmp_path / "missing")).returncode == 1
     assert run_command("sing").returncode == 2
