@@ -86,7 +86,7 @@ def draw_initial(seed: bytes, number: int, count: int, deviation: int) -> list[i
     found = []
     for i in range(count):
         drawn = b"".join(splitmix(k1 * 2**32 + k0, j).to_bytes(8, "little") for j in (3 * i, 3 * i + 1, 3 * i + 2))
-        t = within(sum(struct.unpack("<12H", drawn)) - 12 * 32768 + 6, 393222)
+        t = within(sum(struct.unpack("<12H", drawn)) - 12 * 32768 + 6, 393210)
         found.append(rs(within(t * deviation, 2**44), 16))
     return found
 

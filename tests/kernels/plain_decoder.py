@@ -17,6 +17,7 @@ from kernels.decoder import Decoder
 
 Name = tuple[str, int]
 SITES = {"down": 0, "up": 1, "out": 2, "value": 3, "probability": 4, "score": 5, "qkv": 6}
+LOWEST = {7: {"down": -3, "out": -3, "up": -47, "qkv": 2}, 15: {"down": 5, "out": 5, "up": -39, "qkv": 10}}
 SCORE_FACTORS = {8: 8357, 16: 5909, 32: 4178, 64: 2955, 128: 2089, 256: 1477}
 SLOPE_FACTORS = {8: 5793, 16: 4096, 32: 2896, 64: 2048, 128: 1448, 256: 1024}
 
@@ -63,13 +64,19 @@ def shift(m: int, f: int, b: int) -> int:
     return max(0, bits(m) - b, f - 24)
 
 
+def between(x: Values, lowest: int, highest: int, bound: int) -> Values:
+    """x, whose exponent and magnitude are those of a row of section 21."""
+    assert lowest <= x[1] <= highest and largest(x[0]) <= bound, (x[1], lowest, highest, largest(x[0]), bound)
+    return x
+
+
 def nearest(x: Values, b: int = 7) -> Values:
     s = shift(largest(x[0]), x[1], b)
     return [[clip(rs(v, s), 2**b - 1) for v in row] for row in x[0]], x[1] - s
 
 
 def drawn(x: Values, k: Keys, b: int = 7, clip_bit: bool = False, first: int = 0) -> Values:
-    s = shift(largest(x[0]), x[1], b + clip_bit)
+    s = shift(within(largest(x[0]), 2**31 - 1), x[1], b + clip_bit)
     assert s <= 31
     return draw(x[0], s, k, b, first), x[1] - s
 
@@ -91,7 +98,7 @@ def turn(a: Values) -> Values:
 
 
 def add(h: Matrix, z: Values) -> Matrix:
-    within(z[1] - 16, 55)
+    between(z, -38, 48, 2**30)
     return [[clip(v + scale(x, z[1] - 16), 2**23 - 1) for v, x in zip(*pair)] for pair in zip(h, z[0])]
 
 
@@ -162,10 +169,10 @@ class Attention:
     def __init__(self, model: Decoder, z: Values) -> None:
         self.model, d = model, model.width
         self.dim = d // model.heads
-        parts = [[row[at:at + d] for row in z[0]] for at in (0, d, 2 * d)]
+        parts = [[row[at:at + d] for row in between(z, 5, 29, 2**28)[0]] for at in (0, d, 2 * d)]
         if model.positions == "rotary":
             parts[:2] = [rotate(part, model, False) for part in parts[:2]]
-        operands = [nearest((part, z[1])) for part in parts]
+        operands = [between(nearest((part, z[1])), lowest, 24, 127) for part, lowest in zip(parts, (-17, -17, -16))]
         self.q, self.k, self.v = [split_heads(matrix, model) for matrix, _ in operands]
         self.fq, self.fk, self.fv = [exponent for _, exponent in operands]
         self.e: list[Matrix] = []
@@ -179,7 +186,7 @@ class Attention:
                            for column in transpose(v)] for row, one in zip(e, inverse)])
             self.e.append(e)
             self.inverse.append(inverse)
-        self.o = nearest((join_heads(means, model), self.fv + 8))
+        self.o = between(nearest((join_heads(means, model), self.fv + 8)), -16, 24, 127)
 
     def weigh(self, q: list[int], keys_before: Matrix) -> list[int]:
         scores = [sum(x * y for x, y in zip(q, k)) for k in keys_before]
@@ -194,21 +201,24 @@ class Attention:
     def slope(self, z: Values, site_keys: dict[str, Keys]) -> Values:
         s = max(0, bits(largest(z[0])) - 20, z[1] - 24)
         fw = z[1] - s
-        w = [[clip(rs(v, s), 2**20 - 1) for v in row] for row in z[0]]
+        assert s <= 20
+        w, _ = between(([[clip(rs(v, s), 2**20 - 1) for v in row] for row in z[0]], fw), -11, 24, 2**20 - 1)
         heads = split_heads(w, self.model)
         length = self.model.context
         all_g2, f2 = drawn(([row for matrix in heads for row in matrix], fw), site_keys["probability"])
+        assert -24 <= f2 <= 24
         found: dict[str, list[Matrix]] = {"q": [], "k": [], "v": []}
         for n, (q, k, v, e, inverse) in enumerate(zip(self.q, self.k, self.v, self.e, self.inverse)):
             grown = [[within(rs(x * one, 15), 2**29) for x in row] for row, one in zip(heads[n], inverse)]
-            g1, f1 = drawn((grown, fw + 15), site_keys["value"], first=n * length * self.dim)
+            g1, f1 = between(drawn((grown, fw + 15), site_keys["value"], first=n * length * self.dim), -18, 24, 127)
             dv = product(transpose(e), transpose(g1), 2**26)
             dp = product(all_g2[n * length:(n + 1) * length], v, 4129024)
             p = [[rs(x * one, 15) for x in row] for row, one in zip(e, inverse)]
             m = [within(rs(sum(x * y for x, y in zip(*pair)), 15), 4387088) for pair in zip(p, dp)]
             scores = [[within(rs(x * (y - mean), 8), 1090062336) for x, y in zip(*pair)]
                       for *pair, mean in zip(p, dp, m)]
-            g3, f3 = drawn((scores, f2 + self.fv + 7), site_keys["score"], first=n * length * length)
+            of_scores = between((scores, f2 + self.fv + 7), -33, 55, 2**31 - 1)
+            g3, f3 = between(drawn(of_scores, site_keys["score"], first=n * length * length), -57, 24, 127)
             factor = SLOPE_FACTORS[self.dim]
             found["q"].append(self.finish(product(g3, transpose(k), 2**26), factor, f3 + self.fk + 14 - 24))
             found["k"].append(self.finish(product(transpose(g3), transpose(q), 2**26), factor, f3 + self.fq + 14 - 24))
@@ -229,14 +239,14 @@ class Hidden:
     def __init__(self, z: Values) -> None:
         raised = [[max(v, 0) for v in row] for row in z[0]]
         s = max(0, bits(largest(raised)) - 15, z[1] - 24)
-        self.u, self.fu = [[min(rs(v, s), 32767) for v in row] for row in raised], z[1] - s
+        self.u, self.fu = between(([[min(rs(v, s), 32767) for v in row] for row in raised], z[1] - s), -8, 24, 32767)
         s2 = shift(largest(self.u)**2, 2 * self.fu, 8)
-        self.a = [[min(rs(v * v, s2), 127) for v in row] for row in self.u], 2 * self.fu - s2
+        self.a = between(([[min(rs(v * v, s2), 127) for v in row] for row in self.u], 2 * self.fu - s2), -38, 24, 127)
 
     def slope(self, z: Values) -> Values:
         s = max(0, bits(largest(z[0])) - 15, z[1] - 24)
-        return ([[clip(rs(x, s), 32767) * u for x, u in zip(*pair)] for pair in zip(z[0], self.u)],
-                z[1] - s + self.fu - 1)
+        w, fw = between(([[clip(rs(v, s), 32767) for v in row] for row in z[0]], z[1] - s), -16, 24, 32767)
+        return between(([[x * u for x, u in zip(*pair)] for pair in zip(w, self.u)], fw + self.fu - 1), -25, 47, 2**30)
 
 
 class Block:
@@ -255,7 +265,8 @@ class Block:
         keys_of = {kind: keys("gradient", seed, step, 8 * self.layer + site) for kind, site in SITES.items()}
 
         def take(kind: str, x: Values, operand: Values, clip_bit: bool) -> Values:
-            e = drawn(x, keys_of[kind], 15 if kind in self.model.wide else 7, clip_bit)
+            b = 15 if kind in self.model.wide else 7
+            e = between(drawn(x, keys_of[kind], b, clip_bit), LOWEST[b][kind], 24, 2**b - 1)
             sums, f = multiply(turn(operand), e)
             gradients[kind, self.layer] = scaled(sums, f - 24)
             return multiply(e, turn(self.views[kind, self.layer]))

@@ -200,6 +200,25 @@ def test_stages_are_what_the_text_says(model: Decoder) -> None:
         after = result.slope
 
 
+@pytest.mark.parametrize("model", [
+    replace(TINY, layers=3), replace(TINY, layers=3, positions="rotary", wide=KINDS),
+], ids=str)
+@pytest.mark.parametrize("bits", [1, 12, 24, 31])
+def test_block_between_boundaries_at_the_ends_is_what_the_text_says(model: Decoder, bits: int) -> None:
+    """Stream and slope of either sign at the ends of their ranges; weights of every size."""
+    policy, count = stages.StagePolicy(model, 1, 2, 2), 2 * model.context * model.width
+    weights = samples.sample_ints("block", stages.stage_param_count(policy), 4, bits)
+    h = samples.pack([2**23 - 1 if byte & 1 else 1 - 2**23 for byte in samples.sample("h", count)], 4)
+    dh = samples.pack([2**30 - 1 if byte & 1 else 1 - 2**30 for byte in samples.sample("dh", count)], 4)
+    stage = plain_decoder.Stage(model, 1, 2, read(weights, "i"), read(h, "i"))
+    assert stages.run_stage_forward(policy, weights, h) == plain_decoder.pack(plain.flatten(stage.h), "i")
+    gradients, slope = stage.slope(read(dh, "i"), samples.SEED, 4095)
+    result = stages.run_stage_backward(policy, weights, h, dh, samples.SEED, 4095)
+    flat = [v for matrix in gradients.values() for row in matrix for v in row]
+    assert result.gradients == plain_decoder.pack(flat, "q")
+    assert result.slope == plain_decoder.pack(plain.flatten(slope), "i")
+
+
 def find_negated_quotients(tree: ast.AST) -> Iterator[int]:
     """Lines that divide what has a minus in front: -x // y rounds down, where C and Triton round towards zero."""
     for node in ast.walk(tree):
