@@ -54,19 +54,6 @@ def magnitude(values: Ints) -> int:
     return int(np.abs(values).max())
 
 
-def quantise_nearest(values: Ints, exponent: int) -> tuple[Ints, int]:
-    """int8 operands by rounding half up; returns (operands, their exponent)."""
-    shift = gin1.compute_shift(magnitude(values), exponent)
-    return clip(round_shift(values, shift), gin1.OPERAND_MAX), exponent - shift
-
-
-def quantise_stochastic(values: Ints, exponent: int, keys: tuple[int, int]) -> tuple[Ints, int]:
-    """int8 operands by stochastic rounding; element i in row-major order uses random word i."""
-    shift = gin1.compute_shift(magnitude(values), exponent)
-    noise = random_words(values.size, keys).reshape(values.shape) & np.int64((1 << shift) - 1)
-    return clip((values + noise) >> np.int64(shift), gin1.OPERAND_MAX), exponent - shift
-
-
 def random_words(count: int, keys: tuple[int, int]) -> Ints:
     """The uint32 words 0..count-1 of the generator, as int64."""
     index = np.arange(count, dtype=np.int64)
