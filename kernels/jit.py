@@ -22,6 +22,7 @@ carray: Any = getattr(numba, "carray")  # noqa: B009  (not in the published type
 intrinsic: Any = numba.extending.intrinsic
 _njit: Any = numba.njit  # the published types do not know all of its options
 Function = TypeVar("Function", bound=Callable[..., Any])
+_VECTORS = ("sse", "sse2", "sse3", "ssse3", "sse4.1", "sse4.2", "avx")
 Scalar = Any  # an int outside compiled code; inside, int64 or uint32 as the comments say
 
 
@@ -38,7 +39,28 @@ def find_features() -> tuple[str, ...]:
     triple, _, features = numba.core.registry.cpu_target.target_context.codegen().magic_tuple()
     if not triple.startswith(("x86_64", "amd64", "i686")):
         return ()
-    return tuple(feature[1:] for feature in features.split(",") if feature.startswith("+"))
+    return parse_features(features)
+
+
+def parse_features(text: str) -> tuple[str, ...]:
+    """The features that LLVM has on after reading a list such as "+avx2,-fma": a minus takes back what came before.
+
+    It takes back what is built on its feature, too; a plus turns on more than it names, of which nothing is said here.
+    """
+    found: list[str] = []
+    for feature in text.split(","):
+        sign, name = feature[:1], feature[1:]
+        if sign == "-":
+            found = [other for other in found if other != name and not _is_built_on(other, name)]
+        elif sign == "+":
+            found.append(name)
+    return tuple(found)
+
+
+def _is_built_on(name: str, base: str) -> bool:
+    if name.startswith("avx512"):
+        return base in (*_VECTORS, "avx2", "avx512f", "evex512", "f16c", "fma")
+    return name.startswith("avx") and base in (*_VECTORS, "avx2")
 
 
 def compiled(signature: Any) -> Callable[[Function], Function]:

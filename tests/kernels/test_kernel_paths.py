@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kernels import selftest
+from kernels import jit, selftest
 from tests.kernels.paths import large, runs
 from tests.kernels.paths.__main__ import count, main
 from tests.kernels.paths.matrix import VARIABLES, ExecutionPath, list_paths
@@ -84,6 +84,22 @@ def test_path_that_the_processor_cannot_take_is_not_started(tmp_path: Path) -> N
 def test_path_that_is_too_slow_is_ended_and_is_a_failure(tmp_path: Path) -> None:
     outcome = runs.run_path(ExecutionPath("slow", "ref"), tmp_path, 0.01)
     assert outcome.state == UNFINISHED and outcome.state in runs.FAILURES
+
+
+@pytest.mark.parametrize("text, found", [
+    ("", ()), ("-avx2", ()), ("+avx2,-fma,+bmi", ("avx2", "bmi")), ("+avx512vnni,-avx512vnni", ()),
+    ("+avx512f,+avx512vnni,-avx512f", ()), ("+avx2,+avx512vnni,-fma", ("avx2",)), ("+avxvnni,+fma,-avx2", ("fma",)),
+    ("+avx512vl,+avx512vnni,-avx512vl", ("avx512vnni",)), ("-avx512f,+avx512vnni", ("avx512vnni",)),
+])
+def test_feature_that_is_taken_back_is_not_used(text: str, found: tuple[str, ...]) -> None:
+    assert jit.parse_features(text) == found
+
+
+def test_processor_without_what_its_products_are_built_on_is_no_crash(tmp_path: Path) -> None:
+    """LLVM ended the process here: it was asked for vpdpbusd after the registers for it had been taken back."""
+    features = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+avx512vnni,-avx512f"}
+    path = ExecutionPath("odd", environment=features, target="odd", expects={"engine": "blas"})
+    assert runs.run_path(path, tmp_path, LIMIT_S, ("outer",)).state == EQUAL
 
 
 def test_path_counts_once_however_many_settings_lead_to_it() -> None:
