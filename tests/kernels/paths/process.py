@@ -57,7 +57,7 @@ def find_problem() -> str:
 
 
 def iter_cases(backend: str, ops: tuple[str, ...]) -> Iterator[tuple[str, Case]]:
-    """The cases of the self-test and the large ones; of `gpu` those that `cpu` does not take over; of `ops` if given."""
+    """Cases of the self-test and large ones: of `gpu` those that it computes itself; of `ops` alone, if given."""
     for name, case in {**selftest.CASES, **large.CASES}.items():
         op = name.split("/")[0]
         if (not ops or op in ops) and (backend != "gpu" or op not in dispatch.CPU_OPS):
