@@ -76,6 +76,8 @@ class State(NamedTuple):
 
 def check_optimiser(optimiser: object) -> Optimiser:
     """Return `optimiser` if it is one of the three, within its ranges."""
+    if not isinstance(optimiser, Sgd | Adam | Lion) or type(optimiser) not in (Sgd, Adam, Lion):
+        raise KernelInputError("optimiser must be an Sgd, an Adam or a Lion")
     if isinstance(optimiser, Sgd):
         checks.check_int("learning_rate_q16", optimiser.learning_rate_q16, 0, gin1.RATE_MAX)
         checks.check_int("momentum_q16", optimiser.momentum_q16, 0, gin1.DECAY_MAX)
@@ -83,12 +85,10 @@ def check_optimiser(optimiser: object) -> Optimiser:
         checks.check_int("learning_rate_q24", optimiser.learning_rate_q24, 0, RATE_Q24_MAX)
         checks.check_int("beta1_q16", optimiser.beta1_q16, 0, BETA1_MAX)
         checks.check_int("beta2_shift", optimiser.beta2_shift, SHIFT_MIN, SHIFT_MAX)
-    elif isinstance(optimiser, Lion):
+    else:
         checks.check_int("learning_rate_q24", optimiser.learning_rate_q24, 0, RATE_Q24_MAX)
         checks.check_int("beta1_q16", optimiser.beta1_q16, 0, gin1.DECAY_MAX)
         checks.check_int("beta2_q16", optimiser.beta2_q16, 0, gin1.DECAY_MAX)
-    else:
-        raise KernelInputError("optimiser must be an Sgd, an Adam or a Lion")
     return optimiser
 
 

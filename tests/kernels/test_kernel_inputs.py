@@ -17,6 +17,12 @@ from kernels.optimiser.schedule import Schedule
 from kernels.unit.cases import new_policy
 
 POLICY = new_policy((3, 2), 2, 2, 6554, 58982, 1)
+
+
+class Warmer(Sgd):
+    """An optimiser that nobody specified."""
+
+
 GOOD = {"policy": POLICY, "weights": bytes(32), "rows": bytes(12), "targets": bytes(8), "seed": bytes(32),
         "first_step": 0}
 
@@ -36,7 +42,8 @@ def test_the_good_unit_is_accepted() -> None:
     {"model": Mlp((5000, 1)), "batch_rows": 4096},
     {"model": Mlp((1000, 1)), "local_steps": 4096, "batch_rows": 100},
     {"model": Mlp((1, 1000), "regressor"), "local_steps": 4096, "batch_rows": 17},
-    {"optimiser": None}, {"optimiser": Sgd(-1, 0)}, {"optimiser": Sgd(2**20 + 1, 0)}, {"optimiser": Sgd(0, 65536)},
+    {"optimiser": None}, {"optimiser": Warmer(1, 1)},
+    {"optimiser": Sgd(-1, 0)}, {"optimiser": Sgd(2**20 + 1, 0)}, {"optimiser": Sgd(0, 65536)},
     {"optimiser": Sgd(0, -1)}, {"optimiser": Adam(-1, 0, 4)}, {"optimiser": Adam(2**24 + 1, 0, 4)},
     {"optimiser": Adam(0, 65001, 4)}, {"optimiser": Adam(0, -1, 4)}, {"optimiser": Adam(0, 0, 3)},
     {"optimiser": Adam(0, 0, 13)}, {"optimiser": Lion(-1, 0, 0)}, {"optimiser": Lion(2**24 + 1, 0, 0)},

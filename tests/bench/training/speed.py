@@ -44,7 +44,7 @@ VOCAB = 84
 TOKENS = 1024
 DIGITS = "digits"
 RATES = {"adam": 0.001, "lion": 0.0003, "sgd": 0.05}
-CHECK_ROWS = 2
+CHECK_COST_MAX = 2**31
 WARM_STEPS = 3
 Step = Callable[[], object]
 
@@ -88,10 +88,15 @@ def draw_batch(recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
 
 
 def find_difference(recipe: Recipe) -> str:
-    """What is wrong if a step of the model over few rows does not give the reference's bytes; nothing if it does."""
-    rows = min(CHECK_ROWS, recipe.batch_rows)
+    """What is wrong if a step of the model does not give the reference's bytes; nothing if it does.
+
+    It has the rows that are timed, or as many as the reference takes some seconds for.
+    """
+    one = unit.UnitPolicy(recipe.model, recipe.optimiser, recipe.schedule, 1, 1, 1, "int8/256")
+    row_cost = unit.unit_cost(replace(one, batch_rows=2)) - unit.unit_cost(one)
+    rows = max(1, min(recipe.batch_rows, CHECK_COST_MAX // row_cost))
     inputs, targets = draw_batch(replace(recipe, batch_rows=rows))
-    policy = unit.UnitPolicy(recipe.model, recipe.optimiser, recipe.schedule, 1, rows, 1, "int8/256")
+    policy = replace(one, batch_rows=rows)
     if isinstance(recipe.model, Decoder):
         text = np.concatenate([inputs, targets.reshape(inputs.shape)[:, -1:]], axis=1)
         arguments = text.astype("<u2").tobytes(), b""

@@ -28,8 +28,8 @@ Floats = dict[str, torch.Tensor]
 class DecoderTwin:
     """A decoder's float32 parameters and its logits."""
 
-    def __init__(self, model: Decoder, weights: bytes, device: str = "cpu", dtype: torch.dtype = torch.float32) -> None:
-        self.model, self.device, self.dtype = model, device, dtype
+    def __init__(self, model: Decoder, weights: bytes, device: str = "cpu") -> None:
+        self.model, self.device = model, device
         flat = np.frombuffer(weights, dtype="<i4")
         self.named: Floats = {}
         for entry in list_parameters(model):
@@ -51,19 +51,16 @@ class DecoderTwin:
             h = h + named["positions0"][:length]
         h = h.reshape(batch * length, model.width)
         for layer in range(model.layers):
-            mixed = self._attend(normalise(h) @ self._cast(named[f"qkv{layer}"]), batch, length)
-            h = h + mixed @ self._cast(named[f"out{layer}"])
-            inner = functional.relu(normalise(h) @ self._cast(named[f"up{layer}"])).square()
-            h = h + inner @ self._cast(named[f"down{layer}"])
+            mixed = self._attend(normalise(h) @ named[f"qkv{layer}"], batch, length)
+            h = h + mixed @ named[f"out{layer}"]
+            inner = functional.relu(normalise(h) @ named[f"up{layer}"]).square()
+            h = h + inner @ named[f"down{layer}"]
         head = named["embed0"].t() if model.tied else named["head0"]
-        return normalise(h) @ self._cast(head)
+        return normalise(h) @ head
 
     def loss(self, tokens: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """The summed cross-entropy in nats; targets [batch * context]."""
         return functional.cross_entropy(self.logits(tokens).float(), targets, reduction="sum")
-
-    def _cast(self, weights: torch.Tensor) -> torch.Tensor:
-        return weights
 
     def _attend(self, z: torch.Tensor, batch: int, length: int) -> torch.Tensor:
         model = self.model
