@@ -101,7 +101,7 @@ def _list_targets() -> list[ExecutionPath]:
         "nehalem": ("SSE4.2", "", ("sse4.2", "popcnt")),
         "sandybridge": ("AVX", "", ("avx",)),
         "haswell": ("AVX2", "", ("avx2", "fma", "bmi2", "lzcnt")),
-        "skylake-avx512": ("AVX-512", "", (*_AVX512, "clwb", "pku")),
+        "skylake-avx512": ("AVX-512", "", _AVX512),
         "icelake-server": ("AVX-512 VNNI", _VNNI, (*_AVX512, "avx512vnni", "avx512bitalg", "avx512vbmi2")),
         "alderlake": ("AVX-VNNI", _AVX_VNNI, ("avx2", "avxvnni")),
     }
