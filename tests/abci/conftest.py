@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from kernels import dispatch
 from tests.abci.engine import Node
 
 
@@ -21,3 +22,9 @@ def fresh(tmp_path: Path) -> Iterator[Node]:
     """A node that has seen no InitChain yet."""
     with Node(tmp_path / "state") as one:
         yield one
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_kernels() -> None:
+    """A node proves and compiles its kernels before it listens; so do these, before a connection waits for a block."""
+    dispatch.choose()
