@@ -128,7 +128,7 @@ class Node:
                                        self.snapshots)
         self.server = Server(self.application, listen_unix(self.path))
         self.failure: BaseException | None = None
-        self.thread = threading.Thread(target=self._serve)
+        self.thread = threading.Thread(target=self._serve, daemon=True)  # a test that fails early closes nothing
         self.thread.start()
         self.engine = self.connect()
 
