@@ -46,8 +46,7 @@ def compute_shift(magnitude: int, exponent: int) -> int:
     The result leaves the operand's exponent in [-24, 24]. exponent in [-24, 48], magnitude < 2**31;
     then the shift is in [0, 24].  Source: README section 3.
     """
-    shift = max(0, magnitude.bit_length() - OPERAND_BITS, exponent - OPERAND_EXPONENT_MAX)
-    return min(shift, exponent + OPERAND_EXPONENT_MAX)
+    return compute_operand_shift(magnitude, exponent, OPERAND_BITS, OPERAND_EXPONENT_MIN)
 
 
 def compute_operand_shift(magnitude: int, exponent: int, bits: int, lowest: int | None = None) -> int:

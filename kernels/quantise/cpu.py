@@ -18,8 +18,8 @@ _WEIGHT_MAX = gin1.WEIGHT_MAX
 _OPERAND_MAX = gin1.OPERAND_MAX
 
 
-@compiled("void(int32[::1], int64, int32, int8[::1])")
-def round_int8(values: NDArray[np.int32], shift: int, limit: Scalar, out: NDArray[np.int8]) -> None:
+@compiled([f"void(int32[::1], int64, int32, {kind}[::1])" for kind in ("int8", "int16")])
+def round_operands(values: NDArray[np.int32], shift: int, limit: Scalar, out: NDArray[Any]) -> None:
     """out = clip(rs(values, shift), limit); -2**31 is not told from 1 - 2**31 where shift > 0, as `view` needs."""
     first, last = split_shift(shift)
     for index in range(values.size):
@@ -36,34 +36,15 @@ def round_weights(values: NDArray[np.int32], out: NDArray[np.int8]) -> Scalar:
     shift: Scalar = np.int64(0)
     while (largest >> shift) > _OPERAND_MAX:
         shift += 1
-    round_int8(values, shift, np.int32(_OPERAND_MAX), out)
+    round_operands(values, shift, np.int32(_OPERAND_MAX), out)
     return shift
 
 
-@compiled("void(int32[::1], int64, int32, int16[::1])")
-def round_int16(values: NDArray[np.int32], shift: int, limit: Scalar, out: NDArray[np.int16]) -> None:
-    """As round_int8, to int16."""
-    first, last = split_shift(shift)
-    for index in range(values.size):
-        out[index] = bound32(round32(values[index], first, last), limit)
-
-
-@compiled("void(int32[::1], int32, uint32, uint32, int32, int8[::1])")
-def draw_int8(
-    values: NDArray[np.int32], shift: Scalar, key0: Scalar, key1: Scalar, limit: Scalar, out: NDArray[np.int8]
+@compiled([f"void(int32[::1], int32, uint32, uint32, int32, {kind}[::1])" for kind in ("int8", "int16")])
+def draw_operands(
+    values: NDArray[np.int32], shift: Scalar, key0: Scalar, key1: Scalar, limit: Scalar, out: NDArray[Any]
 ) -> None:
     """out = clip((values + noise) >> shift, limit); element i uses random word i; shift in 0..31."""
-    mask = np.int32((np.int64(1) << shift) - 1)
-    for index in range(values.size):
-        noise = random32(np.uint32(index), key0, key1)
-        out[index] = bound32(draw32(values[index], noise, shift, mask), limit)
-
-
-@compiled("void(int32[::1], int32, uint32, uint32, int32, int16[::1])")
-def draw_int16(
-    values: NDArray[np.int32], shift: Scalar, key0: Scalar, key1: Scalar, limit: Scalar, out: NDArray[np.int16]
-) -> None:
-    """As draw_int8, to int16."""
     mask = np.int32((np.int64(1) << shift) - 1)
     for index in range(values.size):
         noise = random32(np.uint32(index), key0, key1)
@@ -84,10 +65,7 @@ def nearest(x: Tensor, bits: int = gin1.OPERAND_BITS, lowest: int | None = None)
     if lowest is not None:  # then a shift may be too short for round32, which the largest int32 takes beyond 32 bits
         out[...] = lanes.narrow(x.values, shift, 2**bits - 1)
         return Tensor(out, x.exponent - shift)
-    function = round_int8 if bits == gin1.OPERAND_BITS else round_int16
-    # Half of 2**31 - 1 rounds up beyond 32-bit lanes; it is clipped as its neighbour is.
-    values = np.minimum(x.values, np.int32(_WEIGHT_MAX - 1)) if shift == 1 else x.values
-    function(values.reshape(-1), shift, 2**bits - 1, out.reshape(-1))
+    round_operands(x.values.reshape(-1), shift, 2**bits - 1, out.reshape(-1))
     return Tensor(out, x.exponent - shift)
 
 
@@ -102,8 +80,7 @@ def draw(
     if shift > _SHIFT_MAX:
         raise KernelInputError(f"a shift of {shift} bits, more than {_SHIFT_MAX}: the exponent must be at most 55")
     out = _new_operands(x.values.shape, bits)
-    function = draw_int8 if bits == gin1.OPERAND_BITS else draw_int16
-    function(x.values.reshape(-1), shift, *keys, 2**bits - 1, out.reshape(-1))
+    draw_operands(x.values.reshape(-1), shift, *keys, 2**bits - 1, out.reshape(-1))
     return Tensor(out, x.exponent - shift)
 
 
