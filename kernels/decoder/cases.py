@@ -22,24 +22,28 @@ PLAIN = Decoder(vocab=19, context=8, width=16, heads=2, hidden=24, layers=2)
 Weights = Callable[[Decoder], bytes]
 
 
-def _initial(model: Decoder) -> bytes:
+def initial_weights(model: Decoder) -> bytes:
+    """Those of a new model."""
     return decoder.init_weights(model, SEED)
 
 
-def _filled(value: int) -> Weights:
+def filled_weights(value: int) -> Weights:
+    """One value everywhere."""
     return lambda model: pack([value], 4) * decoder.param_count(model)
 
 
-def _wild(label: str, bits: int) -> Weights:
+def wild_weights(label: str, bits: int) -> Weights:
+    """Every magnitude below 2**bits."""
     return lambda model: sample_ints(label, decoder.param_count(model), 4, bits)
 
 
-def _signs(model: Decoder) -> bytes:
-    return sample_signs("decoder", decoder.param_count(model))
+def signed_weights(label: str) -> Weights:
+    """The largest magnitude, of either sign."""
+    return lambda model: sample_signs(label, decoder.param_count(model))
 
 
 def _unit_case(
-    label: str, model: Decoder, optimiser: Optimiser, steps: int = 2, rows: int = 3, weights: Weights = _initial
+    label: str, model: Decoder, optimiser: Optimiser, steps: int = 2, rows: int = 3, weights: Weights = initial_weights
 ) -> Case:
     policy = unit.UnitPolicy(model, optimiser, SCHEDULE, steps, rows, 1, CODEC)
     return lambda: run(policy, label, weights(model))
@@ -80,11 +84,15 @@ CASES: dict[str, Case] = {
     "decoder/block_large": _stage_case("large", replace(PLAIN, layers=3), 1, 2, 23),
     "decoder/first_block": _stage_case("first", replace(PLAIN, tied=True), 0, 1, 19),
     "decoder/last_block": _stage_case("last", replace(PLAIN, tied=True), 1, 2, 19),
-    "decoder/largest": _unit_case("largest", PLAIN, SGD, weights=_filled(2**31 - 1)),
-    "decoder/lowest": _unit_case("lowest", replace(PLAIN, wide=KINDS), ADAM, weights=_filled(-2**31)),
-    "decoder/zero": _unit_case("zero", PLAIN, ADAM, weights=_filled(0)),
-    "decoder/signs": _unit_case("signs", replace(PLAIN, positions="rotary", layers=4), LION, weights=_signs),
-    "decoder/signs_wide": _unit_case("signs", replace(PLAIN, tied=True, wide=KINDS), ADAM, weights=_signs),
-    "decoder/wild": _unit_case("wild", replace(PLAIN, layers=4), SGD, weights=_wild("wild", 31)),
-    "decoder/tiny": _unit_case("tiny", replace(PLAIN, wide=KINDS), SGD, weights=_wild("tiny", 3)),
+    "decoder/largest": _unit_case("largest", PLAIN, SGD, weights=filled_weights(2**31 - 1)),
+    "decoder/lowest": _unit_case("lowest", replace(PLAIN, wide=KINDS), ADAM, weights=filled_weights(-2**31)),
+    "decoder/zero": _unit_case("zero", PLAIN, ADAM, weights=filled_weights(0)),
+    "decoder/signs": _unit_case(
+        "signs", replace(PLAIN, positions="rotary", layers=4), LION, weights=signed_weights("decoder")
+    ),
+    "decoder/signs_wide": _unit_case(
+        "signs", replace(PLAIN, tied=True, wide=KINDS), ADAM, weights=signed_weights("decoder")
+    ),
+    "decoder/wild": _unit_case("wild", replace(PLAIN, layers=4), SGD, weights=wild_weights("wild", 31)),
+    "decoder/tiny": _unit_case("tiny", replace(PLAIN, wide=KINDS), SGD, weights=wild_weights("tiny", 3)),
 }

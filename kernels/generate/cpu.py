@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from kernels import arrays, attention, circle, decoder, gin1, norm
 from kernels.gemm import cpu as gemm
 from kernels.generate import loops, rules
+from kernels.quantise import cpu as quantise
 from kernels.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -152,8 +153,7 @@ def _run_blocks(views: Views, cache: Cache, tokens: NDArray[np.int64]) -> NDArra
 
 def _view(weights: NDArray[np.int32], is_turned: bool) -> View:
     """Operands of weights [outputs, inputs], or [inputs, outputs] where they must be turned."""
-    values = arrays.new_array(weights.shape, np.int8)
-    exponent = int(loops.view(weights, values))
+    values, exponent, _ = quantise.view(weights)
     return View(np.ascontiguousarray(values.T) if is_turned else values, exponent)
 
 

@@ -12,10 +12,9 @@ from kernels import activation, attention, gin1, norm
 from kernels.elementwise import bound, round_shift, scale
 from kernels.generate import rules
 from kernels.jit import Scalar, compiled, inlined
+from kernels.norm.cpu import root64
 
 _OPERAND_MAX = gin1.OPERAND_MAX
-_WEIGHT_MAX = gin1.WEIGHT_MAX
-_WEIGHT_EXPONENT = gin1.WEIGHT_EXPONENT
 _LOG2_E = gin1.LOG2_E_Q14
 _POWER_MAX = gin1.POWER_MAX
 _STREAM_MAX = norm.STREAM_MAX
@@ -30,38 +29,12 @@ _INT32_TERMS = 256
 
 
 @inlined
-def find_root(value: Scalar) -> Scalar:
-    """floor(sqrt(value)) for 0 <= value < 2**52: a guess in float64, put right in integers."""
-    root = np.int64(np.sqrt(np.float64(value)))
-    while root * root > value:
-        root -= 1
-    while (root + 1) * (root + 1) <= value:
-        root += 1
-    return root
-
-
-@inlined
 def find_shift(magnitude: Scalar, exponent: Scalar, bits: Scalar) -> Scalar:
     """Right shift to `bits` bits and an exponent of at most 24."""
     shift = max(np.int64(0), exponent - 24)
     while (magnitude >> shift) >> bits != 0:
         shift += 1
     return shift
-
-
-@compiled("int64(int32[:, ::1], int8[:, ::1])")
-def view(weights: NDArray[np.int32], out: NDArray[np.int8]) -> Scalar:
-    """Operands of a whole matrix of weights by rounding half up; returns their exponent."""
-    largest = np.int64(0)
-    for row in range(weights.shape[0]):
-        for column in range(weights.shape[1]):
-            largest = max(largest, abs(np.int64(weights[row, column])))
-    shift = find_shift(min(largest, _WEIGHT_MAX), _WEIGHT_EXPONENT, np.int64(7))
-    for row in range(weights.shape[0]):
-        for column in range(weights.shape[1]):
-            value = bound(np.int64(weights[row, column]), _WEIGHT_MAX)
-            out[row, column] = bound(round_shift(value, shift), _OPERAND_MAX)
-    return _WEIGHT_EXPONENT - shift
 
 
 @compiled("void(int32[:, ::1], int32[:, ::1], int64[::1], int64, boolean, int32[:, ::1])")
@@ -85,7 +58,7 @@ def normalise(h: NDArray[np.int32], out: NDArray[np.int8]) -> None:
         total = np.int64(0)
         for column in range(h.shape[1]):
             total += np.int64(h[row, column]) * np.int64(h[row, column])
-        rate = (np.int64(1) << 32) // find_root(total // h.shape[1] + _EPSILON)
+        rate = (np.int64(1) << 32) // root64(total // h.shape[1] + _EPSILON)
         for column in range(h.shape[1]):
             value = (np.int64(h[row, column]) * rate + (1 << 19)) >> 20
             out[row, column] = bound((value + 64) >> 7, _OPERAND_MAX)
