@@ -5,6 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 DEMO ?= --accuracy-min-ppm 950000
 ENGINES ?= 0.38.25 0.39.4 0.40.0
+WORKERS := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 BIN := $(VENV)/bin
 
 .PHONY: demo test test-engines style clean
@@ -13,7 +14,7 @@ demo: $(VENV)/.demo
 	$(BIN)/gradus localnet demo $(DEMO)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(WORKERS) $(TESTS)
 
 test-engines: $(VENV)/.test
 	@said=; failed=; for version in $(ENGINES); do \
