@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import importlib
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels import arrays
+from kernels import arrays, threads
 from kernels.errors import KernelInputError
 from kernels.gemm import Layout, blas, check_shapes, engine
 from kernels.jit import Scalar, compiled
 from kernels.tensor import Tensor
 
-THREAD_COST_MIN = 2**24  # multiply-adds for which a thread is worth waking: about 0.1 ms
 _ROW_STEP = 32
 _WIDE = {"bb": False, "hb": True, "bh": True}  # by the operands' types: int8 is b, int16 is h
 _ANY = np.zeros((1, 1), dtype=np.int8)
@@ -107,28 +105,17 @@ def _multiply_into(lanes: int, left: NDArray[np.int8], right: NDArray[np.int8], 
         left = np.ascontiguousarray(left)
     if 1 not in right.strides:
         right = np.ascontiguousarray(right)
-    run, packed, scratch = _load_run(lanes), _find_packed(inner, columns), _find_scratch()
-    parts = rows * inner * columns // THREAD_COST_MIN
-    if parts > 1:
-        parts = min(parts, engine.count_threads(), (rows + _ROW_STEP - 1) // _ROW_STEP)
-    if parts < 2:
-        run(left, right, out, packed, scratch, _WHOLE)
+    run, packed = _load_run(lanes), _find_packed(inner, columns)
+    cost = rows * inner * columns // threads.MULTIPLY_ADDS_PER_BYTE
+    if threads.find_span(rows, _ROW_STEP, cost) >= rows:
+        run(left, right, out, packed, _find_scratch(), _WHOLE)
         return
-    run(_ANY, right, out, packed, scratch, _PACK)
-    height = (rows + parts * _ROW_STEP - 1) // (parts * _ROW_STEP) * _ROW_STEP
-    pool = _find_pool(parts - 1)
+    run(_ANY, right, out, packed, _find_scratch(), _PACK)
 
-    def multiply_part(top: int) -> None:
-        part = slice(top, top + height)
-        run(left[part], right, out[part], packed, _find_scratch(), _MULTIPLY)
+    def multiply_part(top: int, bottom: int) -> None:
+        run(left[top:bottom], right, out[top:bottom], packed, _find_scratch(), _MULTIPLY)
 
-    futures = [pool.submit(multiply_part, top) for top in range(height, rows, height)]
-    try:
-        multiply_part(0)
-    finally:
-        wait(futures)
-    for future in futures:
-        future.result()
+    threads.run_spans(rows, _ROW_STEP, cost, multiply_part)
 
 
 def _find_packed(inner: int, columns: int) -> NDArray[np.uint8]:
@@ -152,8 +139,3 @@ def _find_scratch() -> NDArray[np.uint8]:
 @lru_cache(maxsize=None)
 def _load_run(lanes: int) -> Any:
     return importlib.import_module(f"kernels.gemm.vnni{32 * lanes}").run
-
-
-@lru_cache(maxsize=None)
-def _find_pool(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="gradus-gemm")

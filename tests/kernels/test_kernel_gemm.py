@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_kernel_backends import POISON
 
-from kernels import dispatch, gemm, samples
+from kernels import dispatch, gemm, samples, threads
 from kernels.errors import KernelInputError
 from kernels.gemm import blas, cpu, engine
 from kernels.tensor import Tensor
@@ -90,12 +90,12 @@ def test_largest_sum_of_equal_signs_reaches_its_bound(name: str, layout: gemm.La
 
 
 @pytest.mark.parametrize("name", ENGINES)
-@pytest.mark.parametrize("threads", ["1", "2", "3", "7"])
+@pytest.mark.parametrize("count", ["1", "2", "3", "7"])
 def test_number_of_threads_changes_nothing(
-    name: str, threads: str, monkeypatch: pytest.MonkeyPatch, poisoned: None
+    name: str, count: str, monkeypatch: pytest.MonkeyPatch, poisoned: None
 ) -> None:
-    monkeypatch.setenv(engine.THREADS_VARIABLE, threads)
-    monkeypatch.setattr(cpu, "THREAD_COST_MIN", 2**16)
+    monkeypatch.setenv(engine.THREADS_VARIABLE, count)
+    monkeypatch.setattr(threads, "SPAN_COST_MIN", 2**12)
     for layout in gemm.LAYOUTS:
         for dtypes in PAIRS:
             a, b, expected = draw_pair((301, 130, 70), layout, dtypes, "threads")

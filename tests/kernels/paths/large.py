@@ -11,7 +11,7 @@ from kernels.unit.cases import run
 from kernels.unit.models import Model
 
 ROWS = 130
-WIDTHS = (1300, 120, 10)  # 130 x 1300 x 120 multiply-adds are more than gemm/cpu.py's THREAD_COST_MIN
+WIDTHS = (1300, 120, 10)  # 130 x 1300 x 120 multiply-adds are enough for threads (kernels/threads.py)
 PLAIN = decoder.Decoder(vocab=257, context=72, width=128, heads=4, hidden=512, layers=2)
 WIDE = decoder.Decoder(257, 72, 128, 2, 1100, 1, "rotary", True, KINDS)  # its sums are over 1100
 
