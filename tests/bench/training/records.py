@@ -1,6 +1,6 @@
-"""What was measured, kept as JSON beside this file: one record a run, replaced when it is run again.
+"""What was measured, kept as JSON in a folder `results`: one record a run, replaced when it is run again.
 
-Reads/Writes: results/*.json.
+Reads/Writes: results/*.json, beside this file unless another folder is named.
 """
 
 import importlib.metadata
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("numpy", "numba", "torch", "scikit-learn")
+PACKAGES = ("numpy", "numba", "torch", "scikit-learn", "byzfl", "flwr")
 Json = dict[str, Any]
 
 
@@ -22,7 +22,8 @@ def describe_machine() -> Json:
     done = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True, check=False,
                           cwd=RESULTS.parent)
     return {"gradus": done.stdout.strip(), "processor": find_processor(), "processors": os.cpu_count(),
-            "python": platform.python_version(), "packages": {name: find_version(name) for name in PACKAGES},
+            "python": platform.python_version(),
+            "packages": {name: version for name in PACKAGES if (version := find_version(name))},
             "date": datetime.now(UTC).strftime("%Y-%m-%d")}
 
 
@@ -45,23 +46,23 @@ def find_version(package: str) -> str:
         return ""
 
 
-def load_runs(name: str) -> list[Json]:
+def load_runs(name: str, folder: Path = RESULTS) -> list[Json]:
     """All kept runs of an experiment."""
-    path = RESULTS / f"{name}.json"
+    path = folder / f"{name}.json"
     return list(json.loads(path.read_text())["runs"]) if path.exists() else []
 
 
-def find_run(name: str, key: Json) -> Json | None:
+def find_run(name: str, key: Json, folder: Path = RESULTS) -> Json | None:
     """The kept run with these settings."""
-    return next((run for run in load_runs(name) if run["settings"] == key), None)
+    return next((run for run in load_runs(name, folder) if run["settings"] == key), None)
 
 
-def keep_run(name: str, settings: Json, figures: Json) -> Json:
+def keep_run(name: str, settings: Json, figures: Json, folder: Path = RESULTS) -> Json:
     """Keep a run instead of an earlier one with the same settings."""
     run = {"settings": settings, "figures": figures, "machine": describe_machine()}
-    runs = [other for other in load_runs(name) if other["settings"] != settings]
-    RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps({"runs": [*runs, run]}, indent=1) + "\n")
+    runs = [other for other in load_runs(name, folder) if other["settings"] != settings]
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps({"runs": [*runs, run]}, indent=1) + "\n")
     return run
 
 
