@@ -26,9 +26,12 @@ def aggregate(rule: str, payloads: list[bytes], param_count: int, trim: int, cod
     checks.check_int("trim", trim, 0, PAYLOADS_MAX)
     import numpy as np
 
-    parts = [payload_codec.read_payload(item, param_count, codec) for item in payloads]
-    exponents = np.stack([part[0] for part in parts])
-    operands = np.stack([part[1] for part in parts])
+    from kernels.payload import ref
+
+    parts = [ref.read_values(payload_codec.read_payload(item, param_count, codec), param_count, codec)
+             for item in payloads]
+    exponents = np.stack([part[1] for part in parts])
+    operands = np.stack([part[0] for part in parts]).astype(np.int8)
     dropped = compute_trim(len(payloads), trim) if rule == "trimmed_mean" else 0
     return checks.write_array(dispatch.implementation("aggregate").trimmed_mean(exponents, operands, dropped))
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from kernels import arrays
 from kernels.jit import compiled
-from kernels.payload.ref import BLOCK_VALUES
+from kernels.payload.types import BLOCK_VALUES
 
 
 @compiled("void(uint8[:, ::1], int8[:, ::1], int64, int64[::1])")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.payload import ref as payload_ref
+from kernels.payload.types import BLOCK_VALUES
 
 
 def trimmed_mean(
     exponents: NDArray[np.uint8], operands: NDArray[np.int8], dropped: int
 ) -> NDArray[np.int64]:
     """Mean of each coordinate without its `dropped` lowest and highest values; 2 * dropped < workers."""
-    deltas = np.stack([payload_ref.decode(scales, values) for scales, values in zip(exponents, operands)])
+    scales = np.repeat(exponents.astype(np.int64), BLOCK_VALUES, axis=1)[:, :operands.shape[1]]
+    deltas = operands.astype(np.int64) << scales
     kept: NDArray[np.int64] = np.sort(deltas, axis=0)[dropped:len(deltas) - dropped]
     count = np.int64(len(kept))
     total: NDArray[np.int64] = kept.sum(axis=0)

@@ -147,7 +147,7 @@ def test_backend_with_a_wrong_result_is_replaced_and_reported(
     from kernels.payload import cpu
 
     right = cpu.decode
-    unchosen.setattr(cpu, "decode", lambda exponents, operands: right(exponents, operands) + 1)
+    unchosen.setattr(cpu, "decode", lambda data, count, codec: right(data, count, codec) + 1)
     with caplog.at_level(logging.ERROR, logger="gradus.kernels"):
         choice = dispatch.choose()
     assert choice.backend == "ref" and "payload/small" in choice.problem
