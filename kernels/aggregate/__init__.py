@@ -1,31 +1,46 @@
-"""Robust aggregation of payloads, coordinate by coordinate, the same for every order of payloads.
+"""Robust aggregation of payloads: 18 rules, exact, the same for every order of payloads.
 
+Payloads are brought to one exponent per block of 256 coordinates (the stack), and a rule reduces that to one delta.
 Source: kernels/README.md section 9.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from kernels import checks, dispatch
 from kernels import payload as payload_codec
+from kernels.aggregate import rules
+from kernels.aggregate.types import BLOCK_VALUES, PAYLOADS_MAX, WEIGHT_ONE, Stack
 from kernels.errors import KernelInputError
 
-RULES = ("mean", "trimmed_mean")
-PAYLOADS_MAX = 64
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+PLAIN_RULES = ("mean", "trimmed_mean", "median", "krum", "multi_krum", "geometric_median", "clipped_mean",
+               "centered_clip", "sign_vote")
+MIXING = "nnm+"
+RULES = (*PLAIN_RULES, *(MIXING + rule for rule in PLAIN_RULES))
+HEADROOM = {"int8/256": 0, "int4/256": 4, "int2/256": 5, "top64/4096": 5}
 
 
 def aggregate(rule: str, payloads: list[bytes], param_count: int, trim: int, codec: str) -> bytes:
-    """The mean delta of 1..64 valid payloads: int64 little-endian [param_count].
+    """The delta that a rule makes of 1..64 valid payloads: int64 little-endian [param_count].
 
-    rule: `mean` ignores `trim`; `trimmed_mean` leaves out the `trim` lowest and highest of each coordinate,
-    or (n - 1) // 2 where 2 * trim >= n. trim: 0..64. The mean is rounded half away from zero.
+    rule: one of RULES. trim: 0..64 payloads that may lie, of which at most (n - 1) // 2 are reckoned with; `mean`
+    ignores it. codec: of all payloads. |value| <= 127 * 2**25.
+    Raises: KernelInputError for arguments outside these, and for what `payload.check` refuses.
     """
-    if rule not in RULES:
-        raise KernelInputError(f"rule must be one of {', '.join(RULES)}")
+    check_rule(rule)
     if not isinstance(payloads, list) or not 1 <= len(payloads) <= PAYLOADS_MAX:
         raise KernelInputError(f"payloads must be a list of 1..{PAYLOADS_MAX} payloads")
     checks.check_int("trim", trim, 0, PAYLOADS_MAX)
-    import numpy as np
+    dropped = 0 if rule == "mean" else compute_trim(len(payloads), trim)
+    stack = build_stack(payloads, param_count, codec, dropped)
+    return checks.write_array(dispatch.implementation("memory").take(reduce_stack(rule, stack, dropped)))
 
+<<<<<<< HEAD
     from kernels.payload import ref
 
     parts = [ref.read_values(payload_codec.read_payload(item, param_count, codec), param_count, codec)
@@ -34,8 +49,113 @@ def aggregate(rule: str, payloads: list[bytes], param_count: int, trim: int, cod
     operands = np.stack([part[0] for part in parts]).astype(np.int8)
     dropped = compute_trim(len(payloads), trim) if rule == "trimmed_mean" else 0
     return checks.write_array(dispatch.implementation("aggregate").trimmed_mean(exponents, operands, dropped))
+=======
+
+def check_rule(rule: object) -> None:
+    """Refuse a rule that is not in RULES."""
+    if rule not in RULES:
+        raise KernelInputError(f"rule must be one of {', '.join(RULES)}")
+>>>>>>> abdd853 (Aggregation: 18 rules on one stack of aligned payloads, defined in numpy and proved against exact fractions)
 
 
 def compute_trim(count: int, trim: int) -> int:
-    """How many of `count` values are left out at each end."""
+    """How many of `count` payloads may lie: `trim`, or as many as leave an honest majority."""
     return trim if 2 * trim < count else (count - 1) // 2
+
+
+def payloads_needed(rule: str, trim: int) -> int:
+    """The fewest payloads with which a rule withstands `trim` liars: 2 * trim + 1, and two more for Krum's scores."""
+    check_rule(rule)
+    checks.check_int("trim", trim, 0, PAYLOADS_MAX)
+    if rule == "mean":
+        return 1
+    return 2 * trim + (3 if rule.removeprefix(MIXING) in ("krum", "multi_krum") else 1)
+
+
+def build_stack(payloads: list[bytes], param_count: int, codec: str, dropped: int) -> Stack:
+    """Payloads in their canonical order, that of their bytes, on the grid that `dropped` liars cannot raise."""
+    import numpy as np
+
+    parts = [payload_codec.read_payload(item, param_count, codec) for item in payloads]
+    parts = [parts[place] for place in sorted(range(len(payloads)), key=payloads.__getitem__)]
+    grid = compute_grid(np.stack([part[0] for part in parts]), dropped, HEADROOM[codec])
+    values = np.zeros((grid.size, len(parts), BLOCK_VALUES), dtype=np.int8)
+    for row, (exponents, operands) in enumerate(parts):
+        values[:, row] = align(operands, exponents, grid)
+    return Stack(values, grid, param_count)
+
+
+def compute_grid(exponents: NDArray[np.uint8], dropped: int, headroom: int) -> NDArray[np.uint8]:
+    """uint8 [blocks]: the exponent of rank n - 1 - dropped of each block, less the codec's headroom, at least 0.
+
+    exponents: uint8 [n, blocks] of the payloads.
+    """
+    import numpy as np
+
+    rank = len(exponents) - 1 - dropped
+    chosen: NDArray[np.uint8] = np.partition(exponents, rank, axis=0)[rank]
+    return np.maximum(chosen, np.uint8(headroom)) - np.uint8(headroom)
+
+
+def align(operands: NDArray[np.int8], exponents: NDArray[np.uint8], grid: NDArray[np.uint8]) -> NDArray[np.int8]:
+    """One payload's values on the grid, [blocks, 256]: clipped to the left, rounded half to even to the right."""
+    import numpy as np
+
+    values = np.zeros((grid.size, BLOCK_VALUES), dtype=np.int64)
+    values.reshape(-1)[:operands.size] = operands
+    shift = exponents.astype(np.int64) - grid
+    left = np.clip(values << np.clip(shift, 0, 7)[:, None], -127, 127)
+    right = np.clip(-shift, 1, 9)[:, None]
+    down = (values + (1 << (right - 1)) - 1 + ((values >> right) & 1)) >> right
+    aligned: NDArray[np.int8] = np.where(shift[:, None] >= 0, left, down).astype(np.int8)
+    return aligned
+
+
+def reduce_stack(rule: str, stack: Stack, dropped: int) -> Any:
+    """What `rule` makes of a stack, of whose rows `dropped` may lie: int64 [count], an array of the back end in use."""
+    ops = dispatch.implementation("aggregate")
+    if rule.startswith(MIXING):
+        import numpy as np
+
+        neighbours = rules.choose_neighbours(ops.gram(stack), dropped)
+        stack = ops.mix(stack, np.array(neighbours, dtype=np.uint8))
+    sums, divisor = _sum_rows(ops, rule.removeprefix(MIXING), stack, dropped)
+    if divisor == 0:
+        return ops.expand_votes(sums, _choose_scales(ops, stack), stack.exponents, stack.count)
+    return ops.expand(sums, divisor, stack.exponents, stack.count)
+
+
+def _sum_rows(ops: Any, rule: str, stack: Stack, dropped: int) -> tuple[Any, int]:
+    """(sums, divisor) of a rule; of `sign_vote` (votes, 0)."""
+    rows = stack.values.shape[1]
+    if rule == "mean":
+        return ops.sum_chosen(stack, list(range(rows))), rows
+    if rule == "trimmed_mean":
+        return ops.sum_ranks(stack, dropped, rows - dropped), rows - 2 * dropped
+    if rule == "median":
+        low, high = (rows - 1) // 2, rows // 2 + 1
+        return ops.sum_ranks(stack, low, high), high - low
+    if rule == "sign_vote":
+        return ops.sum_signs(stack), 0
+    if rule == "clipped_mean":
+        return ops.sum_weighted(stack, rules.weigh_by_length(ops.squares(stack))), rows * WEIGHT_ONE
+    gram = ops.gram(stack)
+    if rule == "geometric_median":
+        weights = rules.weigh_by_distance(gram)
+        return ops.sum_weighted(stack, weights), sum(weights)
+    if rule == "centered_clip":
+        return ops.sum_weighted(stack, rules.weigh_by_clipping(gram)), WEIGHT_ONE
+    kept = 1 if rule == "krum" else rows - dropped
+    return ops.sum_chosen(stack, sorted(rules.rank_by_score(gram, dropped)[:kept])), kept
+
+
+def _choose_scales(ops: Any, stack: Stack) -> NDArray[np.int32]:
+    """int32 [blocks]: the lower median over rows of the mean magnitude in a block, rounded down."""
+    import numpy as np
+
+    magnitudes = dispatch.implementation("memory").take(ops.sum_magnitudes(stack)).astype(np.int32)
+    lengths = np.full(len(magnitudes), BLOCK_VALUES, dtype=np.int32)
+    lengths[-1] = stack.count - BLOCK_VALUES * (len(magnitudes) - 1)
+    rank = (magnitudes.shape[1] - 1) // 2
+    middle: NDArray[np.int32] = np.partition(magnitudes, rank, axis=1)[:, rank] // lengths
+    return middle

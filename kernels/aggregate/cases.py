@@ -1,4 +1,4 @@
-"""Cases of aggregation: both rules, one worker and the most."""
+"""Cases of aggregation: every rule, one worker and the most, shapes around a block."""
 
 from __future__ import annotations
 
@@ -16,10 +16,20 @@ def _aggregate_case(rule: str, workers: int, count: int, trim: int) -> Case:
     return run
 
 
+def _every_rule(workers: int, count: int, trim: int) -> Case:
+    def run() -> bytes:
+        return b"".join(_aggregate_case(rule, workers, count, trim)() for rule in aggregate.RULES)
+    return run
+
+
 CASES: dict[str, Case] = {
     "aggregate/mean": _aggregate_case("mean", 5, 600, 0),
     "aggregate/trimmed": _aggregate_case("trimmed_mean", 7, 257, 2),
     "aggregate/all_trimmed": _aggregate_case("trimmed_mean", 4, 256, 9),
     "aggregate/most_workers": _aggregate_case("trimmed_mean", 64, 40, 20),
     "aggregate/alone": _aggregate_case("mean", 1, 3, 0),
+    **{f"aggregate/{rule}_rule": _aggregate_case(rule, 9, 515, 2) for rule in aggregate.RULES},
+    "aggregate/every_rule_even": _every_rule(6, 255, 2),
+    "aggregate/every_rule_alone": _every_rule(1, 1, 1),
+    "aggregate/every_rule_most": _every_rule(64, 300, 15),
 }

@@ -1,18 +1,20 @@
-"""Mean and trimmed mean against plain Python, and their independence of order."""
+"""Every rule of aggregation against exact fractions, its independence of order, its ends and what it withstands."""
 
 from __future__ import annotations
 
 import itertools
 import struct
 
+import plain_aggregate as plain
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import aggregate, payload, samples
+from kernels import aggregate, dispatch, payload, samples
 from kernels.errors import KernelInputError
 
 CODEC = "int8/256"
+QUICK = settings(deadline=None, max_examples=30)
 
 
 def send(delta: list[int]) -> bytes:
@@ -24,19 +26,31 @@ def combine(rule: str, sent: list[bytes], count: int, trim: int) -> list[int]:
     return [value for (value,) in struct.iter_unpack("<q", data)]
 
 
-@settings(deadline=None)
-@given(deltas=st.lists(st.lists(st.integers(1 - 2**32, 2**32 - 1), min_size=3, max_size=3), min_size=1, max_size=8),
-       trim=st.integers(0, 5))
-def test_trimmed_mean_is_what_plain_python_computes(deltas: list[list[int]], trim: int) -> None:
+def expect(rule: str, sent: list[bytes], count: int, trim: int) -> list[int]:
+    blocks = (count + 255) // 256
+    parts = [(item, list(item[:blocks]), list(struct.unpack(f"<{count}q", payload.decode(item, count, CODEC))))
+             for item in sent]
+    return plain.aggregate(rule, parts, CODEC, trim)
+
+
+def draw_deltas(count: int, workers: int = 9) -> st.SearchStrategy[list[list[int]]]:
+    """Deltas of every magnitude, zeros and copies among them."""
+    size = st.integers(0, 32)
+    value = size.flatmap(lambda bits: st.integers(-2**bits + 1, 2**bits - 1) if bits else st.just(0))
+    delta = st.lists(value, min_size=count, max_size=count)
+    return st.lists(delta, min_size=1, max_size=workers).flatmap(
+        lambda drawn: st.lists(st.sampled_from(drawn), min_size=1, max_size=workers))
+
+
+@pytest.mark.parametrize("rule", aggregate.RULES)
+@QUICK
+@given(deltas=draw_deltas(3), trim=st.integers(0, 5))
+def test_rule_is_what_exact_fractions_give(rule: str, deltas: list[list[int]], trim: int) -> None:
     sent = [send(delta) for delta in deltas]
-    decoded = [struct.unpack("<3q", payload.decode(item, 3, CODEC)) for item in sent]
-    dropped = trim if 2 * trim < len(sent) else (len(sent) - 1) // 2
-    expected = []
-    for column in zip(*decoded):
-        kept = sorted(column)[dropped:len(column) - dropped]
-        size = (2 * abs(sum(kept)) + len(kept)) // (2 * len(kept))
-        expected.append(-size if sum(kept) < 0 else size)
-    assert combine("trimmed_mean", sent, 3, trim) == expected
+    expected = expect(rule, sent, 3, trim)
+    for name in ("ref", "cpu"):
+        with dispatch.forced(name):
+            assert combine(rule, sent, 3, trim) == expected
 
 
 def test_mean_rounds_half_away_from_zero_on_both_sides(backend: str) -> None:
@@ -62,7 +76,7 @@ def test_trim_that_would_leave_nothing_becomes_the_median(backend: str) -> None:
 
 
 @pytest.mark.parametrize("rule, sent, trim", [
-    ("median", [b"\x00\x01"], 0), ("mean", [], 0), ("mean", [b"\x00\x01"] * 65, 0), ("mean", [b"\x00\x80"], 0),
+    ("mode", [b"\x00\x01"], 0), ("mean", [], 0), ("mean", [b"\x00\x01"] * 65, 0), ("mean", [b"\x00\x80"], 0),
     ("mean", [b"\x00\x01"], -1), ("mean", [b"\x00\x01"], 65), ("mean", (b"\x00\x01",), 0), ("mean", [b"\x00"], 0),
 ])
 def test_bad_aggregation_is_refused(rule: str, sent: list[bytes], trim: int) -> None:

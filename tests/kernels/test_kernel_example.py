@@ -11,11 +11,11 @@ ROOT = Path(__file__).parents[2]
 PRINTED = """\
 round 1: 2.999 nats a byte
 round 2: 2.508 nats a byte
-round 3: 2.335 nats a byte
-round 4: 2.243 nats a byte
-round 5: 2.162 nats a byte
-round 6: 2.144 nats a byte
-sere onde maceng cof the Listion inderistrivicth Wor onceces
+round 3: 2.337 nats a byte
+round 4: 2.255 nats a byte
+round 5: 2.170 nats a byte
+round 6: 2.138 nats a byte
+sere ondisth Wor ancluced anfith Wor the, ind the Work and t
 """
 
 
