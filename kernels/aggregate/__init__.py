@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from kernels import checks, dispatch
 from kernels import payload as payload_codec
 from kernels.aggregate import rules
-from kernels.aggregate.types import BLOCK_VALUES, PAYLOADS_MAX, WEIGHT_ONE, Stack
+from kernels.aggregate.types import PAYLOADS_MAX, WEIGHT_ONE, Stack
 from kernels.errors import KernelInputError
+from kernels.payload.types import BLOCK_VALUES, FORMATS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,6 @@ PLAIN_RULES = ("mean", "trimmed_mean", "median", "krum", "multi_krum", "geometri
                "centered_clip", "sign_vote")
 MIXING = "nnm+"
 RULES = (*PLAIN_RULES, *(MIXING + rule for rule in PLAIN_RULES))
-HEADROOM = {"int8/256": 0, "int4/256": 4, "int2/256": 5, "top64/4096": 5}
 
 
 def aggregate(rule: str, payloads: list[bytes], param_count: int, trim: int, codec: str) -> bytes:
@@ -40,22 +40,11 @@ def aggregate(rule: str, payloads: list[bytes], param_count: int, trim: int, cod
     stack = build_stack(payloads, param_count, codec, dropped)
     return checks.write_array(dispatch.implementation("memory").take(reduce_stack(rule, stack, dropped)))
 
-<<<<<<< HEAD
-    from kernels.payload import ref
-
-    parts = [ref.read_values(payload_codec.read_payload(item, param_count, codec), param_count, codec)
-             for item in payloads]
-    exponents = np.stack([part[1] for part in parts])
-    operands = np.stack([part[0] for part in parts]).astype(np.int8)
-    dropped = compute_trim(len(payloads), trim) if rule == "trimmed_mean" else 0
-    return checks.write_array(dispatch.implementation("aggregate").trimmed_mean(exponents, operands, dropped))
-=======
 
 def check_rule(rule: object) -> None:
     """Refuse a rule that is not in RULES."""
     if rule not in RULES:
         raise KernelInputError(f"rule must be one of {', '.join(RULES)}")
->>>>>>> abdd853 (Aggregation: 18 rules on one stack of aligned payloads, defined in numpy and proved against exact fractions)
 
 
 def compute_trim(count: int, trim: int) -> int:
@@ -74,41 +63,30 @@ def payloads_needed(rule: str, trim: int) -> int:
 
 def build_stack(payloads: list[bytes], param_count: int, codec: str, dropped: int) -> Stack:
     """Payloads in their canonical order, that of their bytes, on the grid that `dropped` liars cannot raise."""
-    import numpy as np
+    from kernels import arrays
 
-    parts = [payload_codec.read_payload(item, param_count, codec) for item in payloads]
-    parts = [parts[place] for place in sorted(range(len(payloads)), key=payloads.__getitem__)]
-    grid = compute_grid(np.stack([part[0] for part in parts]), dropped, HEADROOM[codec])
-    values = np.zeros((grid.size, len(parts), BLOCK_VALUES), dtype=np.int8)
-    for row, (exponents, operands) in enumerate(parts):
-        values[:, row] = align(operands, exponents, grid)
+    views = [payload_codec.view_payload(item, param_count, codec, _name(place)) for place, item in enumerate(payloads)]
+    order = sorted(range(len(payloads)), key=payloads.__getitem__)
+    grid = compute_grid(views, param_count, codec, dropped)
+    values = arrays.new_array((grid.size, len(views), BLOCK_VALUES), "int8")
+    ops = dispatch.implementation("payload")
+    for row, place in enumerate(order):
+        fault = ops.fill_row(views[place], param_count, codec, grid, values, row)
+        payload_codec.refuse_fault(fault, codec, _name(place))
     return Stack(values, grid, param_count)
 
 
-def compute_grid(exponents: NDArray[np.uint8], dropped: int, headroom: int) -> NDArray[np.uint8]:
-    """uint8 [blocks]: the exponent of rank n - 1 - dropped of each block, less the codec's headroom, at least 0.
-
-    exponents: uint8 [n, blocks] of the payloads.
-    """
+def compute_grid(
+    views: list[NDArray[np.uint8]], param_count: int, codec: str, dropped: int
+) -> NDArray[np.uint8]:
+    """uint8 [blocks]: the exponent of rank n - 1 - dropped of each block, less the codec's headroom, at least 0."""
     import numpy as np
 
-    rank = len(exponents) - 1 - dropped
+    ops = dispatch.implementation("payload")
+    exponents = np.stack([ops.read_exponents(data, param_count, codec) for data in views])
+    rank, headroom = len(views) - 1 - dropped, np.uint8(FORMATS[codec].headroom)
     chosen: NDArray[np.uint8] = np.partition(exponents, rank, axis=0)[rank]
-    return np.maximum(chosen, np.uint8(headroom)) - np.uint8(headroom)
-
-
-def align(operands: NDArray[np.int8], exponents: NDArray[np.uint8], grid: NDArray[np.uint8]) -> NDArray[np.int8]:
-    """One payload's values on the grid, [blocks, 256]: clipped to the left, rounded half to even to the right."""
-    import numpy as np
-
-    values = np.zeros((grid.size, BLOCK_VALUES), dtype=np.int64)
-    values.reshape(-1)[:operands.size] = operands
-    shift = exponents.astype(np.int64) - grid
-    left = np.clip(values << np.clip(shift, 0, 7)[:, None], -127, 127)
-    right = np.clip(-shift, 1, 9)[:, None]
-    down = (values + (1 << (right - 1)) - 1 + ((values >> right) & 1)) >> right
-    aligned: NDArray[np.int8] = np.where(shift[:, None] >= 0, left, down).astype(np.int8)
-    return aligned
+    return np.maximum(chosen, headroom) - headroom
 
 
 def reduce_stack(rule: str, stack: Stack, dropped: int) -> Any:
@@ -147,6 +125,10 @@ def _sum_rows(ops: Any, rule: str, stack: Stack, dropped: int) -> tuple[Any, int
         return ops.sum_weighted(stack, rules.weigh_by_clipping(gram)), WEIGHT_ONE
     kept = 1 if rule == "krum" else rows - dropped
     return ops.sum_chosen(stack, sorted(rules.rank_by_score(gram, dropped)[:kept])), kept
+
+
+def _name(place: int) -> str:
+    return f"payloads[{place}]"
 
 
 def _choose_scales(ops: Any, stack: Stack) -> NDArray[np.int32]:

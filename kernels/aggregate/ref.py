@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import exact
-from kernels.aggregate.types import BLOCK_VALUES, Stack
+from kernels.aggregate.types import Stack
 from kernels.exact import Ints
+from kernels.payload.types import BLOCK_VALUES
 
 
 def sum_chosen(stack: Stack, chosen: list[int]) -> NDArray[np.int16]:

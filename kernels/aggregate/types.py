@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-BLOCK_VALUES = 256
 PAYLOADS_MAX = 64
 WEIGHT_ONE = 2**14  # the largest weight of a row in a weighted sum
 
@@ -22,4 +21,4 @@ class Stack(NamedTuple):
 
     values: Any
     exponents: Any
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple's own `count` is of no use here
