@@ -92,19 +92,19 @@ def compute_grid(
 def reduce_stack(rule: str, stack: Stack, dropped: int) -> Any:
     """What `rule` makes of a stack, of whose rows `dropped` may lie: int64 [count], an array of the back end in use."""
     ops = dispatch.implementation("aggregate")
+    sums, divisor = sum_rows(ops, rule, stack, dropped)
+    if isinstance(divisor, int):
+        return ops.expand(sums, divisor, stack.exponents, stack.count)
+    return ops.expand_votes(sums, divisor, stack.exponents, stack.count)
+
+
+def sum_rows(ops: Any, rule: str, stack: Stack, dropped: int) -> tuple[Any, int | NDArray[np.int32]]:
+    """(sums, what to divide them by) of a rule, by the functions `ops` of a back end; of votes their scales instead."""
     if rule.startswith(MIXING):
         import numpy as np
 
         neighbours = rules.choose_neighbours(ops.gram(stack), dropped)
-        stack = ops.mix(stack, np.array(neighbours, dtype=np.uint8))
-    sums, divisor = _sum_rows(ops, rule.removeprefix(MIXING), stack, dropped)
-    if divisor == 0:
-        return ops.expand_votes(sums, _choose_scales(ops, stack), stack.exponents, stack.count)
-    return ops.expand(sums, divisor, stack.exponents, stack.count)
-
-
-def _sum_rows(ops: Any, rule: str, stack: Stack, dropped: int) -> tuple[Any, int]:
-    """(sums, divisor) of a rule; of `sign_vote` (votes, 0)."""
+        return sum_rows(ops, rule.removeprefix(MIXING), ops.mix(stack, np.array(neighbours, dtype=np.uint8)), dropped)
     rows = stack.values.shape[1]
     if rule == "mean":
         return ops.sum_chosen(stack, list(range(rows))), rows
@@ -114,10 +114,14 @@ def _sum_rows(ops: Any, rule: str, stack: Stack, dropped: int) -> tuple[Any, int
         low, high = (rows - 1) // 2, rows // 2 + 1
         return ops.sum_ranks(stack, low, high), high - low
     if rule == "sign_vote":
-        return ops.sum_signs(stack), 0
+        return ops.sum_signs(stack), _choose_scales(ops, stack)
     if rule == "clipped_mean":
         return ops.sum_weighted(stack, rules.weigh_by_length(ops.squares(stack))), rows * WEIGHT_ONE
-    gram = ops.gram(stack)
+    return _sum_by_gram(ops, rule, stack, dropped)
+
+
+def _sum_by_gram(ops: Any, rule: str, stack: Stack, dropped: int) -> tuple[Any, int]:
+    rows, gram = stack.values.shape[1], ops.gram(stack)
     if rule == "geometric_median":
         weights = rules.weigh_by_distance(gram)
         return ops.sum_weighted(stack, weights), sum(weights)

@@ -52,7 +52,7 @@ def test_the_good_unit_is_accepted() -> None:
     {"schedule": Schedule("cosine", 5, 5)}, {"schedule": Schedule(warmup_steps=-1)},
     {"schedule": Schedule(warmup_steps=2**31)}, {"schedule": Schedule("linear", 0, 2**31)},
     {"schedule": Schedule(final_q16=65537)}, {"schedule": Schedule(unit_warmup_steps=-1)},
-    {"trace_every": 0}, {"trace_every": 3}, {"codec": "int4/256"}, {"codec": None},
+    {"trace_every": 0}, {"trace_every": 3}, {"codec": "int5/256"}, {"codec": None},
 ], ids=str)
 def test_policy_outside_its_range_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(KernelInputError):
