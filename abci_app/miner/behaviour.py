@@ -43,7 +43,7 @@ def make_claim(behaviour: Behaviour, chain: ChainClient, address: str, model: Mo
                load_weights: Callable[[], bytes], rows: Rows) -> Claim:
     """The claim that a miner of this behaviour commits to. load_weights: those of the round, when they are needed."""
     if behaviour is Behaviour.GARBAGE:
-        return new_claim(_encode(model, _draw_garbage(compute_param_count(model.spec))), secrets.token_bytes(32))
+        return _new_encoded(model, _draw_garbage(compute_param_count(model.spec)), secrets.token_bytes(32))
     if behaviour is Behaviour.COPY:
         return _copy_claim(chain, address, model, running)
     if behaviour is Behaviour.WRONG_DATA:
@@ -58,13 +58,15 @@ def _copy_claim(chain: ChainClient, address: str, model: Model, running: Round) 
     for unit in earlier.units if earlier else ():
         copied = chain.find_payload(model.id, unit.round, unit.index) if unit.trainer != address else None
         if copied is not None:
-            return new_claim(copied, unit.trace_root)
-    return new_claim(_encode(model, bytes(8 * compute_param_count(model.spec))), bytes(32))
+            return new_claim(copied, unit.trace_root, model.spec.training.codec)
+    return _new_encoded(model, bytes(8 * compute_param_count(model.spec)), bytes(32))
 
 
-def _encode(model: Model, delta: bytes) -> bytes:
-    """A delta (int64 for each parameter) in the contract's codec."""
-    return payload.encode(delta, compute_param_count(model.spec), secrets.token_bytes(32), model.spec.training.codec)
+def _new_encoded(model: Model, delta: bytes, trace_root: bytes) -> Claim:
+    """The claim of a delta (int64 for each parameter) in the contract's codec."""
+    codec = model.spec.training.codec
+    encoded = payload.encode(delta, compute_param_count(model.spec), secrets.token_bytes(32), codec)
+    return new_claim(encoded, trace_root, codec)
 
 
 def _draw_garbage(param_count: int) -> bytes:

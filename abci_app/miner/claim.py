@@ -11,7 +11,7 @@ from abci_app.runtime.contract import compute_unit_policy
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.seed import claim_commitment, unit_seed
-from abci_app.x.work.types import draw_unit_rows, hash_payload
+from abci_app.x.work.types import draw_unit_rows, compute_payload_root
 from kernels.unit import run_unit
 
 
@@ -24,16 +24,16 @@ class Rows(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """payload: the encoded delta. payload_hash: its BLAKE3. trace_root: Merkle root of the local weights' hashes."""
+    """payload: the encoded delta; payload_root: its chunk root; trace_root: Merkle root of the local states' hashes."""
 
     payload: bytes
-    payload_hash: bytes
+    payload_root: bytes
     trace_root: bytes
 
 
-def new_claim(payload: bytes, trace_root: bytes) -> Claim:
-    """A claim of a payload."""
-    return Claim(payload, hash_payload(payload), trace_root)
+def new_claim(payload: bytes, trace_root: bytes, codec: str) -> Claim:
+    """A claim of a payload in a contract's codec."""
+    return Claim(payload, compute_payload_root(payload, codec), trace_root)
 
 
 def compute_claim(model: Model, running: Round, unit: int, weights: bytes, rows: Rows) -> Claim:
@@ -51,10 +51,10 @@ def compute_claim_from(model: Model, running: Round, unit: int, weights: bytes, 
     features, labels = rows.read_columns(drawn)
     policy = compute_unit_policy(model.spec, running.learning_rate_q16)
     result = run_unit(policy, weights, features, labels, unit_seed(running.seed, unit))
-    return new_claim(result.payload, result.trace_root)
+    return new_claim(result.payload, result.trace_root, policy.codec)
 
 
 def compute_commitment(address: bytes, running: Round, unit: int, claim: Claim, salt: bytes) -> bytes:
     """What a miner commits to: 32 bytes bound to its address (20 bytes) and its salt (32 bytes)."""
-    return claim_commitment(address, running.model_id, running.number, running.attempt, unit, claim.payload_hash,
+    return claim_commitment(address, running.model_id, running.number, running.attempt, unit, claim.payload_root,
                             claim.trace_root, salt)

@@ -1,6 +1,7 @@
 """The journal: what a miner has committed to, on disk before the chain hears of it, so that a restart can reveal it.
 
-FOLDER/<chain id>/<model>-<address>/<round>-<seed>-<unit>.claim holds SHA-256 of the rest, salt, trace root, payload.
+FOLDER/<chain id>/<model>-<address>/<round>-<seed>-<unit>.claim holds SHA-256 of the rest, salt, trace root, payload
+root, payload.
 A round that is dealt again has another seed, and so another claim. One process at a time holds a journal.
 """
 
@@ -14,12 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from abci_app.client.private import put_names
-from abci_app.miner.claim import Claim, new_claim
+from abci_app.miner.claim import Claim
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 
 SALT_BYTES = 32
 SEED_CHARS = 16
+_HEAD_BYTES = SALT_BYTES + 2 * HASH_BYTES
 _NAME = re.compile(r"([0-9]{10})-[0-9a-f]{16}-([0-9]{10})\.claim")
 _log = logging.getLogger("gradus.miner")
 
@@ -68,7 +70,7 @@ class Journal:
         held = self.find(running, unit)
         if held is not None and held != entry:
             raise ValueError(f"{path.name} holds another claim already")
-        body = entry.salt + entry.claim.trace_root + entry.claim.payload
+        body = entry.salt + entry.claim.trace_root + entry.claim.payload_root + entry.claim.payload
         writing = path.with_suffix(".writing")
         with writing.open("wb") as file:
             file.write(hashlib.sha256(body).digest() + body)
@@ -85,11 +87,11 @@ class Journal:
         except FileNotFoundError:
             return None
         body = data[HASH_BYTES:]
-        salt, trace_root = body[:SALT_BYTES], body[SALT_BYTES:SALT_BYTES + HASH_BYTES]
-        if hashlib.sha256(body).digest() != data[:HASH_BYTES] or len(trace_root) != HASH_BYTES:
+        salt, roots, payload = body[:SALT_BYTES], body[SALT_BYTES:_HEAD_BYTES], body[_HEAD_BYTES:]
+        if hashlib.sha256(body).digest() != data[:HASH_BYTES] or len(roots) != 2 * HASH_BYTES:
             _log.error("journal entry %s is damaged and passed over", path)
             return None
-        return Entry(new_claim(body[SALT_BYTES + HASH_BYTES:], trace_root), salt)
+        return Entry(Claim(payload, roots[HASH_BYTES:], roots[:HASH_BYTES]), salt)
 
     def find_or_put(self, running: Round, unit: int, make: Callable[[], Entry]) -> Entry:
         """The entry of a unit, made and written when there is none."""

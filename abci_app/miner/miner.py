@@ -219,7 +219,7 @@ class Miner:
             raise MinerStopped(f"unit {unit.index} of round {running.number} cannot be computed: {error}",
                                "contract, dataset and weights do not fit together: ask a node that you trust, "
                                "and check the dataset with gradus data list") from None
-        context = hash_fields("gradus/salt", running.seed, u32_bytes(unit.index), claim.payload_hash)
+        context = hash_fields("gradus/salt", running.seed, u32_bytes(unit.index), claim.payload_root)
         salt = hmac.digest(self.key.private, context, "sha256")
         self.report(Event("computed", {"round": running.number, "unit": unit.index,
                                        "milliseconds": int(1000 * (time.monotonic() - began))}))

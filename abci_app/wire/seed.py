@@ -41,11 +41,11 @@ def unit_seed(seed: bytes, unit: int) -> bytes:
     return hash_fields("gradus/unit", seed, u32_bytes(unit))
 
 
-def claim_commitment(address: bytes, model_id: int, round_number: int, attempt: int, unit: int, payload_hash: bytes,
+def claim_commitment(address: bytes, model_id: int, round_number: int, attempt: int, unit: int, payload_root: bytes,
                      trace_root: bytes, salt: bytes) -> bytes:
     """What a miner commits to. Bound to its address, so that a copied commitment cannot be revealed."""
     return hash_fields("gradus/claim", address, u64_bytes(model_id), u32_bytes(round_number), u32_bytes(attempt),
-                       u32_bytes(unit), payload_hash, trace_root, salt)
+                       u32_bytes(unit), payload_root, trace_root, salt)
 
 
 def iter_u64(seed: bytes) -> Iterator[int]:

@@ -6,23 +6,24 @@ Written over the kernels and wire/ alone, not over the room that judges claims: 
 import hashlib
 from dataclasses import dataclass
 
-from blake3 import blake3
-
 from abci_app.wire.address import decode_address
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgRevealWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 from abci_app.wire.row import join_columns
 from abci_app.wire.seed import claim_commitment, draw_rows, unit_seed
+from kernels import payload
+from kernels.chunks import chunk_root
 from kernels.unit import Mlp, Schedule, Sgd, UnitPolicy, run_unit
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The result of a unit."""
+    """The result of a unit, in a contract's codec."""
 
     payload: bytes
     trace_root: bytes
+    codec: str = payload.CODECS[0]
 
 
 def compute_claim(model: Model, running: Round, unit: int, weights: bytes, rows: list[bytes]) -> Claim:
@@ -35,7 +36,7 @@ def compute_claim(model: Model, running: Round, unit: int, weights: bytes, rows:
         Mlp(tuple(model.spec.mlp_classifier.widths)), Sgd(running.learning_rate_q16, training.momentum_q16), Schedule(),
         training.local_steps, training.batch_rows, training.trace_every, training.codec)
     result = run_unit(policy, weights, features, labels, seed)
-    return Claim(result.payload, result.trace_root)
+    return Claim(result.payload, result.trace_root, training.codec)
 
 
 def new_salt(unit: Unit) -> bytes:
@@ -45,8 +46,9 @@ def new_salt(unit: Unit) -> bytes:
 
 def new_commit(unit: Unit, claim: Claim, attempt: int = 0) -> MsgCommitWork:
     """The commitment to a claim, by the trainer whom the unit was dealt to in this attempt of the round."""
+    payload_root = chunk_root(claim.payload, payload.region_bytes(claim.codec))
     commitment = claim_commitment(decode_address(unit.trainer), unit.model_id, unit.round, attempt, unit.index,
-                                  blake3(claim.payload).digest(), claim.trace_root, new_salt(unit))
+                                  payload_root, claim.trace_root, new_salt(unit))
     return MsgCommitWork(trainer=unit.trainer, model_id=unit.model_id, round=unit.round, unit=unit.index,
                          attempt=attempt, commitment=commitment)
 

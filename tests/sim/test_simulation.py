@@ -96,7 +96,7 @@ def test_state_of_a_simulation_can_be_exported_and_gone_on_with(tmp_path: Path) 
 
 def test_failure_names_seed_and_height(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An honest trainer that is taken for a cheat is noticed, and the failure says how to see it again."""
-    monkeypatch.setattr(audit, "hash_payload", lambda payload: bytes(32))
+    monkeypatch.setattr(audit, "compute_payload_root", lambda payload, codec: bytes(32))
     with pytest.raises(SimulationFailed, match=r"seed 2, height \d+: AssertionError: .*\nagain: python -m tests.sim"):
         simulate(tmp_path / "chain", 2, BLOCKS)
 

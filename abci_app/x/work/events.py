@@ -65,7 +65,7 @@ def unit_committed(unit: Unit) -> Event:
 
 def unit_revealed(unit: Unit) -> Event:
     """A payload was taken."""
-    return new_event("work.unit_revealed", **_unit(unit), payload_hash=unit.payload_hash.hex(),
+    return new_event("work.unit_revealed", **_unit(unit), payload_root=unit.payload_root.hex(),
                      trace_root=unit.trace_root.hex())
 
 

@@ -23,7 +23,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 from abci_app.x.work import events, keys
 from abci_app.x.work.errors import RoundNotFound, TrainerNotFound, UnitNotFound
 from abci_app.x.work.needs import Bank, Models, Rewards, Schedule
-from abci_app.x.work.types import RUNNING_PHASES, STORE, compute_slash, hash_payload
+from abci_app.x.work.types import RUNNING_PHASES, STORE, compute_slash, compute_payload_root
 
 MARK = b"\x01"
 
@@ -209,7 +209,10 @@ class Keeper:
     def find_payload(self, ctx: Ctx, unit: Unit) -> bytes | None:
         """The payload that the unit's record commits to; None when the blobs do not hold exactly it."""
         payload = ctx.state.blobs.get(keys.payload(unit.model_id, unit.round, unit.index))
-        return payload if payload is not None and hash_payload(payload) == unit.payload_hash else None
+        if payload is None:
+            return None
+        codec = self.models.get_model(ctx, unit.model_id).spec.training.codec
+        return payload if compute_payload_root(payload, codec) == unit.payload_root else None
 
     def get_payload(self, ctx: Ctx, unit: Unit) -> bytes:
         """The payload of a revealed unit of the running round. InvariantBroken when the blobs contradict the state."""
@@ -228,7 +231,7 @@ class Keeper:
         if number < 1:
             return
         for unit in self.list_units(ctx, model_id, number):
-            if unit.payload_hash:
+            if unit.payload_root:
                 self.drop_payload(ctx, unit)
 
     def mark_idle(self, ctx: Ctx, model_id: int) -> None:

@@ -52,7 +52,7 @@ def query_assignments(ctx: Ctx, keeper: Keeper,
 def query_payload(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryPayloadRequest) -> query_pb2.QueryPayloadResponse:
     """The payload of a revealed unit. Raises NotFound (sdk/22) when there is none or it is no longer kept."""
     unit = keeper.find_unit(ctx, request.model_id, request.round, request.unit)
-    payload = None if unit is None or not unit.payload_hash else keeper.find_payload(ctx, unit)
+    payload = None if unit is None or not unit.payload_root else keeper.find_payload(ctx, unit)
     if payload is None:
         raise NotFound(f"no payload of model {request.model_id}, round {request.round}, unit {request.unit} is kept")
     return query_pb2.QueryPayloadResponse(payload=payload)

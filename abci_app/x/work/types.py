@@ -3,8 +3,6 @@
 Reads/Writes: nothing. Every bound has its reason in README.md beside this file, section "Bounds".
 """
 
-from blake3 import blake3
-
 from abci_app.runtime.contract import compute_param_count
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount
@@ -21,6 +19,8 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 from abci_app.wire.row import join_columns, row_bytes
 from abci_app.wire.seed import draw_rows, shuffle, unit_seed
 from abci_app.x.work.errors import BondTooLarge, CommitmentMalformed, SaltMalformed, TraceRootMalformed
+from kernels.chunks import chunk_root
+from kernels.payload import region_bytes
 
 STORE = "work"
 SALT_BYTES = 32
@@ -79,9 +79,12 @@ def parse_bond(bond: Coin) -> int:
     return amount_ugrad
 
 
-def hash_payload(payload: bytes) -> bytes:
-    """The 32-byte BLAKE3 by which a claim names its payload."""
-    return blake3(payload).digest()
+def compute_payload_root(payload: bytes, codec: str) -> bytes:
+    """The 32 bytes by which a claim names its payload: the root of a chunk tree in which a chunk is one region.
+
+    So any 65536 coordinates can be proved with their exponents against the claim, without the rest of the payload.
+    """
+    return chunk_root(payload, region_bytes(codec))
 
 
 def compute_trainers_needed(model: Model) -> int:

@@ -19,9 +19,10 @@ from tests.chain import address_of, new_test_key
 from tests.sim import claims
 from tests.unit.miner.conftest import NAMES, Rig, iris
 
+CODEC = payload.CODECS[0]
 ADDRESS = address_of("ann")
 ROUND = Round(model_id=1, number=3, seed=bytes(range(32)))
-ENTRY = Entry(new_claim(b"payload", bytes([7]) * 32), bytes([9]) * 32)
+ENTRY = Entry(new_claim(b"payload", bytes([7]) * 32, CODEC), bytes([9]) * 32)
 
 
 def open_journal(folder: Path, chain_id: str = "gradus-test-1") -> Journal:
@@ -43,7 +44,7 @@ def test_round_dealt_again_has_entries_of_its_own(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         journal.put(ROUND, 4, ENTRY)
         assert journal.find(again, 4) is None
-        journal.put(again, 4, Entry(new_claim(b"other", bytes(32)), bytes(32)))
+        journal.put(again, 4, Entry(new_claim(b"other", bytes(32), CODEC), bytes(32)))
         assert journal.find(ROUND, 4) == ENTRY
 
 
@@ -51,7 +52,7 @@ def test_second_claim_for_one_unit_is_refused(tmp_path: Path) -> None:
     with open_journal(tmp_path) as journal:
         journal.put(ROUND, 4, ENTRY)
         with pytest.raises(ValueError, match="another claim"):
-            journal.put(ROUND, 4, Entry(new_claim(b"other", bytes(32)), bytes(32)))
+            journal.put(ROUND, 4, Entry(new_claim(b"other", bytes(32), CODEC), bytes(32)))
         assert journal.find(ROUND, 4) == ENTRY
 
 
@@ -115,7 +116,7 @@ def test_claim_is_what_a_second_implementation_computes(rig: Rig) -> None:
 def test_commitment_differs_by_address_unit_claim_and_salt() -> None:
     base = (bytes(20), ROUND, 1, ENTRY.claim, bytes(32))
     others = [(bytes([1]) * 20, *base[1:]), (*base[:2], 2, *base[3:]), (*base[:4], bytes([1]) * 32),
-              (*base[:3], new_claim(b"other", bytes(32)), bytes(32)),
+              (*base[:3], new_claim(b"other", bytes(32), CODEC), bytes(32)),
               (base[0], Round(model_id=1, number=4), *base[2:])]
     commitments = {compute_commitment(*arguments) for arguments in [base, *others]}
     assert len(commitments) == 6

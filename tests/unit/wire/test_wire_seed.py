@@ -50,9 +50,9 @@ def test_every_field_of_a_seed_matters() -> None:
 
 def test_commitment_is_bound_to_address_and_salt() -> None:
     parts: dict[str, Any] = {"address": bytes(20), "model_id": 1, "round_number": 1, "attempt": 0, "unit": 1,
-                             "payload_hash": b"p" * 32, "trace_root": b"t" * 32, "salt": b"s" * 32}
+                             "payload_root": b"p" * 32, "trace_root": b"t" * 32, "salt": b"s" * 32}
     others = [parts, parts | {"address": b"a" * 20}, parts | {"model_id": 2}, parts | {"round_number": 2},
-              parts | {"attempt": 1}, parts | {"unit": 2}, parts | {"payload_hash": b"q" * 32},
+              parts | {"attempt": 1}, parts | {"unit": 2}, parts | {"payload_root": b"q" * 32},
               parts | {"trace_root": b"u" * 32}, parts | {"salt": b"r" * 32}]
     assert len({claim_commitment(**other) for other in others}) == 9
 

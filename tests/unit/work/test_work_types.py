@@ -121,7 +121,7 @@ def test_invariants_notice_what_they_are_for(new_market: NewMarket) -> None:
     assert noticed(with_unit(status=UNIT_STATUS_MISSED)) == ["work/open_units", "work/payloads"]
     assert noticed(with_unit(status=UNIT_STATUS_ACCEPTED)) == ["work/open_units", "work/rounds"]
     assert noticed(with_unit(verdict=AUDIT_VERDICT_MATCH)) == ["work/rounds", "work/audits"]
-    assert noticed(with_unit(payload_hash=bytes(32))) == ["work/payloads"]
+    assert noticed(with_unit(payload_root=bytes(32))) == ["work/payloads"]
     assert noticed(with_round(waiting_count=1)) == ["work/rounds"]
     assert noticed(with_round(accepted_count=1)) == ["work/rounds"]
     assert noticed(with_round(phase=ROUND_PHASE_REVEAL)) == ["work/rounds"]

@@ -27,7 +27,7 @@ from abci_app.x.work.errors import (
 )
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    AUDITED_MODELS_MAX, compute_evidence_bytes, distinct_rows, draw_unit_rows, hash_payload, is_usable_row,
+    AUDITED_MODELS_MAX, compute_evidence_bytes, distinct_rows, draw_unit_rows, compute_payload_root, is_usable_row,
     join_unit_rows,
 )
 from kernels.errors import KernelInputError
@@ -85,7 +85,8 @@ def judge_unit(ctx: Ctx, keeper: Keeper, model: Model, audited: Round, unit: Uni
         result = run_unit(policy, weights, features, labels, unit_seed(audited.seed, unit.index))
     except KernelInputError as error:
         raise EvidenceUnusable(str(error)) from None
-    return hash_payload(result.payload) == unit.payload_hash and result.trace_root == unit.trace_root
+    payload_root = compute_payload_root(result.payload, model.spec.training.codec)
+    return payload_root == unit.payload_root and result.trace_root == unit.trace_root
 
 
 def propose_evidence(ctx: Ctx, keeper: Keeper, source: RowSource) -> Iterator[AuditEvidence]:

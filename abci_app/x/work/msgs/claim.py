@@ -18,7 +18,7 @@ from abci_app.x.work.errors import (
     UnitNotCommitted, UnitRevealed,
 )
 from abci_app.x.work.keeper import Keeper
-from abci_app.x.work.types import hash_payload
+from abci_app.x.work.types import compute_payload_root
 from kernels import payload as payload_codec
 from kernels.errors import KernelInputError
 
@@ -49,7 +49,7 @@ def commit_work(ctx: Ctx, keeper: Keeper, msg: MsgCommitWork) -> MsgCommitWorkRe
 
 
 def reveal_work(ctx: Ctx, keeper: Keeper, msg: MsgRevealWork) -> MsgRevealWorkResponse:
-    """Take the payload of a committed unit: its hash into the state, its bytes beside it.
+    """Take the payload of a committed unit: its root into the state, its bytes beside it.
 
     Checks, in consensus order: round there, not dealt again since, in its reveal phase, unit there, the sender's,
     committed and not revealed yet, the commitment matches, the payload is canonical.
@@ -68,10 +68,11 @@ def reveal_work(ctx: Ctx, keeper: Keeper, msg: MsgRevealWork) -> MsgRevealWorkRe
         raise UnitRevealed(f"unit {unit.index}")
     if unit.status != UNIT_STATUS_COMMITTED:
         raise UnitNotCommitted(f"unit {unit.index}")
-    unit.payload_hash = hash_payload(msg.payload)
+    spec = keeper.models.get_model(ctx, msg.model_id).spec
+    unit.payload_root = compute_payload_root(msg.payload, spec.training.codec)
     unit.trace_root = msg.trace_root
     _check_commitment(running, unit, msg.salt)
-    _check_payload(keeper.models.get_model(ctx, msg.model_id).spec, msg.payload)
+    _check_payload(spec, msg.payload)
     unit.status = UNIT_STATUS_REVEALED
     keeper.put_unit(ctx, unit)
     keeper.put_payload(ctx, unit, msg.payload)
@@ -101,7 +102,7 @@ def _check_assigned(unit: Unit, sender: str) -> None:
 
 def _check_commitment(running: Round, unit: Unit, salt: bytes) -> None:
     commitment = claim_commitment(decode_address(unit.trainer), unit.model_id, unit.round, running.attempt, unit.index,
-                                  unit.payload_hash, unit.trace_root, salt)
+                                  unit.payload_root, unit.trace_root, salt)
     if commitment != unit.commitment:
         raise CommitmentMismatch(f"unit {unit.index} was committed as {unit.commitment.hex()}")
 

@@ -129,14 +129,14 @@ class Round(_message.Message):
     def __init__(self, model_id: _Optional[int] = ..., number: _Optional[int] = ..., phase: _Optional[_Union[RoundPhase, str]] = ..., seed: _Optional[bytes] = ..., weights_root: _Optional[bytes] = ..., learning_rate_q16: _Optional[int] = ..., unit_count: _Optional[int] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., audit_seed: _Optional[bytes] = ..., accepted_count: _Optional[int] = ..., closed_height: _Optional[int] = ..., attempt: _Optional[int] = ..., waiting_count: _Optional[int] = ..., due_height: _Optional[int] = ...) -> None: ...
 
 class Unit(_message.Message):
-    __slots__ = ("model_id", "round", "index", "trainer", "status", "commitment", "payload_hash", "trace_root", "verdict")
+    __slots__ = ("model_id", "round", "index", "trainer", "status", "commitment", "payload_root", "trace_root", "verdict")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
     TRAINER_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
-    PAYLOAD_HASH_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_ROOT_FIELD_NUMBER: _ClassVar[int]
     TRACE_ROOT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     model_id: int
@@ -145,10 +145,10 @@ class Unit(_message.Message):
     trainer: str
     status: UnitStatus
     commitment: bytes
-    payload_hash: bytes
+    payload_root: bytes
     trace_root: bytes
     verdict: AuditVerdict
-    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., index: _Optional[int] = ..., trainer: _Optional[str] = ..., status: _Optional[_Union[UnitStatus, str]] = ..., commitment: _Optional[bytes] = ..., payload_hash: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., verdict: _Optional[_Union[AuditVerdict, str]] = ...) -> None: ...
+    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., index: _Optional[int] = ..., trainer: _Optional[str] = ..., status: _Optional[_Union[UnitStatus, str]] = ..., commitment: _Optional[bytes] = ..., payload_root: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., verdict: _Optional[_Union[AuditVerdict, str]] = ...) -> None: ...
 
 class Slash(_message.Message):
     __slots__ = ("model_id", "trainer", "round", "unit", "reason", "amount_ugrad", "burnt_ugrad", "height")
