@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PLAIN_RULES = ("mean", "trimmed_mean", "median", "krum", "multi_krum", "geometric_median", "clipped_mean",
                "centered_clip", "sign_vote")
+SPARSE_RULES = ("mean", "clipped_mean")  # need no stack where most values are zero
 MIXING = "nnm+"
 RULES = (*PLAIN_RULES, *(MIXING + rule for rule in PLAIN_RULES))
 
@@ -37,8 +38,11 @@ def aggregate(rule: str, payloads: list[bytes], param_count: int, trim: int, cod
         raise KernelInputError(f"payloads must be a list of 1..{PAYLOADS_MAX} payloads")
     checks.check_int("trim", trim, 0, PAYLOADS_MAX)
     dropped = 0 if rule == "mean" else compute_trim(len(payloads), trim)
-    stack = build_stack(payloads, param_count, codec, dropped)
-    return checks.write_array(dispatch.implementation("memory").take(reduce_stack(rule, stack, dropped)))
+    if payload_codec.find_format(codec).is_sparse and rule in SPARSE_RULES:
+        delta = _sum_sparse(rule, payloads, param_count, codec, dropped)
+    else:
+        delta = reduce_stack(rule, build_stack(payloads, param_count, codec, dropped), dropped)
+    return checks.write_array(dispatch.implementation("memory").take(delta))
 
 
 def check_rule(rule: object) -> None:
@@ -65,7 +69,7 @@ def build_stack(payloads: list[bytes], param_count: int, codec: str, dropped: in
     """Payloads in their canonical order, that of their bytes, on the grid that `dropped` liars cannot raise."""
     from kernels import arrays
 
-    views = [payload_codec.view_payload(item, param_count, codec, _name(place)) for place, item in enumerate(payloads)]
+    views = _view_all(payloads, param_count, codec)
     order = sorted(range(len(payloads)), key=payloads.__getitem__)
     grid = compute_grid(views, param_count, codec, dropped)
     values = arrays.new_array((grid.size, len(views), BLOCK_VALUES), "int8")
@@ -129,6 +133,25 @@ def _sum_by_gram(ops: Any, rule: str, stack: Stack, dropped: int) -> tuple[Any, 
         return ops.sum_weighted(stack, rules.weigh_by_clipping(gram)), WEIGHT_ONE
     kept = 1 if rule == "krum" else rows - dropped
     return ops.sum_chosen(stack, sorted(rules.rank_by_score(gram, dropped)[:kept])), kept
+
+
+def _sum_sparse(rule: str, payloads: list[bytes], param_count: int, codec: str, dropped: int) -> Any:
+    """`mean` and `clipped_mean` of sparse payloads, from their entries alone: int64 [param_count]."""
+    views = _view_all(payloads, param_count, codec)
+    ops = dispatch.implementation("payload")
+    for place, view in enumerate(views):
+        payload_codec.refuse_fault(ops.find_fault(view, param_count, codec), codec, _name(place))
+    grid = compute_grid(views, param_count, codec, dropped)
+    weights, divisor = [1] * len(views), len(views)
+    if rule == "clipped_mean":
+        weights = rules.weigh_by_length([ops.squares(view, param_count, grid) for view in views])
+        divisor *= WEIGHT_ONE
+    sums = ops.accumulate(views, param_count, grid, weights)
+    return dispatch.implementation("aggregate").expand(sums, divisor, grid, param_count)
+
+
+def _view_all(payloads: list[bytes], param_count: int, codec: str) -> list[NDArray[np.uint8]]:
+    return [payload_codec.view_payload(item, param_count, codec, _name(place)) for place, item in enumerate(payloads)]
 
 
 def _name(place: int) -> str:

@@ -255,3 +255,16 @@ def test_refusal_names_the_payload_by_its_place_in_the_list(codec: str, rule: st
     for bad in (b"\xff" + good[1:], good + b"\0"):
         with pytest.raises(KernelInputError, match=r"^payloads\[1\] (has|must have) "):
             aggregate.aggregate(rule, [good, bad, good], 300, 1, codec)
+
+
+@pytest.mark.parametrize("rule", aggregate.SPARSE_RULES)
+def test_rule_that_needs_no_stack_gives_what_the_stack_gives(rule: str) -> None:
+    """A sparse payload's entries alone, in two regions, against all coordinates of all workers."""
+    codec, count = "top64/4096", 70001
+    sent = draw_long("sparse", count, 5, codec)
+    dropped = 0 if rule == "mean" else 1
+    for name in ("ref", "cpu"):
+        with dispatch.forced(name):
+            stack = aggregate.build_stack(sent, count, codec, dropped)
+            expected = aggregate.reduce_stack(rule, stack, dropped)
+            assert combine(rule, sent, count, 1, codec) == expected.tolist()

@@ -24,6 +24,7 @@ from abci_app.x.models.errors import (
     OuterPolicyInvalid, RoundPolicyInvalid, SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
 )
 from kernels import aggregate, chunks, mlp, payload, unit
+from kernels.aggregate.types import PAYLOADS_MAX
 from kernels.errors import KernelInputError
 from kernels.gin1 import DECAY_MAX, RATE_MAX, RATE_ONE
 
@@ -41,7 +42,7 @@ EVIDENCE_FRAME_BYTES = 1 << 10  # the rest of an injected transaction
 EVIDENCE_BYTES_MAX = TX_BYTES_MAX - EVIDENCE_FRAME_BYTES
 ROW_FRAME_BYTES = 4
 PROOF_HASH_BYTES = HASH_BYTES + 2
-UNITS_MAX = aggregate.PAYLOADS_MAX
+UNITS_MAX = PAYLOADS_MAX
 PHASE_BLOCKS_MIN = 3  # so that no phase lies in the hands of one proposer
 PHASE_BLOCKS_MAX = 10_000
 KEPT_ROUNDS_MAX = 1_000
