@@ -40,7 +40,7 @@ def _spread(builder: Any, word: Any) -> Any:
     return builder.bitcast(_shuffle(builder, lane, [0] * COLUMNS), _PAIRS)
 
 
-def _add_pairs(builder: Any, sums: Any, left: Any, right: Any) -> Any:
+def add_pairs(builder: Any, sums: Any, left: Any, right: Any) -> Any:
     """sums + left.even * right.even + left.odd * right.odd."""
     name, lanes = _find_instruction()
     if not name:
@@ -114,7 +114,7 @@ def multiply_tile(
         address, grown = at, []
         for row in range(ROWS):
             word = _read(builder, address, _I32, 4)
-            grown.append(_add_pairs(builder, sums[row], _spread(builder, word), columns))
+            grown.append(add_pairs(builder, sums[row], _spread(builder, word), columns))
             address = builder.add(address, row_step)
         following = (builder.add(count, one), builder.add(at, left_step), builder.add(other, right_step))
         for phi, start, value in zip((count, at, other), (zero, left, right), following):
