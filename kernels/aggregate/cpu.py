@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from kernels.aggregate.ref import (
-    expand, expand_votes, gram, mix, squares, sum_chosen, sum_magnitudes, sum_ranks, sum_signs, sum_weighted,
-)
+from kernels.aggregate.gram import gram, squares
+from kernels.aggregate.gram_mix import mix
+from kernels.aggregate.gram_weighted import sum_weighted
+from kernels.aggregate.ref import expand, expand_votes, sum_chosen, sum_magnitudes, sum_ranks, sum_signs
 
 __all__ = (
     "expand", "expand_votes", "gram", "mix", "squares", "sum_chosen", "sum_magnitudes", "sum_ranks", "sum_signs",

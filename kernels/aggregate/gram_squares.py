@@ -12,7 +12,7 @@ from kernels.aggregate.gram_loops import LANES
 from kernels.aggregate.gram_tiles import ROW_BYTES, add_squares
 from kernels.jit import Scalar, entry, types
 
-_BLOCKS_MAX = 4096  # whose sums of a lane fit int32: 4096 * 16 * 128**2 = 2**30
+BLOCKS_MAX = 4096  # whose sums of a lane fit int32: 4096 * 16 * 128**2 = 2**30
 
 
 @entry(
@@ -24,8 +24,8 @@ def run(places: NDArray[np.int64], lines: NDArray[np.int32], totals: NDArray[np.
 
     lines: [rows, LANES], zero, and zero afterwards.
     """
-    for first in range(0, places.size, _BLOCKS_MAX):
-        for index in range(first, min(first + _BLOCKS_MAX, places.size)):
+    for first in range(0, places.size, BLOCKS_MAX):
+        for index in range(first, min(first + BLOCKS_MAX, places.size)):
             for row in range(totals.size):
                 add_squares(places[index] + ROW_BYTES * row, lines.ctypes.data + 4 * LANES * row)
         for row in range(totals.size):

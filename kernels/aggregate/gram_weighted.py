@@ -43,18 +43,18 @@ def _shuffle(builder: Any, left: Any, right: Any, picks: list[int]) -> Any:
 def _read_pairs(builder: Any, place: Any) -> list[Any]:
     """Two rows of _COLUMNS as pairs: columns 0..3, 8..11, ... and columns 4..7, 12..15, ..."""
     rows = [builder.sext(load(builder, place, offset, _BYTES), _HALVES) for offset in (0, ROW_BYTES)]
-    columns = range(0, _COLUMNS, 2 * _RUN)
-    return [
-        _shuffle(builder, *rows, [column + _COLUMNS * row for start in columns
-                                  for column in range(start + part, start + part + _RUN) for row in (0, 1)])
-        for part in (0, _RUN)
-    ]
+    picked = []
+    for part in (0, _RUN):
+        columns = [start + part + place for start in range(0, _COLUMNS, 2 * _RUN) for place in range(_RUN)]
+        picks = [column + _COLUMNS * row for column in columns for row in (0, 1)]
+        picked.append(_shuffle(builder, rows[0], rows[1], picks))
+    return picked
 
 
 def _store_sums(builder: Any, low: Any, high: Any, out: Any) -> None:
     """The sums of the two halves of _read_pairs in the order of their columns."""
     lanes = _SUMS.count
-    order = [part + lane for start in range(0, lanes, _RUN) for part in (0, lanes) for lane in range(start, start + _RUN)]
+    order = [part + start + lane for start in range(0, lanes, _RUN) for part in (0, lanes) for lane in range(_RUN)]
     for index in (0, 1):
         values = _shuffle(builder, low, high, order[lanes * index:lanes * (index + 1)])
         target = builder.inttoptr(builder.add(out, ir.Constant(_I64, 4 * lanes * index)), _SUMS.as_pointer())
@@ -74,7 +74,7 @@ def write_strip(typing: Any, place: Any, last: Any, words: Any, count: Any, out:
         held = [builder.phi(_SUMS) for _ in range(2 * _STRIP // _COLUMNS)]
         first = builder.add(place, builder.select(builder.icmp_signed("<", offset, last), offset, last))
         weight = _spread(builder, load(builder, word, 0, _I32))
-        sums = []
+        sums: list[Any] = []
         for column in range(0, _STRIP, _COLUMNS):
             for pair in _read_pairs(builder, builder.add(first, ir.Constant(_I64, column))):
                 sums.append(pairs.add_pairs(builder, held[len(sums)], pair, weight))
