@@ -260,6 +260,11 @@ def to_host(array: Array) -> NDArray[Any]:
     return host
 
 
+def view(array: Array, dtype: Any) -> Array:
+    """The same memory as elements of another width; the last axis holds a whole number of them."""
+    return array.view(np.dtype(dtype) if isinstance(array, np.ndarray) else _find_dtype(dtype))
+
+
 def count_elements(array: Array) -> int:
     """How many elements an array has."""
     return prod(array.shape)

@@ -15,6 +15,11 @@ def put(array: NDArray[Any]) -> Array:
     return device.to_device(array)
 
 
+def new(shape: tuple[int, ...], dtype: Any) -> Array:
+    """An uninitialised array in memory for kernels."""
+    return device.new_array(shape, dtype)
+
+
 def take(array: Array) -> NDArray[Any]:
     """A copy on the host; waits for the kernels that write it."""
     return device.to_host(array)

@@ -83,7 +83,7 @@ def test_gpu_is_chosen_in_the_interpreter_when_its_self_test_passes(unchosen: py
     cases = selftest.select_cases("gpu")
     assert choice == dispatch.Choice("gpu", "gpu") and told[-1] == ("done", len(cases), len(cases))
     assert dispatch.implementation("quantise").__name__ == "kernels.quantise.gpu"
-    assert dispatch.implementation("aggregate").__name__ == "kernels.aggregate.cpu"
+    assert dispatch.implementation("generate").__name__ == "kernels.generate.cpu"
 
 
 def test_every_op_with_a_reference_is_computed_by_the_device_or_listed_as_the_cpus() -> None:

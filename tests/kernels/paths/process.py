@@ -75,6 +75,7 @@ def compute_digest(case: Case) -> str:
 def tile_as_a_device() -> None:
     """Let the interpreter run programs of the sizes, and as many, as a device has."""
     from kernels import device
+    from kernels.aggregate import gpu_gram, gpu_planes, gpu_sums
     from kernels.gemm import gpu as gemm
     from kernels.loss import gpu as loss
     from kernels.mlp import gpu as mlp
@@ -82,7 +83,9 @@ def tile_as_a_device() -> None:
     device.ELEMENTS_INTERPRETED = device.ELEMENTS_ON_DEVICE
     loss.COLUMNS_MAX = mlp.COLUMNS_MAX = device.ELEMENTS_ON_DEVICE
     on_device: Any = SimpleNamespace(**{**vars(device), "IS_INTERPRETED": False})
-    gemm.device = mlp.device = on_device  # they ask for nothing but the sizes; launches stay the interpreter's
+    sized: tuple[Any, ...] = (gemm, gpu_gram, gpu_planes, gpu_sums, mlp)
+    for module in sized:
+        module.device = on_device  # they ask for nothing but the sizes; launches stay the interpreter's
 
 
 def describe(backend: str, is_tiled: bool) -> dict[str, str]:
