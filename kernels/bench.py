@@ -4,6 +4,7 @@ Refuses to time anything until the cpu back end gives the reference's bytes. Wri
 `python -m kernels.bench decoder`: a training step of decoders, op by op (bench_decoder.py).
 `python -m kernels.bench gemm` and `freivalds`: exact products by engine, and the check of one (bench_products.py).
 `python -m kernels.bench generate`: tokens a second of inference (bench_generate.py).
+`python -m kernels.bench hash`: the chunk tree beside the plain read and SHA-256 (bench_hash.py).
 `python -m kernels.bench gpu`: a training step on a CUDA device beside torch in bfloat16 (bench_gpu.py).
 """
 
@@ -26,6 +27,7 @@ TABLES = {
     "freivalds": ("kernels.bench_products", "compare_check"),
     "generate": ("kernels.bench_generate", "main"),
     "gpu": ("kernels.bench_gpu", "main"),
+    "hash": ("kernels.bench_hash", "main"),
 }
 WIDTHS = (64, 128, 64, 10)
 POLICY = unit.UnitPolicy(unit.Mlp(WIDTHS), unit.Sgd(6554, 58982), unit.Schedule(), 32, 16, 8, "int8/256")
@@ -41,7 +43,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("table", nargs="?", choices=tuple(TABLES), default="unit", help=(
         "unit: the digits model on each back end (the default); decoder: a training step, op by op; gemm: exact "
-        "products by engine; freivalds: the check of one; generate: tokens a second; gpu: on a CUDA device"
+        "products by engine; freivalds: the check of one; generate: tokens a second; gpu: on a CUDA device; hash: GB/s"
     ))
     module, function = TABLES[parser.parse_args(arguments).table]
     try:

@@ -7,7 +7,7 @@ from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import chunks
+from kernels import chunks, threads
 from kernels.errors import KernelInputError
 
 
@@ -26,6 +26,26 @@ def test_every_chunk_verifies_and_the_chunks_make_the_data(data: bytes, size: in
 def test_root_of_parts_is_the_root_of_the_joined_parts(sizes: list[int]) -> None:
     parts = [(b"%d." % size * size)[:size] for size in sizes]
     assert chunks.join_root([memoryview(part) for part in parts]) == chunks.chunk_root(b"".join(parts))
+
+
+@pytest.mark.parametrize("count", ["1", "2", "3"])
+@pytest.mark.parametrize("size", [1, 1000, 65_536, 100_001])
+def test_root_does_not_depend_on_threads_or_parts(monkeypatch: pytest.MonkeyPatch, size: int, count: str) -> None:
+    monkeypatch.setenv("GRADUS_KERNELS_THREADS", count)
+    monkeypatch.setattr(threads, "SPAN_COST_MIN", 64)
+    data = b"".join(index.to_bytes(4, "little") for index in range(40 * size // 4 if size > 1 else 70)) + b"end"
+    level = [blake3(b"\0" + data[start:start + size]).digest() for start in range(0, len(data), size)]
+    leaves = list(level)
+    while len(level) > 1:
+        pairs = [blake3(b"\1" + left + right).digest() for left, right in zip(level[::2], level[1::2])]
+        level = pairs + level[len(level) & ~1:]
+    root = blake3(b"\2" + len(data).to_bytes(8, "little") + size.to_bytes(4, "little") + level[0]).digest()
+    view = memoryview(data)
+    cuts = [0, 0, 1, size, size + 1, len(data) // 2, len(data)]
+    assert chunks.chunk_root(data, size) == root
+    assert chunks.join_root([view[start:end] for start, end in zip(sorted(cuts), sorted(cuts)[1:])], size) == root
+    assert chunks.verify_chunk(root, data[-(len(data) % size or size):], len(leaves) - 1, len(leaves),
+                               chunks.chunk_proof(data, len(leaves) - 1, size))
 
 
 @settings(deadline=None)
