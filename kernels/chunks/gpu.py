@@ -28,24 +28,22 @@ HOST_NODES = 1024  # as many the host joins faster than the device's launches
 
 
 @jit
-def rotate(x: tl.tensor, by: tl.constexpr) -> tl.tensor:
-    """uint32 x rotated to the right."""
-    return (x >> by) | (x << (32 - by))
-
-
-@jit
 def mix(
     a: tl.tensor, b: tl.tensor, c: tl.tensor, d: tl.tensor, x: tl.tensor, y: tl.tensor
 ) -> tuple[tl.tensor, tl.tensor, tl.tensor, tl.tensor]:
-    """The function G of BLAKE3."""
+    """The function G of BLAKE3: four words are turned to the right."""
     a = a + b + x
-    d = rotate(d ^ a, 16)
+    d = d ^ a
+    d = (d >> 16) | (d << 16)
     c = c + d
-    b = rotate(b ^ c, 12)
+    b = b ^ c
+    b = (b >> 12) | (b << 20)
     a = a + b + y
-    d = rotate(d ^ a, 8)
+    d = d ^ a
+    d = (d >> 8) | (d << 24)
     c = c + d
-    b = rotate(b ^ c, 7)
+    b = b ^ c
+    b = (b >> 7) | (b << 25)
     return a, b, c, d
 
 
@@ -83,16 +81,16 @@ def new_chain(zero: tl.tensor) -> tl.tensor:
 def split_words(tile: tl.tensor, lanes: tl.constexpr) -> tl.tensor:
     """The 16 columns of a tile [lanes, 16]: loaded side by side, worked on lane by lane."""
     even, odd = tl.split(tl.reshape(tile, [lanes, 2, 2, 2, 2]))
-    w0_, w2_ = tl.split(even)
-    w1_, w3_ = tl.split(odd)
-    w0, w8 = tl.split(tl.split(w0_)[0])
-    w4, w12 = tl.split(tl.split(w0_)[1])
-    w1, w9 = tl.split(tl.split(w1_)[0])
-    w5, w13 = tl.split(tl.split(w1_)[1])
-    w2, w10 = tl.split(tl.split(w2_)[0])
-    w6, w14 = tl.split(tl.split(w2_)[1])
-    w3, w11 = tl.split(tl.split(w3_)[0])
-    w7, w15 = tl.split(tl.split(w3_)[1])
+    quads = tl.split(even) + tl.split(odd)  # the words of 0, 2, 1 and 3 modulo 4
+    pairs = tl.split(quads[0]) + tl.split(quads[1]) + tl.split(quads[2]) + tl.split(quads[3])
+    w0, w8 = tl.split(pairs[0])
+    w4, w12 = tl.split(pairs[1])
+    w2, w10 = tl.split(pairs[2])
+    w6, w14 = tl.split(pairs[3])
+    w1, w9 = tl.split(pairs[4])
+    w5, w13 = tl.split(pairs[5])
+    w3, w11 = tl.split(pairs[6])
+    w7, w15 = tl.split(pairs[7])
     return w0, w1, w2, w3, w4, w5, w6, w7, w8, w9, w10, w11, w12, w13, w14, w15
 
 
@@ -125,9 +123,9 @@ def hash_pieces(
     data: tl.tensor, sizes: tl.tensor, hashes: tl.tensor, stride: tl.tensor, pieces: tl.tensor, blocks: tl.tensor,
     count: tl.tensor, prefix: tl.tensor, is_aligned: tl.constexpr, lanes: tl.constexpr,
 ) -> None:
-    """The chaining value uint32 [8] of every piece of every message; lane = message * pieces + piece.
+    """The chaining value int32 [8] of every piece of every message; lane = message * pieces + piece.
 
-    stride: of bytes from one message to the next, or of 16 bytes and data uint32 if is_aligned; blocks: the largest
+    stride: of bytes from one message to the next, or of 16 bytes and data int32 if is_aligned; blocks: the largest
     number of blocks in a piece; a piece that a message does not have is left out.
     """
     lane = tl.program_id(0) * lanes + tl.arange(0, lanes)
@@ -145,31 +143,31 @@ def hash_pieces(
         start = message.to(tl.int64) * stride * 4
         held = (size + 3) // 4 - piece * (PIECE_BYTES // 4)  # words from the piece's first on
         words = data + start + piece * (PIECE_BYTES // 4)
-        before = tl.load(words - 1, mask=(piece > 0) & (held >= 0) & (lane < count), other=0)
+        before = tl.load(words - 1, mask=(piece > 0) & (held >= 0) & (lane < count), other=0).to(tl.uint32)
         before = tl.where(piece == 0, prefix.to(tl.uint32) << 24, before)
     else:
         start = message.to(tl.int64) * stride
     for block in range(blocks):
         if is_aligned:
-            tile = words[:, None] + (block * WORDS + column)[None, :]
-            mask = (block * WORDS + column)[None, :] < held[:, None]
-            w = split_words(tl.load(tile, mask=mask, other=0), lanes)
+            at = (column + block * WORDS)[None, :]
+            w = split_words(tl.load(words[:, None] + at, mask=at < held[:, None], other=0).to(tl.uint32), lanes)
             m = shift_words(w, before)
             before = w[15]
         else:
             m = split_words(load_bytes(data, start, piece * PIECE_BYTES + block * BLOCK_BYTES, size, prefix, lanes),
                             lanes)
-        flags = tl.where(block == 0, START, 0) | tl.where(block == last, tl.where(is_root, END | ROOT, END), 0)
+        is_last = last == block
+        flags = tl.where(piece * 0 + block == 0, START, 0) | tl.where(is_last, tl.where(is_root, END | ROOT, END), 0)
         taken = tl.minimum(left - block * BLOCK_BYTES, BLOCK_BYTES)
         after = compress(v, m, counter, taken.to(tl.uint32), flags.to(tl.uint32))
-        is_held = block <= last
+        is_held = last >= block
         v = (
             tl.where(is_held, after[0], v[0]), tl.where(is_held, after[1], v[1]), tl.where(is_held, after[2], v[2]),
             tl.where(is_held, after[3], v[3]), tl.where(is_held, after[4], v[4]), tl.where(is_held, after[5], v[5]),
             tl.where(is_held, after[6], v[6]), tl.where(is_held, after[7], v[7]),
         )
     for index in tl.static_range(8):
-        tl.store(hashes + lane * 8 + index, v[index], mask=(lane < count) & (left > 0))
+        tl.store(hashes + lane * 8 + index, v[index].to(tl.int32), mask=(lane < count) & (left > 0))
 
 
 @jit
@@ -190,17 +188,17 @@ def join_pairs(
     column = tl.arange(0, WORDS)
     place = (message * width + 2 * pair) * 8
     mask = (2 * pair[:, None] + (column // 8)[None, :] < held[:, None]) & (lane < count)[:, None]
-    m = split_words(tl.load(hashes + place[:, None] + column[None, :], mask=mask, other=0), lanes)
+    m = split_words(tl.load(hashes + place[:, None] + column[None, :], mask=mask, other=0).to(tl.uint32), lanes)
     zero = (lane ^ lane).to(tl.uint32)
     flags = tl.where(held == 2, PARENT | ROOT, PARENT).to(tl.uint32)
     after = compress(new_chain(zero), m, zero, zero + BLOCK_BYTES, flags)
     is_pair = 2 * pair + 1 < held
     for index in tl.static_range(8):
-        tl.store(joined + lane * 8 + index, tl.where(is_pair, after[index], m[index]), mask=lane < count)
+        tl.store(joined + lane * 8 + index, tl.where(is_pair, after[index], m[index]).to(tl.int32), mask=lane < count)
 
 
 def hash_messages(data: Array, stride: int, sizes: NDArray[np.int32], prefix: int) -> Array:
-    """BLAKE3(prefix ‖ message i) for every i, as uint32 [messages, 8]; little-endian they are the 32 bytes.
+    """BLAKE3(prefix ‖ message i) for every i, as int32 [messages, 8]; little-endian they are the 32 bytes.
 
     data: uint8, flat; message i is its bytes i * stride .. i * stride + sizes[i] - 1, sizes[i] <= stride. Where stride
     is a multiple of 16, as of payloads' regions and nodes, data is too, what follows a message up to the next
@@ -211,9 +209,9 @@ def hash_messages(data: Array, stride: int, sizes: NDArray[np.int32], prefix: in
     blocks = (min(largest + 1, PIECE_BYTES.value) + BLOCK_BYTES.value - 1) // BLOCK_BYTES.value
     held, lanes = device.to_device(sizes), _find_lanes(len(sizes) * pieces)
     is_aligned = stride % ALIGNED_BYTES == 0
-    hashes = device.new_array((len(sizes) * pieces, HASH_WORDS), np.uint32)
+    hashes = device.new_array((len(sizes) * pieces, HASH_WORDS), np.int32)
     launch(
-        hash_pieces, (device.count_programs(len(sizes) * pieces, lanes),), device.view(data, np.uint32) if is_aligned
+        hash_pieces, (device.count_programs(len(sizes) * pieces, lanes),), device.view(data, np.int32) if is_aligned
         else data, held, hashes, stride // ALIGNED_BYTES if is_aligned else stride, pieces, blocks,
         len(sizes) * pieces, prefix, is_aligned=is_aligned, lanes=lanes, num_warps=1,
     )
@@ -221,7 +219,7 @@ def hash_messages(data: Array, stride: int, sizes: NDArray[np.int32], prefix: in
     while pieces > 1:
         above = (pieces + 1) // 2
         count, lanes = len(sizes) * above, _find_lanes(len(sizes) * above)
-        joined = device.new_array((count, HASH_WORDS), np.uint32)
+        joined = device.new_array((count, HASH_WORDS), np.int32)
         launch(join_pairs, (device.count_programs(count, lanes),), hashes, held, joined, pieces, level, count,
                lanes=lanes, num_warps=1)
         hashes, pieces, level = joined, above, level + 1
@@ -229,7 +227,7 @@ def hash_messages(data: Array, stride: int, sizes: NDArray[np.int32], prefix: in
 
 
 def hash_leaves(data: Array, length: int, chunk_bytes: int) -> Array:
-    """The leaves of a chunk tree over the first `length` of the bytes `data`, uint32 [chunks, 8].
+    """The leaves of a chunk tree over the first `length` of the bytes `data`, int32 [chunks, 8].
 
     data: uint8 on the device, of any size >= length where chunk_bytes is no multiple of 16; else as `pad` makes it.
     """
@@ -244,7 +242,7 @@ def compute_root(data: Array, length: int, chunk_bytes: int) -> bytes:
     nodes = hash_leaves(data, length, chunk_bytes)
     while len(nodes) > HOST_NODES:
         pairs = len(nodes) // 2
-        above = device.new_array((len(nodes) - pairs, HASH_WORDS), np.uint32)
+        above = device.new_array((len(nodes) - pairs, HASH_WORDS), np.int32)
         above[:pairs] = hash_messages(
             device.view(nodes[:2 * pairs].reshape(-1), np.uint8), NODE_BYTES, np.full(pairs, NODE_BYTES, np.int32), 1
         )
