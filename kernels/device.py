@@ -52,22 +52,17 @@ NO_DEVICE = (
 class Pointer:
     """A numpy array as Triton's interpreter takes tensors: it asks for an address and a type, and copies nothing."""
 
-    def __init__(self, array: NDArray[Any] | None = None) -> None:
+    def __init__(self, array: NDArray[Any]) -> None:
         self.array = array
 
     def data_ptr(self) -> int:
         """Address of the first element."""
-        return self._held.ctypes.data
+        return self.array.ctypes.data
 
     @property
     def dtype(self) -> Any:
         """Type of the elements; its name is the one Triton knows."""
-        return self._held.dtype
-
-    @property
-    def _held(self) -> NDArray[Any]:
-        assert self.array is not None
-        return self.array
+        return self.array.dtype
 
     def untyped_storage(self) -> Pointer:
         """The memory itself."""
@@ -78,12 +73,12 @@ class Pointer:
         return self
 
     def new_empty(self, size: int, device: str) -> Pointer:
-        """A pointer to be `set_`."""
-        return Pointer()
+        """A pointer to be `set_`, of this type: two arguments may be views of one memory."""
+        return Pointer(self.array)
 
     def set_(self, storage: Pointer, offset: int, size: Any, stride: Any) -> None:
-        """Point to `storage`."""
-        self.array = storage.array
+        """Point to `storage`, which is where this points already."""
+        assert storage.data_ptr() == self.data_ptr()
 
     def storage_offset(self) -> int:
         """Elements before the first one: none."""
@@ -91,15 +86,15 @@ class Pointer:
 
     def size(self) -> tuple[int, ...]:
         """Shape."""
-        return self._held.shape
+        return self.array.shape
 
     def stride(self) -> tuple[int, ...]:
         """Elements from one index to the next, by axis."""
-        return tuple(step // self._held.itemsize for step in self._held.strides)
+        return tuple(step // self.array.itemsize for step in self.array.strides)
 
     def copy_(self, source: Pointer) -> None:
         """Take over what kernels wrote: they wrote here."""
-        assert source.array is self.array
+        assert source.data_ptr() == self.data_ptr()
 
 
 def jit(function: Callable[..., Any]) -> Kernel:

@@ -14,7 +14,7 @@ import triton.language as tl
 from numpy.typing import NDArray
 
 from kernels import chunks, device
-from kernels.device import Array, constexpr, jit, launch
+from kernels.device import Array, constexpr, jit, jit_changing, launch
 
 LANES = 32  # one warp: its lanes exchange words without a barrier between warps
 LANES_INTERPRETED = 2**15
@@ -170,7 +170,7 @@ def hash_pieces(
         tl.store(hashes + lane * 8 + index, v[index].to(tl.int32), mask=(lane < count) & (left > 0))
 
 
-@jit
+@jit_changing("width", "level")
 def join_pairs(
     hashes: tl.tensor, sizes: tl.tensor, joined: tl.tensor, width: tl.tensor, level: tl.tensor, count: tl.tensor,
     lanes: tl.constexpr,
