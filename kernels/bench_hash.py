@@ -54,7 +54,8 @@ def build_calls(data: bytes, counts: list[int]) -> dict[str, Call]:
     for count in counts:
         calls[f"read, {count} threads"] = _bind(count, partial(read, data))
         for size in SIZES:
-            calls[f"tree of {size >> 10} KiB chunks, {count} threads"] = _bind(count, partial(chunks.chunk_root, data, size))
+            tree = partial(chunks.chunk_root, data, size)
+            calls[f"tree of {size >> 10} KiB chunks, {count} threads"] = _bind(count, tree)
     calls["blake3 of the whole, 1 thread"] = partial(chunks.hash_bytes, data)
     calls["sha256 of the whole, 1 thread"] = lambda: hashlib.sha256(data).digest()
     return calls

@@ -97,10 +97,14 @@ def split_words(tile: tl.tensor, lanes: tl.constexpr) -> tl.tensor:
 @jit
 def shift_words(w: tl.tensor, before: tl.tensor) -> tl.tensor:
     """The words of the same bytes one byte later; before: the word that stands before them."""
-    shifted = ((w[0] << 8) | (before >> 24),)
-    for index in tl.static_range(1, 16):
-        shifted = shifted + ((w[index] << 8) | (w[index - 1] >> 24),)
-    return shifted
+    return (
+        (w[0] << 8) | (before >> 24), (w[1] << 8) | (w[0] >> 24), (w[2] << 8) | (w[1] >> 24),
+        (w[3] << 8) | (w[2] >> 24), (w[4] << 8) | (w[3] >> 24), (w[5] << 8) | (w[4] >> 24),
+        (w[6] << 8) | (w[5] >> 24), (w[7] << 8) | (w[6] >> 24), (w[8] << 8) | (w[7] >> 24),
+        (w[9] << 8) | (w[8] >> 24), (w[10] << 8) | (w[9] >> 24), (w[11] << 8) | (w[10] >> 24),
+        (w[12] << 8) | (w[11] >> 24), (w[13] << 8) | (w[12] >> 24), (w[14] << 8) | (w[13] >> 24),
+        (w[15] << 8) | (w[14] >> 24),
+    )
 
 
 @jit

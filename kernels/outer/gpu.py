@@ -35,7 +35,8 @@ def step(
     weights: NDArray[np.int32], velocity: NDArray[np.int64], delta: NDArray[np.int64], rate: int, decay: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
     """(weights, velocity) after one Nesterov step."""
-    stepped = step_arrays(*(device.to_device(array) for array in (weights, velocity, delta)), rate, decay)
+    held = (device.to_device(weights), device.to_device(velocity), device.to_device(delta))
+    stepped = step_arrays(*held, rate, decay)
     return device.to_host(stepped[0]), device.to_host(stepped[1])
 
 

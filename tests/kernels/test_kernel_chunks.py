@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from blake3 import blake3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import chunks, threads
+from kernels import aggregate, chunks, payload, threads
 from kernels.errors import KernelInputError
+from kernels.samples import sample_ints
 
 
 @settings(deadline=None)
@@ -67,6 +69,30 @@ def test_changed_chunk_index_count_or_proof_does_not_verify(data: bytes, size: i
     other = draw.draw(st.integers(0, count - 1))
     assert not chunks.verify_chunk(root, part, other, count, proof) or parts[other] == part
     assert not chunks.verify_chunk(root[:-1] + bytes([root[-1] ^ 1]), part, index, count, proof)
+
+
+@pytest.mark.parametrize("codec", payload.CODECS)
+@pytest.mark.parametrize("rule", ["mean", "trimmed_mean", "median", "sign_vote"])
+def test_a_region_of_an_aggregate_follows_from_one_proved_chunk_of_each_payload(codec: str, rule: str) -> None:
+    """The aggregate's own bytes, so that a challenge needs no other part of any payload."""
+    count, size = 2 * payload.REGION_VALUES + 1000, payload.region_bytes(codec)
+    values = np.frombuffer(sample_ints("regions", 5 * count, 8, 20), "<i8").reshape(5, count)
+    payloads = [payload.encode(row.tobytes(), count, bytes([index] * 32), codec) for index, row in enumerate(values)]
+    roots = [chunks.chunk_root(sent, size) for sent in payloads]
+    whole = aggregate.aggregate(rule, payloads, count, 1, codec)
+    for region in range(3):
+        proved = [chunks.split(sent, size)[region] for sent in payloads]
+        for root, sent, chunk in zip(roots, payloads, proved):
+            proof = chunks.chunk_proof(sent, region, size)
+            assert chunks.verify_chunk(root, chunk, region, chunks.chunk_count(len(sent), size), proof)
+        first = region * payload.REGION_VALUES
+        last = min(first + payload.REGION_VALUES, count)
+        assert aggregate.aggregate(rule, proved, last - first, 1, codec) == whole[8 * first:8 * last]
+
+
+def test_a_chunk_of_weights_is_64_whole_blocks_of_aggregation_and_four_are_a_region() -> None:
+    coordinates, odd = divmod(chunks.CHUNK_BYTES, 4)
+    assert odd == 0 and coordinates == 64 * payload.BLOCK_VALUES and 4 * coordinates == payload.REGION_VALUES
 
 
 def test_root_is_what_the_text_says() -> None:
