@@ -88,7 +88,7 @@ def test_a_wrong_sparse_sum_is_not_timed() -> None:
 def new_entry(result: Any) -> tuple[cells.Timed, inputs.Inputs]:
     """The mean of a cell beside a library that gives `result`."""
     drawn = inputs.draw_inputs(4, 700)
-    entry = ours.list_ours(drawn, inputs.draw_sparse(4, 700), reference.Reference(drawn), ref, payload_ref)[0]
+    entry = ours.list_ours(drawn, inputs.draw_others(4, 700), reference.Reference(drawn), ref, payload_ref)[0]
     other = Call("other", lambda: result(inputs.unpack_stack(drawn.stack).floats), is_same=True)
     return cells.Timed(entry, Call("mean", entry.run), None, None, [(libraries.LIBRARY, other)]), drawn
 

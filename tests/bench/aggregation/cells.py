@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tests.bench.aggregation import libraries
-from tests.bench.aggregation.inputs import Inputs, Matrices, draw_inputs, draw_sparse, unpack_stack
+from tests.bench.aggregation.inputs import SPARSE, Inputs, Matrices, draw_inputs, draw_others, unpack_stack
 from tests.bench.aggregation.ours import REDUCED, Ours, list_ours
 from tests.bench.aggregation.reference import Reference
 from tests.bench.aggregation.timing import Call, read_twice, run_rounds
 from tests.bench.training.records import Json
 
-SLOW = 3.0  # a library this many times slower than the best one at a smaller d is left out at a larger
+SLOW = 2.0  # a library this many times slower than the best one at a smaller d is left out at a larger
 NEAR = 1e-5
 Report = Callable[[str], None]
 
@@ -51,9 +51,9 @@ def measure_cell(workers: int, count: int, settings: Settings, slow: set[tuple[s
     """One cell; `slow` names the calls (group, name) that are left out."""
     report("drawing payloads")
     inputs = draw_inputs(workers, count)
-    sparse = draw_sparse(workers, count)
+    others = draw_others(workers, count)
     reference = Reference(inputs)
-    listed = [ours for ours in list_ours(inputs, sparse, reference, settings.ops, settings.payload_ops)
+    listed = [ours for ours in list_ours(inputs, others, reference, settings.ops, settings.payload_ops)
               if ours.group in settings.rules]
     refused, timed = [], []
     for ours in listed:
@@ -66,7 +66,7 @@ def measure_cell(workers: int, count: int, settings: Settings, slow: set[tuple[s
     gc.collect()
     if settings.modules is not None:
         matrices = unpack_stack(inputs.stack)
-        timed = [_add_peers(entry, inputs, matrices, sparse, settings, slow) for entry in timed]
+        timed = [_add_peers(entry, inputs, matrices, others[SPARSE], settings, slow) for entry in timed]
         problems = {entry.ours.group: find_far(entry, inputs, report) for entry in timed}
         refused += filter(None, problems.values())
         timed = [entry for entry in timed if not problems[entry.ours.group]]

@@ -16,11 +16,12 @@ from kernels.aggregate.types import Stack
 from kernels.payload.types import BLOCK_VALUES
 
 DENSE, SPARSE = "int8/256", "top64/4096"
+OTHERS = ("int4/256", "int2/256", SPARSE)
 SEED = 6
 SPREAD = 30.0  # of the normal distribution: a block's largest value of 256 is near 85
 TABLE_VALUES = 2**16
 EXPONENTS = (3, 6)  # of blocks, before workers differ
-DISTINCT_MAX = 8  # sparse payloads that are encoded; more workers send copies in memory of their own
+DISTINCT_MAX = 8  # payloads in other codecs that are encoded; more workers send copies in memory of their own
 
 
 class Inputs(NamedTuple):
@@ -57,10 +58,14 @@ def draw_inputs(workers: int, count: int) -> Inputs:
     return Inputs(payloads, stack, dropped)
 
 
-def draw_sparse(workers: int, count: int) -> list[bytes]:
-    """Payloads in top64/4096."""
-    distinct = [encode_delta(draw_delta(worker, count), worker, SPARSE) for worker in range(min(workers, DISTINCT_MAX))]
-    return [bytes(bytearray(distinct[worker % len(distinct)])) for worker in range(workers)]
+def draw_others(workers: int, count: int) -> dict[str, list[bytes]]:
+    """Payloads in the other codecs, by codec."""
+    deltas = [draw_delta(worker, count) for worker in range(min(workers, DISTINCT_MAX))]
+    found = {}
+    for codec in OTHERS:
+        distinct = [encode_delta(delta, worker, codec) for worker, delta in enumerate(deltas)]
+        found[codec] = [bytes(bytearray(distinct[worker % len(distinct)])) for worker in range(workers)]
+    return found
 
 
 def encode_delta(delta: NDArray[np.int64], worker: int, codec: str) -> bytes:

@@ -106,7 +106,8 @@ def list_others(modules: Modules, inputs: Inputs, sparse: list[bytes]) -> list[P
         Peer("sparse accumulate", "templar-like torch", LIBRARY, lambda: templar.accumulate(sent), 1.0),
         Peer("sparse accumulate", "torch scatter_add, unpacked", PRIMITIVE, lambda: templar.scatter(indices, values),
              0.2),
-        Peer("ingest", "torch int8 to float32", PRIMITIVE, lambda: rows * scales[:, None, None], 1.1),
+        *(Peer(group, "torch int8 to float32", PRIMITIVE, lambda: rows * scales[:, None, None], 1.1)
+          for group in ("ingest", "ingest int4", "ingest int2", "ingest top64")),
         Peer("expand", "torch int16 to float32", PRIMITIVE, lambda: sums * (scales / inputs.workers)[:, None], 0.2),
         Peer("hash", "hashlib sha256", PRIMITIVE, lambda: [sha256(part).digest() for part in inputs.payloads], 0.0),
         Peer("hash", "blake3, one thread", PRIMITIVE, lambda: [blake3(part).digest() for part in inputs.payloads], 0.0),

@@ -15,8 +15,9 @@ REDUCED = ("mean", "median", "trimmed_mean", "krum", "multi_krum", "geometric_me
            "nnm+trimmed_mean", "sign_vote")
 BY_PRODUCTS = ("krum", "multi_krum", "geometric_median", "centered_clip", "nnm+trimmed_mean")
 BY_SQUARES = ("clipped_mean",)
-SPARSE_GROUP, INGEST, EXPAND, HASH = "sparse accumulate", "ingest", "expand", "hash"
-GROUPS = (*REDUCED, SPARSE_GROUP, INGEST, EXPAND, HASH)
+SPARSE_GROUP, EXPAND, HASH = "sparse accumulate", "expand", "hash"
+INGESTS = {"ingest": DENSE, "ingest int4": "int4/256", "ingest int2": "int2/256", "ingest top64": SPARSE}
+GROUPS = (*REDUCED, SPARSE_GROUP, *INGESTS, EXPAND, HASH)
 EXPANDED = "trimmed_mean"  # whose sums the row `expand` expands
 WEIGHT = 2**14
 
@@ -36,11 +37,14 @@ class Ours(NamedTuple):
     sent: Callable[[], bytes] | None = None
 
 
-def list_ours(inputs: Inputs, sparse: list[bytes], reference: Reference, ops: Any, payload_ops: Any) -> list[Ours]:
-    """All groups. ops, payload_ops: the functions of kernels.aggregate and kernels.payload that are timed."""
+def list_ours(
+    inputs: Inputs, others: dict[str, list[bytes]], reference: Reference, ops: Any, payload_ops: Any
+) -> list[Ours]:
+    """All groups. others: payloads by codec. ops, payload_ops: kernels.aggregate and kernels.payload of a back end."""
     reduced = [_reduce(rule, inputs, reference, ops) for rule in REDUCED]
-    return [*reduced, _accumulate(sparse, inputs, payload_ops), _ingest(inputs), _expand(inputs, reference, ops),
-            _hash(inputs)]
+    payloads = {DENSE: inputs.payloads, **others}
+    ingests = [_ingest(group, codec, payloads[codec], inputs) for group, codec in INGESTS.items()]
+    return [*reduced, _accumulate(others[SPARSE], inputs, payload_ops), *ingests, _expand(inputs, ops), _hash(inputs)]
 
 
 def _reduce(rule: str, inputs: Inputs, reference: Reference, ops: Any) -> Ours:
@@ -88,32 +92,31 @@ def _accumulate(sparse: list[bytes], inputs: Inputs, payload_ops: Any) -> Ours:
                 sum(map(len, sparse)) + 4 * 256 * grid.size)
 
 
-def _ingest(inputs: Inputs) -> Ours:
+def _ingest(group: str, codec: str, payloads: list[bytes], inputs: Inputs) -> Ours:
     def build() -> Any:
         with dispatch.forced("cpu"):
-            return aggregate.build_stack(inputs.payloads, inputs.count, DENSE, inputs.dropped)
+            return aggregate.build_stack(payloads, inputs.count, codec, inputs.dropped)
 
     def find_problem(result: Any) -> str:
         values, last = payload.REGION_VALUES, (inputs.count - 1) // payload.REGION_VALUES
         for region in sorted({0, last // 2, last}):
             first = region * values
             count = min(values, inputs.count - first)
-            begin = region * payload.region_bytes(DENSE)
-            ordered = sorted(inputs.payloads)
-            parts = [sent[begin:begin + payload.payload_bytes(count, DENSE)] for sent in ordered]
+            begin = region * payload.region_bytes(codec)
+            parts = [sent[begin:begin + payload.payload_bytes(count, codec)] for sent in sorted(payloads)]
             with dispatch.forced("ref"):
-                expected = aggregate.build_stack(parts, count, DENSE, inputs.dropped)
+                expected = aggregate.build_stack(parts, count, codec, inputs.dropped)
             places = slice(first // 256, first // 256 + len(expected.exponents))
             rows = sorted(range(len(parts)), key=parts.__getitem__)
             if not (np.array_equal(result.values[places][:, rows], expected.values)
                     and np.array_equal(result.exponents[places], expected.exponents)):
-                return f"the stack differs from the reference in region {region}"
+                return f"{group} differs from the reference in region {region}"
         return ""
 
-    return Ours(INGEST, build, find_problem, sum(map(len, inputs.payloads)) + inputs.stack.values.nbytes)
+    return Ours(group, build, find_problem, sum(map(len, payloads)) + inputs.stack.values.nbytes)
 
 
-def _expand(inputs: Inputs, reference: Reference, ops: Any) -> Ours:
+def _expand(inputs: Inputs, ops: Any) -> Ours:
     sums, divisor = aggregate.sum_rows(ops, EXPANDED, inputs.stack, inputs.dropped)
     exponents, count = inputs.stack.exponents, inputs.count
 

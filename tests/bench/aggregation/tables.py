@@ -19,7 +19,8 @@ GOALS = {
     "mean": Goal(2.5), "median": Goal(100, None, 0.6), "trimmed_mean": Goal(100, None, 0.6),
     "krum": Goal(30, 4), "multi_krum": Goal(30, 4), "geometric_median": Goal(30, 4),
     "centered_clip": Goal(15), "clipped_mean": Goal(15), "nnm+trimmed_mean": Goal(), "sign_vote": Goal(),
-    "sparse accumulate": Goal(50), "ingest": Goal(), "expand": Goal(), "hash": Goal(),
+    "sparse accumulate": Goal(50), "ingest": Goal(), "ingest int4": Goal(), "ingest int2": Goal(),
+    "ingest top64": Goal(), "expand": Goal(), "hash": Goal(),
 }
 
 
