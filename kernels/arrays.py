@@ -6,6 +6,7 @@ A kernel must write every element that it hands on; `new_array` promises nothing
 from __future__ import annotations
 
 import ctypes
+import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import DTypeLike, NDArray
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt, malloc.h
 _KEPT_BYTES = 2**28
 _MAPPED_BYTES = 2**26
+_ALIGNED_BYTES_MIN = 2**16
+_LINE = 64
 
 
 def keep_freed_memory() -> bool:
@@ -35,5 +38,10 @@ keep_freed_memory()
 
 
 def new_array(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
-    """An uninitialised row-major array."""
-    return np.empty(shape, dtype=dtype)
+    """An uninitialised row-major array; from 64 KiB on it begins at a multiple of 64 bytes, a line of the caches."""
+    size = math.prod(shape if isinstance(shape, tuple) else (shape,)) * np.dtype(dtype).itemsize
+    if size < _ALIGNED_BYTES_MIN:
+        return np.empty(shape, dtype=dtype)
+    memory = np.empty(size + _LINE, dtype=np.uint8)
+    first = -memory.ctypes.data % _LINE
+    return memory[first:first + size].view(dtype).reshape(shape)
