@@ -31,10 +31,10 @@ BACKENDS = ("ref", "cpu", "gpu")
 AUTO = "auto"
 DEFAULT_BACKEND = "cpu"
 GPU_OPS = (
-    "activation", "aggregate", "attention", "embedding", "gemm", "loss", "memory", "mlp", "norm", "optimiser",
-    "quantise", "residual",
+    "activation", "aggregate", "attention", "embedding", "gemm", "loss", "memory", "mlp", "norm", "optimiser", "outer",
+    "payload", "quantise", "residual",
 )
-CPU_OPS = ("freivalds", "generate", "outer", "payload")  # `cpu` computes these on a `gpu` back end
+CPU_OPS = ("freivalds", "generate")  # `cpu` computes these on a `gpu` back end
 NO_TRITON = "triton is not installed: install the extra `gpu` (pip install 'gradus[gpu]')"
 BACKEND_VARIABLE = "GRADUS_KERNELS_BACKEND"
 Progress = Callable[[str, int, int], None]

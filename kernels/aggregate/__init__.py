@@ -67,12 +67,10 @@ def payloads_needed(rule: str, trim: int) -> int:
 
 def build_stack(payloads: list[bytes], param_count: int, codec: str, dropped: int) -> Stack:
     """Payloads in their canonical order, that of their bytes, on the grid that `dropped` liars cannot raise."""
-    from kernels import arrays
-
     views = _view_all(payloads, param_count, codec)
     order = sorted(range(len(payloads)), key=payloads.__getitem__)
     grid = compute_grid(views, param_count, codec, dropped)
-    values = arrays.new_array((grid.size, len(views), BLOCK_VALUES), "int8")
+    values = dispatch.implementation("memory").new((grid.size, len(views), BLOCK_VALUES), "int8")
     ops = dispatch.implementation("payload")
     for row, place in enumerate(order):
         fault = ops.fill_row(views[place], param_count, codec, grid, values, row)
