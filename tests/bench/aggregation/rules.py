@@ -1,0 +1,95 @@
+"""The rules under attack: byzfl's in float32, and ours over payloads."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels import aggregate, payload
+from tests.bench.aggregation.learners import Vector
+
+ONE = 2.0**24
+DELTA_MAX = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class FloatRule:
+    """A rule over float32 vectors: combine(vectors, liars)."""
+
+    name: str
+    combine: Callable[[Vector, int], Any]
+    codec: str = "float32"
+
+    def open(self, honest: Vector, liars: int, label: str) -> Callable[[Vector], Vector]:
+        """The update of the honest vectors and any lies."""
+
+        def respond(lies: Vector) -> Vector:
+            with np.errstate(all="ignore"):
+                return np.asarray(self.combine(np.concatenate([honest, lies]), liars), np.float32)
+
+        return respond
+
+
+@dataclass(frozen=True)
+class IntegerRule:
+    """A rule of ours, over payloads; a lie is a vector, which is encoded, or a payload."""
+
+    name: str
+    codec: str
+
+    def open(self, honest: Vector, liars: int, label: str) -> Callable[[Vector], Vector]:
+        """The honest payloads are made once; a lie gets the key of its place."""
+        sent = [encode(vector, f"{label} {index}", self.codec) for index, vector in enumerate(honest)]
+
+        def respond(lies: Vector) -> Vector:
+            forged = [encode(lie, f"{label} {len(sent) + index}", self.codec) for index, lie in enumerate(lies)]
+            return decode_update(aggregate.aggregate(self.name, sent + forged, honest.shape[1], liars, self.codec))
+
+        return respond
+
+
+def to_delta(vector: Vector) -> NDArray[np.int64]:
+    """int64 at exponent 24, to the nearest, the ends of the range for what lies beyond; nothing for what is no number."""
+    bounded = np.nan_to_num(vector.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    return np.rint(np.clip(bounded * ONE, -DELTA_MAX, DELTA_MAX)).astype("<i8")
+
+
+def encode(vector: Vector, label: str, codec: str) -> bytes:
+    """The payload of a vector, rounded with words of a worker's own."""
+    key = hashlib.sha256(label.encode()).digest()
+    return payload.encode(to_delta(vector).tobytes(), vector.size, key, codec)
+
+
+def decode_update(update: bytes) -> Vector:
+    """An aggregated delta as float32."""
+    return (np.frombuffer(update, "<i8") / ONE).astype(np.float32)
+
+
+def list_float_rules() -> dict[str, FloatRule]:
+    """byzfl's counterpart of every rule of ours but the sign vote, which it lacks."""
+    from tests.bench.aggregation.peers import load_byzfl
+
+    byzfl, _ = load_byzfl()
+
+    def find_radius(vectors: Vector) -> float:
+        return float(np.median(np.linalg.norm(vectors, axis=1)))
+
+    plain: dict[str, Callable[[Vector, int], Any]] = {
+        "mean": lambda vectors, liars: byzfl.Average()(vectors),
+        "trimmed_mean": lambda vectors, liars: byzfl.TrMean(liars)(vectors),
+        "median": lambda vectors, liars: byzfl.Median()(vectors),
+        "krum": lambda vectors, liars: byzfl.Krum(liars)(vectors),
+        "multi_krum": lambda vectors, liars: byzfl.MultiKrum(liars)(vectors),
+        "geometric_median": lambda vectors, liars: byzfl.GeometricMedian(1e-6, 8)(vectors),
+        "clipped_mean": lambda vectors, liars: byzfl.Average()(byzfl.Clipping(find_radius(vectors))(vectors.copy())),
+        "centered_clip": lambda vectors, liars: byzfl.CenteredClipping(L=3, tau=find_radius(vectors))(vectors),
+    }
+
+    def mixed(inner: Callable[[Vector, int], Any]) -> Callable[[Vector, int], Any]:
+        return lambda vectors, liars: inner(byzfl.NNM(liars)(vectors), liars)
+
+    both = plain | {f"nnm+{name}": mixed(inner) for name, inner in plain.items()}
+    return {name: FloatRule(name, combine) for name, combine in both.items()}
