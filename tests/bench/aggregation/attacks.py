@@ -1,39 +1,49 @@
 """What liars send: byzfl's attacks from byzfl itself, and those of our own that need no peer.
 
-An attack makes from a `View` of a round, in which it knows everything, the vectors [liars, d] of all liars; a rule that
-takes payloads encodes them with the liars' own keys. Attacks on the wire format itself are in exponents.py.
+An attack makes of a `View` of a round, in which it knows everything, the vectors [liars, d] of all liars; rules that
+take payloads encode them with the liars' own keys. Attacks on the wire format itself are in exponents.py.
 """
 
+import importlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
+import click
 import numpy as np
 
 from tests.bench.aggregation.learners import Vector
 
 
+class Opened(NamedTuple):
+    """A round whose honest vectors are sent: what any lies [liars, d] make of it, and its payloads, if any."""
+
+    respond: Callable[[Vector], Vector]
+    payloads: list[bytes]
+
+
 class Rule(Protocol):
-    """What turns all vectors of a round, liars last, into an update; `takes_payloads` says whether it encodes them."""
+    """A rule of aggregation; codec: of its payloads, `float32` where it takes vectors."""
 
-    name: str
-    codec: str
+    @property
+    def name(self) -> str: ...
 
-    def open(self, honest: Vector, liars: int, label: str) -> Callable[[Vector], Vector]:
-        """The honest vectors are sent; what is returned makes the update of any vectors of the liars."""
+    @property
+    def codec(self) -> str: ...
+
+    def open(self, honest: Vector, liars: int, label: str) -> Opened: ...
 
 
-@dataclass
-class View:
-    """What a liar knows: all honest vectors, what the rule makes of any lie, and last round's update.
+class View(NamedTuple):
+    """What a liar knows: the honest vectors and payloads, what the rule makes of any lies, and last round's update.
 
-    flipped: vectors of workers that learn from wrong labels. respond: lies [liars, d] to the update.
+    flipped: vectors of workers that learn from wrong labels.
     """
 
     honest: Vector
     flipped: Vector
     liars: int
-    respond: Callable[[Vector], Vector]
+    round: Opened
+    codec: str
     previous: Vector
 
 
@@ -90,18 +100,24 @@ def adapt(kind: Any) -> Attack:
     """byzfl's line search for the factor that moves this very rule farthest from the honest mean."""
 
     def attack(view: View) -> Vector:
-        search = kind(agg=lambda vectors: view.respond(vectors[-view.liars:].astype(np.float32)), pre_agg_list=[],
+        search = kind(agg=lambda vectors: view.round.respond(vectors[-view.liars:].astype(np.float32)), pre_agg_list=[],
                       f=view.liars)
         return repeat(search(view.honest.copy()), view)
 
     return attack
 
 
+def load_byzfl() -> Any:
+    """The package, or a word on how to get it."""
+    try:
+        return importlib.import_module("byzfl")
+    except ImportError as missing:
+        raise click.ClickException(f"{missing}: byzfl is part of the bench extra, pip install '.[bench]'") from missing
+
+
 def list_attacks() -> dict[str, Attack]:
     """By name, byzfl's among them."""
-    from tests.bench.aggregation.peers import load_byzfl
-
-    _, byzfl = load_byzfl()
+    byzfl = load_byzfl()
     return {
         "signflip": from_byzfl(byzfl.SignFlipping()), "ipm0.6": from_byzfl(byzfl.InnerProductManipulation(0.6)),
         "ipm5": from_byzfl(byzfl.InnerProductManipulation(5.0)), "alie1.5": from_byzfl(byzfl.ALittleIsEnough(1.5)),

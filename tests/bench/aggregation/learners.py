@@ -1,7 +1,7 @@
 """Honest workers of a digits classifier in float32: their rows, their momenta, and how well the model answers.
 
-The model is a perceptron 64-32-10 (2410 parameters). Rows are gamma-similar: a share `alpha` of all training rows is dealt
-at random, the rest in the order of their labels, so that with a small alpha a worker sees few classes.
+The model is a perceptron 64-32-10 (2410 parameters). Rows are gamma-similar: a share `alpha` of all training rows is
+dealt at random, the rest in the order of their labels, so that with a small alpha a worker sees few classes.
 """
 
 from functools import cache
@@ -21,7 +21,7 @@ Rows = NDArray[np.int64]
 
 @cache
 def load_rows() -> tuple[Vector, Rows, Vector, Rows]:
-    """scikit-learn's digits, a fourth of each class for the test: training pixels 0..1 and labels, test pixels and labels."""
+    """scikit-learn's digits, a fourth of each class held: training pixels 0..1 and labels, those of the test."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 

@@ -29,11 +29,11 @@ def train(rule: Rule, attack: Attack | None, setting: Setting, seed: int) -> flo
     for step in range(setting.steps):
         vectors = learners.step()
         honest = vectors[:setting.honest]
-        respond = rule.open(honest, setting.liars, f"{seed} {step}")
+        opened = rule.open(honest, setting.liars, f"{seed} {step}")
         lies = np.zeros((0, PARAMS), np.float32)
         if attack is not None:
-            lies = attack(View(honest, vectors[setting.honest:], liars, respond, update))
-        update = respond(lies)
+            lies = attack(View(honest, vectors[setting.honest:], liars, opened, rule.codec, update))
+        update = opened.respond(lies)
         if not np.isfinite(update).all():
             return CHANCE
         learners.move(update)

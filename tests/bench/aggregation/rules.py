@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import aggregate, payload
+from tests.bench.aggregation.attacks import Opened, load_byzfl
 from tests.bench.aggregation.learners import Vector
 
 ONE = 2.0**24
@@ -23,24 +24,24 @@ class FloatRule:
     combine: Callable[[Vector, int], Any]
     codec: str = "float32"
 
-    def open(self, honest: Vector, liars: int, label: str) -> Callable[[Vector], Vector]:
+    def open(self, honest: Vector, liars: int, label: str) -> Opened:
         """The update of the honest vectors and any lies."""
 
         def respond(lies: Vector) -> Vector:
             with np.errstate(all="ignore"):
                 return np.asarray(self.combine(np.concatenate([honest, lies]), liars), np.float32)
 
-        return respond
+        return Opened(respond, [])
 
 
 @dataclass(frozen=True)
 class IntegerRule:
-    """A rule of ours, over payloads; a lie is a vector, which is encoded, or a payload."""
+    """A rule of ours, over payloads; lies are encoded too, and every payload there is encodes some vector."""
 
     name: str
     codec: str
 
-    def open(self, honest: Vector, liars: int, label: str) -> Callable[[Vector], Vector]:
+    def open(self, honest: Vector, liars: int, label: str) -> Opened:
         """The honest payloads are made once; a lie gets the key of its place."""
         sent = [encode(vector, f"{label} {index}", self.codec) for index, vector in enumerate(honest)]
 
@@ -48,11 +49,11 @@ class IntegerRule:
             forged = [encode(lie, f"{label} {len(sent) + index}", self.codec) for index, lie in enumerate(lies)]
             return decode_update(aggregate.aggregate(self.name, sent + forged, honest.shape[1], liars, self.codec))
 
-        return respond
+        return Opened(respond, sent)
 
 
 def to_delta(vector: Vector) -> NDArray[np.int64]:
-    """int64 at exponent 24, to the nearest, the ends of the range for what lies beyond; nothing for what is no number."""
+    """int64 at exponent 24, to the nearest; the ends of the range for what lies beyond, 0 for what is no number."""
     bounded = np.nan_to_num(vector.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
     return np.rint(np.clip(bounded * ONE, -DELTA_MAX, DELTA_MAX)).astype("<i8")
 
@@ -70,9 +71,7 @@ def decode_update(update: bytes) -> Vector:
 
 def list_float_rules() -> dict[str, FloatRule]:
     """byzfl's counterpart of every rule of ours but the sign vote, which it lacks."""
-    from tests.bench.aggregation.peers import load_byzfl
-
-    byzfl, _ = load_byzfl()
+    byzfl = load_byzfl()
 
     def find_radius(vectors: Vector) -> float:
         return float(np.median(np.linalg.norm(vectors, axis=1)))
