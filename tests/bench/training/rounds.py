@@ -38,6 +38,7 @@ TEXT_OUTER_Q16 = 65536, 32768
 Report = Callable[[int, int], None]
 Draw = Callable[[int, int], Iterator[Batch]]
 Deltas = NDArray[np.int64]
+Join = Callable[[list[tuple[Deltas, bytes]]], bytes]  # (delta, seed) of each worker to the mean delta
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def plan_text(corpus: Corpus, seed: int, local_steps: int) -> Plan:
     return Plan(recipe, rounds, local_steps, TEXT_OUTER_Q16, draw_unit, f"text {seed}")
 
 
-def iter_weights(plan: Plan, weights: bytes, codec: str, report: Report) -> Iterator[bytes]:
+def iter_weights(plan: Plan, weights: bytes, join: Join, report: Report) -> Iterator[bytes]:
     """The shared weights after each round, in integers."""
     momentum = bytes(2 * len(weights))
     for round_index in range(plan.rounds):
@@ -95,8 +96,7 @@ def iter_weights(plan: Plan, weights: bytes, codec: str, report: Report) -> Iter
                 pass
             local = np.frombuffer(run.weights(), dtype="<i4").astype(np.int64)
             deltas.append((local - np.frombuffer(weights, dtype="<i4"), seed))
-        mean = average(deltas, codec)
-        weights, momentum = outer.outer_step(weights, momentum, mean, *plan.outer_q16)
+        weights, momentum = outer.outer_step(weights, momentum, join(deltas), *plan.outer_q16)
         report(round_index + 1, plan.rounds)
         yield weights
 
@@ -157,7 +157,7 @@ def run_digits(seed: int, local_steps: int, codec: str, report: Report) -> Json:
         curve = [float((state.logits(values).argmax(1) == twins.to_tokens(labels)).double().mean()) for state in states]
     else:
         curve = [count_correct(plan.recipe.model, state, features, labels) / len(labels)
-                 for state in iter_weights(plan, weights, codec, report)]
+                 for state in iter_weights(plan, weights, lambda deltas: average(deltas, codec), report)]
     return {"curve": [round(share, 5) for share in curve]}
 
 
@@ -176,5 +176,6 @@ def run_text(corpus: Corpus, seed: int, local_steps: int, codec: str, report: Re
                             lambda x, y: (twins.to_tokens(x), twins.to_tokens(y)), report)
         loss = characters.compute_twin_loss(list(states)[-1], model, held)
     else:
-        loss = compute_loss(model, list(iter_weights(plan, weights, codec, report))[-1], held, characters.HELD_BATCH)
+        states = iter_weights(plan, weights, lambda deltas: average(deltas, codec), report)
+        loss = compute_loss(model, list(states)[-1], held, characters.HELD_BATCH)
     return {"loss": round(loss, 5), "rounds": plan.rounds, "bytes": sizes[codec]}
