@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from kernels import checks, dispatch, merkle, payload
+from kernels import checks, chunks, dispatch, gin1, merkle, payload
 from kernels.errors import KernelInputError
 from kernels.mlp.types import Mlp
 from kernels.optimiser import Adam, Lion, Optimiser, Sgd, check_optimiser, iter_factors
@@ -25,6 +25,9 @@ WEIGHT_BYTES = 4
 PASSES_COST: dict[type, int] = {Sgd: 16, Adam: 28, Lion: 16}
 STATE_BYTES: dict[type, int] = {Sgd: 12, Adam: 20, Lion: 12}
 HASH_COST = 3
+DENSE_COST, SPARSE_COST = 2, 8
+FEEDBACK_COST = 4
+RESIDUAL_BYTES = 8
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class UnitPolicy:
 
     model: Mlp or another one of models.py. optimiser: Sgd, Adam or Lion with its peak learning rate, of which
     schedule gives each step its share. batch_rows: examples of a step. trace_every: steps between two hashes of the
-    trace. codec: of the payload, `int8/256`.
+    trace. codec: of the payload, one of payload.CODECS. feedback_q16: 0, or the share (65536 is all) of what payloads
+    left out before that a unit adds to its delta: `run_unit` then takes and gives a residual.
     """
 
     model: Model
@@ -43,15 +47,21 @@ class UnitPolicy:
     batch_rows: int
     trace_every: int
     codec: str
+    feedback_q16: int = 0
 
 
 @dataclass(frozen=True)
 class UnitResult:
-    """payload: the encoded delta; trace: hashes of the local state; trace_root: their Merkle root."""
+    """payload: the encoded delta; trace: hashes of the local state; trace_root: their Merkle root.
+
+    residual: with feedback, what the payload left out, int64 [P], for the trainer's next unit; else empty. The trace
+    then begins and ends with the hashes of the residuals before and after.
+    """
 
     payload: bytes
     trace: tuple[bytes, ...]
     trace_root: bytes
+    residual: bytes = b""
 
 
 def check_policy(policy: UnitPolicy) -> None:
@@ -66,6 +76,7 @@ def check_policy(policy: UnitPolicy) -> None:
     rows = checks.check_int("batch_rows", policy.batch_rows, 1, BATCH_ROWS_MAX)
     checks.check_int("trace_every", policy.trace_every, 1, steps)
     payload.check_codec(policy.codec)
+    checks.check_int("feedback_q16", policy.feedback_q16, 0, gin1.RATE_ONE)
     training.check_unit(policy.model, steps, rows)
 
 
@@ -83,30 +94,40 @@ def unit_cost(policy: UnitPolicy) -> int:
 
     Per step: what the model's products and calls take, and the passes over the parameters (quantise, round, step),
     which take the time of PASSES_COST multiply-adds each. Per traced step: HASH_COST for each byte of the state. Once:
-    two passes for the payload.
+    passes for the payload, of which choosing the largest takes more, and with feedback those for the residual, which is
+    hashed twice.
     """
     check_policy(policy)
     training, count = find_training(policy.model), param_count(policy.model)
     per_step = training.step_cost(policy.model, policy.batch_rows) + PASSES_COST[type(policy.optimiser)] * count
     traced = (policy.local_steps + policy.trace_every - 1) // policy.trace_every
     per_trace = HASH_COST * STATE_BYTES[type(policy.optimiser)] * count
-    return policy.local_steps * per_step + traced * per_trace + 2 * count
+    return policy.local_steps * per_step + traced * per_trace + _encode_cost(policy) * count
+
+
+def _encode_cost(policy: UnitPolicy) -> int:
+    """Multiply-adds of the payload for each parameter."""
+    cost = SPARSE_COST if payload.find_format(policy.codec).is_sparse else DENSE_COST
+    return cost + FEEDBACK_COST + 2 * RESIDUAL_BYTES * HASH_COST if policy.feedback_q16 else cost
 
 
 def run_unit(
-    policy: UnitPolicy, weights: bytes, rows: bytes, targets: bytes, seed: bytes, first_step: int = 0
+    policy: UnitPolicy, weights: bytes, rows: bytes, targets: bytes, seed: bytes, first_step: int = 0,
+    residual: bytes = b"",
 ) -> UnitResult:
     """Compute a unit.
 
     weights: int32 [P]. rows and targets: those of all steps in order of use, as the model's training module reads
     them; a classifier's are int8 [local_steps * batch_rows, inputs], -128 refused, and uint16 labels below the number
     of classes. seed: 32 bytes, keys all stochastic rounding. first_step: where the unit begins in its schedule.
+    residual: with feedback, that of the trainer's last unit, int64 [P], |value| <= 2**33, or empty for zeros.
     """
     check_policy(policy)
     checks.check_int("first_step", first_step, 0, STEP_MAX)
     training, count = find_training(policy.model), param_count(policy.model)
     checks.check_bytes("weights", weights, count * WEIGHT_BYTES)
     checks.check_seed("seed", seed)
+    before = _read_residual(policy, residual, count)
     batches = training.read_batches(policy.model, policy.local_steps, policy.batch_rows, rows, targets)
     start = checks.read_array(weights, "<i4")
     ops = dispatch.implementation("optimiser")
@@ -123,9 +144,31 @@ def run_unit(
         if unit_trace.is_traced(step + 1, policy.local_steps, policy.trace_every):
             digests.append(unit_trace.hash_state(ops.dump(state)))
     delta = ops.read_weights(state).astype("<i8") - start
+    encoded, after = _encode(policy, checks.write_array(delta), before, seed)
+    if policy.feedback_q16:
+        digests = [chunks.chunk_root(before), *digests, chunks.chunk_root(after)]
     leaves = [merkle.compute_leaf(merkle.sha256, digest) for digest in digests]
-    encoded = payload.encode(checks.write_array(delta), count, seed, policy.codec)
-    return UnitResult(encoded, tuple(digests), merkle.compute_root(merkle.sha256, leaves))
+    return UnitResult(encoded, tuple(digests), merkle.compute_root(merkle.sha256, leaves), after)
+
+
+def _read_residual(policy: UnitPolicy, residual: object, count: int) -> bytes:
+    """The residual before a unit: zeros if none is given; empty without feedback."""
+    if not policy.feedback_q16:
+        if checks.check_bytes("residual", residual):
+            raise KernelInputError("residual must be empty: the policy has no feedback (feedback_q16 is 0)")
+        return b""
+    data = checks.check_bytes("residual", residual) or bytes(RESIDUAL_BYTES * count)
+    values = checks.read_array(checks.check_bytes("residual", data, RESIDUAL_BYTES * count), "<i8")
+    checks.check_bound("residual", values, gin1.RESIDUAL_MAX)
+    return data
+
+
+def _encode(policy: UnitPolicy, delta: bytes, residual: bytes, seed: bytes) -> tuple[bytes, bytes]:
+    """(payload, residual after) of a unit."""
+    count = len(delta) // RESIDUAL_BYTES
+    if not policy.feedback_q16:
+        return payload.encode(delta, count, seed, policy.codec), b""
+    return payload.encode_with_feedback(delta, residual, count, seed, policy.codec, policy.feedback_q16)
 
 
 def _list_bounds(shapes: tuple[tuple[int, ...], ...]) -> list[tuple[int, int]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kernels import mlp, unit
 from kernels.samples import CODEC, SEED, Case, pack, sample_ints, sample_signs
 from kernels.unit.models import find_training
@@ -55,6 +57,19 @@ def _model_case(model: unit.Mlp, optimiser: unit.Optimiser, bits: int = 24, ever
     return lambda: run(policy, str(model), sample_ints(str(model), unit.param_count(model), 4, bits))
 
 
+def _feedback_case(codec: str, share: int) -> Case:
+    """Two units, the second with the residual of the first."""
+    policy = replace(new_policy((64, 24, 10), 2, 5), codec=codec, feedback_q16=share)
+
+    def run_both() -> bytes:
+        weights, result = mlp.init_weights((64, 24, 10), SEED), unit.UnitResult(b"", (), b"")
+        for first_step in (0, 2):
+            rows, targets = find_training(policy.model).draw_examples(policy.model, f"{codec} {first_step}", 10)
+            result = unit.run_unit(policy, weights, rows, targets, SEED, first_step, result.residual)
+        return result.payload + b"".join(result.trace) + result.trace_root + result.residual
+    return run_both
+
+
 CASES: dict[str, Case] = {
     "unit/usual": _unit_case("usual", (64, 24, 10), 4, 16),
     "unit/odd": _unit_case("odd", (13, 7, 5, 3), 5, 7),
@@ -76,5 +91,7 @@ CASES: dict[str, Case] = {
     "unit/wide_first": _model_case(unit.Mlp((9, 7, 5, 3), wide=(0,)), unit.Lion(2**14, 58982, 64881), 31),
     "unit/wide_last": _model_case(unit.Mlp((9, 7, 5, 3), wide=(2,)), unit.Lion(2**14, 58982, 64881)),
     "unit/adam": _model_case(unit.Mlp((64, 24, 10)), unit.Adam(2**16, 58982, 6), 22, 1),
+    "unit/feedback": _feedback_case("top64/4096", 62259),
+    "unit/feedback_whole": _feedback_case("int4/256", 65536),
     "unit/lion": _model_case(unit.Mlp((64, 24, 10)), unit.Lion(2**13, 58982, 64881), 22),
 }

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kernels import mlp, unit
+from kernels import mlp, samples, unit
 from kernels.errors import KernelInputError
 from kernels.mlp import Mlp
 from kernels.optimiser import Adam, Lion, Sgd
@@ -17,6 +17,7 @@ from kernels.optimiser.schedule import Schedule
 from kernels.unit.cases import new_policy
 
 POLICY = new_policy((3, 2), 2, 2, 6554, 58982, 1)
+FED = dataclasses.replace(POLICY, feedback_q16=65536)
 
 
 class Warmer(Sgd):
@@ -24,7 +25,7 @@ class Warmer(Sgd):
 
 
 GOOD = {"policy": POLICY, "weights": bytes(32), "rows": bytes(12), "targets": bytes(8), "seed": bytes(32),
-        "first_step": 0}
+        "first_step": 0, "residual": b""}
 
 
 def test_the_good_unit_is_accepted() -> None:
@@ -65,7 +66,9 @@ def test_policy_outside_its_range_is_refused(change: dict[str, Any]) -> None:
     {"policy": None}, {"weights": bytes(31)}, {"weights": bytearray(32)}, {"weights": None}, {"rows": bytes(11)},
     {"rows": bytes(11) + b"\x80"}, {"targets": bytes(7)}, {"targets": bytes(6) + b"\x02\x00"},
     {"targets": b"\xff" * 8},
-    {"seed": bytes(31)}, {"seed": "0" * 32}, {"first_step": -1}, {"first_step": 2**31},
+    {"seed": bytes(31)}, {"seed": "0" * 32}, {"first_step": -1}, {"first_step": 2**31}, {"residual": bytes(64)},
+    {"residual": None}, {"policy": FED, "residual": bytes(63)},
+    {"policy": FED, "residual": samples.pack([2**33 + 1] * 8, 8)},
 ], ids=str)
 def test_unit_with_a_bad_argument_is_refused(change: dict[str, Any], backend: str) -> None:
     with pytest.raises(KernelInputError):
@@ -129,6 +132,23 @@ def test_cost_is_the_formula_of_the_text() -> None:
     lion = dataclasses.replace(policy, optimiser=Lion(1, 0, 0), model=Mlp((64, 128, 64, 10), "regressor", (0, 2)))
     wide = narrow + 16 * (64 * 128 + 2 * 64 * 10)
     assert unit.unit_cost(lion) == 32 * (wide + 16 * count) + 3 * 12 * 4 * count + 2 * count
+
+
+def test_cost_of_codec_and_feedback_is_what_the_text_says() -> None:
+    count = mlp.param_count((3, 2))
+    dense = unit.unit_cost(POLICY)
+    assert {unit.unit_cost(dataclasses.replace(POLICY, codec=codec)) for codec in ("int4/256", "int2/256")} == {dense}
+    assert unit.unit_cost(dataclasses.replace(POLICY, codec="top64/4096")) == dense + 6 * count
+    assert unit.unit_cost(FED) == dense + (4 + 3 * 16) * count
+
+
+def test_residual_of_zeros_is_no_residual(backend: str) -> None:
+    """It is the trainer's first unit; the trace says so by the hash of zeros."""
+    features, labels = bytes(range(12)), bytes(8)
+    first = unit.run_unit(FED, bytes(32), features, labels, bytes(32))
+    assert first == unit.run_unit(FED, bytes(32), features, labels, bytes(32), residual=bytes(64))
+    assert len(first.trace) == 4 and len(first.residual) == 64
+    assert unit.run_unit(POLICY, bytes(32), features, labels, bytes(32)).residual == b""
 
 
 def test_narrow_layers_cost_what_their_calls_take() -> None:
