@@ -80,11 +80,11 @@ def square_rows(
 @jit
 def mix_rows(
     values: tl.tensor, neighbours: tl.tensor, mixed: tl.tensor, blocks: tl.tensor, rows: tl.tensor, count: tl.tensor,
-    factor: tl.tensor, share: tl.tensor, padded: tl.constexpr,
+    factor: tl.tensor, share: tl.tensor, tall: tl.constexpr, padded: tl.constexpr,
 ) -> None:
     """Means of `count` neighbours over `share` blocks: floors of (2 * sum + count) / (2 * count) and, below zero, of
     (2 * sum + count - 1) / (2 * count), made positive first, by a product with a rounded reciprocal."""
-    row = tl.arange(0, padded)[:, None]
+    row = tl.arange(0, tall)[:, None]
     at = row * VALUES + tl.arange(0, VALUES)[None, :]
     chosen = tl.load(neighbours + row * padded + tl.arange(0, padded)[None, :])
     lift = count * (2 * VALUE_MAX + 1)
@@ -121,7 +121,8 @@ def _sum_groups(kernel: device.Kernel, stack: Stack, padded: int, shape: tuple[i
     groups = np.flatnonzero(np.bincount(stack.exponents) > 0) // GROUP_EXPONENTS
     for group in np.unique(groups).tolist():
         sums.append((group, device.new_zeros(shape, np.int64)))
-        launch(kernel, grid, values, exponents, sums[-1][1], blocks, rows, group, share, padded=padded)
+        launch(kernel, grid, values, exponents, sums[-1][1], blocks, rows, group, share, padded=padded,
+               num_warps=find_warps(padded))
     total = np.zeros(shape, dtype=object)
     for group, held in sums:
         total = total + (device.to_host(held).astype(object) << 2 * GROUP_EXPONENTS * group)
@@ -136,12 +137,13 @@ def mix(stack: Stack, neighbours: NDArray[np.uint8]) -> Stack:
     values = device.hold(stack.values)
     blocks, rows = values.shape[:2]
     padded, count = max(MIXED_ROWS_MIN, device.find_power(rows)), int(neighbours[0].sum())
-    chosen = np.zeros((padded, padded), dtype=np.int8)
+    tall = max(ROWS_MIN, device.find_power(rows))
+    chosen = np.zeros((tall, padded), dtype=np.int8)
     chosen[:rows, :rows] = neighbours
     mixed = device.new_array((blocks, rows, BLOCK_VALUES), np.int8)
     grid, share = find_shares(blocks)
     launch(mix_rows, grid, values, device.to_device(chosen), mixed, blocks, rows, count,
-           -(-2**RECIPROCAL_BITS // (2 * count)), share, padded=padded)
+           -(-2**RECIPROCAL_BITS // (2 * count)), share, tall=tall, padded=padded, num_warps=find_warps(tall))
     return Stack(mixed, stack.exponents, stack.count)
 
 
@@ -149,3 +151,8 @@ def find_shares(blocks: int) -> tuple[tuple[int], int]:
     """(grid, how many blocks a program takes)."""
     share = blocks if device.IS_INTERPRETED else device.count_programs(blocks, PROGRAMS)
     return (device.count_programs(blocks, share),), share
+
+
+def find_warps(padded: int) -> int:
+    """Warps of a program that holds so many rows of a block: one for each 16."""
+    return min(4, padded // ROWS_MIN)

@@ -20,6 +20,7 @@ ROWS_AT_ONCE = constexpr(8)
 SIGNS = constexpr(-0x7F7F7F80)  # the highest bit of every byte
 ONES = constexpr(0x01010101)
 REST = constexpr(0x7F7F7F7F)
+EVEN_BYTES = constexpr(0x00FF00FF)
 HALF_BITS = constexpr(32)
 HALF_MASK = constexpr(0xFFFFFFFF)
 BLOCKS_ON_DEVICE, BLOCKS_INTERPRETED = 8, 64
@@ -70,13 +71,16 @@ def count_signs(
 
 
 @jit
-def sum_sizes(values: tl.tensor, sums: tl.tensor, count: tl.tensor, block: tl.constexpr) -> None:
-    """Sum of |value| of each of `count` rows of blocks."""
+def sum_sizes(words: tl.tensor, sums: tl.tensor, count: tl.tensor, block: tl.constexpr) -> None:
+    """Sum of |value| of each of `count` rows of blocks, 4 values in a word: bytes below zero are turned over."""
     row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     is_row = row < count
-    column = tl.arange(0, VALUES)[None, :]
-    read = tl.load(values + row[:, None] * VALUES + column, mask=is_row[:, None] & (column >= 0), other=0)
-    tl.store(sums + row, tl.sum(tl.abs(read.to(tl.int32)), 1), mask=is_row)
+    column = tl.arange(0, WORDS)[None, :]
+    word = tl.load(words + row[:, None] * WORDS + column, mask=is_row[:, None] & (column >= 0), other=0)
+    is_below = (word >> 7) & ONES
+    size = (word ^ (is_below * 255)) + is_below
+    pairs = tl.sum((size & EVEN_BYTES) + ((size >> 8) & EVEN_BYTES), 1)
+    tl.store(sums + row, (pairs & 0xFFFF) + (pairs >> 16), mask=is_row)
 
 
 @jit
@@ -156,7 +160,7 @@ def sum_magnitudes(stack: Stack) -> Array:
     blocks, rows = values.shape[:2]
     sums, count = device.new_array((blocks, rows), np.int32), blocks * rows
     block = min(ROWS_INTERPRETED, device.find_power(count)) if device.IS_INTERPRETED else ROWS_ON_DEVICE
-    launch(sum_sizes, (device.count_programs(count, block),), values, sums, count, block=block)
+    launch(sum_sizes, (device.count_programs(count, block),), device.view(values, np.int32), sums, count, block=block)
     return sums
 
 
