@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from kernels.aggregate.gram import gram, squares
+from kernels.aggregate.gram import gram
 from kernels.aggregate.gram_mix import mix
+from kernels.aggregate.gram_squares import squares
 from kernels.aggregate.gram_weighted import sum_weighted
 from kernels.aggregate.order_expand import expand, expand_votes
 from kernels.aggregate.order_ranks import sum_ranks

@@ -12,10 +12,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.aggregate.gram_tiles import BLOCKS_MAX, COLUMNS, ROW_BYTES, add_row, add_tile, count_rows, find_bias
+from kernels.aggregate.gram_tiles import (
+    BLOCKS_MAX, COLUMNS, ROW_BYTES, add_row, add_tile, count_rows, fetch_row, find_bias,
+)
 from kernels.jit import Scalar, pasted, types
 
-GROUP = 4  # blocks of one pass over the tiles: with 64 rows they fit a second-level cache, and sums are folded seldom
+GROUP_BYTES, GROUP_MAX = 2**16, 16  # of blocks in one pass over the tiles: they stay in a second-level cache
 LANES = 16
 PLACES_MIN = 4  # rows that must be readable where a block begins
 _PLACES = types.Array(types.int64, 1, "C", readonly=True)
@@ -23,15 +25,20 @@ _LINES = types.Array(types.int32, 2, "C")
 RUN_SIGNATURE = (types.void, _PLACES, types.Array(types.int32, 1, "C"), _LINES, types.Array(types.int64, 2, "C"))
 
 
+def count_sums(rows: int) -> int:
+    """Sums of all tiles, of any size, at most."""
+    return ((rows + COLUMNS - 1) // COLUMNS * COLUMNS) ** 2
+
+
 @pasted
-def add_group(marker: Scalar, places: Scalar, count: Scalar, rows: Scalar, tiles: Scalar) -> None:
-    """Tiles of the upper triangle of `count` blocks."""
-    height = count_rows(marker)
+def add_group(marker: Scalar, places: Scalar, count: Scalar, rows: Scalar, sums: Scalar) -> None:
+    """The tiles of the upper triangle, which follow each other at the address `sums`, of `count` blocks."""
+    height, tile = count_rows(marker), sums
     for top in range(0, rows, height):
         upper = max(0, min(top, rows - height))
         for left in range(top // COLUMNS * COLUMNS, rows, COLUMNS):
-            add_tile(marker, places, count, ROW_BYTES * upper, ROW_BYTES * max(0, min(left, rows - COLUMNS)), tiles)
-            tiles += 4 * COLUMNS * height
+            add_tile(marker, places, count, ROW_BYTES * upper, ROW_BYTES * max(0, min(left, rows - COLUMNS)), tile)
+            tile += 4 * COLUMNS * height
 
 
 @pasted
@@ -67,15 +74,19 @@ def run_blocks(
     """totals[i, j] += the sum over blocks of row i times row j, for i <= j < rows; below the diagonal anything.
 
     places: addresses of blocks, each followed by at least 4 - rows rows; totals: [rows, rows];
-    tiles [rows squared, rounded up to a multiple of 4 before], lines [rows, LANES]: zero, and zero afterwards.
+    tiles [count_sums(rows)], lines [rows, LANES]: zero, and zero afterwards.
     """
     rows = totals.shape[0]
+    sums, ones = np.int64(tiles.ctypes.data), np.int64(lines.ctypes.data)
+    group = min(max(GROUP_BYTES // (ROW_BYTES * rows), 1), GROUP_MAX)
     for first in range(0, places.size, BLOCKS_MAX):
         last = min(first + BLOCKS_MAX, places.size)
-        for start in range(first, last, GROUP):
-            count = min(GROUP, last - start)
+        for start in range(first, last, group):
+            count = min(group, last - start)
             for index in range(start, start + count):
+                following = places[min(index + group, places.size - 1)]
                 for row in range(rows):
-                    add_row(marker, places[index] + ROW_BYTES * row, lines.ctypes.data + 4 * LANES * row)
-            add_group(marker, places.ctypes.data + 8 * start, count, rows, tiles.ctypes.data)
+                    fetch_row(following + ROW_BYTES * row)
+                    add_row(marker, places[index] + ROW_BYTES * row, ones + 4 * LANES * row)
+            add_group(marker, np.int64(places.ctypes.data) + 8 * start, count, rows, sums)
         flush(marker, tiles, lines, rows, totals)

@@ -31,11 +31,12 @@ def mix(stack: Stack, neighbours: NDArray[np.uint8]) -> Stack:
         np.take(values, neighbours.argmax(axis=1), axis=1, out=out, mode="clip")
         return stack._replace(values=out)
     is_rest = 2 * chosen > rows
-    picks, ends = list_picks(neighbours == 0 if is_rest else neighbours == 1)
+    order, picks, ends = list_picks(neighbours == 0 if is_rest else neighbours == 1)
     constants = np.array([-is_rest, *find_constants(chosen)], np.int64)
 
     def work(begin: int, end: int) -> None:
-        loops.run(values[begin:end], picks, ends, constants, np.zeros(loops.count_work(rows), np.uint8), out[begin:end])
+        held = loops.new_work(rows)
+        loops.run(values[begin:end], order, picks, ends, constants, held, out[begin:end])
 
     threads.run_spans(len(values), 1, 2 * values.size * (1 + rows // 16), work)
     return stack._replace(values=out)
@@ -55,12 +56,20 @@ def find_constants(chosen: int) -> tuple[int, int, int, int]:
     return start, 0 if chosen % 2 else start, -(-(1 << (16 + shift)) // chosen), shift
 
 
-def list_picks(chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """(offsets in a table of the sums of a row's chosen rows, where each row's offsets end)."""
+def list_picks(chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """(an order of the rows, offsets in a table of the sums of a row's chosen rows, where each row's offsets end).
+
+    The ends count PICKS_STEPs. Rows of as many follow each other, so that a processor foresees the ends of loops.
+    """
     rows = len(chosen)
     groups = -(-rows // loops.GROUP_ROWS)
     padded = np.zeros((rows, groups * loops.GROUP_ROWS), np.int64)
     padded[:, :rows] = chosen
     bits = padded.reshape(rows, groups, loops.GROUP_ROWS) @ (1 << np.arange(loops.GROUP_ROWS))
-    offsets = np.arange(groups) * loops.GROUP_BYTES + bits * loops.ENTRY_BYTES
-    return offsets[bits > 0], np.cumsum((bits > 0).sum(axis=1))
+    steps = ((bits > 0).sum(axis=1) + loops.PICKS_STEP - 1) // loops.PICKS_STEP
+    order = np.argsort(steps, kind="stable")
+    offsets = np.where(bits > 0, np.arange(groups) * loops.GROUP_BYTES + bits * loops.ENTRY_BYTES, 0)
+    filled = np.zeros((rows, groups + loops.PICKS_STEP), np.int64)
+    filled[:, :groups] = -np.sort(-offsets, axis=1)
+    picks = [filled[row, :loops.PICKS_STEP * steps[row]] for row in order]
+    return order, np.concatenate(picks), np.cumsum(steps[order])

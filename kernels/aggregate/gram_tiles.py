@@ -154,6 +154,22 @@ def _add_block(products: _Products, rows: int, left: Any, right: Any, sums: list
 
 
 @intrinsic  # type: ignore[untyped-decorator]
+def fetch_row(typing: Any, row: Any) -> Any:
+    """Have a row brought into the second-level cache: the processor does not foresee where blocks of one exponent lie.
+    """
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        kind = ir.FunctionType(ir.VoidType(), [_I8.as_pointer(), _I32, _I32, _I32])
+        fetch = builder.module.declare_intrinsic("llvm.prefetch", [_I8.as_pointer()], kind)
+        how = [ir.Constant(_I32, number) for number in (0, 2, 1)]  # to read, not into the first cache, data
+        for start in range(0, ROW_BYTES, 64):
+            place = builder.add(arguments[0], ir.Constant(_I64, start))
+            builder.call(fetch, [builder.inttoptr(place, _I8.as_pointer()), *how])
+        return context.get_dummy_value()
+
+    return types.none(types.int64), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
 def add_row(typing: Any, marker: Any, row: Any, out: Any) -> Any:
     """out[lane] += sums of a row's elements by lanes, int32; both are addresses. For vpdpbusd alone, else nothing."""
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:

@@ -103,8 +103,8 @@ def run(values: NDArray[np.int8], words: NDArray[np.int32], out: NDArray[np.int3
     """out = the sum over pairs of rows of a pair of weights times them; two rows or more."""
     blocks, rows, _ = values.shape
     for block in range(blocks):
-        place: Scalar = values.ctypes.data + block * rows * ROW_BYTES
-        target: Scalar = out.ctypes.data + block * _OUT_BYTES
+        place: Scalar = np.int64(values.ctypes.data) + block * rows * ROW_BYTES
+        target: Scalar = np.int64(out.ctypes.data) + block * _OUT_BYTES
         for column in range(0, ROW_BYTES, _STRIP):
             write_strip(place + column, ROW_BYTES * (rows - 2), words.ctypes.data, words.size, target + 4 * column)
 

@@ -90,7 +90,7 @@ def test_every_number_of_rows_is_exact_on_every_engine(poisoned: None, rows: int
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("value", (127, -127))
 def test_largest_sums_do_not_wrap_at_or_beside_any_flush(name: str, value: int) -> None:
-    group, most = gram_loops.GROUP, gram_tiles.BLOCKS_MAX
+    group, most = gram_loops.GROUP_MAX, gram_tiles.BLOCKS_MAX
     for blocks in (1, group - 1, group, group + 1, most - 1, most, most + 1, 2 * most, 2 * most + group + 1):
         stack = Stack(np.full((blocks, 5, 256), value, np.int8), np.zeros(blocks, np.uint8), 256 * blocks)
         with engine.forced(name):
@@ -106,7 +106,7 @@ def test_largest_squares_do_not_wrap_at_or_beside_a_flush() -> None:
 
 def test_sums_of_a_tile_fit_int32_even_of_bytes_that_no_payload_has() -> None:
     assert gram_tiles.BLOCKS_MAX * gram_tiles.ROW_BYTES * 255 * 128 < 2**31
-    assert gram_squares.BLOCKS_MAX * gram_tiles.ROW_BYTES // gram_loops.LANES * 128**2 < 2**31
+    assert gram_squares.BLOCKS_MAX * gram_tiles.ROW_BYTES // gram_squares.LANES * 128**2 < 2**31
 
 
 @pytest.mark.parametrize("name", ENGINES)
