@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tests.bench.aggregation import libraries
-from tests.bench.aggregation.inputs import SPARSE, Inputs, Matrices, draw_inputs, draw_others, unpack_stack
-from tests.bench.aggregation.ours import REDUCED, Ours, list_ours
+from tests.bench.aggregation.inputs import SPARSE, Inputs, draw_inputs, draw_others, unpack_stack
+from tests.bench.aggregation.ours import Ours, list_ours
 from tests.bench.aggregation.reference import Reference
 from tests.bench.aggregation.timing import Call, read_twice, run_rounds
 from tests.bench.training.records import Json
@@ -65,8 +65,11 @@ def measure_cell(workers: int, count: int, settings: Settings, slow: set[tuple[s
     del reference
     gc.collect()
     if settings.modules is not None:
+        report("preparing the other libraries")
         matrices = unpack_stack(inputs.stack)
-        timed = [_add_peers(entry, inputs, matrices, others[SPARSE], settings, slow) for entry in timed]
+        peers = libraries.list_peers(settings.modules, matrices, inputs.dropped)
+        peers += libraries.list_others(settings.modules, inputs, others[SPARSE])
+        timed = [_add_peers(entry, peers, matrices.floats.nbytes, settings.seconds, slow) for entry in timed]
         problems = {entry.ours.group: find_far(entry, inputs, report) for entry in timed}
         refused += filter(None, problems.values())
         timed = [entry for entry in timed if not problems[entry.ours.group]]
@@ -83,19 +86,13 @@ def _new_timed(ours: Ours, settings: Settings) -> Timed:
     return Timed(ours, Call(ours.group, ours.run), whole, sent, [])
 
 
-def _add_peers(entry: Timed, inputs: Inputs, matrices: Matrices, sparse: list[bytes], settings: Settings,
-               slow: set[tuple[str, str]]) -> Timed:
-    modules, size = settings.modules, matrices.floats.nbytes
-    assert modules is not None
-    if entry.ours.group in REDUCED:
-        peers = libraries.list_peers(modules, matrices, inputs.dropped)
-    else:
-        peers = libraries.list_others(modules, inputs, sparse)
+def _add_peers(
+    entry: Timed, peers: list[libraries.Peer], size: int, seconds: float, slow: set[tuple[str, str]]
+) -> Timed:
     calls = []
     for peer in peers:
         if peer.rule == entry.ours.group:
-            call = Call(peer.name, peer.run, settings.seconds, int(peer.memory * size), peer.prepare,
-                        peer.is_same)
+            call = Call(peer.name, peer.run, seconds, int(peer.memory * size), peer.prepare, peer.is_same)
             if (peer.rule, peer.name) in slow:
                 call.note = f"left out: over {SLOW:g} times the best at a smaller d"
             calls.append((peer.kind, call))

@@ -62,7 +62,7 @@ def main(file: Path) -> None:
         axis.set_ylabel("ms")
     for axis in axes[-1]:
         axis.set_xlabel("payloads")
-    axes.flat[0].legend(fontsize=7)
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="lower right", fontsize=9)
     figure.suptitle(" and ".join(f"{size:,}" for size in sizes) + " coordinates (dotted: the smaller)", fontsize=10)
     figure.tight_layout()
     figure.savefig(file)

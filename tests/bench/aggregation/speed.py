@@ -31,7 +31,6 @@ from tests.bench.aggregation.ours import GROUPS  # noqa: E402
 from tests.bench.training import records  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
-THREADS = 2
 
 
 def parse_numbers(context: click.Context, option: click.Parameter, text: str) -> tuple[int, ...]:
@@ -73,7 +72,7 @@ def main(workers: tuple[int, ...], sizes: tuple[int, ...], rules: tuple[str, ...
         return
     if max(workers) > aggregate.PAYLOADS_MAX:
         raise click.BadParameter(f"a rule takes at most {aggregate.PAYLOADS_MAX} payloads", param_hint="--workers")
-    modules = None if is_alone else libraries.load_modules(THREADS)
+    modules = None if is_alone else libraries.load_modules()
     settings = Settings(rules, rounds, seconds, modules, importlib.import_module("kernels.aggregate.cpu"),
                         importlib.import_module("kernels.payload.cpu"))
     runs, refused = [], []
