@@ -13,14 +13,15 @@ from numpy.typing import NDArray
 
 from kernels import arrays, threads
 from kernels.aggregate.order_vectors import (
-    BLOCK, BYTES, I16, I32, I64, LANES, LINE, ZERO, Held, WideSum, declare, define, fill, finish_stores, iterate, load,
-    maximum, minimum, place, store, stream,
+    BLOCK, BYTES, I8, I16, I32, I64, LANES, LINE, ZERO, Held, WideSum, declare, define, fill, finish_stores, iterate,
+    load, maximum, minimum, place, spread, store, stream,
 )
 from kernels.aggregate.types import Stack
 from kernels.jit import entry, types
 
 STREAM_BYTES_MIN = 2**20  # of a result from which on it is written past the caches
 _VECTORS = min(4, BLOCK // LANES)  # of columns at a time: their sums stay in registers
+_SKIPPED_MIN = 4  # rows for each chosen one from which on the others are skipped: memory is fastest read in order
 _HALVES = ir.VectorType(I16, LANES // 2)
 
 
@@ -38,9 +39,23 @@ def _store_sums(builder: Any, source: Any, chosen: Any, count: Any, out: Any, st
             offset = load(builder, place(builder, chosen, index, 8), I64, 8)
             for total, vector in zip(sums, _columns(builder, builder.add(source, offset), first)):
                 total.add(vector)
-        for index, total in enumerate(sums):
-            target = builder.add(out, ir.Constant(I64, 2 * (first + LANES * index)))
-            stream(builder, total.finish(count), target, streams)
+        _stream_sums(builder, sums, count, builder.add(out, ir.Constant(I64, 2 * first)), streams)
+
+
+def _store_masked(builder: Any, source: Any, masks: Any, rows: Any, out: Any, streams: Any) -> None:
+    """Sums of a block's rows; masks: address of -1 for each row that counts and 0 for the others, int64 [rows]."""
+    for first in range(0, BLOCK, _VECTORS * LANES):
+        sums = [WideSum(builder) for _ in range(_VECTORS)]
+        with iterate(builder, ZERO, rows) as (index, _):
+            mask = spread(builder, builder.trunc(load(builder, place(builder, masks, index, 8), I64, 8), I8), LANES)
+            for total, vector in zip(sums, _columns(builder, place(builder, source, index, BLOCK), first)):
+                total.add(builder.and_(vector, mask))
+        _stream_sums(builder, sums, rows, builder.add(out, ir.Constant(I64, 2 * first)), streams)
+
+
+def _stream_sums(builder: Any, sums: list[WideSum], count: Any, out: Any, streams: Any) -> None:
+    for index, total in enumerate(sums):
+        stream(builder, total.finish(count), builder.add(out, ir.Constant(I64, 2 * LANES * index)), streams)
 
 
 def _store_signs(builder: Any, source: Any, rows: Any, out: Any, streams: Any) -> None:
@@ -70,16 +85,21 @@ def _store_magnitudes(builder: Any, source: Any, rows: Any, out: Any) -> None:
         store(builder, builder.zext(builder.call(reduce, [total]), I32), place(builder, out, index, 4), 4)
 
 
-_add_rows, _add_signs, _add_magnitudes = define(_store_sums), define(_store_signs), define(_store_magnitudes)
+_add_rows, _add_masked = define(_store_sums), define(_store_masked)
+_add_signs, _add_magnitudes = define(_store_signs), define(_store_magnitudes)
 
 
 @entry(types.void, *[types.int64] * 8)
 def sum_rows_span(
     values: int, rows: int, begin: int, end: int, chosen: int, count: int, out: int, streams: int
 ) -> None:
-    """Sums of the chosen rows of blocks begin..end-1, all by addresses."""
+    """Sums of rows of blocks begin..end-1.  chosen: address of `count` offsets; of masks of all rows if that is 0."""
     for block in range(begin, end):
-        _add_rows((values + block * rows * BLOCK, chosen, count, out + 2 * block * BLOCK, streams))
+        source, target = values + block * rows * BLOCK, out + 2 * block * BLOCK
+        if count == 0:
+            _add_masked((source, chosen, rows, target, streams))
+        else:
+            _add_rows((source, chosen, count, target, streams))
     if streams != 0:
         finish_stores(())
 
@@ -110,13 +130,18 @@ def sum_chosen(stack: Stack, chosen: list[int]) -> NDArray[np.int16]:
     values = stack.values
     blocks, rows, _ = values.shape
     out = arrays.new_array(blocks * BLOCK, np.int16)
-    offsets = np.array(chosen, dtype=np.int64) * BLOCK
+    count = 0 if len(chosen) * _SKIPPED_MIN > rows else len(chosen)
+    if count:
+        places = np.array(chosen, dtype=np.int64) * BLOCK
+    else:
+        places = np.zeros(rows, dtype=np.int64)
+        places[chosen] = -1
 
     def work(begin: int, end: int) -> None:
-        sum_rows_span(values.ctypes.data, rows, begin, end, offsets.ctypes.data, offsets.size, out.ctypes.data,
+        sum_rows_span(values.ctypes.data, rows, begin, end, places.ctypes.data, count, out.ctypes.data,
                       is_streamed(out))
 
-    threads.run_spans(blocks, 1, blocks * BLOCK * (offsets.size + 2), work)
+    threads.run_spans(blocks, 1, blocks * BLOCK * ((count or rows) + 2), work)
     return out
 
 
