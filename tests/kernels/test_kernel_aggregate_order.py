@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from test_kernel_backends import POISON
 
-from kernels import samples, threads
+from kernels import aggregate, samples, threads
 from kernels.aggregate import cpu, order_networks, order_sums, ref
 from kernels.aggregate.types import Stack
 from kernels.gemm import engine
@@ -161,3 +161,10 @@ def test_votes_are_expanded_by_their_scales(poisoned: None, exponents: list[int]
     scales = np.frombuffer(samples.sample(label, 4 * len(exponents)), "<i4") % 128
     arguments = signs, scales.astype(np.int32), np.array(exponents, np.uint8), signs.size - rest
     assert_equal(cpu.expand_votes(*arguments), ref.expand_votes(*arguments))
+
+
+@given(rows=st.integers(1, 64), label=st.text("ab", max_size=3), data=st.data())
+def test_exponent_of_any_rank_is_found(rows: int, label: str, data: st.DataObject) -> None:
+    exponents = (np.frombuffer(samples.sample(f"grid {label}", 40 * rows), np.uint8) % 32).reshape(rows, 40)
+    rank = data.draw(st.integers(0, rows - 1))
+    assert_equal(aggregate._select(exponents, rank), np.sort(exponents, axis=0)[rank])

@@ -6,8 +6,9 @@ import struct
 
 import pytest
 
-from kernels import outer, samples
+from kernels import dispatch, outer, samples, threads
 from kernels.errors import KernelInputError
+from kernels.gemm import engine
 
 ONE = 65536
 
@@ -49,3 +50,19 @@ def test_weights_and_momentum_saturate(backend: str) -> None:
 def test_bad_outer_step_is_refused(weights: bytes, momentum: bytes, delta: bytes, rate: int, decay: int) -> None:
     with pytest.raises(KernelInputError):
         outer.outer_step(weights, momentum, delta, rate, decay)
+
+
+@pytest.mark.parametrize("count", ["1", "2", "3"])
+def test_number_of_threads_changes_no_parameter(
+    poisoned: None, monkeypatch: pytest.MonkeyPatch, count: str
+) -> None:
+    monkeypatch.setenv(engine.THREADS_VARIABLE, count)
+    monkeypatch.setattr(threads, "SPAN_COST_MIN", 2**8)
+    size = 5000
+    widths = (4, 31), (8, 40), (8, 32)
+    weights, momentum, delta = (samples.sample_ints(f"outer {width}", size, *width) for width in widths)
+    results = []
+    for name in ("ref", "cpu"):
+        with dispatch.forced(name):
+            results.append(outer.outer_step(weights, momentum, delta, 45875, 32768))
+    assert results[0] == results[1]
