@@ -6,6 +6,7 @@ Refuses to time anything until the cpu back end gives the reference's bytes. Wri
 `python -m kernels.bench generate`: tokens a second of inference (bench_generate.py).
 `python -m kernels.bench hash`: the chunk tree beside the plain read and SHA-256 (bench_hash.py).
 `python -m kernels.bench gpu`: a training step on a CUDA device beside torch in bfloat16 (bench_gpu.py).
+`python -m kernels.bench aggregate-gpu`: aggregation on a CUDA device beside a copy (bench_aggregate_gpu.py).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ TABLES = {
     "freivalds": ("kernels.bench_products", "compare_check"),
     "generate": ("kernels.bench_generate", "main"),
     "gpu": ("kernels.bench_gpu", "main"),
+    "aggregate-gpu": ("kernels.bench_aggregate_gpu", "main"),
     "hash": ("kernels.bench_hash", "main"),
 }
 WIDTHS = (64, 128, 64, 10)
@@ -43,7 +45,8 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("table", nargs="?", choices=tuple(TABLES), default="unit", help=(
         "unit: the digits model on each back end (the default); decoder: a training step, op by op; gemm: exact "
-        "products by engine; freivalds: the check of one; generate: tokens a second; gpu: on a CUDA device; hash: GB/s"
+        "products by engine; freivalds: the check of one; generate: tokens a second; gpu: on a CUDA device; hash: GB/s; "
+        "aggregate-gpu: functions of aggregation on a CUDA device"
     ))
     module, function = TABLES[parser.parse_args(arguments).table]
     try:

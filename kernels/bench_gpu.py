@@ -50,7 +50,7 @@ SIZES = (
 
 def main() -> int:
     """Print the table; returns 1 if a result is wrong, 2 if there is no device."""
-    problem = _find_problem()
+    problem = find_problem()
     if problem:
         print(f"not timed: {problem}", file=sys.stderr)
         return NO_DEVICE
@@ -161,7 +161,8 @@ def time_steps(go: Steps) -> float:
     return statistics.median(taken)
 
 
-def _find_problem() -> str:
+def find_problem() -> str:
+    """Why nothing can be timed in this process; empty if it can."""
     if importlib.util.find_spec("triton") is None:
         return dispatch.NO_TRITON
     from kernels import device

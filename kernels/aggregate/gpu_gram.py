@@ -108,7 +108,7 @@ def gram(stack: Stack) -> list[list[int]]:
 def squares(stack: Stack) -> list[int]:
     """The diagonal of `gram`: each row's exact squared length."""
     rows = stack.values.shape[1]
-    padded = max(ROWS_MIN, device.find_power(rows))
+    padded = device.find_power(rows)
     return [int(value) for value in _sum_groups(square_rows, stack, padded, (padded,))[:rows]]
 
 
@@ -155,4 +155,4 @@ def find_shares(blocks: int) -> tuple[tuple[int], int]:
 
 def find_warps(padded: int) -> int:
     """Warps of a program that holds so many rows of a block: one for each 16."""
-    return min(4, padded // ROWS_MIN)
+    return max(1, min(4, padded // ROWS_MIN))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 pytest.importorskip("triton", reason="Triton has no wheel for this system")
 
-from kernels import dispatch  # noqa: E402
+from kernels import bench, bench_aggregate_gpu, bench_gpu, dispatch, selftest  # noqa: E402
 from kernels.aggregate import gpu, gpu_planes, gpu_ranks, ref  # noqa: E402
 from kernels.aggregate.types import Stack  # noqa: E402
 from kernels.selftest import CASES  # noqa: E402
@@ -131,3 +131,38 @@ def test_rule_gives_the_same_delta_as_on_the_reference(name: str) -> None:
         expected = CASES[name]()
     with dispatch.forced("gpu"):
         assert CASES[name]() == expected
+
+
+@pytest.fixture
+def timed(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A process that could time a device, a small stack, and no time measured."""
+    monkeypatch.setattr(bench_gpu, "find_problem", lambda: "")
+    monkeypatch.setattr(selftest, "find_failures", lambda backend: [])
+    monkeypatch.setattr(bench_aggregate_gpu, "measure", lambda call: 0.25)
+    monkeypatch.setattr(bench_aggregate_gpu, "measure_copy", lambda: 1e6)
+    monkeypatch.setattr(bench_aggregate_gpu, "ROWS", (4,))
+    monkeypatch.setattr(bench_aggregate_gpu, "COUNT", 2 * 16 * 256)
+    return monkeypatch
+
+
+def test_table_of_a_device_has_every_function_with_its_part_of_a_copy(
+    timed: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bench.main(["aggregate-gpu"]) == 0
+    rows = [line.rsplit(maxsplit=4) for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0].strip() for row in rows] == [function.name for function in bench_aggregate_gpu.list_functions(4)]
+    assert rows[0][1:] == ["4", "250.000", "0.00", "0.20"]  # 6 * 8192 bytes in a quarter of a second
+
+
+def test_function_with_a_wrong_result_is_not_timed(
+    timed: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timed.setattr(gpu, "gram", lambda stack: [[1] * 4] * 4)
+    assert bench.main(["aggregate-gpu"]) == 1
+    assert capsys.readouterr().err == "not timed: wrong results in gram of 4 rows\n"
+    timed.setattr(selftest, "find_failures", lambda backend: ["aggregate/mean"])
+    assert bench.main(["aggregate-gpu"]) == 1 and "aggregate/mean" in capsys.readouterr().err
+
+
+def test_interpreter_is_not_timed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["aggregate-gpu"]) == 2 and "TRITON_INTERPRET" in capsys.readouterr().err
