@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("table", nargs="?", choices=tuple(TABLES), default="unit", help=(
         "unit: the digits model on each back end (the default); decoder: a training step, op by op; gemm: exact "
-        "products by engine; freivalds: the check of one; generate: tokens a second; gpu: on a CUDA device; hash: GB/s; "
+        "products by engine; freivalds: the check of one; generate: tokens a second; gpu: on a device; hash: GB/s; "
         "aggregate-gpu: functions of aggregation on a CUDA device"
     ))
     module, function = TABLES[parser.parse_args(arguments).table]
