@@ -1,13 +1,15 @@
 """`python -m kernels.cubins`: compiles every kernel of the gpu back end for sm_90, without a GPU, and shows its size.
 
 It records what products and local steps of usual size and the self-test's first case of each op launch (with `--all`
-every case), with the block sizes of a device, and hands each kernel of each types to Triton's compiler and its own
-ptxas. Needs a process without TRITON_INTERPRET. Writes nothing but Triton's cache.
+every case, with `--budgets` a few kernels alone), with the block sizes of a device, and hands each kernel of each types
+to Triton's compiler and its own ptxas. Hot kernels have budgets of instructions (cubin_budgets.py), which it counts in
+the machine code. Needs a process without TRITON_INTERPRET. Writes nothing but Triton's cache.
 """
 
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,13 +20,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kernels import cubin_budgets
+
 CAPABILITY = 90
 WARP_THREADS = 32
 TOOLS = "backends/nvidia/bin"
 POINTER_BYTES = 16
 OPTIONS = ("num_warps", "num_stages")
 NO_COMPILER = 2
-USAGE = "usage: python -m kernels.cubins [--all]"
+USAGE = "usage: python -m kernels.cubins [--all | --budgets]"
+INSTRUCTION = re.compile(r"^\s+/\*([0-9a-f]{4,})\*/\s+(@!?U?P\w+\s+)?([A-Z]\w*)(.*?);", re.MULTILINE)
 BLOCK_OPS = ("activation", "attention", "embedding", "norm", "residual")
 USUAL_HEAD_DIM = 64
 
@@ -41,16 +46,32 @@ class Variant(NamedTuple):
     def name(self) -> str:
         """Its kernel's module and name, and the constexpr values."""
         values = ", ".join(f"{name}={value}" for name, value in (*self.constants, *self.options))
-        return f"{self.kernel.fn.__module__.removeprefix('kernels.')}.{self.kernel.fn.__name__}({values})"
+        return f"{self.path}({values})"
+
+    @property
+    def path(self) -> str:
+        """Its kernel's module and name."""
+        return f"{self.kernel.fn.__module__.removeprefix('kernels.')}.{self.kernel.fn.__name__}"
+
+    def find_budget(self) -> cubin_budgets.Budget | None:
+        """Its budget, if it has one."""
+        compute = cubin_budgets.BUDGETS.get(self.path)
+        return compute({**dict(self.constants), **dict(self.options)}) if compute else None
 
 
 class Size(NamedTuple):
-    """What a compiled kernel takes: registers and bytes of stack for each thread, bytes of shared memory."""
+    """What a compiled kernel takes: registers and bytes of stack for each thread, bytes of shared memory.
+
+    instructions: of its machine code; loop: those in its longest loop; least: those of the shortest way through it.
+    """
 
     registers: int
     stack: int
     shared: int
     has_tensor_cores: bool
+    instructions: int
+    loop: int
+    least: int
 
 
 class Launches:
@@ -77,19 +98,45 @@ class Launches:
 
 
 def main(arguments: list[str]) -> int:
-    """Compile and print; returns 0, 1 if a kernel spills, 2 on misuse or if this process cannot compile."""
-    problem = find_problem() if arguments in ([], ["--all"]) else USAGE
+    """Compile and print; returns 0, 1 if a kernel spills or exceeds its budget, 2 if this process cannot compile."""
+    problem = find_problem() if arguments in ([], ["--all"], ["--budgets"]) else USAGE
     if problem:
         print(f"error: {problem}", file=sys.stderr)
         return NO_COMPILER
-    print(f"{'kernel for sm_' + str(CAPABILITY):<110}{'registers':>10}{'stack':>8}{'shared':>8}  tensor cores")
-    spilling = 0
-    for variant, size in iter_sizes(record_launches(bool(arguments))):
-        print(f"{variant.name:<110}{size.registers:>10}{size.stack:>8}{size.shared:>8}"
-              f"  {'yes' if size.has_tensor_cores else ''}", flush=True)
+    launches = record_launches(list_budgeted() if arguments == ["--budgets"] else list_calls(bool(arguments)))
+    print(f"{'kernel for sm_' + str(CAPABILITY):<110}{'registers':>10}{'stack':>8}{'shared':>8}{'instr.':>8}{'loop':>6}"
+          "  tensor cores, instructions for a unit of work")
+    spilling, exceeding = 0, []
+    for variant, size in iter_sizes(launches):
+        print(f"{variant.name:<110}{size.registers:>10}{size.stack:>8}{size.shared:>8}{size.instructions:>8}"
+              f"{size.loop:>6}  {'yes' if size.has_tensor_cores else describe_cost(variant, size)}", flush=True)
         spilling += size.stack > 0
+        exceeding += find_excess(variant, size)
+    for line in exceeding:
+        print(f"over its budget: {line}")
     print(f"{spilling} of them spill registers" if spilling else "none spills registers")
-    return 1 if spilling else 0
+    return 1 if spilling or exceeding else 0
+
+
+def describe_cost(variant: Variant, size: Size) -> str:
+    """Instructions for a unit of work, and how they compare with memory on an H200, of a kernel with a budget."""
+    budget = variant.find_budget()
+    if budget is None:
+        return ""
+    costs = [cubin_budgets.compute_cost(budget, taken, size.loop) for taken in (size.least, size.instructions)]
+    ratios = [f"{cubin_budgets.compute_ratio(budget, cost):.1f}" for cost in costs]
+    return f"{costs[0]:.1f} to {costs[1]:.1f} a {budget.unit}, {' to '.join(ratios)} of memory's time"
+
+
+def find_excess(variant: Variant, size: Size) -> list[str]:
+    """What a kernel takes more than its budget has."""
+    budget = variant.find_budget()
+    if budget is None:
+        return []
+    cost = cubin_budgets.compute_cost(budget, size.instructions, size.loop)
+    found = [(cost, budget.most, f"instructions a {budget.unit}"),
+             (size.registers, cubin_budgets.REGISTERS_MAX, "registers")]
+    return [f"{variant.name} takes {taken:.1f} {what}, not {most:g}" for taken, most, what in found if taken > most]
 
 
 def find_problem() -> str:
@@ -106,15 +153,20 @@ def find_problem() -> str:
     return f"this build of Triton has no {' and no '.join(missing)}" if missing else ""
 
 
-def record_launches(is_complete: bool = False) -> Launches:
-    """Every variant that the calls of `list_calls` launch; nothing runs."""
+def record_launches(calls: list[Callable[[], object]]) -> Launches:
+    """Every variant that calls launch; nothing runs."""
     from kernels import device, dispatch
 
     launches = Launches()
     with device.recorded(launches.record), dispatch.forced("gpu"):
-        for call in list_calls(is_complete):
+        for call in calls:
             call()
     return launches
+
+
+def list_budgeted() -> list[Callable[[], object]]:
+    """A few launches of kernels that have budgets, which compile in seconds."""
+    return [cubin_budgets.launch_payloads, cubin_budgets.launch_hash, partial(cubin_budgets.launch_ranks, 16, 7, 9)]
 
 
 def list_calls(is_complete: bool) -> list[Callable[[], object]]:
@@ -125,7 +177,7 @@ def list_calls(is_complete: bool) -> list[Callable[[], object]]:
     firsts = {name.split("/")[0]: case for name, case in reversed(cases.items())}
     head_dims = attention.HEAD_DIMS if is_complete else (USUAL_HEAD_DIM,)
     blocks = [partial(run_block, head_dim) for head_dim in head_dims]
-    return [multiply_large, train_large, *blocks, *(cases if is_complete else firsts).values()]
+    return [multiply_large, train_large, *blocks, *list_budgeted(), *(cases if is_complete else firsts).values()]
 
 
 def run_block(head_dim: int) -> None:
@@ -212,11 +264,32 @@ def measure(made: Any) -> Size:
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(made.asm["cubin"])
         file.flush()
-        command = [str(find_tools() / "cuobjdump"), "--dump-resource-usage", file.name]
-        printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        printed, code = (subprocess.run([str(find_tools() / "cuobjdump"), option, file.name], capture_output=True,
+                                        text=True, check=True).stdout for option in ("--dump-resource-usage", "-sass"))
     fields = dict(word.split(":", 1) for word in printed.split() if ":" in word and word[0].isupper())
     has_tensor_cores = any(word in made.asm["ptx"] for word in ("wgmma.", "mma.sync"))
-    return Size(int(fields["REG"]), int(fields["STACK"]), made.metadata.shared, has_tensor_cores)
+    return Size(int(fields["REG"]), int(fields["STACK"]), made.metadata.shared, has_tensor_cores,
+                *count_instructions(code))
+
+
+def count_instructions(code: str) -> tuple[int, int, int]:
+    """(instructions, those of the longest loop, those of the shortest way) of machine code as cuobjdump prints it.
+
+    Without what fills up. The shortest way skips all that it can, and goes through each loop once.
+    """
+    found = [(int(place, 16), bool(condition), name, rest) for place, condition, name, rest
+             in INSTRUCTION.findall(code) if name != "NOP"]
+    loop, least, skipped_to = 0, 0, -1
+    for place, is_conditional, name, rest in found:
+        least += place >= skipped_to
+        target = re.search(r"0x([0-9a-f]+)\s*$", rest) if name == "BRA" else None
+        if target and int(target[1], 16) < place:
+            loop = max(loop, sum(int(target[1], 16) <= other[0] <= place for other in found))
+        elif target and place >= skipped_to:
+            skipped_to = int(target[1], 16)
+        elif name == "EXIT" and not is_conditional and place >= skipped_to:
+            break
+    return len(found), loop, least
 
 
 def _name_type(value: Any) -> str:

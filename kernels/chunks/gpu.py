@@ -122,7 +122,7 @@ def load_bytes(
     return tile
 
 
-@jit
+@jit_changing("stride", "pieces", "blocks", "count", "prefix")
 def hash_pieces(
     data: tl.tensor, sizes: tl.tensor, hashes: tl.tensor, stride: tl.tensor, pieces: tl.tensor, blocks: tl.tensor,
     count: tl.tensor, prefix: tl.tensor, is_aligned: tl.constexpr, lanes: tl.constexpr,
@@ -174,7 +174,7 @@ def hash_pieces(
         tl.store(hashes + lane * 8 + index, v[index].to(tl.int32), mask=(lane < count) & (left > 0))
 
 
-@jit_changing("width", "level")
+@jit_changing("width", "level", "count")
 def join_pairs(
     hashes: tl.tensor, sizes: tl.tensor, joined: tl.tensor, width: tl.tensor, level: tl.tensor, count: tl.tensor,
     lanes: tl.constexpr,

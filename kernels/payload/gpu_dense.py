@@ -16,7 +16,7 @@ import triton.language as tl
 from numpy.typing import NDArray
 
 from kernels import device
-from kernels.device import Array, constexpr, jit, launch
+from kernels.device import Array, constexpr, jit, jit_changing, launch
 from kernels.payload import ref, types
 from kernels.payload.types import Format
 
@@ -134,7 +134,7 @@ def align_bytes(
     return result
 
 
-@jit
+@jit_changing("start", "blocks", "stored", "total", "count", "workers", "row")
 def ingest(
     data: tl.tensor, exponents: tl.tensor, fault: tl.tensor, grid: tl.tensor, out: tl.tensor, start: tl.tensor,
     blocks: tl.tensor, stored: tl.tensor, total: tl.tensor, count: tl.tensor, workers: tl.tensor, row: tl.tensor,

@@ -36,7 +36,7 @@ def draw_codes(
     return tl.minimum(tl.maximum(drawn, 0), 3)
 
 
-@jit_changing("key0", "key1")
+@jit_changing("key0", "key1", "count", "total")
 def encode_blocks(
     values: tl.tensor, data: tl.tensor, count: tl.tensor, total: tl.tensor, key0: tl.tensor, key1: tl.tensor,
     bits: tl.constexpr, is_coded: tl.constexpr, rows: tl.constexpr,
@@ -73,7 +73,7 @@ def encode_blocks(
     tl.store(data + place, packed.to(tl.uint8), mask=(block < blocks)[:, None] & (place < total))
 
 
-@jit
+@jit_changing("count")
 def decode_values(
     data: tl.tensor, values: tl.tensor, count: tl.tensor, bits: tl.constexpr, is_coded: tl.constexpr,
     block: tl.constexpr,

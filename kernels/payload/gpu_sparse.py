@@ -91,7 +91,7 @@ def check_chunks(
         tl.atomic_min(fault, bad, sem="relaxed")
 
 
-@jit
+@jit_changing("count", "workers", "row")
 def ingest(
     data: tl.tensor, fault: tl.tensor, grid: tl.tensor, words: tl.tensor, out: tl.tensor, count: tl.tensor,
     workers: tl.tensor, row: tl.tensor, is_filling: tl.constexpr, rows: tl.constexpr,
@@ -116,7 +116,7 @@ def ingest(
         tl.store(target, align(values, above).to(tl.int8), mask=mask)
 
 
-@jit
+@jit_changing("count", "stride", "payloads")
 def add_entries(
     data: tl.tensor, grid: tl.tensor, weights: tl.tensor, out: tl.tensor, count: tl.tensor, stride: tl.tensor,
     payloads: tl.tensor, rows: tl.constexpr,
@@ -132,7 +132,7 @@ def add_entries(
         data += stride
 
 
-@jit
+@jit_changing("count")
 def add_squares(
     data: tl.tensor, grid: tl.tensor, out: tl.tensor, count: tl.tensor, rows: tl.constexpr
 ) -> None:
@@ -144,7 +144,7 @@ def add_squares(
     tl.atomic_add(out + block, aligned * aligned, mask=mask, sem="relaxed")
 
 
-@jit
+@jit_changing("count")
 def decode_entries(data: tl.tensor, out: tl.tensor, count: tl.tensor, rows: tl.constexpr) -> None:
     """value << exponent of the entries; out: int64 zeros."""
     chunk, size, entries, exponents, indices, codes = find_chunks(tl.program_id(0), count, rows)
@@ -152,7 +152,7 @@ def decode_entries(data: tl.tensor, out: tl.tensor, count: tl.tensor, rows: tl.c
     tl.store(out + chunk[:, None] * CHUNK + index, values.to(tl.int64) << exponent[:, None], mask=mask)
 
 
-@jit_changing("key0", "key1")
+@jit_changing("key0", "key1", "count")
 def select_entries(
     values: tl.tensor, data: tl.tensor, chosen: tl.tensor, count: tl.tensor, key0: tl.tensor, key1: tl.tensor
 ) -> None:
@@ -181,7 +181,7 @@ def select_entries(
     tl.store(data + exponents, tl.full([1], 0, tl.uint8) + exponent.to(tl.uint8))
 
 
-@jit
+@jit_changing("count")
 def pack_entries(chosen: tl.tensor, data: tl.tensor, count: tl.tensor, rows: tl.constexpr) -> None:
     """The bytes of indices and codes of chunks from what select_entries chose."""
     chunk, size, entries, exponents, indices, codes = find_chunks(tl.program_id(0), count, rows)
