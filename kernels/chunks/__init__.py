@@ -17,6 +17,7 @@ CHUNK_BYTES_MAX = 2**24
 LENGTH_MAX = 2**40
 HEADER_BYTES = 12
 HASH_COST = 4  # of a byte for kernels/threads.py: hashing one takes the time of moving so many
+THREADED_CHUNK_BYTES = 2**14  # of smaller chunks one thread hashes all: Python's own work, under its lock, is most of it
 
 
 def chunk_count(length: int, chunk_bytes: int = CHUNK_BYTES) -> int:
@@ -113,7 +114,7 @@ def _hash_leaves(parts: Sequence[memoryview], chunk_bytes: int) -> list[bytes]:
         if index < end:
             leaves[index] = hash_bytes(buffer[:filled])
 
-    threads.run_spans(len(leaves), 1, HASH_COST * length, hash_span)
+    threads.run_spans(len(leaves), 1, HASH_COST * length if chunk_bytes >= THREADED_CHUNK_BYTES else 0, hash_span)
     return leaves
 
 

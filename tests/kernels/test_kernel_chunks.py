@@ -35,6 +35,7 @@ def test_root_of_parts_is_the_root_of_the_joined_parts(sizes: list[int]) -> None
 def test_root_does_not_depend_on_threads_or_parts(monkeypatch: pytest.MonkeyPatch, size: int, count: str) -> None:
     monkeypatch.setenv("GRADUS_KERNELS_THREADS", count)
     monkeypatch.setattr(threads, "SPAN_COST_MIN", 64)
+    monkeypatch.setattr(chunks, "THREADED_CHUNK_BYTES", 1)
     data = b"".join(index.to_bytes(4, "little") for index in range(40 * size // 4 if size > 1 else 70)) + b"end"
     level = [blake3(b"\0" + data[start:start + size]).digest() for start in range(0, len(data), size)]
     leaves = list(level)
