@@ -17,7 +17,7 @@ CHUNK_BYTES_MAX = 2**24
 LENGTH_MAX = 2**40
 HEADER_BYTES = 12
 HASH_COST = 4  # of a byte for kernels/threads.py: hashing one takes the time of moving so many
-THREADED_CHUNK_BYTES = 2**14  # of smaller chunks one thread hashes all: Python's own work, under its lock, is most of it
+THREADED_CHUNK_BYTES = 2**14  # smaller ones are hashed by one thread: most of it is Python's work, under its lock
 
 
 def chunk_count(length: int, chunk_bytes: int = CHUNK_BYTES) -> int:
