@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.gemm.instructions import bytes_at
-from kernels.jit import Scalar, carray, entry, inlined, types
+from kernels.jit import Scalar, carray, entry, inlined, pasted, types
 from kernels.payload.types import BLOCK_VALUES, REGION_VALUES
 from kernels.payload.vectors import IS_LEADING, IS_LOWEST, VALUES, align4, align8, spread_codes
 
@@ -45,11 +45,11 @@ def find_entry(value: Scalar, exponent: Scalar, grid: Scalar) -> Scalar:
 @inlined
 def find_table(exponent: Scalar, grid: Scalar) -> Scalar:
     """The aligned values of the codes 0..3 as the bytes of an integer."""
-    one, three = find_entry(1, exponent, grid), find_entry(3, exponent, grid)
+    one, three = find_entry(np.int64(1), exponent, grid), find_entry(np.int64(3), exponent, grid)
     return (-three & 255) | (-one & 255) << 8 | one << 16 | three << 24
 
 
-@inlined
+@pasted
 def load_block(bits: Scalar, source: Scalar, target: Scalar, exponent: Scalar, grid: Scalar) -> Scalar:
     """256 aligned values to `target`; returns the flags of vectors.py of the stored ones."""
     flags = np.int64(0)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import gin1
-from kernels.jit import Scalar, entry, inlined, types
+from kernels.jit import Scalar, entry, inlined, pasted, types
 from kernels.lanes import random32
 from kernels.payload.sparse import find_chunk
 from kernels.payload.types import (
@@ -40,7 +40,7 @@ def count_bits(value: Scalar) -> Scalar:
     return bits
 
 
-@inlined
+@pasted
 def find_largest(values: NDArray[np.int64]) -> Scalar:
     """(the largest magnitude, whether it is above 2**32 - 1)."""
     low, high = np.int64(0), np.int64(0)
@@ -104,7 +104,7 @@ def encode_blocks(
     return 0
 
 
-@inlined
+@pasted
 def list_candidates(sizes: NDArray[np.uint32], places: NDArray[np.uint32]) -> Scalar:
     """Places of a chunk's magnitudes among which its 64 largest are, rising; how many they are.
 
@@ -130,7 +130,7 @@ def list_candidates(sizes: NDArray[np.uint32], places: NDArray[np.uint32]) -> Sc
     return found
 
 
-@inlined
+@pasted
 def find_threshold(numbers: NDArray[np.uint32], entries: Scalar, bits: Scalar) -> Scalar:
     """The largest number that `entries` of `numbers` reach, bit by bit from the highest; int64."""
     threshold = np.int64(0)
@@ -144,7 +144,7 @@ def find_threshold(numbers: NDArray[np.uint32], entries: Scalar, bits: Scalar) -
     return threshold
 
 
-@inlined
+@pasted
 def choose_entries(
     sizes: NDArray[np.uint32], largest: Scalar, entries: Scalar, places: NDArray[np.uint32],
     numbers: NDArray[np.uint32],
@@ -168,7 +168,7 @@ def choose_entries(
     return total
 
 
-@inlined
+@pasted
 def pack_entries(places: NDArray[np.uint32], codes: NDArray[np.uint32], target: NDArray[np.uint8]) -> None:
     """Indices of 12 bits, then codes of 2, to `target`, which has the bytes of both; 64 places and codes, 0 behind."""
     code_bytes = (places.size * _CODE_BITS + 7) // 8

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.gemm.instructions import bytes_at
-from kernels.jit import Scalar, carray, entry, inlined, types
+from kernels.jit import Scalar, carray, entry, inlined, pasted, types
 from kernels.payload.dense import DECODE, FILL, find_entry
 from kernels.payload.types import BLOCK_VALUES, CHUNK_ENTRIES, CHUNK_VALUES, REGION_VALUES, TOP64
 from kernels.payload.vectors import INDICES, spread_codes, spread_indices
@@ -74,7 +74,7 @@ def fill_table(table: NDArray[Any], exponent: Scalar, grid: NDArray[np.uint8], b
     """weight * aligned value of each code of `blocks` blocks; four entries for each."""
     for number in range(blocks):
         base = np.int64(grid[np.uint64(block + number)])
-        one, three = weight * find_entry(1, exponent, base), weight * find_entry(3, exponent, base)
+        one, three = weight * find_entry(np.int64(1), exponent, base), weight * find_entry(np.int64(3), exponent, base)
         place = np.uint64(4 * number)
         table[place], table[place + np.uint64(1)] = -three, -one
         table[place + np.uint64(2)], table[place + np.uint64(3)] = one, three
@@ -100,7 +100,7 @@ def walk_chunks(
         if mode == FILL:
             block = chunk * _CHUNK_BLOCKS
             blocks = (size + BLOCK_VALUES - 1) // BLOCK_VALUES
-            fill_table(table, exponent, grid, block, blocks, 1)
+            fill_table(table, exponent, grid, block, blocks, np.int64(1))
             for number in range(blocks):
                 row = carray(bytes_at(rows + (block + number) * step), BLOCK_VALUES)
                 for index in range(BLOCK_VALUES):
@@ -119,7 +119,7 @@ def walk_chunks(
     return 0
 
 
-@inlined
+@pasted
 def is_level(grid: NDArray[np.uint8], block: Scalar, blocks: Scalar) -> Scalar:
     """Whether all blocks of a chunk have one exponent on the grid, as one made of payloads of this codec has."""
     level = True
@@ -167,7 +167,7 @@ def add_squares(
         at, place, size = find_chunk(chunk, count)
         entries, block = min(CHUNK_ENTRIES, size), chunk * _CHUNK_BLOCKS
         blocks = (size + BLOCK_VALUES - 1) // BLOCK_VALUES
-        fill_table(table, np.int64(data[np.uint64(at)]), grid, block, blocks, 1)
+        fill_table(table, np.int64(data[np.uint64(at)]), grid, block, blocks, np.int64(1))
         load_chunk(data.ctypes.data + place, entries, indices.ctypes.data, codes.ctypes.data)
         for index in range(entries):
             number = np.int64(indices[index]) // BLOCK_VALUES
