@@ -15,6 +15,7 @@ from kernels.payload.types import BLOCK_VALUES, CHUNK_ENTRIES, CHUNK_VALUES, FOR
 
 __all__ = ["accumulate", "add_residual", "decode", "encode", "fill_row", "find_fault", "read_exponents", "squares"]
 
+_LINE, _STREAMED_BYTES_MIN = 64, 2**20  # what is larger is not read from the caches afterwards
 _NO_GRID = np.zeros(0, dtype=np.uint8)
 _NO_VALUES = np.zeros(0, dtype=np.int64)
 
@@ -72,8 +73,11 @@ def accumulate(datas: list[Bytes], count: int, grid: Bytes, weights: list[int]) 
     places = np.array([data.ctypes.data for data in datas], dtype=np.int64)
     factors = np.array(weights, dtype=np.int64)
 
+    streams = int(sums.nbytes >= _STREAMED_BYTES_MIN and sums.ctypes.data % _LINE == 0)
+
     def add_part(first: int, last: int) -> None:
-        sparse.add_chunks(places, factors, count, first, last, grid, sums, *_new_room())
+        part = arrays.new_array(CHUNK_VALUES, np.int32)
+        sparse.add_chunks(places, factors, count, first, last, grid, sums, streams, part, *_new_room())
 
     cost = sums.nbytes + sum(data.size for data in datas)
     threads.run_spans(types.count_parts(count, CHUNK_VALUES), 1, cost, add_part)

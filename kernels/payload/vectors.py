@@ -142,6 +142,23 @@ def _emit_reaching(builder: Any, source: Any, limit: Any) -> Any:
     return builder.bitcast(reached, _I64)
 
 
+def _emit_stream(builder: Any, source: Any, target: Any) -> None:
+    """A line of 64 bytes to an address that divides by 64, past the caches: nobody reads it soon."""
+    line = _load(builder, source, ir.VectorType(_I32, 16))
+    mark = builder.module.add_metadata([ir.Constant(_I32, 1)])
+    stored = builder.store(line, builder.inttoptr(target, line.type.as_pointer()), align=64)
+    stored.set_metadata("nontemporal", mark)
+
+
+def _emit_fetch(builder: Any, address: Any) -> None:
+    """Have the line at an address in the caches by the time it is read."""
+    name, pointer = "llvm.prefetch.p0", _I8.as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [pointer, _I32, _I32, _I32])
+    fetch = builder.module.globals.get(name) or ir.Function(builder.module, kind, name)
+    hints = [ir.Constant(_I32, hint) for hint in (0, 3, 1)]  # to read, to the first cache, data
+    builder.call(fetch, [builder.inttoptr(address, pointer), *hints])
+
+
 # (source, target, left, right, half, odd) -> flags: 64 signed values of 8 or 4 bits to aligned bytes; flags of the
 # values as they are stored. x = clip(q << left, 127); then (x + half + ((x >> right) & odd)) >> right.
 align8, align4 = _new(6, _align(8)), _new(6, _align(4))
@@ -149,3 +166,5 @@ spread_codes = _new(3, _emit_codes, False)  # (source, target, table): 64 codes 
 spread_indices = _new(2, _emit_indices, False)  # (source, target): 32 indices in 48 bytes to uint16
 find_reaching = _new(2, _emit_reaching)  # (source, limit): bit i is set where uint32 i of 64 is limit or more
 find_lowest = _new(1, lambda builder, bits: builder.cttz(bits, ir.Constant(ir.IntType(1), 1)))  # of bits not all zero
+stream_line = _new(2, _emit_stream, False)  # (source, target)
+fetch_line = _new(1, _emit_fetch, False)  # (address)

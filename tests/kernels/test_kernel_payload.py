@@ -224,9 +224,11 @@ def test_rounding_is_unbiased_over_words(codec: str, backend: str) -> None:
 
 @pytest.fixture(params=(1, 3))
 def cut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The work on one thread, and in as many spans as three threads take."""
+    """The work on one thread, and in as many spans as three threads take, with sums written past the caches."""
     monkeypatch.setenv("GRADUS_KERNELS_THREADS", str(request.param))
     monkeypatch.setattr(threads, "SPAN_COST_MIN", 1)
+    if request.param > 1:
+        monkeypatch.setattr(cpu, "_STREAMED_BYTES_MIN", 1)
 
 
 @pytest.mark.parametrize("codec", CODECS)
