@@ -20,6 +20,7 @@ REGISTERS_MAX = 168
 WARP_LANES = 32
 WARPS = 4  # where a launch names no number
 VALUES = 2**18
+BLOCKS = 1000  # that one program of a Gram matrix takes, one after the other
 
 
 class Budget(NamedTuple):
@@ -54,6 +55,12 @@ def _ranks(most: float) -> Callable[[Constants], Budget]:
     return compute
 
 
+def _blocks(most: float) -> Callable[[Constants], Budget]:
+    def compute(constants: Constants) -> Budget:
+        return Budget("value", BLOCKS * constants["padded"] * 256 / _count_lanes(constants), BLOCKS, 1, most)
+    return compute
+
+
 def _flat(moved: float, most: float) -> Callable[[Constants], Budget]:
     return lambda constants: Budget("coordinate", constants["block"] / _count_lanes(constants), 1, moved, most)
 
@@ -82,8 +89,13 @@ BUDGETS: dict[str, Callable[[Constants], Budget]] = {
     "aggregate.gpu_planes.make_planes": lambda constants: Budget(
         "coordinate", 32 * constants["block"] / _count_lanes(constants), 1, 2, 12
     ),
-    "aggregate.gpu_gram.multiply_rows": lambda constants: Budget(
-        "value", 1000 * constants["padded"] * 256 / _count_lanes(constants), 1000, 1, 12
+    "aggregate.gpu_gram.multiply_rows": _blocks(3),
+    "aggregate.gpu_gram.square_rows": _blocks(5),
+    "aggregate.gpu_sums.sum_rows": lambda constants: Budget(
+        "value", 32 * 256 * constants["block"] / _count_lanes(constants), 4, 1, 5
+    ),
+    "aggregate.gpu_sums.sum_sizes": lambda constants: Budget(
+        "value", 256 * constants["block"] / _count_lanes(constants), 1, 1, 5
     ),
 }
 
@@ -128,3 +140,16 @@ def launch_ranks(workers: int, low: int, high: int) -> None:
 
     stack = Stack(np.zeros((2**10, workers, 256), np.int8), np.zeros(2**10, np.uint8), 2**18)
     dispatch.implementation("aggregate").sum_ranks(stack, low, high)
+
+
+def launch_sums(workers: int) -> None:
+    """The Gram matrix of a stack, its norms, and sums of its rows."""
+    from kernels import dispatch
+    from kernels.aggregate.types import Stack
+
+    ops = dispatch.implementation("aggregate")
+    stack = Stack(np.zeros((2**10, workers, 256), np.int8), np.zeros(2**10, np.uint8), 2**18)
+    ops.gram(stack)
+    ops.squares(stack)
+    ops.sum_chosen(stack, list(range(workers)))
+    ops.sum_magnitudes(stack)

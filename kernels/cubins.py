@@ -105,11 +105,11 @@ def main(arguments: list[str]) -> int:
         return NO_COMPILER
     launches = record_launches(list_budgeted() if arguments == ["--budgets"] else list_calls(bool(arguments)))
     print(f"{'kernel for sm_' + str(CAPABILITY):<110}{'registers':>10}{'stack':>8}{'shared':>8}{'instr.':>8}{'loop':>6}"
-          "  tensor cores, instructions for a unit of work")
+          "  tensor cores; instructions for a unit of work")
     spilling, exceeding = 0, []
     for variant, size in iter_sizes(launches):
         print(f"{variant.name:<110}{size.registers:>10}{size.stack:>8}{size.shared:>8}{size.instructions:>8}"
-              f"{size.loop:>6}  {'yes' if size.has_tensor_cores else describe_cost(variant, size)}", flush=True)
+              f"{size.loop:>6}  {'yes' if size.has_tensor_cores else '':<5}{describe_cost(variant, size)}", flush=True)
         spilling += size.stack > 0
         exceeding += find_excess(variant, size)
     for line in exceeding:
@@ -166,7 +166,8 @@ def record_launches(calls: list[Callable[[], object]]) -> Launches:
 
 def list_budgeted() -> list[Callable[[], object]]:
     """A few launches of kernels that have budgets, which compile in seconds."""
-    return [cubin_budgets.launch_payloads, cubin_budgets.launch_hash, partial(cubin_budgets.launch_ranks, 16, 7, 9)]
+    return [cubin_budgets.launch_payloads, cubin_budgets.launch_hash, partial(cubin_budgets.launch_ranks, 16, 7, 9),
+            partial(cubin_budgets.launch_sums, 16)]
 
 
 def list_calls(is_complete: bool) -> list[Callable[[], object]]:
@@ -177,7 +178,8 @@ def list_calls(is_complete: bool) -> list[Callable[[], object]]:
     firsts = {name.split("/")[0]: case for name, case in reversed(cases.items())}
     head_dims = attention.HEAD_DIMS if is_complete else (USUAL_HEAD_DIM,)
     blocks = [partial(run_block, head_dim) for head_dim in head_dims]
-    return [multiply_large, train_large, *blocks, *list_budgeted(), *(cases if is_complete else firsts).values()]
+    return [multiply_large, train_large, *blocks, *list_budgeted(), partial(cubin_budgets.launch_sums, 64),
+            *(cases if is_complete else firsts).values()]
 
 
 def run_block(head_dim: int) -> None:

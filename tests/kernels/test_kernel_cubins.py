@@ -45,9 +45,11 @@ def test_hot_kernels_keep_their_budgets_of_instructions_and_registers_and_none_s
     lines = result.stdout.splitlines()
     assert lines[-1] == "none spills registers"
     for path, unit in (("payload.gpu_dense.ingest", "coordinate"), ("payload.gpu_sparse.ingest", "coordinate"),
-                       ("chunks.gpu.hash_pieces", "byte"), ("aggregate.gpu_ranks.select_two", "coordinate")):
+                       ("chunks.gpu.hash_pieces", "byte"), ("aggregate.gpu_ranks.select_two", "coordinate"),
+                       ("aggregate.gpu_gram.multiply_rows", "value")):
         found = [line for line in lines if line.startswith(path)]
         assert found and all(f" a {unit}, " in line for line in found)
+    assert all(" yes " in line for line in lines if line.startswith("aggregate.gpu_gram.multiply_rows"))
     loops = {line.split("(")[0]: line.split(")")[-1].split()[4] for line in lines if line.startswith("chunks")}
     assert int(loops["chunks.gpu.hash_pieces"]) > 600 and loops["chunks.gpu.join_pairs"] == "0"
 
