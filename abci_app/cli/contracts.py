@@ -13,18 +13,19 @@ from abci_app.data.manifest import Manifest
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
-from abci_app.x.models.types import check_create_model, default_spec
+from abci_app.x.models.types import AGGREGATION, CODEC, check_create_model, default_spec
 
 SEED_BYTES = 32
 
 
 def new_spec(manifest: Manifest, rounds: int, trainers_min: int, round_reward_ugrad: int,
-             hidden: tuple[int, ...], name: str = "") -> ModelSpec:
+             hidden: tuple[int, ...], name: str = "", codec: str = CODEC,
+             aggregation: str = AGGREGATION) -> ModelSpec:
     """Good terms for a dataset, with a fresh seed for the initial weights."""
     dataset = Dataset(rows_root=manifest.rows_root, train_rows=manifest.train_rows, test_rows=manifest.test_rows,
                       features=manifest.feature_count, classes=len(manifest.classes))
     return default_spec(name or manifest.name, dataset, secrets.token_bytes(SEED_BYTES), rounds, trainers_min,
-                        round_reward_ugrad, hidden)
+                        round_reward_ugrad, hidden, codec=codec, aggregation=aggregation)
 
 
 def new_contract(creator: str, spec: ModelSpec, escrow_ugrad: int) -> MsgCreateModel:

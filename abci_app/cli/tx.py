@@ -28,6 +28,7 @@ from abci_app.wire.pb.gradus.models.v1.tx_pb2 import (
     MsgCloseModel, MsgCloseModelResponse, MsgCreateModelResponse, MsgFundModel,
 )
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgLeave, MsgLeaveResponse
+from abci_app.x.models.types import AGGREGATION, CODEC, CODECS, RULES, UNITS_MAX
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 AMOUNT = Amount()
@@ -79,19 +80,31 @@ def models() -> None:
               help="Enrolled trainers before the first round opens.")
 @click.option("--reward", type=AMOUNT, default="1grad", show_default=True, help="Of a round, for all its units.")
 @click.option("--hidden", default="128,64", show_default=True, help="Widths of the hidden layers.")
+@click.option("--codec", type=click.Choice(CODECS), default=CODEC, show_default=True,
+              help="How updates are written: 8, 4 or 2 bits a parameter, or 64 of every 4096 parameters.")
+@click.option("--aggregation", type=click.Choice(RULES), default=AGGREGATION, show_default=True, metavar="RULE",
+              help="How a round's updates become one: mean, trimmed_mean, median, krum, multi_krum, geometric_median, "
+                   "clipped_mean, centered_clip or sign_vote, each also with nnm+ before it.")
+@click.option("--trim", type=click.IntRange(0, UNITS_MAX),
+              help="Wrong updates that the rule must withstand [1 where there are trainers enough].")
 @click.option("--spec", "spec_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="JSON with further terms, over the defaults and the options above; such as `--dry-run` prints.")
 @click.option("--dry-run", is_flag=True, help="Print the terms and stop.")
 @signing
 def models_create(dataset_name: str, escrow: int, name: str, rounds: int, trainers_min: int, reward: int, hidden: str,
-                  spec_path: Path | None, dry_run: bool, sender: str, home: Path, node: str, output: str) -> None:
+                  codec: str, aggregation: str, trim: int | None, spec_path: Path | None, dry_run: bool,
+                  sender: str, home: Path, node: str, output: str) -> None:
     """Deploy a model contract for a dataset and fund it.
 
     \b
     Example: gradus tx models create --dataset digits --escrow 25grad --from alice
+    Example: gradus tx models create --dataset digits --escrow 25grad --trainers-min 9 --codec int4/256 \\
+                 --aggregation nnm+trimmed_mean --trim 2 --from alice
     """
     manifest = find_manifest(home, dataset_name)
-    spec = new_spec(manifest, rounds, trainers_min, reward, parse_widths(hidden), name)
+    spec = new_spec(manifest, rounds, trainers_min, reward, parse_widths(hidden), name, codec, aggregation)
+    if trim is not None:
+        spec.training.trim = trim
     if spec_path is not None:
         spec = read_terms(spec, spec_path)
     key = open_key(home, sender)

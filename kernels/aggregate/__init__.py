@@ -65,6 +65,25 @@ def payloads_needed(rule: str, trim: int) -> int:
     return 2 * trim + (3 if rule.removeprefix(MIXING) in ("krum", "multi_krum") else 1)
 
 
+def cost(rule: str, count: int, param_count: int, codec: str) -> int:
+    """Multiply-adds of a unit that take as long as aggregating `count` payloads, on a processor without wide vectors.
+
+    rule, codec: of RULES and CODECS. count: 1..64. param_count: as of `aggregate`. By shape alone, for what bounds and
+    prices work: 4 for each value of the stack and 2 for each of a weighted sum, 16 for each coordinate of the result,
+    n * n / 8 for each coordinate of a Gram matrix and as many for the means of neighbours, and 2500 for each pair of
+    payloads that a Gram matrix is read for. A processor with vpdpbusd takes a tenth of it.
+    """
+    check_rule(rule)
+    payload_codec.check_codec(codec)
+    checks.check_int("count", count, 1, PAYLOADS_MAX)
+    params, plain = checks.check_param_count(param_count), rule.removeprefix(MIXING)
+    pairs, mixes = count * count, rule != plain
+    grams = mixes + (plain in ("krum", "multi_krum", "geometric_median", "centered_clip"))
+    weighs = plain in ("geometric_median", "clipped_mean", "centered_clip")
+    values = (4 + 2 * weighs) * count + 16 + (grams + mixes) * pairs // 8
+    return values * params + 2500 * pairs * grams
+
+
 def build_stack(payloads: list[bytes], param_count: int, codec: str, dropped: int) -> Stack:
     """Payloads in their canonical order, that of their bytes, on the grid that `dropped` liars cannot raise."""
     views = _view_all(payloads, param_count, codec)

@@ -132,6 +132,24 @@ def test_terms_that_a_dry_run_prints_can_be_given_back(gradus: Callable, tmp_pat
     assert gradus(*command, "--spec", str(path)).status == 2
 
 
+def test_codec_and_rule_of_a_contract_are_chosen_by_name_and_the_trim_follows(gradus: Callable) -> None:
+    gradus("keys", "add", "alice", "--keyring", "test")
+    gradus("data", "add", "iris")
+    command = ("tx", "models", "create", "--dataset", "iris", "--escrow", "30grad", "--from", "alice", "--dry-run",
+               "--output", "json")
+    for options, expected in [
+        ((), ("int8/256", "trimmed_mean", 1)),
+        (("--codec", "top64/4096", "--aggregation", "mean"), ("top64/4096", "mean", 0)),
+        (("--aggregation", "krum"), ("int8/256", "krum", 0)),
+        (("--aggregation", "nnm+krum", "--trainers-min", "7", "--trim", "2"), ("int8/256", "nnm+krum", 2)),
+    ]:
+        training = json.loads(gradus(*command, *options).out)["training"]
+        assert (training["codec"], training["aggregation"], training.get("trim", 0)) == expected
+    refused = gradus(*command, "--aggregation", "krum", "--trim", "1")
+    assert refused.status == 1 and "2 * trim + 3 payloads" in json.loads(refused.err)["error"]
+    assert gradus(*command, "--aggregation", "mode").status == 2
+
+
 @pytest.mark.parametrize("arguments", [
     ("query", "models", "show", "99999999999999999999999"), ("query", "models", "show", "0"),
     ("query", "work", "round", "99999999999999999999999", "1"), ("query", "work", "round", "1", "4294967296"),

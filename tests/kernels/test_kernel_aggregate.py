@@ -237,6 +237,15 @@ def test_payloads_needed_leave_an_honest_majority_and_krum_its_neighbours(rule: 
     assert aggregate.payloads_needed(rule, trim) == needed
 
 
+@pytest.mark.parametrize("rule", aggregate.RULES)
+def test_cost_grows_with_payloads_and_parameters_and_with_what_a_rule_does(rule: str) -> None:
+    costs = [aggregate.cost(rule, workers, 1000, CODEC) for workers in range(1, 65)]
+    assert sorted(dict.fromkeys(costs)) == costs and costs[0] > 0
+    assert aggregate.cost(rule, 9, 2000, CODEC) > aggregate.cost(rule, 9, 1000, CODEC)
+    mixed = "nnm+" + rule.removeprefix("nnm+")
+    assert rule == mixed or aggregate.cost(mixed, 9, 1000, CODEC) > costs[8]
+
+
 @pytest.mark.parametrize("rule, sent, trim", [
     ("mode", [b"\x00\x01"], 0), ("mean", [], 0), ("mean", [b"\x00\x01"] * 65, 0), ("mean", [b"\x00\x80"], 0),
     ("mean", [b"\x00\x01"], -1), ("mean", [b"\x00\x01"], 65), ("mean", (b"\x00\x01",), 0), ("mean", [b"\x00"], 0),

@@ -102,4 +102,5 @@ class Person:
             return copied
         count = mlp.param_count(tuple(model.spec.mlp_classifier.widths))
         delta = b"".join(dice.randint(-2**20, 2**20).to_bytes(8, "little", signed=True) for _ in range(count))
-        return Claim(payload.encode(delta, count, dice.randbytes(32), model.spec.training.codec), dice.randbytes(32))
+        codec = model.spec.training.codec
+        return Claim(payload.encode(delta, count, dice.randbytes(32), codec), dice.randbytes(32), codec)

@@ -4,6 +4,8 @@ import random
 
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.x.models.types import check_spec, compute_bond_min, default_spec
+from kernels.aggregate import RULES, payloads_needed
+from kernels.payload import CODECS
 from tests.sim.rows import RowsTable, new_rows
 
 SHAPES = ((4, 8, 3), (3, 5, 4, 2), (6, 2), (5, 7, 4))
@@ -33,9 +35,11 @@ def _draw_training(dice: random.Random, spec: ModelSpec) -> None:
     training.units_max = dice.randint(training.trainers_min, 8)
     training.local_steps, training.batch_rows = dice.randint(1, 4), dice.randint(1, 6)
     training.trace_every = dice.randint(1, training.local_steps)
-    training.aggregation = dice.choice(("mean", "trimmed_mean"))
-    trim_max = (training.trainers_min - 1) // 2
-    training.trim = dice.randint(0, trim_max) if training.aggregation == "trimmed_mean" else 0
+    training.codec = dice.choice(CODECS)
+    rules = [rule for rule in RULES if payloads_needed(rule, 0) <= training.trainers_min]
+    training.aggregation = dice.choice(rules)
+    trim_max = (training.trainers_min - payloads_needed(training.aggregation, 0)) // 2
+    training.trim = dice.randint(0, trim_max) if training.aggregation != "mean" else 0
     training.outer_learning_rate_q16 = dice.choice((65_536, 45_875))
     training.outer_momentum_q16 = dice.choice((0, 58_982))
     training.commit_blocks, training.reveal_blocks = dice.randint(3, 5), dice.randint(3, 4)

@@ -60,7 +60,7 @@ def test_rounds_go_on_when_blocks_bear_hardly_anything(tmp_path: Path, monkeypat
     monkeypatch.setattr(block, "UNITS_PER_BLOCK", 1)
     monkeypatch.setattr(block, "IDLE_MODELS_PER_BLOCK", 1)
     monkeypatch.setattr(block, "OPENED_UNITS_PER_BLOCK", 1)
-    monkeypatch.setattr(block, "CLOSE_VALUES_PER_BLOCK", 1)
+    monkeypatch.setattr(block, "CLOSE_COST_PER_BLOCK", 1)
     monkeypatch.setattr(audit, "AUDIT_GAS_PER_BLOCK", 11_000)
     seen = simulate(tmp_path / "chain", 2, BLOCKS)
     assert seen["work.round_closed"] > 10

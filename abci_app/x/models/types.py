@@ -30,7 +30,10 @@ from kernels.gin1 import DECAY_MAX, RATE_MAX, RATE_ONE
 
 STORE = "models"
 NUMERICS = "gin1"
-CODEC = payload.CODECS[0]
+CODECS = payload.CODECS
+CODEC = CODECS[0]  # of a contract that names none
+RULES = aggregate.RULES
+AGGREGATION = "trimmed_mean"
 NAME_CHARS_MAX = 64
 CLASSES_MAX = 65_535
 FEATURES_MAX = 65_536
@@ -160,12 +163,15 @@ def check_unit(spec: ModelSpec) -> None:
 
 def check_aggregation(training: TrainingPolicy) -> None:
     """Raises AggregationInvalid (models/13), OuterPolicyInvalid (models/14)."""
-    if training.aggregation not in aggregate.RULES:
-        raise AggregationInvalid(f"aggregation is one of {', '.join(aggregate.RULES)}")
-    if training.aggregation == "mean" and training.trim:
-        raise AggregationInvalid("the mean drops nothing; set trim to 0 or take trimmed_mean")
-    if 2 * training.trim >= training.trainers_min:
-        raise AggregationInvalid(f"trim {training.trim} on each side leaves nothing of {training.trainers_min} units")
+    rule, trim = training.aggregation, training.trim
+    if rule not in RULES:
+        raise AggregationInvalid(f"{shown(rule)} asked; it is one of {', '.join(RULES)}")
+    if rule == "mean" and trim:
+        raise AggregationInvalid(f"the mean withstands no wrong payload, and trim is {trim}: set it to 0, or take "
+                                 "trimmed_mean")
+    if trim > UNITS_MAX or aggregate.payloads_needed(rule, trim) > training.trainers_min:
+        raise AggregationInvalid(f"{rule} with trim {trim} needs {_needed_text(rule)} payloads, and trainers_min is "
+                                 f"{training.trainers_min}: lower the trim or raise trainers_min")
     _check_range(OuterPolicyInvalid, "outer_learning_rate_q16", training.outer_learning_rate_q16, 1, RATE_MAX)
     _check_range(OuterPolicyInvalid, "outer_momentum_q16", training.outer_momentum_q16, 0, DECAY_MAX)
 
@@ -298,18 +304,19 @@ def new_weights(model_id: int, round_number: int, data: bytes, momentum_root: by
 
 def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25, trainers_min: int = 4,
                  round_reward_ugrad: int = 1_000_000, hidden: tuple[int, ...] = (128, 64),
-                 invited_trainers: tuple[str, ...] = ()) -> ModelSpec:
+                 invited_trainers: tuple[str, ...] = (), codec: str = CODEC,
+                 aggregation: str = AGGREGATION) -> ModelSpec:
     """A contract with terms that train tables of rows well, for callers to start from; check_spec has the last word.
 
     32 local steps of 16 rows, SGD at 0.1 falling to a tenth over `rounds`, momentum 0.9, int8 payloads, a trimmed
     mean that tolerates one wrong payload, 40 % audits. Widths, steps and rows are halved until they fit the bounds.
-    Source: README.md, section "Defaults".
+    aggregation: one of the kernels' rules. Source: README.md, section "Defaults".
     """
     training = TrainingPolicy(
         rounds=rounds, trainers_min=trainers_min, units_max=max(16, trainers_min), local_steps=32, batch_rows=16,
         learning_rate=LearningRate(peak_q16=6_554, decay_rounds=max(rounds - 1, 0), floor_ppm=100_000),
-        momentum_q16=58_982, trace_every=8, codec=CODEC, aggregation="trimmed_mean",
-        trim=1 if trainers_min >= 3 else 0, outer_learning_rate_q16=RATE_ONE, outer_momentum_q16=0,
+        momentum_q16=58_982, trace_every=8, codec=codec, aggregation=aggregation,
+        trim=compute_default_trim(aggregation, trainers_min), outer_learning_rate_q16=RATE_ONE, outer_momentum_q16=0,
         commit_blocks=20, reveal_blocks=12, audit_blocks=12, kept_rounds=64)
     audit = AuditPolicy(rate_ppm=400_000, mismatch_slash_ppm=500_000, withhold_slash_ppm=100_000, burn_ppm=500_000,
                         missed_rounds_max=3)
@@ -321,6 +328,11 @@ def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25
                      invited_trainers=invited_trainers)
     _fit_unit(spec)
     return spec
+
+
+def compute_default_trim(rule: str, trainers_min: int) -> int:
+    """1 where the rule withstands a wrong payload among so many, else 0."""
+    return 1 if rule != "mean" and aggregate.payloads_needed(rule, 1) <= trainers_min else 0
 
 
 def _fit_hidden(hidden: tuple[int, ...], dataset: Dataset) -> tuple[int, ...]:
@@ -355,6 +367,10 @@ def _fit_unit(spec: ModelSpec) -> None:
                 return
         else:
             return
+
+
+def _needed_text(rule: str) -> str:
+    return f"2 * trim + {aggregate.payloads_needed(rule, 0)}"
 
 
 def _check_range(error: type[Exception], name: str, value: int, low: int, high: int) -> None:

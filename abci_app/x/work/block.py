@@ -20,8 +20,8 @@ from abci_app.wire.seed import audit_seed, round_seed
 from abci_app.x.work import events
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    CLOSE_VALUES_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, UNITS_PER_BLOCK,
-    compute_close_values, compute_payloads_needed, compute_step_units, compute_trainers_needed, deal_units, draw_units,
+    CLOSE_COST_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, UNITS_PER_BLOCK,
+    compute_close_cost, compute_payloads_needed, compute_step_units, compute_trainers_needed, deal_units, draw_units,
     is_open,
 )
 from kernels.aggregate import aggregate
@@ -39,14 +39,14 @@ class Budget:
     """What an end of a block may still handle. What comes first is never too much, so that nothing waits for ever."""
 
     units: int
-    values: int = 0
+    cost: int = 0
     is_whole: bool = True
 
-    def take(self, units: int, values: int = 0) -> bool:
+    def take(self, units: int, cost: int = 0) -> bool:
         """Whether there is room for so much; if so, it is taken."""
-        if not self.is_whole and (units > self.units or values > self.values):
+        if not self.is_whole and (units > self.units or cost > self.cost):
             return False
-        self.units, self.values, self.is_whole = self.units - units, self.values - values, False
+        self.units, self.cost, self.is_whole = self.units - units, self.cost - cost, False
         return True
 
 
@@ -55,13 +55,13 @@ def end_block(ctx: Ctx, keeper: Keeper) -> None:
 
     What a block does not bear is due in the next one, in which it comes first.
     """
-    budget = Budget(UNITS_PER_BLOCK, CLOSE_VALUES_PER_BLOCK)
+    budget = Budget(UNITS_PER_BLOCK, CLOSE_COST_PER_BLOCK)
     for model_id in keeper.list_due(ctx, UNITS_PER_BLOCK):
         model = keeper.models.get_model(ctx, model_id)
         running = keeper.get_round(ctx, model_id, model.rounds_closed + 1)
         is_closing = running.phase == ROUND_PHASE_AUDIT
-        values = compute_close_values(model.spec, running.unit_count) if is_closing else 0
-        if not budget.take(compute_step_units(model, running), values):
+        cost = compute_close_cost(model.spec, running.unit_count) if is_closing else 0
+        if not budget.take(compute_step_units(model, running), cost):
             break
         _end_phase(ctx, keeper, model, running)
     _open_waiting(ctx, keeper)

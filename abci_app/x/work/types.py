@@ -19,6 +19,8 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 from abci_app.wire.row import join_columns, row_bytes
 from abci_app.wire.seed import draw_rows, shuffle, unit_seed
 from abci_app.x.work.errors import BondTooLarge, CommitmentMalformed, SaltMalformed, TraceRootMalformed
+from kernels import aggregate
+from kernels.aggregate.types import PAYLOADS_MAX
 from kernels.chunks import chunk_root
 from kernels.payload import region_bytes
 
@@ -28,7 +30,8 @@ TRAINERS_MAX = 256
 UNITS_PER_BLOCK = 2_048  # moved on by ends of phases
 IDLE_MODELS_PER_BLOCK = 64
 OPENED_UNITS_PER_BLOCK = 512  # dealt to models that waited
-CLOSE_VALUES_PER_BLOCK = 1 << 26
+CLOSE_COST_PER_BLOCK = 1 << 30  # multiply-adds
+OUTER_STEP_COST = 32  # of a parameter: the step, and the bytes of its weight and momentum
 AUDITED_MODELS_MAX = 1_024  # that a proposer looks at
 PAYLOAD_ROUNDS_KEPT = 2
 
@@ -90,16 +93,16 @@ def compute_payload_root(payload: bytes, codec: str) -> bytes:
 def compute_trainers_needed(model: Model) -> int:
     """Active trainers without whom no round opens.
 
-    The contract's trainers_min before the first round. Later as many as the trim still leaves a payload of: a slash
-    that brings the trainers below trainers_min must not stop the training, or one cheat could.
+    The contract's trainers_min before the first round. Later as many as the rule needs payloads of: a slash that brings
+    the trainers below trainers_min must not stop the training, or one cheat could.
     """
     training = model.spec.training
     return max(training.trainers_min, 1) if model.status == MODEL_STATUS_OPEN else compute_payloads_needed(training)
 
 
 def compute_payloads_needed(training: TrainingPolicy) -> int:
-    """Payloads without which a round fails: as many as the trim leaves one of."""
-    return 2 * training.trim + 1
+    """Payloads without which a round fails: with fewer the contract's rule could not withstand `trim` wrong ones."""
+    return aggregate.payloads_needed(training.aggregation, training.trim)
 
 
 def deal_units(seed: bytes, addresses: list[bytes], units_max: int) -> list[bytes]:
@@ -148,9 +151,14 @@ def compute_evidence_bytes(spec: ModelSpec, row_count: int) -> int:
     return row_count * row_bytes(spec.dataset.features)
 
 
-def compute_close_values(spec: ModelSpec, payload_count: int) -> int:
-    """Values that closing a round handles: its payloads, the weights, the momentum and the mean."""
-    return (payload_count + 4) * compute_param_count(spec)
+def compute_close_cost(spec: ModelSpec, payload_count: int) -> int:
+    """Multiply-adds in the time of which a round is closed: its rule over so many payloads, and the outer step.
+
+    A round has 1..64 units; of one that a genesis counts wrongly the nearest of these is taken, since blocks must end.
+    """
+    training, count = spec.training, compute_param_count(spec)
+    taken = min(max(payload_count, 1), PAYLOADS_MAX)
+    return aggregate.cost(training.aggregation, taken, count, training.codec) + OUTER_STEP_COST * count
 
 
 def compute_step_units(model: Model, running: Round) -> int:

@@ -184,16 +184,21 @@ def test_round_without_an_honest_claim_is_dealt_again(new_market: NewMarket) -> 
     assert list(market.chain.ctx().state.blobs.iter(b"work/")) == []
 
 
+@pytest.mark.parametrize(("rule", "codec"), [
+    ("trimmed_mean", "int8/256"), ("nnm+trimmed_mean", "int4/256"), ("clipped_mean", "top64/4096"),
+    ("sign_vote", "int2/256"),
+])
 def test_closing_steps_the_weights_by_the_rule_of_the_contract_and_pays_each_accepted_unit(
-        new_market: NewMarket) -> None:
-    market = new_market(trim=1, trainers_min=3, outer_learning_rate_q16=45_875, outer_momentum_q16=30_000)
+        new_market: NewMarket, rule: str, codec: str) -> None:
+    market = new_market(trim=1, trainers_min=3, outer_learning_rate_q16=45_875, outer_momentum_q16=30_000,
+                        aggregation=rule, codec=codec)
     keeper = market.chain.app.models
     before = market.chain.balance("ann")
     for number in (1, 2):
         weights = keeper.load_weights(market.chain.ctx(), 1, number - 1)
         momentum = keeper.load_momentum(market.chain.ctx(), 1)
         payloads = [market.claim(unit).payload for unit in market.units()]
-        mean = aggregate("trimmed_mean", payloads, mlp.param_count((4, 5, 3)), 1, "int8/256")
+        mean = aggregate(rule, payloads, mlp.param_count((4, 5, 3)), 1, codec)
         expected = outer_step(weights, momentum, mean, 45_875, 30_000)
         market.run_round()
         assert keeper.load_weights(market.chain.ctx(), 1, number) == expected[0] != weights
@@ -295,8 +300,10 @@ def test_round_with_fewer_payloads_than_the_trim_needs_is_dealt_again_and_pays_n
     assert market.round(1).phase == ROUND_PHASE_WAITING
 
 
-def test_phase_that_leaves_too_few_for_the_trim_fails_the_round_at_once(new_market: NewMarket) -> None:
-    market = new_market(trainers=("ann", "ben", "cat"), trainers_min=3, trim=1)
+@pytest.mark.parametrize(("rule", "trim"), [("trimmed_mean", 1), ("nnm+krum", 0)])
+def test_phase_that_leaves_too_few_for_the_rule_fails_the_round_at_once(
+        new_market: NewMarket, rule: str, trim: int) -> None:
+    market = new_market(trainers=("ann", "ben", "cat"), trainers_min=3, aggregation=rule, trim=trim)
     for absent_in in ("commit", "reveal"):
         if absent_in == "commit":
             events = market.commit_all(absent=("ann",))
