@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kernels import device
 from kernels.aggregate.types import Stack
-from kernels.device import constexpr, jit, launch
+from kernels.device import constexpr, jit, jit_changing, launch
 from kernels.payload.types import BLOCK_VALUES
 
 VALUES = constexpr(BLOCK_VALUES)
@@ -46,7 +46,7 @@ def weigh(exponents: tl.tensor, block: tl.tensor, group: tl.tensor) -> tl.tensor
     return tl.where((step >= 0) & (step < GROUP), weight, 0)
 
 
-@jit
+@jit_changing("rows", "group", "share")
 def multiply_rows(
     values: tl.tensor, exponents: tl.tensor, sums: tl.tensor, blocks: tl.tensor, rows: tl.tensor, group: tl.tensor,
     share: tl.tensor, padded: tl.constexpr,
@@ -62,7 +62,7 @@ def multiply_rows(
     tl.atomic_add(sums + row[:, None] * padded + row[None, :], total, sem="relaxed")
 
 
-@jit
+@jit_changing("rows", "group", "share")
 def square_rows(
     values: tl.tensor, exponents: tl.tensor, sums: tl.tensor, blocks: tl.tensor, rows: tl.tensor, group: tl.tensor,
     share: tl.tensor, padded: tl.constexpr,
@@ -77,7 +77,7 @@ def square_rows(
     tl.atomic_add(sums + tl.arange(0, padded), total, sem="relaxed")
 
 
-@jit
+@jit_changing("rows", "count", "factor", "share")
 def mix_rows(
     values: tl.tensor, neighbours: tl.tensor, mixed: tl.tensor, blocks: tl.tensor, rows: tl.tensor, count: tl.tensor,
     factor: tl.tensor, share: tl.tensor, tall: tl.constexpr, padded: tl.constexpr,

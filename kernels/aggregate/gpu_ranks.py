@@ -188,7 +188,7 @@ def read_plane(
     return words
 
 
-@jit
+@jit_changing("rows", "rank")
 def select_one(
     planes: tl.tensor, sums: tl.tensor, words: tl.tensor, rows: tl.tensor, rank: tl.tensor,
     padded: tl.constexpr, certain: tl.constexpr, digits: tl.constexpr, block: tl.constexpr,
@@ -217,7 +217,7 @@ def select_one(
     store_sums(sums, place, mask, value, 128)
 
 
-@jit
+@jit_changing("rows", "rank")
 def select_two(
     planes: tl.tensor, sums: tl.tensor, words: tl.tensor, rows: tl.tensor, rank: tl.tensor,
     padded: tl.constexpr, certain: tl.constexpr, digits: tl.constexpr, block: tl.constexpr,
@@ -253,7 +253,7 @@ def select_two(
     store_sums(sums, place, mask, total, 256)
 
 
-@jit_changing("zero")
+@jit_changing("rows", "low_rank", "high_rank", "offset", "zero")
 def sum_between(
     planes: tl.tensor, sums: tl.tensor, words: tl.tensor, rows: tl.tensor, low_rank: tl.tensor, high_rank: tl.tensor,
     offset: tl.tensor, zero: tl.tensor, padded: tl.constexpr, certain: tl.constexpr, digits: tl.constexpr,
@@ -319,12 +319,11 @@ def sum_between(
     store_sums(sums, place, mask, total, offset)
 
 
-def sum_ranks(planes: Array, low: int, high: int) -> Array:
-    """Sums int16 [blocks * 256] of ranks low..high-1 of each coordinate, from planes int32 [blocks, n, 8, 8]."""
+def sum_ranks(planes: Array, low: int, high: int, sums: Array) -> None:
+    """Write sums int16 [blocks * 256] of ranks low..high-1 of each coordinate, from planes int32 [blocks, n, 8, 8]."""
     blocks, rows = planes.shape[:2]
     padded = find_padded(rows)
     certain = max((size for size in PADDED_ROWS if size < rows), default=1)
-    sums = device.new_array(blocks * 256, np.int16)
     words = blocks * 8
     block = find_words(words)
     grid, target = (device.count_programs(words, block),), device.view(sums, np.int32)
@@ -337,7 +336,6 @@ def sum_ranks(planes: Array, low: int, high: int) -> Array:
     else:
         launch(sum_between, grid, planes, target, words, rows, low, rows - high, 128 * (high - low), 0,
                bits=(255 * padded).bit_length(), parts=parts, part_digits=(padded // parts).bit_length(), **settings)
-    return sums
 
 
 def find_padded(rows: int) -> int:

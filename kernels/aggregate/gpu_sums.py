@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from kernels import device
 from kernels.aggregate.types import Stack
-from kernels.device import Array, constexpr, jit, launch
+from kernels.device import Array, constexpr, jit, jit_changing, launch
 from kernels.payload.types import BLOCK_VALUES
 
 VALUES = constexpr(BLOCK_VALUES)
@@ -27,7 +27,7 @@ BLOCKS_ON_DEVICE, BLOCKS_INTERPRETED = 8, 64
 ROWS_ON_DEVICE, ROWS_INTERPRETED = 32, 512
 
 
-@jit
+@jit_changing("rows", "count")
 def sum_rows(
     values: tl.tensor, chosen: tl.tensor, weights: tl.tensor, sums: tl.tensor, blocks: tl.tensor, rows: tl.tensor,
     count: tl.tensor, is_weighted: tl.constexpr, block: tl.constexpr,
@@ -93,7 +93,7 @@ def multiply_high(a: tl.tensor, b: tl.tensor) -> tl.tensor:
     return high_a * high_b + (middle >> HALF_BITS) + (other >> HALF_BITS)
 
 
-@jit
+@jit_changing("divisor", "factor", "shift")
 def divide_sums(
     sums: tl.tensor, exponents: tl.tensor, result: tl.tensor, count: tl.tensor, divisor: tl.tensor,
     factor: tl.tensor, shift: tl.tensor, block: tl.constexpr,

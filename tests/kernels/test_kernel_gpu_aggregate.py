@@ -60,6 +60,11 @@ def test_ranks_are_read_from_planes_as_from_bytes() -> None:
     assert np.array_equal(gpu.sum_ranks(planes, 1, 4), gpu.sum_ranks(stack, 1, 4))
 
 
+def test_planes_may_be_made_of_some_blocks_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu, "SCRATCH_BYTES", 3 * 4 * 256 - 1)
+    assert_equal("sum_ranks", draw_stack(3), 1, 2)
+
+
 def test_padding_of_rows_reaches_every_number_of_them() -> None:
     assert all(rows <= gpu_ranks.find_padded(rows) <= max(4, rows + 7) for rows in range(1, 65))
 
