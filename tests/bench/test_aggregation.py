@@ -165,5 +165,6 @@ def test_ratios_are_to_the_fastest_library_and_rounds_are_told() -> None:
     text = tables.format_all([run])
     row = "| median | 8 | 1,000 | 2.00 | byzfl numpy 250.0 | 125 | 100 | torch 9.0 | 4.5 | 0.70 |"
     assert row in text and "Gradus abc" in text and "| flwr | 10000.00 | 1 |" in text
-    assert cells.find_slow({"median": run["figures"]}) == {("median", "flwr")}
+    assert speed.find_left_out([run], 8, 2000) == {("median", "flwr")}
+    assert speed.find_left_out([run], 8, 1000) == speed.find_left_out([run], 16, 2000) == set()
     assert tables.format_all([]) == "nothing was timed"

@@ -77,11 +77,9 @@ def main(workers: tuple[int, ...], sizes: tuple[int, ...], rules: tuple[str, ...
                         importlib.import_module("kernels.payload.cpu"))
     runs, refused = [], []
     for count in workers:
-        slow: set[tuple[str, str]] = set()
         for size in sorted(sizes):
-            cell = show_progress(count, size, settings, slow)
-            if not every_peer:
-                slow |= find_slow(cell.figures)
+            known = [] if every_peer else records.load_runs("speed", RESULTS) + runs
+            cell = show_progress(count, size, settings, find_left_out(known, count, size))
             refused += [f"n = {count}, d = {size}: {problem}" for problem in cell.refused]
             for group, figures in cell.figures.items():
                 place = {"workers": count, "values": size, "group": group}
@@ -93,6 +91,16 @@ def main(workers: tuple[int, ...], sizes: tuple[int, ...], rules: tuple[str, ...
     click.echo(json.dumps({"runs": runs, "refused": refused}, indent=1) if output == "json" else
                tables.format_all(runs))
     sys.exit(bool(refused))
+
+
+def find_left_out(runs: list[records.Json], workers: int, size: int) -> set[tuple[str, str]]:
+    """Calls of as many workers that were slow at a smaller d, here or in a kept run: (group, name)."""
+    slow: set[tuple[str, str]] = set()
+    for run in runs:
+        settings = run["settings"]
+        if settings["workers"] == workers and settings["values"] < size:
+            slow |= find_slow({settings["group"]: run["figures"]})
+    return slow
 
 
 def show_progress(workers: int, size: int, settings: Settings, slow: set[tuple[str, str]]) -> Cell:
