@@ -43,6 +43,7 @@ RECIPES = {
     "outer .7/.5, rate .1": Recipe(outer_q16=45875, outer_decay_q16=32768),
     "outer .7/.5, rate .1 to .01": Recipe(last_q16=655, outer_q16=45875, outer_decay_q16=32768),
     "mean instead of trimmed": Recipe(last_q16=655, rule="mean"),
+    "nnm+trimmed_mean": Recipe(last_q16=655, rule="nnm+trimmed_mean"),
     "widths 64-128-10": Recipe((64, 128, 10), last_q16=655),
     "widths 64-64-10": Recipe((64, 64, 10), last_q16=655),
     "64 steps": Recipe(steps=64, last_q16=655),
