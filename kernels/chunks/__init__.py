@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from kernels import checks, merkle, threads
+from kernels import checks, merkle
 from kernels.errors import KernelInputError
 
 CHUNK_BYTES = 65536
@@ -113,6 +113,8 @@ def _hash_leaves(parts: Sequence[memoryview], chunk_bytes: int) -> list[bytes]:
                 filled, index = 1, index + 1
         if index < end:
             leaves[index] = hash_bytes(buffer[:filled])
+
+    from kernels import threads  # it brings numpy, which programs that only verify do without
 
     threads.run_spans(len(leaves), 1, HASH_COST * length if chunk_bytes >= THREADED_CHUNK_BYTES else 0, hash_span)
     return leaves
