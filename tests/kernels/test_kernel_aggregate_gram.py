@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from test_kernel_backends import POISON
 
 from kernels import threads
-from kernels.aggregate import cpu, gram_loops, gram_mix, gram_squares, gram_tiles, ref
+from kernels.aggregate import cpu, ref
+from kernels.aggregate.gram import loops, mix, squares, tiles
 from kernels.aggregate.types import PAYLOADS_MAX, WEIGHT_ONE, Stack
 from kernels.gemm import engine
 
@@ -90,7 +91,7 @@ def test_every_number_of_rows_is_exact_on_every_engine(poisoned: None, rows: int
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("value", (127, -127))
 def test_largest_sums_do_not_wrap_at_or_beside_any_flush(name: str, value: int) -> None:
-    group, most = gram_loops.GROUP_MAX, gram_tiles.BLOCKS_MAX
+    group, most = loops.GROUP_MAX, tiles.BLOCKS_MAX
     for blocks in (1, group - 1, group, group + 1, most - 1, most, most + 1, 2 * most, 2 * most + group + 1):
         stack = Stack(np.full((blocks, 5, 256), value, np.int8), np.zeros(blocks, np.uint8), 256 * blocks)
         with engine.forced(name):
@@ -98,15 +99,15 @@ def test_largest_sums_do_not_wrap_at_or_beside_any_flush(name: str, value: int) 
 
 
 def test_largest_squares_do_not_wrap_at_or_beside_a_flush() -> None:
-    most = gram_squares.BLOCKS_MAX
+    most = squares.BLOCKS_MAX
     for blocks in (most - 1, most, most + 1, 2 * most + 1):
         stack = Stack(np.full((blocks, 2, 256), -127, np.int8), np.full(blocks, 25, np.uint8), 256 * blocks)
         assert cpu.squares(stack) == [blocks * 256 * 127**2 * 4**25] * 2, blocks
 
 
 def test_sums_of_a_tile_fit_int32_even_of_bytes_that_no_payload_has() -> None:
-    assert gram_tiles.BLOCKS_MAX * gram_tiles.ROW_BYTES * 255 * 128 < 2**31
-    assert gram_squares.BLOCKS_MAX * gram_tiles.ROW_BYTES // gram_squares.LANES * 128**2 < 2**31
+    assert tiles.BLOCKS_MAX * tiles.ROW_BYTES * 255 * 128 < 2**31
+    assert squares.BLOCKS_MAX * tiles.ROW_BYTES // squares.LANES * 128**2 < 2**31
 
 
 @pytest.mark.parametrize("name", ENGINES)
@@ -122,7 +123,7 @@ def test_block_exponents_that_change_every_block_are_joined_exactly(name: str) -
 
 @pytest.mark.parametrize("chosen", range(2, PAYLOADS_MAX + 1))
 def test_reciprocal_divides_every_possible_sum_exactly(chosen: int) -> None:
-    start, half, factor, shift = gram_mix.find_constants(chosen)
+    start, half, factor, shift = mix.find_constants(chosen)
     sums = np.arange(-127 * chosen, 127 * chosen + 1)
     shifted = start + sums
     assert factor < 2**16 and shifted.min() >= 1 and shifted.max() < 2**15

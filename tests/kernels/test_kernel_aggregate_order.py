@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from test_kernel_backends import POISON
 
 from kernels import aggregate, samples, threads
-from kernels.aggregate import cpu, order_networks, order_sums, ref
+from kernels.aggregate import cpu, ref
+from kernels.aggregate.order import networks
+from kernels.aggregate.order import sums as order_sums
 from kernels.aggregate.types import Stack
 from kernels.gemm import engine
 
@@ -112,7 +114,7 @@ def test_network_sorts_all_zeros_and_ones_and_so_everything(size: int) -> None:
         ones = np.arange(17 * (size - 15))
         rows = [ones % 17 > row for row in range(16)] + [ones // 17 > row for row in range(size - 16)]
         rows = [rows[(row + 5) % 16 if row < 16 else row] for row in range(size)]
-    for low, high in order_networks.compute_network(size):
+    for low, high in networks.compute_network(size):
         rows[low], rows[high] = np.minimum(rows[low], rows[high]), np.maximum(rows[low], rows[high])
     assert all((rows[row] <= rows[row + 1]).all() for row in range(size - 1))
 

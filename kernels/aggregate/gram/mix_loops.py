@@ -2,7 +2,7 @@
 
 Reads/Writes: memory at the addresses that it is given, and the caller's arrays. Rows are taken two by two:
 both and their sum stand in a table of int16 vectors, so that what is chosen of a group is at most one addition.
-The division is a multiplication by a reciprocal of 16 bits and a shift. Source: README.md beside this file.
+The division is a multiplication by a reciprocal of 16 bits and a shift. Source: README.md of the folder above.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from kernels.aggregate.gram_tiles import ROW_BYTES, fetch_row, load, splat
+from kernels.aggregate.gram.tiles import ROW_BYTES, fetch_row, load, splat
 from kernels.jit import Scalar, entry, find_features, intrinsic, types
 
 STRIP = 32  # columns of a vector

@@ -5,7 +5,7 @@ N / D, N = 2 * t + k and D = 2 * k. Sums of a stack are at most 64 * 2**14 * 127
 N + D < 2**53: both are doubles, and so is every integer up to their quotient. Let q be the floor. If N / D is not an
 integer it is at most q + 1 - 1/D, and it could be rounded to q + 1 only if half the distance u of the doubles below
 q + 1 were 1/D or more. But u <= (q + 1) * 2**-52, and (q + 1) * D <= N + D < 2**53, so u / 2 < 1/D.
-Source: README.md beside this file.
+Source: README.md of the folder above.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from kernels import arrays, threads
-from kernels.aggregate.order_sums import is_streamed
-from kernels.aggregate.order_vectors import (
+from kernels.aggregate.order.sums import is_streamed
+from kernels.aggregate.order.vectors import (
     BLOCK, DOUBLE, I8, I16, I32, I64, LANES, ZERO, define, fill, finish_stores, iterate, load, place, spread, stream,
 )
 from kernels.jit import entry, types

@@ -1,6 +1,6 @@
 """Sums of squares of the rows of a stack on the CPU.  Same function as ref.py.
 
-Every exponent has int32 lanes of its own, so blocks are taken as they lie. Source: README.md beside this file.
+Every exponent has int32 lanes of its own, so blocks are taken as they lie. Source: README.md of the folder above.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import threads
-from kernels.aggregate.gram_exponents import join_exponents, number_exponents
-from kernels.aggregate.gram_tiles import ROW_BYTES, add_squares
+from kernels.aggregate.gram.exponents import join_exponents, number_exponents
+from kernels.aggregate.gram.tiles import ROW_BYTES, add_squares
 from kernels.jit import Scalar, entry, types
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Sums of the sorted ranks of every coordinate: median, trimmed mean.
 
-Source: README.md beside this file.
+Source: README.md of the folder above.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import arrays, threads
-from kernels.aggregate.order_networks import find_size
-from kernels.aggregate.order_pieces import (
+from kernels.aggregate.order.networks import find_size
+from kernels.aggregate.order.pieces import (
     LIST_BYTES, SCRATCH_BYTES, sort_rows, store_between, store_inner, store_middles,
 )
-from kernels.aggregate.order_sums import is_streamed, sum_chosen
-from kernels.aggregate.order_vectors import BLOCK, LANES, LINE, finish_stores, prefetch
+from kernels.aggregate.order.sums import is_streamed, sum_chosen
+from kernels.aggregate.order.vectors import BLOCK, LANES, LINE, finish_stores, prefetch
 from kernels.aggregate.types import Stack
 from kernels.jit import Scalar, entry, types
 

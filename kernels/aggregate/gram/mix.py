@@ -1,6 +1,6 @@
 """Means of each worker's nearest neighbours on the CPU.  Same function as ref.py.
 
-Source: README.md beside this file.
+Source: README.md of the folder above.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import arrays, threads
-from kernels.aggregate import gram_mix_loops as loops
+from kernels.aggregate.gram import mix_loops as loops
 
 if TYPE_CHECKING:
     from kernels.aggregate.types import Stack

@@ -1,7 +1,7 @@
 """The Gram matrix of a stack on the CPU, as exact integers.  Same function as ref.py.
 
 Reads: kernels/gemm/engine.py chooses the instructions. Blocks are taken exponent by exponent, whatever their order is,
-so that sums go on over all blocks of one exponent. Source: README.md beside this file.
+so that sums go on over all blocks of one exponent. Source: README.md of the folder above.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels import threads
-from kernels.aggregate.gram_exponents import join_exponents, number_exponents
-from kernels.aggregate.gram_loops import LANES, PLACES_MIN, count_sums
+from kernels.aggregate.gram.exponents import join_exponents, number_exponents
+from kernels.aggregate.gram.loops import LANES, PLACES_MIN, count_sums
 from kernels.gemm import cpu as gemm_cpu
 from kernels.gemm import engine
 
 if TYPE_CHECKING:
     from kernels.aggregate.types import Stack
 
-_ENGINES = {16: "gram_512", 8: "gram_256", 0: "gram_plain"}  # by an engine's int32 lanes
+_ENGINES = {16: "vnni512", 8: "vnni256", 0: "plain"}  # by an engine's int32 lanes
 _ROWS_PER_READ = 32  # rows that each byte is multiplied by in the time it takes to read it
 
 
@@ -55,7 +55,7 @@ def gram(stack: Stack) -> list[list[int]]:
 
 @lru_cache(maxsize=None)
 def _load_run(lanes: int) -> Any:
-    return importlib.import_module(f"kernels.aggregate.{_ENGINES[lanes]}").run
+    return importlib.import_module(f"kernels.aggregate.gram.{_ENGINES[lanes]}").run
 
 
 def _list_places(values: NDArray[np.int8]) -> tuple[NDArray[np.int64], Any]:

@@ -2,8 +2,8 @@
 
 With lists A of a and B of b sorted values (a - b is 0 or 1), for every k of 0..a + b:
 the k lowest values of both are A[i] for i < k - b, B[j] for j < k - a, and min(A[i], B[k-1-i]) for the other i < k.
-Each sort is a network (order_networks.py), which costs less than half of one for all rows.
-Source: README.md beside this file.
+Each sort is a network (networks.py), which costs less than half of one for all rows.
+Source: README.md of the folder above.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import Any
 
 from llvmlite import ir
 
-from kernels.aggregate.order_networks import SIZES, compute_network
-from kernels.aggregate.order_vectors import (
+from kernels.aggregate.order.networks import SIZES, compute_network
+from kernels.aggregate.order.vectors import (
     BLOCK, BYTES, I64, LANES, ONE, WIDE, ZERO, Held, WideSum, define, fill, iterate, load, maximum, minimum, place,
     store, stream,
 )

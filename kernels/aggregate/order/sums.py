@@ -1,6 +1,6 @@
 """Sums over the rows of a stack in one pass: of chosen rows, of signs, of magnitudes.
 
-Source: README.md beside this file.
+Source: README.md of the folder above.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from kernels import arrays, threads
-from kernels.aggregate.order_vectors import (
+from kernels.aggregate.order.vectors import (
     BLOCK, BYTES, I8, I16, I32, I64, LANES, LINE, ZERO, Held, WideSum, declare, define, fill, finish_stores, iterate,
     load, maximum, minimum, place, spread, store, stream,
 )

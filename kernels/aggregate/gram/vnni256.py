@@ -1,6 +1,6 @@
 """Sums of products of rows with 256-bit vpdpbusd.  To import is to compile: only where the processor has it.
 
-Source: gram_loops.py.
+Source: loops.py.
 """
 
 from __future__ import annotations
@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.aggregate import gram_loops
+from kernels.aggregate.gram import loops
 from kernels.jit import entry
 
 
-@entry(*gram_loops.RUN_SIGNATURE)
+@entry(*loops.RUN_SIGNATURE)
 def run(
     places: NDArray[np.int64], tiles: NDArray[np.int32], lines: NDArray[np.int32], totals: NDArray[np.int64]
 ) -> None:
-    """As gram_loops.run_blocks."""
-    gram_loops.run_blocks(np.int8(0), places, tiles, lines, totals)
+    """As loops.run_blocks."""
+    loops.run_blocks(np.int8(0), places, tiles, lines, totals)

@@ -1,7 +1,7 @@
 """Weighted sums of the rows of a stack on the CPU.  Same function as ref.py.
 
 Rows are taken two by two, as pairs of int16 times a pair of weights; sums are int32 lanes. |sum| <= 64 * 2**14 * 127
-< 2**27. Source: README.md beside this file.
+< 2**27. Source: README.md of the folder above.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from kernels import arrays, pairs, threads
-from kernels.aggregate.gram_tiles import ROW_BYTES, load
+from kernels.aggregate.gram.tiles import ROW_BYTES, load
 from kernels.jit import Scalar, entry, find_features, intrinsic, types
 
 if TYPE_CHECKING:

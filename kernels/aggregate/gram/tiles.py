@@ -5,7 +5,7 @@ keeps a vector of int32 lanes for each pair of rows and adds the lanes up at its
 The type of the first argument, a marker, says how pairs of vectors are multiplied: int16 for 512-bit and int8 for
 256-bit vpdpbusd, int32 for products of int16 pairs, which compile for every processor. Compiling the first two for a
 processor without the instruction ends the process: ask kernels.gemm.instructions.find_lanes first.
-Source: README.md beside this file; kernels/gemm/instructions.py.
+Source: README.md of the folder above; kernels/gemm/instructions.py.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ Reads/Writes: blocks at the addresses that it is given, and the caller's arrays.
 BLOCKS_MAX blocks, then they are added to int64 totals. Only the upper triangle is computed. Where the rows are no
 multiple of a tile's, the last tiles overlap those before them, and what comes twice is dropped; below four rows they
 reach beyond the block, and what is not the block's is dropped.
-Source: README.md beside this file.
+Source: README.md of the folder above.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from kernels.aggregate.gram_tiles import (
+from kernels.aggregate.gram.tiles import (
     BLOCKS_MAX, COLUMNS, ROW_BYTES, add_row, add_tile, count_rows, fetch_row, find_bias,
 )
 from kernels.jit import Scalar, pasted, types

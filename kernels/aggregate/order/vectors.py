@@ -1,8 +1,8 @@
-"""Vectors of int8 for compiled loops: what the pieces in order_*.py are written with.
+"""Vectors of int8 for compiled loops: what the pieces of this folder are written with.
 
 LANES bytes are what one register holds; LLVM takes the vectors apart where registers are smaller, so that every
 processor runs all of it. Memory is given by addresses, whose distances are constants or int64.
-Source: README.md beside this file.
+Source: README.md of the folder above.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Sums over blocks of different exponents: int64 totals of each exponent, and how they become one exact number.
 
-Reads/Writes: nothing. Source: README.md beside this file.
+Reads/Writes: nothing. Source: README.md of the folder above.
 """
 
 from __future__ import annotations
