@@ -128,6 +128,7 @@ def _describe(entry: Timed, ceiling: Call, inputs: Inputs) -> Json:
     figures: Json = {
         "ours_ms": round(entry.call.best_ms, 3), "rounds": len(entry.call.seconds),
         "ceiling_gb_s": round(per_ms / 1e6, 2), "ceiling_ms": round(entry.ours.moved / per_ms, 3),
+        "processor_ms": round(min(entry.call.processor_seconds) * 1000, 3),
         "median_ms": round(float(np.median(entry.call.seconds)) * 1000, 3),
     }
     for name, call in (("whole_ms", entry.whole), ("bytes_ms", entry.sent)):
