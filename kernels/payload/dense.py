@@ -1,4 +1,4 @@
-"""Compiled loops of the dense codecs: one pass that unpacks, checks, and aligns or decodes; and the encoder.
+"""Compiled loops of the dense codecs: one pass that unpacks, checks, and aligns or decodes.
 
 Source: kernels/README.md sections 8 and 9.1.
 """

@@ -14,7 +14,7 @@ from kernels.gemm.instructions import bytes_at
 from kernels.jit import Scalar, carray, entry, inlined, pasted, types
 from kernels.payload.dense import DECODE, FILL, find_entry
 from kernels.payload.types import BLOCK_VALUES, CHUNK_ENTRIES, CHUNK_VALUES, REGION_VALUES, TOP64
-from kernels.payload.vectors import INDICES, fetch_line, spread_codes, spread_indices, stream_line
+from kernels.payload.vectors import INDICES, fetch_line, finish_lines, spread_codes, spread_indices, stream_line
 
 _INDEX_BYTES = 96
 _CHUNK_BYTES = 112
@@ -87,7 +87,7 @@ def walk_chunks(
     step: int, values: NDArray[np.int64], indices: NDArray[np.uint16],
     codes: NDArray[np.uint8], table: NDArray[np.int64],
 ) -> Any:
-    """Regions first..last - 1 of a payload, as dense.walk_blocks; the last three are room that Room makes."""
+    """Regions first..last - 1 of a payload, as dense.walk_blocks; the last three are room as cpu.py makes it."""
     chunks = min(last * _REGION_CHUNKS, (count + CHUNK_VALUES - 1) // CHUNK_VALUES)
     for chunk in range(first * _REGION_CHUNKS, chunks):
         at, place, size = find_chunk(chunk, count)
@@ -167,6 +167,8 @@ def add_chunks(
         else:
             for index in range(blocks * BLOCK_VALUES):
                 sums[np.uint64(chunk * CHUNK_VALUES + index)] = part[index]
+    if streams != 0:
+        finish_lines()
 
 
 @entry(types.void, _BYTES, *[_INT] * 3, _BYTES, _VALUES, _INDICES, _CODES, _VALUES)

@@ -33,6 +33,7 @@ def _new(count: int, emit: Callable[..., Any], has_result: bool = True) -> Calla
         return emitted if has_result else context.get_dummy_value()
 
     texts = {  # an intrinsic states its arguments one by one
+        0: lambda typing: (result(), generate),
         1: lambda typing, a: (result(types.int64), generate),
         2: lambda typing, a, b: (result(*[types.int64] * 2), generate),
         3: lambda typing, a, b, c: (result(*[types.int64] * 3), generate),
@@ -168,3 +169,5 @@ find_reaching = _new(2, _emit_reaching)  # (source, limit): bit i is set where u
 find_lowest = _new(1, lambda builder, bits: builder.cttz(bits, ir.Constant(ir.IntType(1), 1)))  # of bits not all zero
 stream_line = _new(2, _emit_stream, False)  # (source, target)
 fetch_line = _new(1, _emit_fetch, False)  # (address)
+# (): what was streamed is seen by whoever learns that the work is done
+finish_lines = _new(0, lambda builder: builder.fence("seq_cst"), False)

@@ -61,15 +61,16 @@ def _load_run(lanes: int) -> Any:
 def _list_places(values: NDArray[np.int8]) -> tuple[NDArray[np.int64], Any]:
     """The address of each block, and what must stay alive with them.
 
-    A tile reads PLACES_MIN rows: the last block gets them in a copy if it has fewer.
+    A tile reads PLACES_MIN rows: the last blocks get them in a copy if fewer rows are left behind them.
     """
     blocks, rows, columns = values.shape
     places = np.arange(blocks, dtype=np.int64) * (rows * columns) + values.ctypes.data
-    if rows >= PLACES_MIN:
+    copied = min(blocks, (PLACES_MIN - 1) // rows)
+    if not copied:
         return places, values
-    last = np.zeros((PLACES_MIN, columns), np.int8)
-    last[:rows] = values[-1]
-    places[-1] = last.ctypes.data
+    last = np.zeros((copied * rows + PLACES_MIN, columns), np.int8)
+    last[:copied * rows] = values[blocks - copied:].reshape(-1, columns)
+    places[blocks - copied:] = last.ctypes.data + np.arange(copied) * (rows * columns)
     return places, (values, last)
 
 

@@ -169,7 +169,7 @@ def run(
 ) -> None:
     """out[:, order[i]] = the means of rows whose sums are the table's entries picks[ends[i - 1]:ends[i]].
 
-    constants: sign, start, half, factor, shift as divide.find_constants has them; a sign of -1 takes the entries away
+    constants: sign, start, half, factor, shift as mix.find_constants has them; a sign of -1 takes the entries away
     from the sum of all rows. work: new_work(rows).
     """
     blocks, rows, _ = values.shape

@@ -5,6 +5,8 @@ N / D, N = 2 * t + k and D = 2 * k. Sums of a stack are at most 64 * 2**14 * 127
 N + D < 2**53: both are doubles, and so is every integer up to their quotient. Let q be the floor. If N / D is not an
 integer it is at most q + 1 - 1/D, and it could be rounded to q + 1 only if half the distance u of the doubles below
 q + 1 were 1/D or more. But u <= (q + 1) * 2**-52, and (q + 1) * D <= N + D < 2**53, so u / 2 < 1/D.
+So it is with doubles rounded to the nearest, as every process has it from its start, and with those cut off; the
+product and the sums have nothing to round.
 Source: README.md of the folder above.
 """
 
@@ -99,7 +101,10 @@ def expand_votes_span(
 def expand(
     sums: NDArray[np.int16] | NDArray[np.int32], divisor: int, exponents: NDArray[np.uint8], count: int
 ) -> NDArray[np.int64]:
-    """(sums << exponent of their block) / divisor, rounded half away from zero; divisor in 1..2**20: int64 [count]."""
+    """(sums << exponent of their block) / divisor, rounded half away from zero: int64 [count].
+
+    |sums| <= 127 * 2**20, divisor in 1..2**20, exponents in 0..25.
+    """
     blocks = exponents.size
     out = arrays.new_array(blocks * BLOCK, np.int64)
 

@@ -64,7 +64,9 @@ def store(builder: Any, value: Any, address: Any, align: int = 1) -> Any:
 
 
 def stream(builder: Any, value: Any, address: Any, streams: Any) -> None:
-    """Write a vector past the caches if the int64 `streams` is not 0; the address is then a multiple of its size.
+    """Write a vector past the caches if the int64 `streams` is not 0.
+
+    The address is then a multiple of the vector's size, and of LINE where that is less.
 
     What is written past the caches is not read from memory first, which saves a third of a result's traffic.
     """
@@ -72,7 +74,7 @@ def stream(builder: Any, value: Any, address: Any, streams: Any) -> None:
         with yes:
             mark = builder.module.add_metadata([ir.Constant(I32, 1)])
             size = value.type.count * getattr(value.type.element, "width", 64) // 8
-            store(builder, value, address, size).set_metadata("nontemporal", mark)
+            store(builder, value, address, min(size, LINE)).set_metadata("nontemporal", mark)
         with no:
             store(builder, value, address)
 
