@@ -13,14 +13,11 @@ def draw(panels: Sequence[Panel], attacks: Sequence[str], file: Path) -> None:
     """Write the map. panels: title, names of rows, accuracies in percent, nan where there is none."""
     height = max(len(names) for _, names, _ in panels)
     figure, axes = pyplot.subplots(1, len(panels), figsize=(0.5 * len(attacks) * len(panels) + 4, 0.27 * height + 1.4),
-                                   squeeze=False)
+                                   squeeze=False, layout="constrained")
     for axis, (title, names, shares) in zip(axes[0], panels):
-        axis.imshow(np.array(shares), vmin=0, vmax=100, cmap="RdYlGn", aspect="auto")
+        drawn = axis.imshow(np.array(shares), vmin=0, vmax=100, cmap="RdYlGn", aspect="auto")
         axis.set_xticks(range(len(attacks)), attacks, rotation=55, ha="right", fontsize=7)
         axis.set_yticks(range(len(names)), names, fontsize=7)
         axis.set_title(title, fontsize=9)
-        for (row, column), share in np.ndenumerate(np.array(shares)):
-            if not np.isnan(share):
-                axis.text(column, row, f"{share:.0f}", ha="center", va="center", fontsize=5.5)
-    figure.tight_layout()
+    figure.colorbar(drawn, ax=axes[0].tolist(), shrink=0.6, label="accuracy in percent")
     figure.savefig(file, metadata={"Date": None})

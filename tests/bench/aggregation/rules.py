@@ -43,25 +43,25 @@ class IntegerRule:
 
     def open(self, honest: Vector, liars: int, label: str) -> Opened:
         """The honest payloads are made once; a lie gets the key of its place."""
-        sent = [encode(vector, f"{label} {index}", self.codec) for index, vector in enumerate(honest)]
+        sent = encode(honest, label, 0, self.codec)
 
         def respond(lies: Vector) -> Vector:
-            forged = [encode(lie, f"{label} {len(sent) + index}", self.codec) for index, lie in enumerate(lies)]
+            forged = encode(lies, label, len(sent), self.codec)
             return decode_update(aggregate.aggregate(self.name, sent + forged, honest.shape[1], liars, self.codec))
 
         return Opened(respond, sent)
 
 
-def to_delta(vector: Vector) -> NDArray[np.int64]:
+def to_deltas(vectors: Vector) -> NDArray[np.int64]:
     """int64 at exponent 24, to the nearest; the ends of the range for what lies beyond, 0 for what is no number."""
-    bounded = np.nan_to_num(vector.astype(np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
-    return np.rint(np.clip(bounded * ONE, -DELTA_MAX, DELTA_MAX)).astype("<i8")
+    bounded = np.clip(vectors.astype(np.float64) * ONE, -DELTA_MAX, DELTA_MAX)
+    return np.rint(np.where(np.isnan(bounded), 0, bounded)).astype("<i8")
 
 
-def encode(vector: Vector, label: str, codec: str) -> bytes:
-    """The payload of a vector, rounded with words of a worker's own."""
-    key = hashlib.sha256(label.encode()).digest()
-    return payload.encode(to_delta(vector).tobytes(), vector.size, key, codec)
+def encode(vectors: Vector, label: str, first: int, codec: str) -> list[bytes]:
+    """The payloads of workers from `first` on, each rounded with words of its own."""
+    keys = [hashlib.sha256(f"{label} {first + place}".encode()).digest() for place in range(len(vectors))]
+    return [payload.encode(delta.tobytes(), delta.size, key, codec) for delta, key in zip(to_deltas(vectors), keys)]
 
 
 def decode_update(update: bytes) -> Vector:
