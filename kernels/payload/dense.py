@@ -79,7 +79,9 @@ def walk_blocks(
     the delta. scratch: SCRATCH_BYTES.
     """
     region_bytes = REGION_BLOCKS * (1 + 32 * bits)
-    held, copied = scratch.ctypes.data, scratch[BLOCK_VALUES:]
+    # numba has addresses as uint64, and makes a float64 of a variable that is int64 in one branch and uint64 in another
+    held, copied = np.int64(scratch.ctypes.data), scratch[BLOCK_VALUES:]
+    stored_at, copied_at = np.int64(data.ctypes.data), held + BLOCK_VALUES
     blocks = (count + BLOCK_VALUES - 1) // BLOCK_VALUES
     for region in range(first, last):
         begin = region * region_bytes
@@ -88,13 +90,13 @@ def walk_blocks(
         for number in range(size):
             block = region * REGION_BLOCKS + number
             place = begin + size + number * 32 * bits
-            source, exponent = data.ctypes.data + place, np.int64(data[np.uint64(begin + number)])
+            source, exponent = stored_at + place, np.int64(data[np.uint64(begin + number)])
             inside = min(BLOCK_VALUES, count - block * BLOCK_VALUES)
             if inside < BLOCK_VALUES:
                 stored = (inside * bits + 7) // 8
                 for index in range(BLOCK_VALUES):
                     copied[index] = data[np.uint64(place + index)] if index < stored else 0
-                source = copied.ctypes.data
+                source = copied_at
                 unused = 8 * stored - inside * bits
                 bad |= (np.int64(copied[stored - 1]) >> (8 - unused)) * min(unused, 1)
             target = rows + block * step if mode == FILL else held
