@@ -7,6 +7,8 @@ DEMO ?= --accuracy-min-ppm 950000
 ENGINES ?= 0.38.25 0.39.4 0.40.0
 WORKERS := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
 BIN := $(VENV)/bin
+# Once for all: else every worker, and every node of its networks, would compile the same kernels at the same time.
+COMPILE := $(BIN)/python -c 'from kernels.dispatch import warm; warm()'
 
 .PHONY: demo test test-engines style clean
 
@@ -14,9 +16,12 @@ demo: $(VENV)/.demo
 	$(BIN)/gradus localnet demo $(DEMO)
 
 test: $(VENV)/.test
+	@echo "compiling the kernels, unless they are (about a minute)"
+	@$(COMPILE)
 	$(BIN)/python -m pytest $(WORKERS) $(TESTS)
 
 test-engines: $(VENV)/.test
+	@$(COMPILE)
 	@said=; failed=; for version in $(ENGINES); do \
 		echo "== CometBFT $$version"; \
 		if GRADUS_COMETBFT_VERSION=$$version $(BIN)/python -m pytest $(or $(TESTS),-m net); \

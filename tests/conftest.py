@@ -5,6 +5,7 @@ ignored, children inherit that, and tests that interrupt a command would wait fo
 
 `make test` runs with pytest-xdist, a worker for each processor. A file's tests stay together; those that run real
 programs (engines, clients) are all one group and go first, so that two networks never compete for the processors.
+It compiles the kernels before: the nodes of a network would all do it at once, and not be ready in time.
 """
 
 import signal

@@ -11,7 +11,7 @@ from abci_app.runtime.contract import compute_unit_policy
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.seed import claim_commitment, unit_seed
-from abci_app.x.work.types import draw_unit_rows, compute_payload_root
+from abci_app.x.work.types import compute_payload_root, draw_unit_rows
 from kernels.unit import run_unit
 
 

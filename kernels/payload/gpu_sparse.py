@@ -44,11 +44,11 @@ def find_chunks(program: tl.tensor, count: tl.tensor, rows: tl.constexpr) -> tl.
 
 @jit
 def load_index(data: tl.tensor, indices: tl.tensor, entry: tl.tensor, mask: tl.tensor) -> tl.tensor:
-    """The 12 bits of entries, int32."""
+    """The 12 bits of entries, int32; of entry -1, masked out, which has no bytes, 0."""
     at = data + indices + 3 * entry // 2
     low = tl.load(at, mask=mask, other=0).to(tl.int32)
     high = tl.load(at + 1, mask=mask, other=0).to(tl.int32)
-    return ((low | (high << 8)) >> (4 * (entry % 2))) & (CHUNK - 1)
+    return ((low | (high << 8)) >> (4 * (entry & 1))) & (CHUNK - 1)
 
 
 @jit

@@ -36,6 +36,21 @@ class Shell:
         return json.loads(done.stdout)
 
 
+def mine(shell: Shell, model: str, *names: str) -> None:
+    """Run a miner for each key at once, until all of them say that the contract has ended."""
+    miners = [subprocess.Popen(
+        [sys.executable, "-m", "abci_app.cli", "miner", "start", model, "--key", name, "--home", str(shell.net.folder),
+         "--node", shell.net.manifest.nodes[0].rpc],
+        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for name in names]
+    try:
+        for miner in miners:
+            out, _ = miner.communicate(timeout=120)
+            assert miner.returncode == 0, out
+    finally:
+        for miner in miners:
+            miner.kill()
+
+
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     folder = tmp_path_factory.mktemp("cli") / "net"
@@ -139,15 +154,7 @@ def test_one_miner_trains_a_contract_to_its_end_and_leaves_with_its_bond(shell: 
     made = shell.json("tx", "models", "create", "--dataset", "iris", "--escrow", "3grad", "--rounds", "3",
                       "--trainers-min", "1", "--from", "faucet")
     model = str(made["model_id"])
-    miner = subprocess.Popen(
-        [sys.executable, "-m", "abci_app.cli", "miner", "start", model, "--key", "alice", "--home",
-         str(shell.net.folder), "--node", shell.net.manifest.nodes[0].rpc],
-        cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    try:
-        out, _ = miner.communicate(timeout=120)
-        assert miner.returncode == 0, out
-    finally:
-        miner.kill()
+    mine(shell, model, "alice")
     assert shell.json("query", "models", "show", model)["status"] == "MODEL_STATUS_SERVING"
     earned = shell.json("query", "rewards", "contribution", model, "alice", "--prove")
     assert (earned["units"], earned["earned_ugrad"]) == (3, 3_000_000)
@@ -165,3 +172,26 @@ def test_one_miner_trains_a_contract_to_its_end_and_leaves_with_its_bond(shell: 
     assert written["proved"]["exists"] and written["weights_root"] == measured["weights_root"]
     assert shell.json("query", "work", "unit", model, "3", "0", "--prove")["trainer"] == earned["trainer"]
     assert 0 < before + bond - shell.json("query", "bank", "balance", "alice")["amount_ugrad"] < 10_000
+
+
+def test_payloads_of_four_bits_are_mixed_and_trimmed_to_a_round_that_pays_all_three_miners(shell: Shell) -> None:
+    """nnm+trimmed_mean with trim 1 needs three payloads: the round closes with all of them, or fails."""
+    shell.json("data", "add", "iris")
+    names = ("carol", "dave", "erin")
+    for name in names:
+        shell.json("keys", "add", name, "--keyring", "test")
+        shell.json("tx", "bank", "send", name, "20grad", "--from", "faucet")
+    made = shell.json("tx", "models", "create", "--dataset", "iris", "--escrow", "1grad", "--rounds", "1",
+                      "--trainers-min", "3", "--codec", "int4/256", "--aggregation", "nnm+trimmed_mean",
+                      "--from", "faucet")
+    model = str(made["model_id"])
+    mine(shell, model, *names)
+    shown = shell.json("query", "models", "show", model)
+    training = shown["spec"]["training"]
+    assert (training["codec"], training["aggregation"], training["trim"]) == ("int4/256", "nnm+trimmed_mean", 1)
+    assert shown["status"] == "MODEL_STATUS_SERVING" and shown["rounds_closed"] == 1
+    assert [one["units_accepted"] for one in shell.json("query", "work", "trainers", model)] == [1, 1, 1]
+    assert shell.json("query", "work", "slashes", model) == []
+    for name in names:
+        assert shell.json("query", "rewards", "contribution", model, name)["earned_ugrad"] == 333_333
+    assert shell.json("query", "models", "evaluate", model)["round"] == 1

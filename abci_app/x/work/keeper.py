@@ -23,7 +23,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 from abci_app.x.work import events, keys
 from abci_app.x.work.errors import RoundNotFound, TrainerNotFound, UnitNotFound
 from abci_app.x.work.needs import Bank, Models, Rewards, Schedule
-from abci_app.x.work.types import RUNNING_PHASES, STORE, compute_slash, compute_payload_root
+from abci_app.x.work.types import RUNNING_PHASES, STORE, compute_payload_root, compute_slash
 
 MARK = b"\x01"
 

@@ -27,7 +27,7 @@ from abci_app.x.work.errors import (
 )
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    AUDITED_MODELS_MAX, compute_evidence_bytes, distinct_rows, draw_unit_rows, compute_payload_root, is_usable_row,
+    AUDITED_MODELS_MAX, compute_evidence_bytes, compute_payload_root, distinct_rows, draw_unit_rows, is_usable_row,
     join_unit_rows,
 )
 from kernels.errors import KernelInputError
