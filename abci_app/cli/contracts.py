@@ -13,14 +13,14 @@ from abci_app.data.manifest import Manifest
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
-from abci_app.x.models.types import AGGREGATION, CODEC, check_create_model, default_spec
+from abci_app.x.models.types import CODEC, check_create_model, default_spec
 
 SEED_BYTES = 32
 
 
 def new_spec(manifest: Manifest, rounds: int, trainers_min: int, round_reward_ugrad: int,
              hidden: tuple[int, ...], name: str = "", codec: str = CODEC,
-             aggregation: str = AGGREGATION) -> ModelSpec:
+             aggregation: str = "") -> ModelSpec:
     """Good terms for a dataset, with a fresh seed for the initial weights."""
     dataset = Dataset(rows_root=manifest.rows_root, train_rows=manifest.train_rows, test_rows=manifest.test_rows,
                       features=manifest.feature_count, classes=len(manifest.classes))

@@ -28,7 +28,7 @@ from abci_app.wire.pb.gradus.models.v1.tx_pb2 import (
     MsgCloseModel, MsgCloseModelResponse, MsgCreateModelResponse, MsgFundModel,
 )
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgLeave, MsgLeaveResponse
-from abci_app.x.models.types import AGGREGATION, CODEC, CODECS, RULES, UNITS_MAX
+from abci_app.x.models.types import CODEC, CODECS, RULES, UNITS_MAX
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 AMOUNT = Amount()
@@ -82,9 +82,10 @@ def models() -> None:
 @click.option("--hidden", default="128,64", show_default=True, help="Widths of the hidden layers.")
 @click.option("--codec", type=click.Choice(CODECS), default=CODEC, show_default=True,
               help="How updates are written: 8, 4 or 2 bits a parameter, or 64 of every 4096 parameters.")
-@click.option("--aggregation", type=click.Choice(RULES), default=AGGREGATION, show_default=True, metavar="RULE",
+@click.option("--aggregation", type=click.Choice(RULES), metavar="RULE",
               help="How a round's updates become one: mean, trimmed_mean, median, krum, multi_krum, geometric_median, "
-                   "clipped_mean, centered_clip or sign_vote, each also with nnm+ before it.")
+                   "clipped_mean, centered_clip or sign_vote, each also with nnm+ before it [trimmed_mean, with nnm+ "
+                   "before it for top64/4096].")
 @click.option("--trim", type=click.IntRange(0, UNITS_MAX),
               help="Wrong updates that the rule must withstand [1 where there are trainers enough].")
 @click.option("--spec", "spec_path", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -92,7 +93,7 @@ def models() -> None:
 @click.option("--dry-run", is_flag=True, help="Print the terms and stop.")
 @signing
 def models_create(dataset_name: str, escrow: int, name: str, rounds: int, trainers_min: int, reward: int, hidden: str,
-                  codec: str, aggregation: str, trim: int | None, spec_path: Path | None, dry_run: bool,
+                  codec: str, aggregation: str | None, trim: int | None, spec_path: Path | None, dry_run: bool,
                   sender: str, home: Path, node: str, output: str) -> None:
     """Deploy a model contract for a dataset and fund it.
 
@@ -102,7 +103,7 @@ def models_create(dataset_name: str, escrow: int, name: str, rounds: int, traine
                  --aggregation nnm+trimmed_mean --trim 2 --from alice
     """
     manifest = find_manifest(home, dataset_name)
-    spec = new_spec(manifest, rounds, trainers_min, reward, parse_widths(hidden), name, codec, aggregation)
+    spec = new_spec(manifest, rounds, trainers_min, reward, parse_widths(hidden), name, codec, aggregation or "")
     if trim is not None:
         spec.training.trim = trim
     if spec_path is not None:

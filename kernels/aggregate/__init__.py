@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PLAIN_RULES = ("mean", "trimmed_mean", "median", "krum", "multi_krum", "geometric_median", "clipped_mean",
                "centered_clip", "sign_vote")
 SPARSE_RULES = ("mean", "clipped_mean")  # need no stack where most values are zero
+RANK_RULES = ("trimmed_mean", "median")
 MIXING = "nnm+"
 RULES = (*PLAIN_RULES, *(MIXING + rule for rule in PLAIN_RULES))
 
@@ -63,6 +64,16 @@ def payloads_needed(rule: str, trim: int) -> int:
     if rule == "mean":
         return 1
     return 2 * trim + (3 if rule.removeprefix(MIXING) in ("krum", "multi_krum") else 1)
+
+
+def is_suited(rule: str, codec: str) -> bool:
+    """Whether models learn by `rule` from payloads of `codec`.
+
+    A coordinate that most payloads leave out has the median 0: order statistics of sparse payloads forget nearly all of
+    what was learnt. Mixing fills the rows first.  Source: tests/bench/aggregation/README.md, codecs under attack.
+    """
+    check_rule(rule)
+    return rule not in RANK_RULES or not payload_codec.find_format(codec).is_sparse
 
 
 def cost(rule: str, count: int, param_count: int, codec: str) -> int:

@@ -140,6 +140,7 @@ def test_codec_and_rule_of_a_contract_are_chosen_by_name_and_the_trim_follows(gr
     for options, expected in [
         ((), ("int8/256", "trimmed_mean", 1)),
         (("--codec", "top64/4096", "--aggregation", "mean"), ("top64/4096", "mean", 0)),
+        (("--codec", "top64/4096"), ("top64/4096", "nnm+trimmed_mean", 1)),
         (("--aggregation", "krum"), ("int8/256", "krum", 0)),
         (("--aggregation", "nnm+krum", "--trainers-min", "7", "--trim", "2"), ("int8/256", "nnm+krum", 2)),
     ]:
@@ -147,6 +148,8 @@ def test_codec_and_rule_of_a_contract_are_chosen_by_name_and_the_trim_follows(gr
         assert (training["codec"], training["aggregation"], training.get("trim", 0)) == expected
     refused = gradus(*command, "--aggregation", "krum", "--trim", "1")
     assert refused.status == 1 and "2 * trim + 3 payloads" in json.loads(refused.err)["error"]
+    refused = gradus(*command, "--codec", "top64/4096", "--aggregation", "median")
+    assert refused.status == 1 and "take nnm+trimmed_mean or multi_krum" in json.loads(refused.err)["error"]
     assert gradus(*command, "--aggregation", "mode").status == 2
 
 

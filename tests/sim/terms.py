@@ -4,7 +4,7 @@ import random
 
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.x.models.types import check_spec, compute_bond_min, default_spec
-from kernels.aggregate import RULES, payloads_needed
+from kernels.aggregate import RULES, is_suited, payloads_needed
 from kernels.payload import CODECS
 from tests.sim.rows import RowsTable, new_rows
 
@@ -36,7 +36,8 @@ def _draw_training(dice: random.Random, spec: ModelSpec) -> None:
     training.local_steps, training.batch_rows = dice.randint(1, 4), dice.randint(1, 6)
     training.trace_every = dice.randint(1, training.local_steps)
     training.codec = dice.choice(CODECS)
-    rules = [rule for rule in RULES if payloads_needed(rule, 0) <= training.trainers_min]
+    rules = [rule for rule in RULES
+             if payloads_needed(rule, 0) <= training.trainers_min and is_suited(rule, training.codec)]
     training.aggregation = dice.choice(rules)
     trim_max = (training.trainers_min - payloads_needed(training.aggregation, 0)) // 2
     training.trim = dice.randint(0, trim_max) if training.aggregation != "mean" else 0

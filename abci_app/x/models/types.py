@@ -172,6 +172,9 @@ def check_aggregation(training: TrainingPolicy) -> None:
     if trim > UNITS_MAX or aggregate.payloads_needed(rule, trim) > training.trainers_min:
         raise AggregationInvalid(f"{rule} with trim {trim} needs {_needed_text(rule)} payloads, and trainers_min is "
                                  f"{training.trainers_min}: lower the trim or raise trainers_min")
+    if not aggregate.is_suited(rule, training.codec):
+        raise AggregationInvalid(f"{rule} of {training.codec} payloads is nearly always 0, as most leave a coordinate "
+                                 "out: take nnm+trimmed_mean or multi_krum, or another codec")
     _check_range(OuterPolicyInvalid, "outer_learning_rate_q16", training.outer_learning_rate_q16, 1, RATE_MAX)
     _check_range(OuterPolicyInvalid, "outer_momentum_q16", training.outer_momentum_q16, 0, DECAY_MAX)
 
@@ -305,13 +308,14 @@ def new_weights(model_id: int, round_number: int, data: bytes, momentum_root: by
 def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25, trainers_min: int = 4,
                  round_reward_ugrad: int = 1_000_000, hidden: tuple[int, ...] = (128, 64),
                  invited_trainers: tuple[str, ...] = (), codec: str = CODEC,
-                 aggregation: str = AGGREGATION) -> ModelSpec:
+                 aggregation: str = "") -> ModelSpec:
     """A contract with terms that train tables of rows well, for callers to start from; check_spec has the last word.
 
     32 local steps of 16 rows, SGD at 0.1 falling to a tenth over `rounds`, momentum 0.9, int8 payloads, a trimmed
     mean that tolerates one wrong payload, 40 % audits. Widths, steps and rows are halved until they fit the bounds.
-    aggregation: one of the kernels' rules. Source: README.md, section "Defaults".
+    aggregation: one of the kernels' rules; empty for `choose_rule`'s. Source: README.md, section "Defaults".
     """
+    aggregation = aggregation or choose_rule(codec)
     training = TrainingPolicy(
         rounds=rounds, trainers_min=trainers_min, units_max=max(16, trainers_min), local_steps=32, batch_rows=16,
         learning_rate=LearningRate(peak_q16=6_554, decay_rounds=max(rounds - 1, 0), floor_ppm=100_000),
@@ -328,6 +332,11 @@ def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25
                      invited_trainers=invited_trainers)
     _fit_unit(spec)
     return spec
+
+
+def choose_rule(codec: str) -> str:
+    """The rule of aggregation for who names none: a trimmed mean, of neighbours' means where payloads are sparse."""
+    return AGGREGATION if codec not in CODECS or aggregate.is_suited(AGGREGATION, codec) else f"nnm+{AGGREGATION}"
 
 
 def compute_default_trim(rule: str, trainers_min: int) -> int:

@@ -82,6 +82,7 @@ REFUSED = [
     ("spec.training.aggregation = 'krum'", errors.AggregationInvalid),
     ("spec.training.aggregation = 'nnm+multi_krum'; spec.training.trim = 0; spec.training.trainers_min = 2",
      errors.AggregationInvalid),
+    ("spec.training.codec = 'top64/4096'", errors.AggregationInvalid),
     ("spec.training.outer_learning_rate_q16 = 0", errors.OuterPolicyInvalid),
     ("spec.training.outer_momentum_q16 = 65536", errors.OuterPolicyInvalid),
     ("spec.audit.rate_ppm = 0", errors.AuditPolicyInvalid),
@@ -132,7 +133,8 @@ def test_every_error_of_the_terms_is_raised_by_a_case() -> None:
     "spec.name = 'A'", "spec.name = 'a b.c_d-9'", "spec.dataset.test_rows = 0", "spec.training.rounds = 0",
     "spec.training.aggregation = 'mean'; spec.training.trim = 0",
     *(f"spec.training.aggregation = '{rule}'; spec.training.trainers_min = 5" for rule in types.RULES[1:]),
-    *(f"spec.training.codec = '{codec}'" for codec in types.CODECS), "spec.audit.rate_ppm = 1_000_000",
+    *(f"spec.training.codec = '{codec}'; spec.training.aggregation = 'sign_vote'" for codec in types.CODECS),
+    "spec.audit.rate_ppm = 1_000_000",
     "spec.audit.rate_ppm = 1_000_000; spec.economy.bond_ugrad = 1",
     "spec.economy.round_reward_ugrad = 0; spec.economy.bond_ugrad = 1",
     "spec.invited_trainers.extend(encode_address(bytes([n] * 20)) for n in range(4)); "
