@@ -22,6 +22,15 @@ def _every_rule(workers: int, count: int, trim: int) -> Case:
     return run
 
 
+def _close_case(codec: str) -> Case:
+    """Every rule on payloads of one size, two of them equal, and a liar's of 16 times it: no result is all zeros."""
+    def run() -> bytes:
+        deltas = [sample_ints(f"close {worker % 6}", 300, 8, 24 if worker == 5 else 20) for worker in range(7)]
+        sent = [payload.encode(delta, 300, SEED, codec) for delta in deltas]
+        return b"".join(aggregate.aggregate(rule, sent, 300, 2, codec) for rule in aggregate.RULES)
+    return run
+
+
 CASES: dict[str, Case] = {
     "aggregate/mean": _aggregate_case("mean", 5, 600, 0),
     "aggregate/trimmed": _aggregate_case("trimmed_mean", 7, 257, 2),
@@ -32,4 +41,5 @@ CASES: dict[str, Case] = {
     "aggregate/every_rule_even": _every_rule(6, 255, 2),
     "aggregate/every_rule_alone": _every_rule(1, 1, 1),
     "aggregate/every_rule_most": _every_rule(64, 300, 15),
+    **{f"aggregate/close_{codec.split('/')[0]}": _close_case(codec) for codec in payload.CODECS},
 }
