@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 from abci_app.runtime.context import Ctx
 from abci_app.runtime import contract
 from abci_app.wire.ints import PPM, U64_MAX
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_MATCH, ROUND_PHASE_REVEAL, TRAINER_STATUS_STOOD_DOWN, UNIT_STATUS_ACCEPTED, UNIT_STATUS_MISSED, Round,
 )
 from abci_app.wire.row import split_rows
-from abci_app.x.models.types import AUDIT_COST_MAX, UNIT_COST_MAX
+from abci_app.x.models.types import (
+    AUDIT_COST_MAX, CODECS, PAYLOAD_BYTES_MAX, RULES, UNIT_COST_MAX, UNITS_MAX,
+)
 from abci_app.x.work import types
+from kernels.payload import payload_bytes
 from kernels.unit import unit_cost
 from tests.sim.rows import MemoryRows, new_rows
 from tests.unit.work.market import Market, small_spec
@@ -30,6 +33,31 @@ def test_dealing_gives_one_unit_each_up_to_the_most(seed: bytes, count: int, uni
     assert len(dealt) == min(count, units_max)
     assert len(dict.fromkeys(dealt)) == len(dealt)
     assert all(address in addresses for address in dealt)
+
+
+def test_one_block_bears_the_close_of_the_largest_model_with_any_rule_and_codec() -> None:
+    spec = small_spec()
+    spec.mlp_classifier.widths[:] = (1019, 512)
+    assert PAYLOAD_BYTES_MAX - 256 < payload_bytes(contract.compute_param_count(spec), "int8/256") <= PAYLOAD_BYTES_MAX
+    for spec.training.aggregation in RULES:
+        for spec.training.codec in CODECS:
+            cost = types.compute_close_cost(spec, UNITS_MAX)
+            assert types.compute_close_cost(spec, UNITS_MAX - 1) < cost <= types.CLOSE_COST_PER_BLOCK
+            assert types.compute_close_cost(spec, U64_MAX) == cost
+            assert types.compute_close_cost(spec, 0) == types.compute_close_cost(spec, 1)
+
+
+def test_after_the_first_round_as_many_trainers_are_needed_as_the_rule_needs_payloads() -> None:
+    """So who is slashed below trainers_min does not stop the training, while the rule still withstands its trim."""
+    model = Model(status=MODEL_STATUS_OPEN)
+    model.spec.training.trainers_min = 12
+    for rule, trim, needed in (("mean", 0, 1), ("trimmed_mean", 2, 5), ("nnm+median", 2, 5), ("krum", 2, 7),
+                               ("nnm+multi_krum", 0, 3)):
+        model.spec.training.aggregation, model.spec.training.trim = rule, trim
+        model.status = MODEL_STATUS_OPEN
+        assert types.compute_trainers_needed(model) == 12
+        model.status = MODEL_STATUS_TRAINING
+        assert types.compute_trainers_needed(model) == types.compute_payloads_needed(model.spec.training) == needed
 
 
 @given(SEEDS, st.lists(st.integers(0, 63), min_size=1, max_size=64, unique=True), st.integers(0, PPM))
