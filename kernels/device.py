@@ -44,8 +44,8 @@ DEVICE = "cuda"
 ELEMENTS_ON_DEVICE = 1024
 ELEMENTS_INTERPRETED = 2**16
 NO_DEVICE = (
-    "no CUDA device: install the extra `gpu` (pip install 'gradus[gpu]') on a machine with an NVIDIA driver, "
-    "or set TRITON_INTERPRET=1 to run the kernels in Triton's interpreter, which is slow and meant for tests"
+    "no CUDA device: install the extra `gpu` (in a clone of Gradus: pip install '.[gpu]') on a machine with an NVIDIA "
+    "driver, or set TRITON_INTERPRET=1 to run the kernels in Triton's interpreter, which is slow and meant for tests"
 )
 
 

@@ -35,7 +35,7 @@ GPU_OPS = (
     "payload", "quantise", "residual",
 )
 CPU_OPS = ("freivalds", "generate")  # `cpu` computes these on a `gpu` back end
-NO_TRITON = "triton is not installed: install the extra `gpu` (pip install 'gradus[gpu]')"
+NO_TRITON = "triton is not installed: install the extra `gpu` (in a clone of Gradus: pip install '.[gpu]')"
 BACKEND_VARIABLE = "GRADUS_KERNELS_BACKEND"
 Progress = Callable[[str, int, int], None]
 

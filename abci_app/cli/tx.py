@@ -13,7 +13,7 @@ from abci_app.cli.contracts import merge_terms, new_contract, new_spec
 from abci_app.cli.errors import CommandError, is_json_wanted
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import (
-    COUNT, ROUND_NUMBER, Amount, combine, from_option, home_option, model_argument, node_option, open_key,
+    ROUND_NUMBER, Amount, combine, from_option, home_option, model_argument, node_option, open_key,
     output_option, resolve_address,
 )
 from abci_app.cli.output import grad_text, message_fields, print_fields
@@ -30,6 +30,7 @@ from abci_app.wire.pb.gradus.models.v1.tx_pb2 import (
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgLeave, MsgLeaveResponse
 from abci_app.x.models.types import CODEC, CODECS, RULES, UNITS_MAX
 
+HIDDEN = "128,64"
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 AMOUNT = Amount()
 WIDTH = re.compile("[1-9][0-9]{0,5}")
@@ -76,10 +77,10 @@ def models() -> None:
 @click.option("--escrow", type=AMOUNT, required=True, help="Coins from which the rounds are paid.")
 @click.option("--name", default="", help="Name of the model [the dataset's name].")
 @click.option("--rounds", type=ROUND_NUMBER, default=25, show_default=True, help="0: train without end.")
-@click.option("--trainers-min", type=COUNT, default=4, show_default=True,
+@click.option("--trainers-min", type=click.IntRange(1, UNITS_MAX), default=4, show_default=True,
               help="Enrolled trainers before the first round opens.")
 @click.option("--reward", type=AMOUNT, default="1grad", show_default=True, help="Of a round, for all its units.")
-@click.option("--hidden", default="128,64", show_default=True, help="Widths of the hidden layers.")
+@click.option("--hidden", help="Widths of the hidden layers [128,64, or the half, a quarter ... for wide rows].")
 @click.option("--codec", type=click.Choice(CODECS), default=CODEC, show_default=True,
               help="How updates are written: 8, 4 or 2 bits a parameter, or 64 of every 4096 parameters.")
 @click.option("--aggregation", type=click.Choice(RULES), metavar="RULE",
@@ -92,9 +93,9 @@ def models() -> None:
               help="JSON with further terms, over the defaults and the options above; such as `--dry-run` prints.")
 @click.option("--dry-run", is_flag=True, help="Print the terms and stop.")
 @signing
-def models_create(dataset_name: str, escrow: int, name: str, rounds: int, trainers_min: int, reward: int, hidden: str,
-                  codec: str, aggregation: str | None, trim: int | None, spec_path: Path | None, dry_run: bool,
-                  sender: str, home: Path, node: str, output: str) -> None:
+def models_create(dataset_name: str, escrow: int, name: str, rounds: int, trainers_min: int, reward: int,
+                  hidden: str | None, codec: str, aggregation: str | None, trim: int | None, spec_path: Path | None,
+                  dry_run: bool, sender: str, home: Path, node: str, output: str) -> None:
     """Deploy a model contract for a dataset and fund it.
 
     \b
@@ -103,7 +104,12 @@ def models_create(dataset_name: str, escrow: int, name: str, rounds: int, traine
                  --aggregation nnm+trimmed_mean --trim 2 --from alice
     """
     manifest = find_manifest(home, dataset_name)
-    spec = new_spec(manifest, rounds, trainers_min, reward, parse_widths(hidden), name, codec, aggregation or "")
+    widths = parse_widths(HIDDEN if hidden is None else hidden)
+    spec = new_spec(manifest, rounds, trainers_min, reward, widths, name, codec, aggregation or "")
+    fitting = tuple(spec.mlp_classifier.widths[1:-1])
+    if hidden is not None and fitting != widths:
+        raise CommandError(f"hidden layers of {hidden} are too large for a contract",
+                           f"--hidden {','.join(map(str, fitting))} fits", ExitStatus.USAGE)
     if trim is not None:
         spec.training.trim = trim
     if spec_path is not None:

@@ -48,7 +48,7 @@ def aggregate(rule: str, payloads: list[bytes], param_count: int, trim: int, cod
 
 def check_rule(rule: object) -> None:
     """Refuse a rule that is not in RULES."""
-    if rule not in RULES:
+    if not isinstance(rule, str) or rule not in RULES:
         raise KernelInputError(f"rule must be one of {', '.join(RULES)}")
 
 

@@ -153,6 +153,17 @@ def test_codec_and_rule_of_a_contract_are_chosen_by_name_and_the_trim_follows(gr
     assert gradus(*command, "--aggregation", "mode").status == 2
 
 
+def test_hidden_layers_that_do_not_fit_are_refused_with_some_that_do(gradus: Callable) -> None:
+    gradus("keys", "add", "alice", "--keyring", "test")
+    gradus("data", "add", "iris")
+    command = ("tx", "models", "create", "--dataset", "iris", "--escrow", "30grad", "--from", "alice", "--dry-run",
+               "--output", "json")
+    refused = gradus(*command, "--hidden", "65536,65536")
+    fitting = json.loads(refused.err)["hint"].removeprefix("--hidden ").removesuffix(" fits")
+    assert refused.status == 2 and gradus(*command, "--hidden", fitting).status == 0
+    assert json.loads(gradus(*command, "--hidden", "").out)["mlp_classifier"]["widths"] == [4, 3]
+
+
 @pytest.mark.parametrize("arguments", [
     ("query", "models", "show", "99999999999999999999999"), ("query", "models", "show", "0"),
     ("query", "work", "round", "99999999999999999999999", "1"), ("query", "work", "round", "1", "4294967296"),

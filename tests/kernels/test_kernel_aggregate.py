@@ -222,6 +222,18 @@ def test_weights_stay_in_the_ranges_that_sums_of_32_bits_bear(rows: list[list[in
     assert min(centred) >= 0 and sum(centred) <= 2**14
 
 
+NO_RULES = (None, b"mean", "Mean", np.array("mean"), np.array(["mean", "krum"]), ["mean"])
+
+
+@pytest.mark.parametrize("rule", NO_RULES, ids=repr)
+def test_rule_is_a_name_and_nothing_that_compares_like_one(rule: object) -> None:
+    sent = [payload.encode(bytes(8), 1, samples.SEED, CODEC)]
+    for call in (lambda: aggregate.aggregate(rule, sent, 1, 0, CODEC), lambda: aggregate.payloads_needed(rule, 0),
+                 lambda: aggregate.cost(rule, 1, 1, CODEC), lambda: aggregate.is_suited(rule, CODEC)):
+        with pytest.raises(KernelInputError, match="rule must be one of"):
+            call()
+
+
 def test_rules_keep_their_places_and_names() -> None:
     """Contracts name them for ever: the list only grows."""
     plain_rules = ("mean", "trimmed_mean", "median", "krum", "multi_krum", "geometric_median", "clipped_mean",

@@ -79,7 +79,7 @@ def test_without_triton_one_line_says_which_extra_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert cubins.main([]) == 2 and "gradus[gpu]" in capsys.readouterr().err
+    assert cubins.main([]) == 2 and ".[gpu]" in capsys.readouterr().err
 
 
 def test_interpreter_is_refused_as_no_compiler() -> None:

@@ -155,4 +155,4 @@ def test_without_device_and_interpreter_the_problem_names_the_extra() -> None:
     result = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
-    assert "gradus[gpu]" in result.stdout and "TRITON_INTERPRET=1" in result.stdout
+    assert ".[gpu]" in result.stdout and "TRITON_INTERPRET=1" in result.stdout

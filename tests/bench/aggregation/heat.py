@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import pyplot
+
+from tests.bench.drawing import load_matplotlib
 
 Panel = tuple[str, list[str], list[list[float]]]
 
@@ -12,8 +13,8 @@ Panel = tuple[str, list[str], list[list[float]]]
 def draw(panels: Sequence[Panel], attacks: Sequence[str], file: Path) -> None:
     """Write the map. panels: title, names of rows, accuracies in percent, nan where there is none."""
     height = max(len(names) for _, names, _ in panels)
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(0.5 * len(attacks) * len(panels) + 4, 0.27 * height + 1.4),
-                                   squeeze=False, layout="constrained")
+    size = 0.5 * len(attacks) * len(panels) + 4, 0.27 * height + 1.4
+    figure, axes = load_matplotlib().subplots(1, len(panels), figsize=size, squeeze=False, layout="constrained")
     for axis, (title, names, shares) in zip(axes[0], panels):
         drawn = axis.imshow(np.array(shares), vmin=0, vmax=100, cmap="RdYlGn", aspect="auto")
         axis.set_xticks(range(len(attacks)), attacks, rotation=55, ha="right", fontsize=7)

@@ -8,10 +8,9 @@ Reads: results/speed.json. Writes: the file, results/speed.svg if none is named.
 from pathlib import Path
 
 import click
-from matplotlib import pyplot
-from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from tests.bench.aggregation import tables
+from tests.bench.drawing import load_matplotlib
 from tests.bench.training import records
 from tests.bench.training.records import Json
 
@@ -45,6 +44,7 @@ def main(file: Path) -> None:
     groups = [group for group in tables.GOALS if any(run["settings"]["group"] == group for run in runs)]
     sizes = sorted({run["settings"]["values"] for run in runs})
     rows = -(-len(groups) // COLUMNS)
+    pyplot, ticker = load_matplotlib(), load_matplotlib("ticker")
     figure, axes = pyplot.subplots(rows, COLUMNS, figsize=(3.2 * COLUMNS, 2.8 * rows), squeeze=False)
     colours = {"ours": "C0", "reading": "0.6", **{LABELS[kind]: colour for kind, colour in STYLES.items()}}
     for axis, group in zip(axes.flat, groups):
@@ -54,8 +54,8 @@ def main(file: Path) -> None:
                 axis.plot(*zip(*points), "o-" if size == sizes[-1] else "o:", color=colours[name], markersize=3,
                           label=name if size == sizes[-1] else None)
         axis.set(xscale="log", yscale="log", title=group, xticks=sorted({run["settings"]["workers"] for run in runs}))
-        axis.xaxis.set_major_formatter(ScalarFormatter())
-        axis.xaxis.set_minor_formatter(NullFormatter())
+        axis.xaxis.set_major_formatter(ticker.ScalarFormatter())
+        axis.xaxis.set_minor_formatter(ticker.NullFormatter())
     for axis in axes.flat[len(groups):]:
         axis.set_visible(False)
     for axis in axes[:, 0]:

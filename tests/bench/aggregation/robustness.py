@@ -178,6 +178,8 @@ def main(seeds: int, codecs: tuple[str, ...], alphas: tuple[float, ...], chosen:
         for rule, alpha in progress.track(rows, description="rows"):
             runs = make_row(rule, rounds.Setting(alpha), seeds, chosen, again, quick, runs, progress)
     cells = order_cells(collect_cells(runs, setting))
+    if not cells:
+        raise click.ClickException("no cells are kept: the same command without --table makes them, for some hours")
     for alpha in ALPHAS:
         click.echo(f"\nalpha {alpha}, accuracy in percent:\n\n{format_panel(cells, alpha)}")
     checked = gates.check_cells(cells) + check_bytes(tuple(codec for codec in codecs if codec != "float32"))

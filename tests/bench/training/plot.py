@@ -8,8 +8,8 @@ Reads: results/characters.json. Writes: the file, results/characters.svg if none
 from pathlib import Path
 
 import click
-from matplotlib import pyplot
 
+from tests.bench.drawing import load_matplotlib
 from tests.bench.training import records
 from tests.bench.training.sizes import ARITHMETICS
 from tests.bench.training.tables import PLACE
@@ -28,7 +28,7 @@ def main(file: Path) -> None:
             panels.setdefault(tuple(str(run["settings"][name]) for name in shown), []).append(run)
     if not panels:
         raise click.ClickException("no runs are kept: python -m tests.bench.training.quality characters makes some")
-    figure, axes = pyplot.subplots(1, len(panels), figsize=(4 * len(panels), 3.4), squeeze=False)
+    figure, axes = load_matplotlib().subplots(1, len(panels), figsize=(4 * len(panels), 3.4), squeeze=False)
     for axis, (place, runs) in zip(axes[0], panels.items()):
         for run in runs:
             arithmetic = run["settings"]["arithmetic"]
