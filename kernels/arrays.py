@@ -43,5 +43,5 @@ def new_array(shape: int | tuple[int, ...], dtype: DTypeLike) -> NDArray[Any]:
     if size < _ALIGNED_BYTES_MIN:
         return np.empty(shape, dtype=dtype)
     memory = np.empty(size + _LINE, dtype=np.uint8)
-    first = -memory.ctypes.data % _LINE
+    first = (_LINE - memory.ctypes.data % _LINE) % _LINE
     return memory[first:first + size].view(dtype).reshape(shape)

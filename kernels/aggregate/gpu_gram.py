@@ -142,8 +142,9 @@ def mix(stack: Stack, neighbours: NDArray[np.uint8]) -> Stack:
     chosen[:rows, :rows] = neighbours
     mixed = device.new_array((blocks, rows, BLOCK_VALUES), np.int8)
     grid, share = find_shares(blocks)
-    launch(mix_rows, grid, values, device.to_device(chosen), mixed, blocks, rows, count,
-           -(-2**RECIPROCAL_BITS // (2 * count)), share, tall=tall, padded=padded, num_warps=find_warps(tall))
+    reciprocal = (2**RECIPROCAL_BITS + 2 * count - 1) // (2 * count)
+    launch(mix_rows, grid, values, device.to_device(chosen), mixed, blocks, rows, count, reciprocal, share,
+           tall=tall, padded=padded, num_warps=find_warps(tall))
     return Stack(mixed, stack.exponents, stack.count)
 
 

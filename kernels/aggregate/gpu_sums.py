@@ -168,7 +168,7 @@ def expand(sums: Array, divisor: int, exponents: NDArray[np.uint8], count: int) 
     """(sums << exponent of their block) / divisor, rounded half away from zero; divisor in 1..2**20: int64 [count]."""
     result = device.new_array(count, np.int64)
     block, bits = device.find_elements(count), (2 * divisor).bit_length()
-    factor = -(-2**(61 + bits) // (2 * divisor))
+    factor = (2**(61 + bits) + 2 * divisor - 1) // (2 * divisor)
     launch(divide_sums, (device.count_programs(count, block),), device.hold(sums), device.to_device(exponents), result,
            count, divisor, factor, bits - 2, block=block)
     return result

@@ -21,7 +21,8 @@ add_residual = ref.add_residual  # on the host, where the delta and the residual
 
 def hold(data: Bytes) -> Array:
     """The bytes of a payload on the device, filled up with zeros to a multiple of 16."""
-    return device.to_device(np.pad(data, (0, -data.size % gpu_dense.ALIGNED_BYTES)))
+    aligned = gpu_dense.ALIGNED_BYTES
+    return device.to_device(np.pad(data, (0, (aligned - data.size % aligned) % aligned)))
 
 
 def encode(values: NDArray[np.int64], keys: tuple[int, int], codec: str) -> Bytes:

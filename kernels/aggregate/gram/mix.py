@@ -53,7 +53,7 @@ def find_constants(chosen: int) -> tuple[int, int, int, int]:
     """
     shift = (chosen - 1).bit_length() - 1
     start = _OFFSET * chosen + chosen // 2
-    return start, 0 if chosen % 2 else start, -(-(1 << (16 + shift)) // chosen), shift
+    return start, 0 if chosen % 2 else start, ((1 << (16 + shift)) + chosen - 1) // chosen, shift
 
 
 def list_picks(chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -62,7 +62,7 @@ def list_picks(chosen: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np
     The ends count PICKS_STEPs. Rows of as many follow each other, so that a processor foresees the ends of loops.
     """
     rows = len(chosen)
-    groups = -(-rows // loops.GROUP_ROWS)
+    groups = (rows + loops.GROUP_ROWS - 1) // loops.GROUP_ROWS
     padded = np.zeros((rows, groups * loops.GROUP_ROWS), np.int64)
     padded[:, :rows] = chosen
     bits = padded.reshape(rows, groups, loops.GROUP_ROWS) @ (1 << np.arange(loops.GROUP_ROWS))

@@ -201,4 +201,4 @@ def new_work(rows: int) -> NDArray[np.uint8]:
     """Working memory of `run`. Its vectors begin where a line of a cache does: half as fast again."""
     groups = (rows + GROUP_ROWS - 1) // GROUP_ROWS
     whole = np.zeros((groups << GROUP_ROWS) * ENTRY_BYTES + 3 * ENTRY_BYTES, np.uint8)
-    return whole[-whole.ctypes.data % ENTRY_BYTES:]
+    return whole[(ENTRY_BYTES - whole.ctypes.data % ENTRY_BYTES) % ENTRY_BYTES:]
