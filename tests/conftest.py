@@ -22,6 +22,7 @@ settings.load_profile("gradus")
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Name each test's group and bring the longest group to the front."""
     items.sort(key=lambda item: not _runs_programs(item))

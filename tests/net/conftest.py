@@ -11,7 +11,7 @@ from tests.abci.grammar import check_trace
 TRACE = "abci.trace"
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def traced() -> Iterator[None]:
     """A trace in the home of each node that starts from here on."""
     before = os.environ.get("GRADUS_ABCI_TRACE")
