@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 DEMO ?= --accuracy-min-ppm 950000
 ENGINES ?= 0.38.25 0.39.4 0.40.0
-WORKERS := -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+WORKERS := -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 BIN := $(VENV)/bin
 # Once for all: else every worker, and every node of its networks, would compile the same kernels at the same time.
 COMPILE := $(BIN)/python -c 'from kernels.dispatch import warm; warm()'
