@@ -1,6 +1,6 @@
 """The elementary rules of exact.py for the cpu back end, element by element.
 
-Reads/Writes: nothing. lanes.py has the same in 32 bits. Source: kernels/README.md sections 3 and 4.
+Reads/Writes: nothing. lanes.py has the same in 32 bits. Source: kernels/README.md section 3.
 """
 
 from __future__ import annotations
@@ -12,23 +12,6 @@ from kernels.jit import Scalar, inlined
 
 _SCALE_BITS = gin1.SCALE_BITS
 _SCALE_MAX = gin1.SCALE_MAX
-
-
-@inlined
-def mix32(word: Scalar) -> Scalar:
-    """A bijection of uint32."""
-    word = np.uint32(word ^ (word >> np.uint32(16)))
-    word = np.uint32(word * np.uint32(0x7FEB352D))
-    word = np.uint32(word ^ (word >> np.uint32(15)))
-    word = np.uint32(word * np.uint32(0x846CA68B))
-    return np.uint32(word ^ (word >> np.uint32(16)))
-
-
-@inlined
-def random_word(index: Scalar, key0: Scalar, key1: Scalar) -> Scalar:
-    """Word `index` of the generator, as int64."""
-    inner = mix32(np.uint32(index) ^ np.uint32(key0))
-    return np.int64(mix32(inner ^ np.uint32(key1)))
 
 
 @inlined

@@ -64,7 +64,7 @@ count_rows = _new_constant(lambda lanes: _ROWS_OF[lanes])
 
 def _load_word(typing: Any, address: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return _load(builder, arguments[0], 0, _I32)
+        return load(builder, arguments[0], 0, _I32)
 
     return types.int32(types.int64), generate
 
@@ -81,7 +81,7 @@ def _new_weave(vectors: int) -> Any:
             kind = ir.VectorType(_I8, width)
             rows = []
             for _ in range(4):
-                rows.append(_load(builder, first, 0, kind))
+                rows.append(load(builder, first, 0, kind))
                 first = builder.add(first, step)
             both = ir.Constant(ir.VectorType(_I32, 2 * width), list(range(2 * width)))
             joined = builder.shuffle_vector(*rows[:2], both), builder.shuffle_vector(*rows[2:], both)
@@ -125,12 +125,18 @@ tile_two, tile_one = _new_tile(None, 2), _new_tile(None, 1)
 line_two, line_one = _new_tile(1, 2), _new_tile(1, 1)
 
 
-def _load(builder: Any, address: Any, offset: int, kind: Any) -> Any:
+def load(builder: Any, address: Any, offset: int, kind: Any) -> Any:
     """What stands at an address of any alignment."""
     place = builder.add(address, ir.Constant(_I64, offset)) if offset else address
     loaded = builder.load(builder.inttoptr(place, kind.as_pointer()))
     loaded.align = 1
     return loaded
+
+
+def declare_dot(module: Any, kind: Any) -> Any:
+    """vpdpbusd on vectors `kind` of int32 lanes: (sums, unsigned bytes, signed bytes) -> sums."""
+    name = f"llvm.x86.avx512.vpdpbusd.{32 * kind.count}"
+    return module.globals.get(name) or ir.Function(module, ir.FunctionType(kind, [kind] * 3), name)
 
 
 class _Tile:
@@ -168,7 +174,7 @@ class _Tile:
     def load_sums(self) -> list[Any]:
         """Each column's term, plus what c holds if the tile adds to it."""
         builder = self.builder
-        terms = [_load(builder, self.terms, 4 * self.lanes * index, self.kind) for index in range(self.vectors)]
+        terms = [load(builder, self.terms, 4 * self.lanes * index, self.kind) for index in range(self.vectors)]
         start, add, ready = builder.block, builder.append_basic_block("add"), builder.append_basic_block("ready")
         builder.cbranch(builder.icmp_signed("!=", self.adds, _ZERO), add, ready)
         builder.position_at_end(add)
@@ -186,12 +192,9 @@ class _Tile:
 
     def add_group(self, a: Any, b: Any, offsets: list[Any], sums: list[Any]) -> list[Any]:
         """The sums after one more word of every row and column."""
-        builder, name = self.builder, f"llvm.x86.avx512.vpdpbusd.{32 * self.lanes}"
-        dot = builder.module.globals.get(name)
-        if dot is None:
-            dot = ir.Function(builder.module, ir.FunctionType(self.kind, [self.kind] * 3), name)
-        columns = [_load(builder, b, 4 * self.lanes * index, self.kind) for index in range(self.vectors)]
-        words = [self.spread(_load(builder, builder.add(a, offset), 0, _I32)) for offset in offsets]
+        builder, dot = self.builder, declare_dot(self.builder.module, self.kind)
+        columns = [load(builder, b, 4 * self.lanes * index, self.kind) for index in range(self.vectors)]
+        words = [self.spread(load(builder, builder.add(a, offset), 0, _I32)) for offset in offsets]
         return [builder.call(dot, [held, words[row], columns[index]]) for (row, index), held in zip(self.places, sums)]
 
     def point_sums(self, row: int, index: int) -> Any:

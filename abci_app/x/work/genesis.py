@@ -20,7 +20,6 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     UNIT_STATUS_UNSPECIFIED, Round, Slash, Trainer, Unit,
 )
 from abci_app.x.work.keeper import Keeper
-from abci_app.x.work.types import compute_payload_root
 
 PATH = "app_state.work"
 
@@ -110,14 +109,9 @@ def _init_payload(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     index = item.uint("unit", U32_MAX)
     unit = keeper.find_unit(ctx, item.uint("model_id"), item.uint("round", U32_MAX), index)
     data = read_hex(f"{item.path}.data", item.value.get("data"))
-    if unit is None or not _is_payload(ctx, keeper, unit, data):
+    if unit is None or not keeper.is_payload(ctx, unit, data):
         raise GenesisInvalid(item.path, "not the payload of a listed unit", "export it again")
     keeper.put_payload(ctx, unit, data)
-
-
-def _is_payload(ctx: Ctx, keeper: Keeper, unit: Unit, data: bytes) -> bool:
-    codec = keeper.models.get_model(ctx, unit.model_id).spec.training.codec
-    return compute_payload_root(data, codec) == unit.payload_root
 
 
 def _init_slash(ctx: Ctx, keeper: Keeper, item: Section) -> None:

@@ -209,10 +209,12 @@ class Keeper:
     def find_payload(self, ctx: Ctx, unit: Unit) -> bytes | None:
         """The payload that the unit's record commits to; None when the blobs do not hold exactly it."""
         payload = ctx.state.blobs.get(keys.payload(unit.model_id, unit.round, unit.index))
-        if payload is None:
-            return None
+        return payload if payload is not None and self.is_payload(ctx, unit, payload) else None
+
+    def is_payload(self, ctx: Ctx, unit: Unit, payload: bytes) -> bool:
+        """Whether these bytes are what the unit's record commits to."""
         codec = self.models.get_model(ctx, unit.model_id).spec.training.codec
-        return payload if compute_payload_root(payload, codec) == unit.payload_root else None
+        return compute_payload_root(payload, codec) == unit.payload_root
 
     def get_payload(self, ctx: Ctx, unit: Unit) -> bytes:
         """The payload of a revealed unit of the running round. InvariantBroken when the blobs contradict the state."""

@@ -13,7 +13,8 @@ import numpy as np
 from llvmlite import ir
 from numpy.typing import NDArray
 
-from kernels.aggregate.gram.tiles import ROW_BYTES, fetch_row, load, splat
+from kernels.aggregate.gram.tiles import ROW_BYTES, fetch_row, splat
+from kernels.gemm.instructions import load
 from kernels.jit import Scalar, entry, find_features, intrinsic, types
 
 STRIP = 32  # columns of a vector

@@ -15,6 +15,7 @@ from typing import Any
 from llvmlite import ir
 
 from kernels import pairs
+from kernels.gemm.instructions import declare_dot, load
 from kernels.jit import intrinsic, types
 
 ROW_BYTES = 256
@@ -38,14 +39,6 @@ def _new_constant(values: dict[Any, int]) -> Any:
 
 count_rows = _new_constant(_ROWS_OF)  # of a tile
 find_bias = _new_constant(_BIAS_OF)  # what is added to the elements of a tile's rows
-
-
-def load(builder: Any, address: Any, offset: int, kind: Any) -> Any:
-    """What stands at an address of any alignment."""
-    place = builder.add(address, ir.Constant(_I64, offset)) if offset else address
-    loaded = builder.load(builder.inttoptr(place, kind.as_pointer()))
-    loaded.align = 1
-    return loaded
 
 
 def splat(kind: Any, value: int) -> Any:
@@ -76,11 +69,8 @@ class _Products:
         """sums + the products, each lane those of its own elements."""
         if not self.is_dot:
             return pairs.add_pairs(self.builder, sums, left, right)
-        name = f"llvm.x86.avx512.vpdpbusd.{32 * self.lanes}"
-        module = self.builder.module
-        dot = module.globals.get(name) or ir.Function(module, ir.FunctionType(self.kind, [self.kind] * 3), name)
         words = [self.builder.bitcast(side, self.kind) for side in (left, right)]
-        return self.builder.call(dot, [sums, *words])
+        return self.builder.call(declare_dot(self.builder.module, self.kind), [sums, *words])
 
     def fold(self, vectors: list[Any]) -> Any:
         """The sums of the lanes of each vector, as one vector; a power of two of vectors, at most `lanes`."""

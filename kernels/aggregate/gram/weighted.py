@@ -13,7 +13,8 @@ from llvmlite import ir
 from numpy.typing import NDArray
 
 from kernels import arrays, pairs, threads
-from kernels.aggregate.gram.tiles import ROW_BYTES, load
+from kernels.aggregate.gram.tiles import ROW_BYTES
+from kernels.gemm.instructions import load
 from kernels.jit import Scalar, entry, find_features, intrinsic, types
 
 if TYPE_CHECKING:
