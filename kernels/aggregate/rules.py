@@ -8,6 +8,7 @@ section 9, which names the papers.
 from __future__ import annotations
 
 from math import isqrt
+from operator import mul
 
 from kernels.aggregate.types import WEIGHT_ONE
 
@@ -95,8 +96,8 @@ def weigh_by_clipping(gram: Gram) -> list[int]:
 
 def measure_from(gram: Gram, weights: list[int], scale: int) -> list[int]:
     """Exact squared lengths of scale * x_i - sum_j weights[j] * x_j, for every i."""
-    products = [sum(map(int.__mul__, row, weights)) for row in gram]
-    own = sum(map(int.__mul__, products, weights))
+    products = [sum(map(mul, row, weights)) for row in gram]
+    own = sum(map(mul, products, weights))
     return [scale * (scale * row[index] - 2 * product) + own
             for index, (row, product) in enumerate(zip(gram, products))]
 
