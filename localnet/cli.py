@@ -138,8 +138,8 @@ def is_given(option: str) -> bool:
 
 def stay(check_alive: Callable[[int], None], count: int, stop: Callable[[], None]) -> None:
     """Watch the nodes until Ctrl-C (which goes on as KeyboardInterrupt) or until one gives up, then stop them all."""
-    click.echo("Ctrl-C ends it", err=True)
     try:
+        click.echo("Ctrl-C ends it", err=True)  # inside: who reads it may press at once
         while True:
             time.sleep(1)
             for index in range(count):
