@@ -9,8 +9,8 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from abci_app.client.chain import ChainClient
-from abci_app.miner.claim import Claim, Rows, compute_claim, compute_claim_from, new_claim
 from abci_app.runtime.contract import compute_param_count
+from abci_app.units.claim import Claim, Rows, compute_unit, compute_unit_from, new_claim
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from kernels import payload
@@ -49,8 +49,8 @@ def make_claim(behaviour: Behaviour, chain: ChainClient, address: str, model: Mo
     if behaviour is Behaviour.WRONG_DATA:
         count = model.spec.training.local_steps * model.spec.training.batch_rows
         chosen = [index % model.spec.dataset.train_rows for index in range(count)]
-        return compute_claim_from(model, running, unit, load_weights(), rows, chosen)
-    return compute_claim(model, running, unit, load_weights(), rows)
+        return compute_unit_from(model.spec, running, unit, load_weights(), rows, chosen).claim
+    return compute_unit(model.spec, running, unit, load_weights(), rows).claim
 
 
 def _copy_claim(chain: ChainClient, address: str, model: Model, running: Round) -> Claim:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from abci_app.client.private import put_names
-from abci_app.miner.claim import Claim
+from abci_app.units.claim import Claim
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 

@@ -19,16 +19,17 @@ from dataclasses import dataclass, field
 from google.protobuf.message import Message
 
 from abci_app.client.chain import ChainClient, Dealing
-from abci_app.client.errors import ClientError, FeeTooHigh, NodeRefused, ProofInvalid, TxRefused
+from abci_app.client.errors import ClientError, FeeTooHigh, ProofInvalid, TxRefused
 from abci_app.client.keys import Key
 from abci_app.client.send import GAS_PRICE_PPM_MAX, Sender, Sleep, is_error
 from abci_app.data.errors import DataError
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour, make_claim
-from abci_app.miner.claim import compute_commitment
+from abci_app.miner.commitment import compute_commitment
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Entry, Journal
 from abci_app.miner.preflight import check_behaviour, check_dataset, check_fees, check_funds, check_model, is_live
+from abci_app.units.source import UnitSource
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.errors import InsufficientFunds, TxTimeoutHeight, UnknownAddress
 from abci_app.wire.ints import u32_bytes
@@ -76,7 +77,7 @@ class Miner:
         self.sender = Sender(chain, key, sleep=sleep, gas_price_ppm_max=gas_price_ppm_max)
         self.is_draining = False
         self._model: Model | None = None
-        self._weights: tuple[bytes, bytes] = (b"", b"")
+        self._source = UnitSource(chain, store)
         self._sent: dict[tuple[bytes, int], int] = {}
         self._told: tuple[object, ...] = ()
         self._problems: dict[tuple[bytes, int], tuple[str, str]] = {}
@@ -212,7 +213,7 @@ class Miner:
         rows = check_dataset(self.store, model)
         try:
             claim = make_claim(self.behaviour, self.chain, self.key.bech32, model, running, unit.index,
-                               lambda: self._load_weights(running), rows)
+                               lambda: self._source.load_weights(running), rows)
         except DataError as error:
             raise MinerStopped(str(error), error.hint) from None
         except (KernelInputError, IndexError, OSError) as error:
@@ -227,15 +228,6 @@ class Miner:
 
     def _commitment(self, running: Round, unit: Unit, entry: Entry) -> bytes:
         return compute_commitment(self.key.address, running, unit.index, entry.claim, entry.salt)
-
-    def _load_weights(self, running: Round) -> bytes:
-        """The round's weights, fetched once and checked against the root in the round's record."""
-        if self._weights[0] != running.weights_root:
-            found = self.chain.find_weights(self.model_id, running.number - 1, running.weights_root)
-            if found is None:
-                raise NodeRefused(f"{self.chain.node.url} does not hold the weights of round {running.number - 1}")
-            self._weights = running.weights_root, found
-        return self._weights[1]
 
     def _get_model(self) -> Model:
         if self._model is None:

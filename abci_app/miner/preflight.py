@@ -11,6 +11,8 @@ from abci_app.miner.behaviour import TEST_CHAINS, Behaviour, is_allowed
 from abci_app.miner.errors import MinerStopped
 from abci_app.runtime.contract import compute_unit_policy
 from abci_app.runtime.gas import BLOB_BYTE_GAS, TX_BYTE_GAS
+from abci_app.units.errors import DatasetUnfit
+from abci_app.units.source import open_dataset
 from abci_app.wire.ints import PPM, mul_div_ceil
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, Model
 from kernels import dispatch
@@ -47,18 +49,12 @@ def check_model(chain: ChainClient, model_id: int) -> Model:
 
 def check_dataset(store: DatasetStore, model: Model) -> StoredDataset:
     """The contract's dataset, verified against its root. Raises MinerStopped when it is missing or does not fit."""
-    wanted = model.spec.dataset
     try:
-        dataset = store.open(wanted.rows_root)
+        return open_dataset(store, model.spec)
+    except DatasetUnfit as error:
+        raise MinerStopped(f"model {model.id}: {error}", error.hint) from None
     except DataError as error:
         raise MinerStopped(f"model {model.id} is trained on a dataset that is not here: {error}", error.hint) from None
-    held = dataset.manifest
-    if (held.row_count, held.feature_count) != (wanted.train_rows + wanted.test_rows, wanted.features):
-        raise MinerStopped(
-            f"model {model.id} speaks of {wanted.train_rows + wanted.test_rows} rows of {wanted.features} features; "
-            f"the dataset under its root has {held.row_count} of {held.feature_count}",
-            "the contract is wrong and can never be audited: take another model")
-    return dataset
 
 
 def check_funds(chain: ChainClient, address: str, bond_ugrad: int) -> None:

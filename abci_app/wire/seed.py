@@ -41,6 +41,19 @@ def unit_seed(seed: bytes, unit: int) -> bytes:
     return hash_fields("gradus/unit", seed, u32_bytes(unit))
 
 
+def draw_witness_step(seed: bytes, unit: int, local_steps: int) -> int:
+    """The local step (1..local_steps) of a unit whose state an auditor must know, from its round's audit seed.
+
+    Nobody can know it before the last reveal: no claim can hold the answer. The bias of the remainder is below 2^-51.
+    """
+    return 1 + next(iter_u64(hash_fields("gradus/witness-step", seed, u32_bytes(unit)))) % local_steps
+
+
+def compute_witness(seed: bytes, unit: int, state_root: bytes) -> bytes:
+    """What shows that an auditor had the state of a unit's witness step, from the round's audit seed."""
+    return hash_fields("gradus/witness", seed, u32_bytes(unit), state_root)
+
+
 def claim_commitment(address: bytes, model_id: int, round_number: int, attempt: int, unit: int, payload_root: bytes,
                      trace_root: bytes, salt: bytes) -> bytes:
     """What a miner commits to. Bound to its address, so that a copied commitment cannot be revealed."""

@@ -55,13 +55,15 @@ class UnitResult:
     """payload: the encoded delta; trace: hashes of the local state; trace_root: their Merkle root.
 
     residual: with feedback, what the payload left out, int64 [P], for the trainer's next unit; else empty. The trace
-    then begins and ends with the hashes of the residuals before and after.
+    then begins and ends with the hashes of the residuals before and after. witness: the hash of the local state after
+    the step that was asked for, made as the trace's; empty where none was.
     """
 
     payload: bytes
     trace: tuple[bytes, ...]
     trace_root: bytes
     residual: bytes = b""
+    witness: bytes = b""
 
 
 def check_policy(policy: UnitPolicy) -> None:
@@ -113,7 +115,7 @@ def _encode_cost(policy: UnitPolicy) -> int:
 
 def run_unit(
     policy: UnitPolicy, weights: bytes, rows: bytes, targets: bytes, seed: bytes, first_step: int = 0,
-    residual: bytes = b"",
+    residual: bytes = b"", witness_step: int = 0,
 ) -> UnitResult:
     """Compute a unit.
 
@@ -121,9 +123,12 @@ def run_unit(
     them; a classifier's are int8 [local_steps * batch_rows, inputs], -128 refused, and uint16 labels below the number
     of classes. seed: 32 bytes, keys all stochastic rounding. first_step: where the unit begins in its schedule.
     residual: with feedback, that of the trainer's last unit, int64 [P], |value| <= 2**33, or empty for zeros.
+    witness_step: 0, or the step (from 1) after which the state is hashed for UnitResult.witness; it changes nothing
+    else.
     """
     check_policy(policy)
     checks.check_int("first_step", first_step, 0, STEP_MAX)
+    checks.check_int("witness_step", witness_step, 0, policy.local_steps)
     training, count = find_training(policy.model), param_count(policy.model)
     checks.check_bytes("weights", weights, count * WEIGHT_BYTES)
     checks.check_seed("seed", seed)
@@ -137,18 +142,21 @@ def run_unit(
     trainer = training.Trainer(policy.model, state.weights, seed)
     terms = training.count_terms(policy.model, policy.batch_rows)
     pace = iter_factors(policy.optimiser, policy.schedule, first_step, policy.local_steps, terms)
-    digests = []
+    digests, witness = [], b""
     for step, (batch, factors) in enumerate(zip(batches, pace)):
         for index, gradient in trainer.run_step(*batch, step):
             ops.step(policy.optimiser, factors, parts[index], gradient)
-        if unit_trace.is_traced(step + 1, policy.local_steps, policy.trace_every):
-            digests.append(unit_trace.hash_state(ops.dump(state)))
+        is_traced = unit_trace.is_traced(step + 1, policy.local_steps, policy.trace_every)
+        if is_traced or step + 1 == witness_step:
+            digest = unit_trace.hash_state(ops.dump(state))
+            digests += [digest] if is_traced else []
+            witness = digest if step + 1 == witness_step else witness
     delta = ops.read_weights(state).astype("<i8") - start
     encoded, after = _encode(policy, checks.write_array(delta), before, seed)
     if policy.feedback_q16:
         digests = [chunks.chunk_root(before), *digests, chunks.chunk_root(after)]
     leaves = [merkle.compute_leaf(merkle.sha256, digest) for digest in digests]
-    return UnitResult(encoded, tuple(digests), merkle.compute_root(merkle.sha256, leaves), after)
+    return UnitResult(encoded, tuple(digests), merkle.compute_root(merkle.sha256, leaves), after, witness)
 
 
 def _read_residual(policy: UnitPolicy, residual: object, count: int) -> bytes:

@@ -70,6 +70,15 @@ def _feedback_case(codec: str, share: int) -> Case:
     return run_both
 
 
+def _witness_case(optimiser: unit.Optimiser) -> Case:
+    """Witnesses of every step of a unit: between traced states, of one, and of the last."""
+    policy = replace(new_policy((17, 9, 4), 5, 3), optimiser=optimiser)
+    weights = sample_ints("witness", unit.param_count(policy.model), 4, 24)
+    examples = find_training(policy.model).draw_examples(policy.model, "witness", 15)
+    return lambda: b"".join(unit.run_unit(policy, weights, *examples, SEED, witness_step=step).witness
+                            for step in range(1, 6))
+
+
 CASES: dict[str, Case] = {
     "unit/usual": _unit_case("usual", (64, 24, 10), 4, 16),
     "unit/odd": _unit_case("odd", (13, 7, 5, 3), 5, 7),
@@ -93,5 +102,6 @@ CASES: dict[str, Case] = {
     "unit/adam": _model_case(unit.Mlp((64, 24, 10)), unit.Adam(2**16, 58982, 6), 22, 1),
     "unit/feedback": _feedback_case("top64/4096", 62259),
     "unit/feedback_whole": _feedback_case("int4/256", 65536),
+    "unit/witness": _witness_case(unit.Adam(2**16, 58982, 6)),
     "unit/lion": _model_case(unit.Mlp((64, 24, 10)), unit.Lion(2**13, 58982, 64881), 22),
 }

@@ -25,7 +25,7 @@ class Warmer(Sgd):
 
 
 GOOD = {"policy": POLICY, "weights": bytes(32), "rows": bytes(12), "targets": bytes(8), "seed": bytes(32),
-        "first_step": 0, "residual": b""}
+        "first_step": 0, "residual": b"", "witness_step": 0}
 
 
 def test_the_good_unit_is_accepted() -> None:
@@ -67,6 +67,7 @@ def test_policy_outside_its_range_is_refused(change: dict[str, Any]) -> None:
     {"rows": bytes(11) + b"\x80"}, {"targets": bytes(7)}, {"targets": bytes(6) + b"\x02\x00"},
     {"targets": b"\xff" * 8},
     {"seed": bytes(31)}, {"seed": "0" * 32}, {"first_step": -1}, {"first_step": 2**31}, {"residual": bytes(64)},
+    {"witness_step": -1}, {"witness_step": 3}, {"witness_step": True}, {"witness_step": b"1"},
     {"residual": None}, {"policy": FED, "residual": bytes(63)},
     {"policy": FED, "residual": samples.pack([2**33 + 1] * 8, 8)},
 ], ids=str)

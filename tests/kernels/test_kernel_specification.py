@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Callable
+from dataclasses import replace
 from math import cos, isqrt, pi
 from typing import Any
 
@@ -325,6 +326,23 @@ def test_unit_of_any_task_optimiser_and_schedule_is_what_the_text_says(
     policy = unit.UnitPolicy(model, optimiser, schedule, *shape, min(2, shape[0]), "int8/256")
     weights = samples.sample_ints(label, unit.param_count(model), 4, bits)
     assert_unit_follows_the_text(policy, weights, label, first_step)
+
+
+@settings(deadline=None, max_examples=40)
+@given(optimiser=optimisers, steps=st.integers(1, 6), every=st.integers(1, 6), feedback=st.sampled_from([0, 65536]),
+       label=st.text("abc", max_size=3))
+def test_witness_is_the_state_after_its_step_and_changes_nothing_else(
+    optimiser: Optimiser, steps: int, every: int, feedback: int, label: str
+) -> None:
+    policy = unit.UnitPolicy(
+        unit.Mlp((5, 4, 3)), optimiser, Schedule(), steps, 2, min(every, steps), "int8/256", feedback)
+    weights = samples.sample_ints(label, unit.param_count(policy.model), 4, 24)
+    arguments = weights, *training.draw_examples(policy.model, label, 2 * steps), samples.SEED
+    states = unit.run_unit(replace(policy, trace_every=1, feedback_q16=0), *arguments).trace
+    plain = unit.run_unit(policy, *arguments)
+    assert len(states) == steps and plain.witness == b""
+    for step, state in enumerate(states, 1):
+        assert unit.run_unit(policy, *arguments, witness_step=step) == replace(plain, witness=state)
 
 
 def test_clip_of_wide_slopes_is_what_the_text_says() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from abci_app.miner.claim import compute_claim as compute_miner_claim
+from abci_app.units.claim import compute_unit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.row import join_columns
@@ -127,5 +127,5 @@ def test_claim_of_a_miner_is_the_one_that_the_simulation_computes() -> None:
 
     for unit in range(5):
         mine = compute_claim(model, running, unit, weights, market_rows.rows)
-        theirs = compute_miner_claim(model, running, unit, weights, Rows())
+        theirs = compute_unit(model.spec, running, unit, weights, Rows()).claim
         assert (mine.payload, mine.trace_root) == (theirs.payload, theirs.trace_root)

@@ -123,11 +123,11 @@ def compute_slash(bond_ugrad: int, slash_ppm: int, burn_ppm: int) -> tuple[int, 
     return amount_ugrad, ppm_floor(amount_ugrad, burn_ppm)
 
 
-def draw_unit_rows(model: Model, running: Round, index: int) -> list[int]:
-    """The rows of a unit in the order of use, with repetition."""
-    training = model.spec.training
+def draw_unit_rows(spec: ModelSpec, running: Round, index: int) -> list[int]:
+    """The rows of a unit in the order of use, with repetition. spec: of the version that the round is run by."""
+    training = spec.training
     return draw_rows(unit_seed(running.seed, index), training.local_steps * training.batch_rows,
-                     model.spec.dataset.train_rows)
+                     spec.dataset.train_rows)
 
 
 def distinct_rows(drawn: list[int]) -> list[int]:

@@ -6,11 +6,12 @@ import pytest
 
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour, is_allowed, make_claim
-from abci_app.miner.claim import compute_claim, compute_commitment, new_claim
+from abci_app.miner.commitment import compute_commitment
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Entry, Journal, JournalBusy
 from abci_app.miner.preflight import check_behaviour, check_dataset, check_funds, check_model
 from abci_app.runtime.contract import compute_param_count
+from abci_app.units.claim import compute_unit, new_claim
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.row import split_rows
@@ -107,10 +108,10 @@ def test_claim_is_what_a_second_implementation_computes(rig: Rig) -> None:
     running, weights = start_round(rig)
     rows = rig.store.open(iris().manifest.rows_root)
     for unit in range(3):
-        claim = compute_claim(rig.model(), running, unit, weights, rows)
+        claim = compute_unit(rig.model().spec, running, unit, weights, rows).claim
         expected = claims.compute_claim(rig.model(), running, unit, weights, split_rows(iris().rows, 4))
         assert (claim.payload, claim.trace_root) == (expected.payload, expected.trace_root)
-        assert claim == compute_claim(rig.model(), running, unit, weights, rows)
+        assert claim == compute_unit(rig.model().spec, running, unit, weights, rows).claim
 
 
 def test_commitment_differs_by_address_unit_claim_and_salt() -> None:
@@ -125,7 +126,7 @@ def test_commitment_differs_by_address_unit_claim_and_salt() -> None:
 def test_cheats_make_canonical_payloads_that_are_wrong(rig: Rig) -> None:
     running, weights = start_round(rig)
     rows = rig.store.open(iris().manifest.rows_root)
-    honest = compute_claim(rig.model(), running, 0, weights, rows)
+    honest = compute_unit(rig.model().spec, running, 0, weights, rows).claim
     for behaviour in (Behaviour.GARBAGE, Behaviour.COPY, Behaviour.WRONG_DATA):
         claim = make_claim(behaviour, rig.client, ADDRESS, rig.model(), running, 0, lambda: weights, rows)
         payload.check(claim.payload, compute_param_count(rig.spec), rig.spec.training.codec)

@@ -4,8 +4,12 @@ import hashlib
 from itertools import islice
 from typing import Any
 
+from hypothesis import given
+from hypothesis import strategies as st
+
 from abci_app.wire.seed import (
-    audit_seed, claim_commitment, draw_rows, hash_fields, iter_u64, round_seed, shuffle, unit_seed,
+    audit_seed, claim_commitment, compute_witness, draw_rows, draw_witness_step, hash_fields, iter_u64, round_seed,
+    shuffle, unit_seed,
 )
 
 APP_HASH = bytes(range(32))
@@ -18,6 +22,8 @@ GOLDEN: dict[str, object] = {
     "draws": ["33274927449cd999", "a2d7e6d49bcb3a57", "9f0083f880304532", "f11a4562a5bbe3e9", "6d838a2a7e061c9c"],
     "rows": [521, 127, 978, 401, 236, 763, 938, 825],
     "shuffle": [0, 8, 6, 7, 3, 4, 9, 2, 5, 1],
+    "witness_steps": [19, 21, 29, 20, 28, 29],
+    "witness": "17c1368e6884decacbbe9da3c82cc6115309bbcf3eb12d80536d4568be5cff20",
 }
 
 
@@ -37,6 +43,8 @@ def test_seeds_are_the_golden_ones() -> None:
         "draws": [f"{draw:016x}" for draw in islice(iter_u64(SEED), 5)],
         "rows": draw_rows(SEED, 8, 1000),
         "shuffle": shuffle(SEED, 10),
+        "witness_steps": [draw_witness_step(SEED, unit, 32) for unit in range(6)],
+        "witness": compute_witness(SEED, 5, b"s" * 32).hex(),
     } == GOLDEN
 
 
@@ -55,6 +63,20 @@ def test_commitment_is_bound_to_address_and_salt() -> None:
               parts | {"attempt": 1}, parts | {"unit": 2}, parts | {"payload_root": b"q" * 32},
               parts | {"trace_root": b"u" * 32}, parts | {"salt": b"r" * 32}]
     assert len({claim_commitment(**other) for other in others}) == 9
+
+
+@given(seed=st.binary(min_size=32, max_size=32), unit=st.integers(0, 2**32 - 1), steps=st.integers(1, 4096))
+def test_witness_step_is_one_of_the_unit(seed: bytes, unit: int, steps: int) -> None:
+    drawn = hash_fields("gradus/witness-step", seed, unit.to_bytes(4, "big"))
+    first = hashlib.sha256(b"\0\0\0\x0bgradus/draw" + b"\0\0\0\x20" + drawn + b"\0\0\0\x08" + bytes(8)).digest()
+    step = draw_witness_step(seed, unit, steps)
+    assert 1 <= step <= steps and step == 1 + int.from_bytes(first[:8], "big") % steps
+
+
+def test_witness_is_bound_to_seed_unit_and_state() -> None:
+    others = [(SEED, 1, APP_HASH), (APP_HASH, 1, APP_HASH), (SEED, 2, APP_HASH), (SEED, 1, SEED)]
+    assert len({compute_witness(*other) for other in others}) == 4
+    assert len({draw_witness_step(seed, unit, 4096) for seed in (SEED, APP_HASH) for unit in range(4)}) == 8
 
 
 def test_shuffle_holds_every_number_once() -> None:

@@ -82,7 +82,7 @@ def test_evidence_gives_back_the_drawn_rows_in_the_order_of_use(seed: bytes, ind
     table = new_rows("types", 20, 5, 4, 3)
     model = Model(id=1, spec=small_spec(local_steps=5, batch_rows=7, trace_every=1))
     model.spec.dataset.CopyFrom(table.terms)
-    drawn = types.draw_unit_rows(model, Round(seed=seed), index)
+    drawn = types.draw_unit_rows(model.spec, Round(seed=seed), index)
     distinct = types.distinct_rows(drawn)
     source = MemoryRows()
     source.add(table)

@@ -52,7 +52,7 @@ def check_evidence(ctx: Ctx, keeper: Keeper, msg: AuditEvidence) -> None:
     gas = compute_audit_gas(model.spec)
     _check_gas(ctx, keeper, gas)
     ctx.gas.use(gas - EVIDENCE_GAS, "audit")
-    distinct = distinct_rows(draw_unit_rows(model, keeper.get_round(ctx, unit.model_id, unit.round), unit.index))
+    distinct = distinct_rows(draw_unit_rows(model.spec, keeper.get_round(ctx, unit.model_id, unit.round), unit.index))
     _check_rows(model, distinct, msg)
     keeper.put_audit_gas_used(ctx, keeper.audit_gas_used(ctx) + gas)
     keeper.drop_pending(ctx, unit)
@@ -76,7 +76,7 @@ def run_evidence(ctx: Ctx, keeper: Keeper, msg: AuditEvidence) -> AuditEvidenceR
 def judge_unit(ctx: Ctx, keeper: Keeper, model: Model, audited: Round, unit: Unit, rows: bytes) -> bool:
     """Whether the claim is exactly what the unit gives on `rows` (distinct, rising). Raises EvidenceUnusable."""
     dataset = model.spec.dataset
-    drawn = draw_unit_rows(model, audited, unit.index)
+    drawn = draw_unit_rows(model.spec, audited, unit.index)
     parts = split_rows(rows, dataset.features)
     features, labels = join_unit_rows(drawn, distinct_rows(drawn), parts, dataset.features)
     weights = keeper.models.load_weights(ctx, model.id, audited.number - 1)
@@ -111,7 +111,7 @@ def propose_evidence(ctx: Ctx, keeper: Keeper, source: RowSource) -> Iterator[Au
                 continue
             gas += cost
             number, index = units[turn]
-            drawn = draw_unit_rows(model, keeper.get_round(ctx, model.id, number), index)
+            drawn = draw_unit_rows(model.spec, keeper.get_round(ctx, model.id, number), index)
             found = source.find_rows(root, distinct_rows(drawn))
             if found is None:
                 held[root] = False

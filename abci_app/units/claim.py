@@ -1,0 +1,81 @@
+"""What a unit gives, as a pure function of contract, round, unit, weights and dataset; and an auditor's answer from it.
+
+Miners compute it to commit, everybody else to compare: equal arguments give equal bytes on every machine.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from abci_app.runtime.contract import compute_unit_policy
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
+from abci_app.wire.seed import compute_witness, draw_witness_step, unit_seed
+from abci_app.x.work.types import compute_payload_root, draw_unit_rows
+from kernels.unit import run_unit
+
+
+class Rows(Protocol):
+    """A dataset's rows; data.store.StoredDataset is one, which checks each row against the root."""
+
+    def read_columns(self, indices: Sequence[int]) -> tuple[bytes, bytes]:
+        """(int8 features, u16 labels) of the rows at `indices`, in that order, with repetition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """payload: the encoded delta; payload_root: its chunk root; trace_root: Merkle root of the local states' hashes."""
+
+    payload: bytes
+    payload_root: bytes
+    trace_root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Computed:
+    """A unit that was computed. trace: the digests under the claim's trace_root. state_root: the chunk root of the
+    local state after the step that was asked for, empty where none was."""
+
+    claim: Claim
+    trace: tuple[bytes, ...]
+    state_root: bytes = b""
+
+
+def new_claim(payload: bytes, trace_root: bytes, codec: str) -> Claim:
+    """A claim of a payload in a contract's codec."""
+    return Claim(payload, compute_payload_root(payload, codec), trace_root)
+
+
+def compute_unit(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: Rows,
+                 witness_step: int = 0) -> Computed:
+    """The one right result of unit `unit` (from 0) of a round.
+
+    spec: the contract's terms in the version of the round. weights: those after running.number - 1 rounds, under
+    running.weights_root. rows: of the contract's dataset. witness_step: 0, or a local step (from 1) for state_root.
+    Raises KernelInputError for arguments that do not belong together, and what `rows` raises.
+    """
+    return compute_unit_from(spec, running, unit, weights, rows, draw_unit_rows(spec, running, unit), witness_step)
+
+
+def compute_unit_from(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: Rows, drawn: Sequence[int],
+                      witness_step: int = 0) -> Computed:
+    """The result from given rows: right only for those that the round's seed draws."""
+    features, labels = rows.read_columns(drawn)
+    policy = compute_unit_policy(spec, running.learning_rate_q16)
+    result = run_unit(policy, weights, features, labels, unit_seed(running.seed, unit), witness_step=witness_step)
+    return Computed(new_claim(result.payload, result.trace_root, policy.codec), result.trace, result.witness)
+
+
+def compute_answer(spec: ModelSpec, audited: Round, unit: int, weights: bytes, rows: Rows) -> bytes:
+    """The one right answer to the audit of a unit, 96 bytes: payload root ‖ trace root ‖ witness.
+
+    audited: a round whose audits are drawn, so that it has an audit_seed. Arguments and errors as compute_unit.
+    """
+    step = draw_witness_step(audited.audit_seed, unit, spec.training.local_steps)
+    computed = compute_unit(spec, audited, unit, weights, rows, step)
+    return encode_answer(computed.claim, compute_witness(audited.audit_seed, unit, computed.state_root))
+
+
+def encode_answer(claim: Claim, witness: bytes) -> bytes:
+    """payload root ‖ trace root ‖ witness."""
+    return claim.payload_root + claim.trace_root + witness

@@ -1,0 +1,64 @@
+"""What a unit is computed from: terms and weights from a node, weights checked by their root; rows from a folder."""
+
+from collections import OrderedDict
+
+from abci_app.client.chain import ChainClient
+from abci_app.client.errors import NodeRefused
+from abci_app.data.store import DatasetStore, StoredDataset
+from abci_app.units.errors import DatasetUnfit
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
+
+WEIGHTS_KEPT = 4
+
+
+class UnitSource:
+    """Weights, terms and rows of units. Not for several threads at once.
+
+    Keeps the last WEIGHTS_KEPT weights, so that the units of a round, and of several models in turn, fetch them once.
+    """
+
+    def __init__(self, chain: ChainClient, store: DatasetStore) -> None:
+        self.chain, self.store = chain, store
+        self._weights: OrderedDict[bytes, bytes] = OrderedDict()
+
+    def get_spec(self, running: Round) -> ModelSpec:
+        """The terms that a round is run by. Raises QueryRefused and what a node's silence raises."""
+        return self.chain.get_model(running.model_id).spec
+
+    def load_weights(self, running: Round) -> bytes:
+        """The weights that a round begins with, each chunk checked against the root in the round's record.
+
+        Raises NodeRefused when the node keeps them no longer, ProofInvalid for what does not stand under the root.
+        """
+        root = running.weights_root
+        if root not in self._weights:
+            found = self.chain.find_weights(running.model_id, running.number - 1, root)
+            if found is None:
+                raise NodeRefused(f"{self.chain.node.url} does not hold the weights of model {running.model_id} after "
+                                  f"round {running.number - 1}")
+            self._weights[root] = found
+            if len(self._weights) > WEIGHTS_KEPT:
+                self._weights.popitem(last=False)
+        self._weights.move_to_end(root)
+        return self._weights[root]
+
+    def open_rows(self, spec: ModelSpec) -> StoredDataset:
+        """The contract's dataset, as open_dataset."""
+        return open_dataset(self.store, spec)
+
+
+def open_dataset(store: DatasetStore, spec: ModelSpec) -> StoredDataset:
+    """A contract's dataset, verified against its root.
+
+    Raises DatasetMissing, DatasetCorrupt, DatasetUnfit.
+    """
+    wanted = spec.dataset
+    dataset = store.open(wanted.rows_root)
+    held = dataset.manifest
+    if (held.row_count, held.feature_count) != (wanted.train_rows + wanted.test_rows, wanted.features):
+        raise DatasetUnfit(
+            f"the contract speaks of {wanted.train_rows + wanted.test_rows} rows of {wanted.features} features; "
+            f"the dataset under its root has {held.row_count} of {held.feature_count}",
+            hint="the contract is wrong and can never be audited: take another model")
+    return dataset

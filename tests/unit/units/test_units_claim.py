@@ -1,0 +1,104 @@
+"""What a unit gives and what an auditor answers: pure functions of chain data and rows."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from abci_app.data.dataset import Options, new_dataset
+from abci_app.data.errors import DatasetMissing
+from abci_app.data.named import LABEL, load_named
+from abci_app.data.store import DatasetStore
+from abci_app.units.claim import compute_answer, compute_unit, compute_unit_from
+from abci_app.units.errors import DatasetUnfit
+from abci_app.units.source import open_dataset
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
+from abci_app.wire.row import join_columns
+from abci_app.wire.seed import draw_witness_step
+from abci_app.x.work.types import draw_unit_rows
+from kernels import merkle, mlp
+from kernels.errors import KernelInputError
+from tests.unit.work.market import new_table, small_spec
+
+WEIGHTS = mlp.init_weights((4, 5, 3), bytes(32))
+TABLE = new_table()
+
+
+class Rows:
+    """Rows in memory."""
+
+    def read_columns(self, indices: Sequence[int]) -> tuple[bytes, bytes]:
+        return join_columns([TABLE.rows[index] for index in indices], 4)
+
+
+def new_round(**fields: object) -> Round:
+    return Round(**({"model_id": 1, "number": 4, "seed": bytes(range(32)), "audit_seed": bytes(range(1, 33)),
+                     "learning_rate_q16": 5_000} | fields))  # type: ignore[arg-type]
+
+
+def new_spec(trace_every: int | None = None) -> ModelSpec:
+    spec = small_spec()
+    spec.training.local_steps = 6
+    spec.training.trace_every = 4 if trace_every is None else trace_every
+    return spec
+
+
+def test_answer_holds_both_roots_and_the_witness_of_the_drawn_step() -> None:
+    seen = []
+    for unit in range(8):
+        every_step = compute_unit(new_spec(1), new_round(), unit, WEIGHTS, Rows())
+        claim = compute_unit(new_spec(), new_round(), unit, WEIGHTS, Rows()).claim
+        step = draw_witness_step(new_round().audit_seed, unit, 6)
+        fields = b"gradus/witness", new_round().audit_seed, unit.to_bytes(4, "big"), every_step.trace[step - 1]
+        witness = hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in fields)).digest()
+        assert compute_answer(new_spec(), new_round(), unit, WEIGHTS, Rows()) == (
+            claim.payload_root + claim.trace_root + witness)
+        seen.append(step)
+    assert len(dict.fromkeys(seen)) > 2
+
+
+def test_witness_changes_with_the_audit_seed_and_the_claim_does_not() -> None:
+    one = compute_answer(new_spec(), new_round(), 0, WEIGHTS, Rows())
+    other = compute_answer(new_spec(), new_round(audit_seed=bytes(32)), 0, WEIGHTS, Rows())
+    assert one[:64] == other[:64] and one[64:] != other[64:]
+
+
+def test_trace_stands_under_the_root_of_the_claim() -> None:
+    computed = compute_unit(new_spec(2), new_round(), 3, WEIGHTS, Rows())
+    leaves = [merkle.compute_leaf(merkle.sha256, digest) for digest in computed.trace]
+    assert len(leaves) == 3 and computed.state_root == b""
+    assert merkle.compute_root(merkle.sha256, leaves) == computed.claim.trace_root
+
+
+def test_other_rows_weights_unit_or_seed_give_another_claim() -> None:
+    spec, running = new_spec(), new_round()
+    drawn = draw_unit_rows(spec, running, 0)
+    claims = [compute_unit(spec, running, 0, WEIGHTS, Rows()),
+              compute_unit_from(spec, running, 0, WEIGHTS, Rows(), [(row + 1) % 8 for row in drawn]),
+              compute_unit(spec, running, 1, WEIGHTS, Rows()),
+              compute_unit(spec, new_round(seed=bytes(32)), 0, WEIGHTS, Rows()),
+              compute_unit(spec, running, 0, mlp.init_weights((4, 5, 3), b"\1" * 32), Rows())]
+    assert len({one.claim.payload_root for one in claims}) == len({one.claim.trace_root for one in claims}) == 5
+    assert compute_unit_from(spec, running, 0, WEIGHTS, Rows(), drawn) == claims[0]
+
+
+def test_weights_of_another_model_are_refused() -> None:
+    with pytest.raises(KernelInputError):
+        compute_unit(new_spec(), new_round(), 0, WEIGHTS[:-4], Rows())
+
+
+def test_dataset_that_is_absent_or_not_as_the_contract_says_is_refused(tmp_path: Path) -> None:
+    store = DatasetStore(tmp_path / "datasets")
+    made = new_dataset(load_named("iris"), Options(label=LABEL, name="iris"))
+    spec = new_spec()
+    spec.dataset.rows_root = made.manifest.rows_root
+    spec.dataset.train_rows, spec.dataset.test_rows = made.manifest.train_rows, made.manifest.test_rows
+    with pytest.raises(DatasetMissing):
+        open_dataset(store, spec)
+    store.add(made)
+    assert open_dataset(store, spec).manifest == made.manifest
+    spec.dataset.test_rows += 1
+    with pytest.raises(DatasetUnfit, match="speaks of 151 rows of 4 features; the dataset under its root has 150 of 4"):
+        open_dataset(store, spec)
