@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kernels import cubin_budgets
+from kernels.command import run
 
 CAPABILITY = 90
 WARP_THREADS = 32
@@ -309,4 +310,4 @@ def find_tools() -> Path:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run("kernels.cubins")

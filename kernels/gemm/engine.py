@@ -81,7 +81,7 @@ def count_threads() -> int:
     if not asked:
         return min(THREADS_MAX, _count_processors())
     if not asked.isascii() or not asked.isdigit() or not 1 <= int(asked) <= THREADS_MAX:
-        raise KernelInputError(f"{THREADS_VARIABLE} must be a number in 1..{THREADS_MAX}")
+        raise KernelInputError(f"{THREADS_VARIABLE} is {asked[:80]!r}: it must be a number in 1..{THREADS_MAX}")
     return int(asked)
 
 

@@ -12,6 +12,7 @@ import struct
 import sys
 from pathlib import Path
 
+from kernels.command import run as run_command
 from kernels.errors import KernelInputError
 from kernels.tokenizer import BYTES, Tokenizer, Vocabulary, read_file, write_file
 from kernels.tokenizer.hugging_face import convert
@@ -23,13 +24,12 @@ EXAMPLE = """example:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command; returns the exit status: 0, 1 for input that is refused, 2 for misuse, 130 for Ctrl-C."""
+    """Run the command; returns the exit status: 0, 1 for input that is refused, 2 for misuse."""
     options = _parse(arguments)
     try:
         return int(options.run(options))
-    except KeyboardInterrupt:
-        print("\nstopped; nothing was written", file=sys.stderr)
-        return 130
+    except BrokenPipeError:
+        raise
     except (KernelInputError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -138,4 +138,4 @@ def _show_progress(done: int, total: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    run_command("kernels.tokenizer.__main__")

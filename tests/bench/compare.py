@@ -28,6 +28,7 @@ from abci_app.client.rpc import Rpc
 from localnet.engine import Engine, find_engine
 from tests.bench.chains import TICKS_PER_S, GoSdk, Gradus, Kvstore, Running
 from tests.bench.programs import ProgramMissing, describe_go, find_gosdk, find_kvstore
+from tests.interruptible import Command
 
 RESULTS = Path(__file__).parent / "results"
 TX_BYTES = 350  # of a signed transfer with a memo; every run reports its own
@@ -134,7 +135,7 @@ def print_table(summary: Json) -> None:
             click.echo(f"{what.replace('_', ' ')}: {json.dumps(ratios)}")
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--validators", type=click.IntRange(1, 16), default=1, show_default=True)
 @click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True)
 @click.option("--seconds", default=10.0, show_default=True, help="Hand in for so long.")

@@ -34,6 +34,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import ROUND_PHASE_COMMIT, ROUND_P
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from tests.abci.engine import block_hash
 from tests.chain import BLOCK_NS, GENESIS_TIME_NS, PROPOSERS, VALIDATOR_KEYS, Chain, address_of, new_test_key
+from tests.interruptible import Command
 from tests.sim.claims import Claim, compute_claim, new_commit, new_reveal
 from tests.sim.rows import MemoryRows
 from tests.unit.work.market import BOND_UGRAD, FUNDS_UGRAD, TRAINERS, new_table, small_spec
@@ -192,7 +193,7 @@ def shown(usage: Usage) -> str:
     return f"{usage.height:>8}" + "".join(f"{number / 1e6:>11.1f}" for number in numbers)
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--blocks", default=10_000, show_default=True)
 @click.option("--sends", default=8, show_default=True, help="Transfers in a block.")
 @click.option("--hidden", default=256, show_default=True, help="Width of the model's two hidden layers.")

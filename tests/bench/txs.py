@@ -35,6 +35,7 @@ from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from tests.abci.engine import NoRows
 from tests.chain import address_of, new_test_key
+from tests.interruptible import Command
 
 CHAIN_ID = "gradus-bench-1"
 GAS_LIMIT = 60_000
@@ -159,7 +160,7 @@ def report(node: Node) -> dict[str, float]:
     return {name: round(value, 1) for name, value in micros.items()}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option("--txs", default=4_000, show_default=True, help="Transactions that are counted.")
 @click.option("--block", default=500, show_default=True, help="Transactions of a block.")
 @click.option("--accounts", default=1_000, show_default=True)

@@ -22,6 +22,7 @@ from tests.bench.training import characters, digits, records, rounds
 from tests.bench.training.corpus import Corpus, derive_seed, load_corpus, load_digits
 from tests.bench.training.integers import compute_loss, sum_losses
 from tests.bench.training.records import Json
+from tests.interruptible import Command
 
 RESULTS = Path(__file__).parent / "results"
 NAME = "codecs"
@@ -111,7 +112,7 @@ def format_table(runs: list[Json]) -> str:
                                  "to raw", "accuracy"), rows)
 
 
-@click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
+@click.command(cls=Command, help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--task", "tasks", multiple=True, type=click.Choice(TASKS), default=TASKS, show_default=True)
 @click.option("--codec", "codecs", multiple=True, type=click.Choice([RAW, *payload.CODECS]),
               default=(RAW, *payload.CODECS), show_default=True)

@@ -13,6 +13,7 @@ from tests.bench.aggregation import tables
 from tests.bench.drawing import load_matplotlib
 from tests.bench.training import records
 from tests.bench.training.records import Json
+from tests.interruptible import Command
 
 RESULTS = Path(__file__).parent / "results"
 COLUMNS = 5
@@ -34,7 +35,7 @@ def list_points(runs: list[Json]) -> dict[str, list[Point]]:
     return {name: points for name, points in lines.items() if points}
 
 
-@click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
+@click.command(cls=Command, help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=RESULTS / "speed.svg")
 def main(file: Path) -> None:
     """A panel for each rule; broken lines are of the smaller d."""

@@ -28,6 +28,7 @@ from tests.bench.aggregation.attacks import Attack, Rule  # noqa: E402
 from tests.bench.aggregation.learners import PARAMS, Learners  # noqa: E402
 from tests.bench.training import records  # noqa: E402
 from tests.bench.training.records import Json  # noqa: E402
+from tests.interruptible import Command  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 NAME = "robustness"
@@ -153,7 +154,7 @@ def draw_map(cells: gates.Cells) -> None:
     heat.draw(panels, order, RESULTS / f"{NAME}.svg")
 
 
-@click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
+@click.command(cls=Command, help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--seeds", default=2, show_default=True)
 @click.option("--codec", "codecs", multiple=True, type=click.Choice(["float32", *payload.CODECS]),
               default=("float32", *payload.CODECS), show_default=True)

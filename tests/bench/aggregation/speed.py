@@ -29,6 +29,7 @@ from tests.bench.aggregation import libraries, tables  # noqa: E402
 from tests.bench.aggregation.cells import Cell, Settings, find_slow, measure_cell  # noqa: E402
 from tests.bench.aggregation.ours import GROUPS  # noqa: E402
 from tests.bench.training import records  # noqa: E402
+from tests.interruptible import Command  # noqa: E402
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -52,7 +53,7 @@ def parse_rules(context: click.Context, option: click.Parameter, text: str) -> t
     return names
 
 
-@click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None,
+@click.command(cls=Command, help=__doc__.split("\n", 1)[0] if __doc__ else None,
                epilog="Example: speed --workers 8,64 --sizes 1000000 --rules median,krum --rounds 5")
 @click.option("--workers", default="8,16,32,64", show_default=True, callback=parse_numbers, help="Payloads, 1 to 64.")
 @click.option("--sizes", default="1000000,10000000", show_default=True, callback=parse_numbers, help="Coordinates.")

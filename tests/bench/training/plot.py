@@ -13,11 +13,12 @@ from tests.bench.drawing import load_matplotlib
 from tests.bench.training import records
 from tests.bench.training.sizes import ARITHMETICS
 from tests.bench.training.tables import PLACE
+from tests.interruptible import Command
 
 STYLES = dict(zip(ARITHMETICS, ("k-", "C0--", "C1:", "C2-.", "C3:")))
 
 
-@click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
+@click.command(cls=Command, help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), default=records.RESULTS / "characters.svg")
 def main(file: Path) -> None:
     """A panel for each model and recipe."""

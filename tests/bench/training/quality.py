@@ -23,9 +23,10 @@ from tests.bench.training import characters, digits, records, rounds, tables
 from tests.bench.training.corpus import Corpus, load_corpus
 from tests.bench.training.records import Json
 from tests.bench.training.sizes import ARITHMETICS, SIZES, new_model
+from tests.interruptible import Group
 
 
-@click.group(help=__doc__.split("\n", 1)[0] if __doc__ else None)
+@click.group(cls=Group, help=__doc__.split("\n", 1)[0] if __doc__ else None)
 def main() -> None:
     """Quality."""
 

@@ -39,6 +39,7 @@ from tests.bench.training.corpus import derive_seed, draw  # noqa: E402
 from tests.bench.training.integers import IntegerTraining, Recipe  # noqa: E402
 from tests.bench.training.records import Json  # noqa: E402
 from tests.bench.training.sizes import ARITHMETICS, SIZES, new_model  # noqa: E402
+from tests.interruptible import Command  # noqa: E402
 
 VOCAB = 84
 TOKENS = 1024
@@ -175,7 +176,7 @@ def break_down(recipe: Recipe, steps: int) -> list[tuple[str, float]]:
     return sorted(parts.items(), key=lambda item: -item[1])
 
 
-@click.command(help=__doc__.split("\n", 1)[0] if __doc__ else None)
+@click.command(cls=Command, help=__doc__.split("\n", 1)[0] if __doc__ else None)
 @click.option("--size", "sizes", multiple=True, type=click.Choice([DIGITS, *SIZES]),
               default=(DIGITS, "d64", "d128", "d256", "d512"), show_default=True)
 @click.option("--optimiser", "optimisers", multiple=True, type=click.Choice(list(RATES)), default=("adam",),

@@ -14,13 +14,14 @@ from pathlib import Path
 import click
 
 from kernels import selftest
+from tests.interruptible import Command
 from tests.kernels.paths.matrix import list_paths
 from tests.kernels.paths.runs import EQUAL, FAILURES, Outcome, mark_repeated, run_path
 
 EPILOG = "Example: python -m tests.kernels.paths --only blas --output json"
 
 
-@click.command(epilog=EPILOG)
+@click.command(cls=Command, epilog=EPILOG)
 @click.option("--only", default="", help="The paths with this text in their names.")
 @click.option("--op", "ops", multiple=True, help="Cases of this op (`large` too); may be given several times.")
 @click.option("--limit", default=1800, show_default=True, type=click.IntRange(1), help="Seconds for one path.")
