@@ -29,7 +29,8 @@ from abci_app.x.work.module import new_module as new_work
 
 CONSENSUS_STORE = "consensus"  # no room's: what the engine fixes, written where its calls arrive
 STORE_NAMES = ("auth", "bank", CONSENSUS_STORE, "models", "rewards", "validators", "work")
-MODULE_ACCOUNTS: dict[str, tuple[str, ...]] = {FEE_COLLECTOR: (), "models": (), "work": ("burner",)}
+MODULE_ACCOUNTS: dict[str, tuple[str, ...]] = {
+    FEE_COLLECTOR: (), "community": (), "models": (), "rewards": ("minter", "burner"), "work": ("burner",)}
 
 
 @dataclass(frozen=True)

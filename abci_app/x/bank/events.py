@@ -21,6 +21,11 @@ def new_transfer(sender: bytes, recipient: bytes, coins: tuple[Coin, ...]) -> Ev
                      amount=coins_text(coins))
 
 
+def new_coinbase(minter: bytes, coins: tuple[Coin, ...]) -> Event:
+    """Coins came to be."""
+    return new_event("coinbase", minter=encode_address(minter), amount=coins_text(coins))
+
+
 def new_burn(burner: bytes, coins: tuple[Coin, ...]) -> Event:
     """Coins ceased to be."""
     return new_event("burn", burner=encode_address(burner), amount=coins_text(coins))

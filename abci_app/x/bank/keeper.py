@@ -15,12 +15,12 @@ from abci_app.wire.address import FEE_COLLECTOR, encode_address, module_address
 from abci_app.wire.coin import BASE_DENOM, Coin
 from abci_app.wire.errors import InsufficientFunds, InvariantBroken
 from abci_app.wire.ints import U128_MAX
-from abci_app.x.bank.events import new_burn, new_coin_received, new_coin_spent, new_transfer
+from abci_app.x.bank.events import new_burn, new_coin_received, new_coin_spent, new_coinbase, new_transfer
 from abci_app.x.bank.keys import (
     BALANCE_PREFIX, SUPPLY_PREFIX, balance_key, split_balance_key, supply_key,
 )
 from abci_app.x.bank.needs import Accounts
-from abci_app.x.bank.types import BURNER, sum_coins
+from abci_app.x.bank.types import BURNER, MINTER, sum_coins
 
 STORE = "bank"
 
@@ -84,6 +84,22 @@ class Keeper:
         """Raises InsufficientFunds (sdk/5) unless the amount that an address holds covers a coin."""
         if held < coin.amount:
             raise InsufficientFunds(f"{encode_address(address)} has {held}{coin.denom}, {coin} needed")
+
+    def mint(self, ctx: Ctx, module: str, coins: tuple[Coin, ...]) -> None:
+        """Make coins in the account of a module that may mint; the caller keeps supplies below 2^128.
+
+        Emits coin_received, coinbase.
+        """
+        address, coins = self._module_address(module), sum_coins(coins)
+        if MINTER not in self.accounts.module_accounts[module]:
+            raise ValueError(f"module {module} is no {MINTER}")
+        if not coins:
+            return
+        for coin in coins:
+            self._write(ctx, supply_key(coin.denom), self.supply(ctx, coin.denom) + coin.amount)
+        self._add(ctx, address, coins)
+        ctx.emit(new_coin_received(address, coins))
+        ctx.emit(new_coinbase(address, coins))
 
     def burn(self, ctx: Ctx, module: str, coins: tuple[Coin, ...]) -> None:
         """Destroy coins in the account of a module that may burn.

@@ -12,7 +12,7 @@ class Accounts(Protocol):
 
     @property
     def module_accounts(self) -> Mapping[str, tuple[str, ...]]:
-        """The module accounts' names, each with what it may do with coins: "burner" or nothing."""
+        """The module accounts' names, each with what it may do with coins: "burner", "minter"."""
 
     def ensure_account(self, ctx: Ctx, address: bytes) -> BaseAccount:
         """The account at an address, made when there is none."""

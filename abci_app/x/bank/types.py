@@ -7,6 +7,7 @@ from abci_app.wire.pb.cosmos.bank.v1beta1.bank_pb2 import DenomUnit, Metadata
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 
 BURNER = "burner"
+MINTER = "minter"
 
 
 def check_send(msg: MsgSend) -> None:

@@ -218,6 +218,21 @@ class Keeper:
         self.put_model(ctx, model)
         return model
 
+    def return_escrow(self, ctx: Ctx, model_id: int, sender: bytes, amount_ugrad: int) -> Model:
+        """Take a reward (0..paid_ugrad) that was drawn and not deserved back from `sender`; returns the new record.
+
+        Raises ModelNotFound (models/2), InvariantBroken for more than was drawn, InsufficientFunds (sdk/5).
+        """
+        model = self.get_model(ctx, model_id)
+        if not 0 <= amount_ugrad <= model.paid_ugrad:
+            raise InvariantBroken(f"{amount_ugrad} returned to model {model_id}, whose escrow paid {model.paid_ugrad}")
+        if amount_ugrad:
+            self.bank.send_to_module(ctx, sender, STORE, (base_coin(amount_ugrad),))
+        model.escrow_ugrad += amount_ugrad
+        model.paid_ugrad -= amount_ugrad
+        self.put_model(ctx, model)
+        return model
+
     def retire_model(self, ctx: Ctx, model: Model) -> Model:
         """End a model and pay what its escrow holds back to its admin; returns the new record.
 

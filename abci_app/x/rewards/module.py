@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from abci_app.runtime.module import Invariant, Module, QueryRoute, bind
-from abci_app.wire.pb.gradus.rewards.v1 import query_pb2
-from abci_app.x.rewards import block, genesis, invariants, queries
+from abci_app.runtime.module import Invariant, Module, MsgRoute, QueryRoute, bind
+from abci_app.wire.pb.gradus.rewards.v1 import query_pb2, tx_pb2
+from abci_app.x.rewards import block, genesis, invariants, msgs, queries, types
 from abci_app.x.rewards.keeper import Keeper
 
 QUERY = "/gradus.rewards.v1.Query/"
@@ -16,11 +16,30 @@ def new_module(keeper: Keeper) -> Module:
         name="rewards",
         init_genesis=lambda ctx, state: genesis.init_genesis(ctx, keeper, state),
         export_genesis=lambda ctx: genesis.export_genesis(ctx, keeper),
+        msgs=(
+            MsgRoute(tx_pb2.MsgBack, tx_pb2.MsgBackResponse, "owner", types.check_back, bind(msgs.back, keeper)),
+            MsgRoute(tx_pb2.MsgUnback, tx_pb2.MsgUnbackResponse, "owner", types.check_unback,
+                     bind(msgs.unback, keeper)),
+        ),
         queries=tuple(QueryRoute(QUERY + name, request, bind(run, keeper)) for name, request, run in (
             ("Contribution", query_pb2.QueryContributionRequest, queries.query_contribution),
             ("Contributions", query_pb2.QueryContributionsRequest, queries.query_contributions),
+            ("Shares", query_pb2.QuerySharesRequest, queries.query_shares),
             ("Payouts", query_pb2.QueryPayoutsRequest, queries.query_payouts),
+            ("Params", query_pb2.QueryParamsRequest, queries.query_params),
+            ("Emission", query_pb2.QueryEmissionRequest, queries.query_emission),
+            ("Ledger", query_pb2.QueryLedgerRequest, queries.query_ledger),
+            ("Backing", query_pb2.QueryBackingRequest, queries.query_backing),
+            ("Backings", query_pb2.QueryBackingsRequest, queries.query_backings),
+            ("Unbackings", query_pb2.QueryUnbackingsRequest, queries.query_unbackings),
+            ("Vestings", query_pb2.QueryVestingsRequest, queries.query_vestings),
         )),
-        end_block=partial(block.pay_fees, keeper=keeper),
-        invariants=(Invariant("rewards/earnings", partial(invariants.check_earnings, keeper=keeper)),),
+        end_block=partial(block.end_block, keeper=keeper),
+        invariants=tuple(Invariant(name, partial(check, keeper=keeper)) for name, check in (
+            ("rewards/earnings", invariants.check_earnings),
+            ("rewards/account", invariants.check_account),
+            ("rewards/backing", invariants.check_backing),
+            ("rewards/emission", invariants.check_emission),
+            ("rewards/vesting", invariants.check_vesting),
+        )),
     )

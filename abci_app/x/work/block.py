@@ -136,6 +136,7 @@ def _deal_round(ctx: Ctx, keeper: Keeper, model: Model, ready: list[bytes]) -> N
                    waiting_count=len(dealt))
     keeper.move_due(ctx, opened, opened.deadline_height)
     keeper.put_round(ctx, opened)
+    keeper.rewards.open_round(ctx, model.id)
     ctx.emit(events.round_opened(opened))
 
 
@@ -264,7 +265,9 @@ def _close_round(ctx: Ctx, keeper: Keeper, model: Model, running: Round, accepte
         keeper.models.load_weights(ctx, model.id, model.rounds_closed), keeper.models.load_momentum(ctx, model.id),
         mean_delta, training.outer_learning_rate_q16, training.outer_momentum_q16)
     model = keeper.models.close_round(ctx, model, weights, momentum)
-    paid_ugrad = keeper.rewards.pay_round(ctx, model, [decode_address(unit.trainer) for unit in accepted])
+    paid_ugrad = keeper.rewards.pay_round(ctx, model.id, model.spec, running.number, [
+        (unit.index, decode_address(unit.trainer)) for unit in accepted], running.unit_count)
+    keeper.rewards.release_round(ctx, model.id, running.number)
     running.phase = ROUND_PHASE_CLOSED
     running.waiting_count = 0
     running.accepted_count = len(accepted)

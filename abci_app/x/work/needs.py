@@ -4,7 +4,7 @@ from typing import Protocol
 
 from abci_app.runtime.context import Ctx
 from abci_app.wire.coin import Coin
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import LearningRate, Model
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import LearningRate, Model, ModelSpec
 
 
 class Bank(Protocol):
@@ -44,6 +44,11 @@ class Schedule(Protocol):
 class Rewards(Protocol):
     """The slice of the rewards room that rounds and slashes pay through."""
 
-    def pay_round(self, ctx: Ctx, model: Model, trainers: list[bytes]) -> int: ...
+    def open_round(self, ctx: Ctx, model_id: int) -> None: ...
+
+    def pay_round(self, ctx: Ctx, model_id: int, spec: ModelSpec, number: int, accepted: list[tuple[int, bytes]],
+                  dealt: int) -> int: ...
+
+    def release_round(self, ctx: Ctx, model_id: int, number: int) -> int: ...
 
     def pay_slash_to_fees(self, ctx: Ctx, amount_ugrad: int) -> None: ...

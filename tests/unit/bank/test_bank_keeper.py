@@ -18,7 +18,7 @@ from abci_app.x.bank.keeper import Keeper
 from abci_app.x.bank.keys import balance_key, split_balance_key, supply_key
 from tests.chain import Chain, new_test_key
 
-MODULES = {"fee_collector": (), "models": (), "work": ("burner",)}
+MODULES = {"fee_collector": (), "models": (), "rewards": ("minter", "burner"), "work": ("burner",)}
 ALICE, BOB, CAROL = (new_test_key(name).address for name in ("alice", "bob", "carol"))
 
 
@@ -102,6 +102,25 @@ def test_burning_lowers_the_supply(bank: Keeper, ctx: Ctx) -> None:
     assert [event.type for event in ctx.events] == ["coin_spent", "coin_received", "transfer", "coin_spent", "burn"]
     with pytest.raises(InsufficientFunds):
         bank.burn(ctx, "work", (base_coin(3),))
+
+
+def test_only_a_minter_mints(bank: Keeper, ctx: Ctx) -> None:
+    for module in ("work", "models", "fee_collector"):
+        with pytest.raises(ValueError, match="no minter"):
+            bank.mint(ctx, module, (base_coin(1),))
+    assert bank.supply(ctx) == 150
+
+
+def test_minting_raises_the_supply(bank: Keeper, ctx: Ctx) -> None:
+    bank.mint(ctx, "rewards", ())
+    assert ctx.events == []
+    bank.mint(ctx, "rewards", (base_coin(5),))
+    assert (bank.supply(ctx), bank.balance(ctx, module_address("rewards"))) == (155, 5)
+    assert [event.type for event in ctx.events] == ["coin_received", "coinbase"]
+    bank.burn(ctx, "rewards", (base_coin(5),))
+    assert bank.supply(ctx) == 150
+    with pytest.raises(InvariantBroken):
+        bank.mint(ctx, "rewards", (base_coin(U128_MAX),))
 
 
 def test_amount_beyond_its_bounds_is_never_written(bank: Keeper, ctx: Ctx) -> None:

@@ -16,7 +16,7 @@ def grown(rooms: Rooms) -> Rooms:
     rooms.create(small_spec(invited_trainers=(BOB_TEXT,), trainers_min=1))
     training = rooms.models.start_training(rooms.ctx, rooms.create())
     for fill in (3, 4):
-        rooms.rewards.pay_round(rooms.ctx, training, [BOB])
+        rooms.rewards.pay_round(rooms.ctx, training.id, training.spec, fill, [(0, BOB)], 1)
         training = rooms.close(training, fill)
     spec = small_spec(rounds=1)
     spec.training.kept_rounds = 1

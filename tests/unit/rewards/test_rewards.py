@@ -9,17 +9,19 @@ from hypothesis import strategies as st
 from abci_app.runtime.genesis import GenesisInvalid
 from abci_app.wire.address import encode_address, module_address
 from abci_app.wire.coin import base_coin
-from abci_app.wire.errors import InvalidAddress, NotFound
+from abci_app.wire.errors import InvalidAddress, InvariantBroken, NotFound
 from abci_app.wire.pb.cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCloseModel
 from abci_app.wire.pb.gradus.rewards.v1.query_pb2 import (
     QueryContributionRequest, QueryContributionsRequest, QueryPayoutsRequest,
 )
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
 from abci_app.x.rewards.types import compute_share
-from tests.unit.models.rooms import ALICE, BOB, BOB_TEXT, CAROL, CAROL_TEXT, PROPOSER, Rooms, small_spec
+from tests.unit.models.rooms import ALICE, ALICE_TEXT, BOB, BOB_TEXT, CAROL, CAROL_TEXT, PROPOSER, Rooms, small_spec
 
 PATH = "/gradus.rewards.v1.Query/"
-FEES, BONDS = module_address("fee_collector"), module_address("work")
+FEES, BONDS, REWARDS = module_address("fee_collector"), module_address("work"), module_address("rewards")
 
 
 def trainer(index: int) -> bytes:
@@ -42,6 +44,12 @@ def test_shares_are_equal_and_never_more_than_reward_or_escrow(reward: int, escr
     assert share * accepted <= min(reward, escrow) < (share + 1) * accepted
 
 
+def pay(rooms: Rooms, model: Model, number: int, trainers: list[bytes], dealt: int = 0) -> int:
+    """Book a round in which each of `trainers` had a unit accepted."""
+    return rooms.rewards.pay_round(rooms.ctx, model.id, model.spec, number, list(enumerate(trainers)),
+                                   dealt or max(len(trainers), 1))
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(reward=st.integers(0, 10**7), surplus=st.integers(1, 10**7),
        rounds=st.lists(st.lists(st.integers(0, 6), max_size=12), max_size=6))
@@ -50,10 +58,13 @@ def test_no_coin_is_made_or_lost_whatever_the_rounds(reward: int, surplus: int, 
     model = rooms.create(small_spec(round_reward_ugrad=reward), escrow_ugrad=reward + surplus)
     supply = rooms.bank.supply(rooms.ctx)
     earned, units = dict.fromkeys(range(7), 0), dict.fromkeys(range(7), 0)
-    for accepted in rounds:
+    for number, accepted in enumerate(rounds, 1):
         held = rooms.models.get_model(rooms.ctx, model.id).escrow_ugrad
-        share = rooms.rewards.pay_round(rooms.ctx, model, [trainer(index) for index in accepted])
+        share = pay(rooms, model, number, [trainer(index) for index in accepted])
         assert share == (min(reward, held) // len(accepted) if accepted else 0)
+        assert rooms.bank.balance(rooms.ctx, REWARDS) == share * len(accepted)
+        assert rooms.broken() == []
+        assert rooms.rewards.release_round(rooms.ctx, model.id, number) == share * len(accepted)
         for index in accepted:
             earned[index] += share
             units[index] += 1
@@ -68,33 +79,155 @@ def test_no_coin_is_made_or_lost_whatever_the_rounds(reward: int, surplus: int, 
     assert rooms.broken() == []
 
 
-def test_round_is_paid_by_units_and_told_by_events(rooms: Rooms) -> None:
-    model = rooms.create()
-    assert rooms.rewards.pay_round(rooms.ctx, model, [BOB, ALICE, BOB]) == 333_333
+def test_round_is_paid_by_units_when_its_challenges_are_over(rooms: Rooms) -> None:
+    model, before = rooms.create(), rooms.bank.balance(rooms.ctx, BOB)
+    assert pay(rooms, model, 1, [BOB, ALICE, BOB]) == 333_333
     assert rooms.models.get_model(rooms.ctx, model.id).escrow_ugrad == 5_000_000 - 999_999
     assert rooms.rewards.find_contribution(rooms.ctx, model.id, BOB) == Contribution(
         model_id=1, trainer=BOB_TEXT, units=2, earned_ugrad=666_666)
+    assert rooms.events("rewards.round_booked")[0].attributes == (
+        ("model_id", "1"), ("round", "1"), ("units", "3"), ("escrow_ugrad", "333333"), ("minted_ugrad", "0"))
+    assert rooms.events("rewards.trainer_paid") == [] and rooms.bank.balance(rooms.ctx, BOB) == before
+    assert rooms.rewards.release_round(rooms.ctx, model.id, 1) == 999_999
+    assert rooms.bank.balance(rooms.ctx, BOB) == before + 666_666
     assert len(rooms.events("rewards.trainer_paid")) == 3
     assert rooms.events("rewards.trainer_paid")[0].attributes == (
-        ("model_id", "1"), ("trainer", BOB_TEXT), ("amount_ugrad", "333333"))
-    assert rooms.events("rewards.round_paid")[0].attributes == (
-        ("model_id", "1"), ("units", "3"), ("share_ugrad", "333333"))
+        ("model_id", "1"), ("round", "1"), ("unit", "0"), ("trainer", BOB_TEXT), ("amount_ugrad", "333333"))
+
+
+def test_round_is_released_once(rooms: Rooms) -> None:
+    model = rooms.create()
+    pay(rooms, model, 1, [BOB])
+    assert rooms.rewards.release_round(rooms.ctx, model.id, 1) == 1_000_000
+    before = rooms.state()
+    assert rooms.rewards.release_round(rooms.ctx, model.id, 1) == 0
+    assert rooms.rewards.release_round(rooms.ctx, model.id, 9) == 0
+    assert rooms.rewards.release_round(rooms.ctx, 0, 1) == 0
+    assert rooms.state() == before
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_round_is_not_booked_twice(rooms: Rooms, number: int) -> None:
+    model = rooms.create()
+    pay(rooms, model, 2, [BOB])
+    before = rooms.state()
+    with pytest.raises(InvariantBroken):
+        pay(rooms, model, number, [BOB])
+    assert rooms.state() == before
 
 
 def test_round_without_accepted_units_pays_nobody(rooms: Rooms) -> None:
     model = rooms.create()
     before = rooms.state()
-    assert rooms.rewards.pay_round(rooms.ctx, model, []) == 0
+    assert pay(rooms, model, 1, []) == 0
     assert rooms.state() == before
 
 
 def test_units_are_booked_when_the_escrow_is_empty(rooms: Rooms) -> None:
     model = rooms.create(escrow_ugrad=1_000_000)
-    assert rooms.rewards.pay_round(rooms.ctx, model, [BOB]) == 1_000_000
-    assert rooms.rewards.pay_round(rooms.ctx, model, [BOB]) == 0
+    assert pay(rooms, model, 1, [BOB]) == 1_000_000
+    assert pay(rooms, model, 2, [BOB]) == 0
     booked = rooms.rewards.find_contribution(rooms.ctx, model.id, BOB)
     assert booked is not None and (booked.units, booked.earned_ugrad) == (2, 1_000_000)
-    assert len(rooms.events("rewards.trainer_paid")) == 1
+    assert rooms.rewards.release_round(rooms.ctx, model.id, 2) == 0
+    assert rooms.events("rewards.trainer_paid") == [] and rooms.broken() == []
+
+
+def test_pay_of_a_unit_that_was_proved_wrong_returns_to_the_escrow(rooms: Rooms) -> None:
+    model, before = rooms.create(), rooms.bank.balance(rooms.ctx, BOB)
+    pay(rooms, model, 1, [BOB, ALICE, BOB])
+    assert rooms.rewards.revoke(rooms.ctx, model.id, 1, 2) == 333_333
+    after = rooms.models.get_model(rooms.ctx, model.id)
+    assert (after.escrow_ugrad, after.paid_ugrad) == (5_000_000 - 666_666, 666_666)
+    booked = rooms.rewards.find_contribution(rooms.ctx, model.id, BOB)
+    assert booked is not None and (booked.units, booked.earned_ugrad) == (1, 333_333)
+    assert rooms.events("rewards.unit_revoked")[0].attributes == (
+        ("model_id", "1"), ("round", "1"), ("unit", "2"), ("trainer", BOB_TEXT), ("returned_ugrad", "333333"),
+        ("burnt_ugrad", "0"))
+    assert rooms.broken() == []
+    assert rooms.rewards.release_round(rooms.ctx, model.id, 1) == 666_666
+    assert rooms.bank.balance(rooms.ctx, BOB) == before + 333_333
+    assert rooms.broken() == []
+
+
+def test_trainer_whose_only_unit_is_revoked_has_contributed_nothing(rooms: Rooms) -> None:
+    model = rooms.create()
+    pay(rooms, model, 1, [BOB])
+    rooms.rewards.revoke(rooms.ctx, model.id, 1, 0)
+    assert rooms.rewards.find_contribution(rooms.ctx, model.id, BOB) is None
+    assert rooms.rewards.find_vesting(rooms.ctx, model.id, 1) is None
+    assert rooms.models.get_model(rooms.ctx, model.id).escrow_ugrad == 5_000_000
+    assert rooms.broken() == []
+
+
+def test_pay_revoked_after_the_model_is_closed_is_burnt(rooms: Rooms) -> None:
+    model, supply = rooms.create(), rooms.bank.supply(rooms.ctx)
+    pay(rooms, model, 1, [BOB, ALICE])
+    rooms.deliver(MsgCloseModel(admin=ALICE_TEXT, model_id=1))
+    assert rooms.rewards.revoke(rooms.ctx, model.id, 1, 0) == 500_000
+    assert rooms.bank.supply(rooms.ctx) == supply - 500_000
+    assert rooms.models.get_model(rooms.ctx, model.id).escrow_ugrad == 0
+    assert rooms.broken() == []
+    assert rooms.rewards.release_round(rooms.ctx, model.id, 1) == 500_000
+    assert rooms.broken() == []
+
+
+@pytest.mark.parametrize(("model_id", "number", "unit"), [(1, 1, 2), (1, 2, 0), (2, 1, 0), (0, 1, 0), (1, 0, 0)])
+def test_what_does_not_vest_cannot_be_revoked(rooms: Rooms, model_id: int, number: int, unit: int) -> None:
+    model = rooms.create()
+    pay(rooms, model, 1, [BOB, ALICE])
+    before = rooms.state()
+    with pytest.raises(InvariantBroken):
+        rooms.rewards.revoke(rooms.ctx, model_id, number, unit)
+    assert rooms.state() == before
+
+
+def test_unit_is_revoked_once_and_never_after_its_release(rooms: Rooms) -> None:
+    model = rooms.create()
+    pay(rooms, model, 1, [BOB, ALICE])
+    rooms.rewards.revoke(rooms.ctx, model.id, 1, 0)
+    with pytest.raises(InvariantBroken):
+        rooms.rewards.revoke(rooms.ctx, model.id, 1, 0)
+    rooms.rewards.release_round(rooms.ctx, model.id, 1)
+    with pytest.raises(InvariantBroken):
+        rooms.rewards.revoke(rooms.ctx, model.id, 1, 1)
+
+
+def test_auditors_share_the_fee_by_their_digests(rooms: Rooms) -> None:
+    model = rooms.create()
+    assert rooms.rewards.pay_auditors(rooms.ctx, model.id, 100, [CAROL, trainer(1), CAROL]) == 99
+    assert rooms.bank.balance(rooms.ctx, CAROL) == 66 and rooms.bank.balance(rooms.ctx, trainer(1)) == 33
+    after = rooms.models.get_model(rooms.ctx, model.id)
+    assert (after.escrow_ugrad, after.paid_ugrad) == (5_000_000 - 99, 99)
+    assert [event.attributes for event in rooms.events("rewards.auditor_paid")] == [
+        (("model_id", "1"), ("account", CAROL_TEXT), ("amount_ugrad", "66")),
+        (("model_id", "1"), ("account", encode_address(trainer(1))), ("amount_ugrad", "33"))]
+    assert rooms.broken() == []
+
+
+@pytest.mark.parametrize(("amount", "accounts", "paid"), [
+    (0, [CAROL], 0), (1, [CAROL, ALICE], 0), (100, [], 0), (2**64, [CAROL], 5_000_000)])
+def test_fee_of_audits_is_never_more_than_the_escrow_holds(rooms: Rooms, amount: int, accounts: list[bytes],
+                                                           paid: int) -> None:
+    model, before = rooms.create(), rooms.state()
+    assert rooms.rewards.pay_auditors(rooms.ctx, model.id, amount, accounts) == paid
+    assert rooms.models.get_model(rooms.ctx, model.id).escrow_ugrad == 5_000_000 - paid
+    assert (rooms.state() == before) == (paid == 0)
+    assert rooms.broken() == []
+
+
+def test_slash_is_shared_in_equal_parts_and_the_rest_is_left_to_burn(rooms: Rooms) -> None:
+    rooms.bank.send_to_module(rooms.ctx, BOB, "work", (base_coin(500),))
+    assert rooms.rewards.share_slash(rooms.ctx, 200, [CAROL, trainer(1), CAROL]) == 198
+    assert rooms.bank.balance(rooms.ctx, BONDS) == 302
+    assert rooms.bank.balance(rooms.ctx, CAROL) == 132 and rooms.bank.balance(rooms.ctx, trainer(1)) == 66
+    assert [event.attributes for event in rooms.events("rewards.slash_shared")] == [
+        (("account", CAROL_TEXT), ("amount_ugrad", "132")),
+        (("account", encode_address(trainer(1))), ("amount_ugrad", "66"))]
+    before = rooms.state()
+    assert rooms.rewards.share_slash(rooms.ctx, 1, [CAROL, ALICE]) == 0
+    assert rooms.rewards.share_slash(rooms.ctx, 100, []) == 0
+    assert rooms.state() == before
 
 
 def test_what_is_not_burnt_of_a_slash_goes_through_the_fees_to_the_proposer(rooms: Rooms) -> None:
@@ -141,8 +274,8 @@ def test_fees_stay_when_the_proposer_has_no_account_and_go_to_the_next(rooms: Ro
 
 def test_contributions_are_answered_singly_and_by_pages(rooms: Rooms) -> None:
     model, other = rooms.create(), rooms.create()
-    rooms.rewards.pay_round(rooms.ctx, model, [trainer(index) for index in (2, 0, 1)])
-    rooms.rewards.pay_round(rooms.ctx, other, [trainer(5)])
+    pay(rooms, model, 1, [trainer(index) for index in (2, 0, 1)])
+    pay(rooms, other, 1, [trainer(5)])
     one = rooms.query(PATH + "Contribution",
                       QueryContributionRequest(model_id=1, trainer=encode_address(trainer(1))))
     assert one.contribution == Contribution(model_id=1, trainer=encode_address(trainer(1)), units=1,
@@ -171,14 +304,25 @@ def test_payouts_are_answered(rooms: Rooms) -> None:
 
 def test_earnings_that_did_not_leave_the_escrow_break_the_invariant(rooms: Rooms) -> None:
     model = rooms.create()
-    rooms.rewards.pay_round(rooms.ctx, model, [BOB])
+    pay(rooms, model, 1, [BOB])
     assert rooms.broken() == []
-    rooms.rewards.put_contribution(rooms.ctx, Contribution(model_id=1, trainer=CAROL_TEXT, units=1, earned_ugrad=1))
+    carol = Contribution(model_id=1, trainer=CAROL_TEXT, units=1, earned_ugrad=1)
+    rooms.rewards.put_contribution(rooms.ctx, carol)
     assert rooms.broken() == ["rewards/earnings"]
-    rooms.rewards.put_contribution(rooms.ctx, Contribution(model_id=1, trainer=CAROL_TEXT, units=1))
+    ledger = rooms.rewards.ledger(rooms.ctx, 1)
+    ledger.units = 2
+    rooms.rewards.put_ledger(rooms.ctx, ledger)
+    assert rooms.broken() == ["rewards/earnings"]
+    carol.earned_ugrad = 0
+    rooms.rewards.put_contribution(rooms.ctx, carol)
     assert rooms.broken() == []
     rooms.rewards.put_contribution(rooms.ctx, Contribution(model_id=2, trainer=CAROL_TEXT, units=1))
     assert rooms.broken() == ["rewards/earnings"]
+
+
+def params_json(**changes: str) -> dict[str, str]:
+    return {"initial_block_reward_ugrad": "1000", "halving_blocks": "10", "stakers_ppm": "300000",
+            "work_ppm": "500000", "hosts_ppm": "100000", "community_ppm": "100000", "unback_blocks": "5"} | changes
 
 
 @pytest.mark.parametrize(("change", "path"), [
@@ -190,6 +334,27 @@ def test_earnings_that_did_not_leave_the_escrow_break_the_invariant(rooms: Rooms
     ({"contributions": [{"model_id": "2", "trainer": BOB_TEXT}]}, "contributions[0].model_id"),
     ({"contributions": [{"model_id": "1"}]}, "contributions[0].trainer"),
     ({"contributions": [{"model_id": "1", "trainer": BOB_TEXT}] * 2}, "contributions[1].trainer"),
+    ({"params": {}}, "params"),
+    ({"params": params_json(stakers_ppm="300001")}, "params"),
+    ({"params": params_json(halving_blocks="0")}, "params"),
+    ({"params": params_json(unback_blocks="0")}, "params"),
+    ({"params": params_json(initial_block_reward_ugrad=str(2**63))}, "params"),
+    ({"params": params_json(initial_block_reward_ugrad=str(2**59), halving_blocks="8"),
+      "emission": {"scheduled_ugrad": str(3 * 2**62), "accrued_q64": "00" * 16}}, "params.initial_block_reward_ugrad"),
+    ({"emission": {}}, "emission.accrued_q64"),
+    ({"ledgers": [{"model_id": "1", "settled_q64": "00"}]}, "ledgers[0].settled_q64"),
+    ({"ledgers": [{"model_id": "2", "settled_q64": "00" * 16}]}, "ledgers[0].model_id"),
+    ({"ledgers": [{"model_id": "1", "settled_q64": "00" * 16}] * 2}, "ledgers[1].model_id"),
+    ({"backings": [{"model_id": "2", "owner": BOB_TEXT, "amount_ugrad": "1"}]}, "backings[0].model_id"),
+    ({"backings": [{"model_id": "1", "owner": BOB_TEXT}]}, "backings[0].amount_ugrad"),
+    ({"backings": [{"model_id": "1", "owner": "bob", "amount_ugrad": "1"}]}, "backings[0].owner"),
+    ({"backings": [{"model_id": "1", "owner": BOB_TEXT, "amount_ugrad": "1"}] * 2}, "backings[1].owner"),
+    ({"unbackings": [{"model_id": "1", "owner": BOB_TEXT, "due_height": "9"}]}, "unbackings[0].amount_ugrad"),
+    ({"unbackings": [{"model_id": "1", "owner": BOB_TEXT, "due_height": "9", "amount_ugrad": "1"}] * 2},
+     "unbackings[1].owner"),
+    ({"vestings": [{"model_id": "2", "round": "1"}]}, "vestings[0].model_id"),
+    ({"vestings": [{"model_id": "1", "round": "1", "units": [{"trainer": "bob"}]}]}, "vestings[0].units[0].trainer"),
+    ({"vestings": [{"model_id": "1", "round": "1", "units": [{"trainer": BOB_TEXT}]}] * 2}, "vestings[1].round"),
 ])
 def test_mistake_in_the_genesis_is_named_by_its_path(rooms: Rooms, change: dict[str, object], path: str) -> None:
     rooms.create()

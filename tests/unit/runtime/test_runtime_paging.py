@@ -69,4 +69,4 @@ def test_page_of_the_real_store(tmp_path: Path) -> None:
         path = "/cosmos.auth.v1beta1.Query/Accounts"
         request = chain.app.router.queries[path].request(pagination=PageRequest(limit=3, count_total=True))
         answer = chain.query(path, request)
-        assert (len(answer.accounts), answer.pagination.total) == (3, 5 + 3)
+        assert (len(answer.accounts), answer.pagination.total) == (3, 5 + 5)

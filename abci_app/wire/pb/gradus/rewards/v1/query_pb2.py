@@ -26,7 +26,7 @@ from abci_app.wire.pb.cosmos.base.query.v1beta1 import pagination_pb2 as cosmos_
 from abci_app.wire.pb.gradus.rewards.v1 import rewards_pb2 as gradus_dot_rewards_dot_v1_dot_rewards__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgradus/rewards/v1/query.proto\x12\x11gradus.rewards.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x1fgradus/rewards/v1/rewards.proto\"=\n\x18QueryContributionRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07trainer\x18\x02 \x01(\t\"R\n\x19QueryContributionResponse\x12\x35\n\x0c\x63ontribution\x18\x01 \x01(\x0b\x32\x1f.gradus.rewards.v1.Contribution\"i\n\x19QueryContributionsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x91\x01\n\x1aQueryContributionsResponse\x12\x36\n\rcontributions\x18\x01 \x03(\x0b\x32\x1f.gradus.rewards.v1.Contribution\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"Q\n\x13QueryPayoutsRequest\x12:\n\npagination\x18\x01 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x7f\n\x14QueryPayoutsResponse\x12*\n\x07payouts\x18\x01 \x03(\x0b\x32\x19.gradus.rewards.v1.Payout\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgradus/rewards/v1/query.proto\x12\x11gradus.rewards.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x1fgradus/rewards/v1/rewards.proto\"=\n\x18QueryContributionRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07trainer\x18\x02 \x01(\t\"R\n\x19QueryContributionResponse\x12\x35\n\x0c\x63ontribution\x18\x01 \x01(\x0b\x32\x1f.gradus.rewards.v1.Contribution\"i\n\x19QueryContributionsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x91\x01\n\x1aQueryContributionsResponse\x12\x36\n\rcontributions\x18\x01 \x03(\x0b\x32\x1f.gradus.rewards.v1.Contribution\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"b\n\x12QuerySharesRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"f\n\x05Share\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\r\n\x05units\x18\x02 \x01(\x04\x12\x14\n\x0c\x65\x61rned_ugrad\x18\x03 \x01(\x04\x12\x14\n\x0cminted_ugrad\x18\x04 \x01(\x04\x12\x11\n\tshare_ppm\x18\x05 \x01(\r\"\x8b\x01\n\x13QuerySharesResponse\x12\r\n\x05units\x18\x01 \x01(\x04\x12(\n\x06shares\x18\x02 \x03(\x0b\x32\x18.gradus.rewards.v1.Share\x12;\n\npagination\x18\x03 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"Q\n\x13QueryPayoutsRequest\x12:\n\npagination\x18\x01 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x7f\n\x14QueryPayoutsResponse\x12*\n\x07payouts\x18\x01 \x03(\x0b\x32\x19.gradus.rewards.v1.Payout\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"\x14\n\x12QueryParamsRequest\"@\n\x13QueryParamsResponse\x12)\n\x06params\x18\x01 \x01(\x0b\x32\x19.gradus.rewards.v1.Params\"&\n\x14QueryEmissionRequest\x12\x0e\n\x06height\x18\x01 \x01(\x03\"\xc9\x01\n\x15QueryEmissionResponse\x12\x0e\n\x06height\x18\x01 \x01(\x03\x12\x1a\n\x12\x62lock_reward_ugrad\x18\x02 \x01(\x04\x12\x15\n\rstakers_ugrad\x18\x03 \x01(\x04\x12\x12\n\nwork_ugrad\x18\x04 \x01(\x04\x12\x13\n\x0bhosts_ugrad\x18\x05 \x01(\x04\x12\x17\n\x0f\x63ommunity_ugrad\x18\x06 \x01(\x04\x12+\n\x06so_far\x18\x07 \x01(\x0b\x32\x1b.gradus.rewards.v1.Emission\"&\n\x12QueryLedgerRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\"o\n\x13QueryLedgerResponse\x12)\n\x06ledger\x18\x01 \x01(\x0b\x32\x19.gradus.rewards.v1.Ledger\x12\x15\n\raccrued_ugrad\x18\x02 \x01(\x04\x12\x16\n\x0eunit_max_ugrad\x18\x03 \x01(\x04\"6\n\x13QueryBackingRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05owner\x18\x02 \x01(\t\"C\n\x14QueryBackingResponse\x12+\n\x07\x62\x61\x63king\x18\x01 \x01(\x0b\x32\x1a.gradus.rewards.v1.Backing\"d\n\x14QueryBackingsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x82\x01\n\x15QueryBackingsResponse\x12,\n\x08\x62\x61\x63kings\x18\x01 \x03(\x0b\x32\x1a.gradus.rewards.v1.Backing\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"c\n\x16QueryUnbackingsRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x88\x01\n\x17QueryUnbackingsResponse\x12\x30\n\nunbackings\x18\x01 \x03(\x0b\x32\x1c.gradus.rewards.v1.Unbacking\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"u\n\x14QueryVestingsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07trainer\x18\x02 \x01(\t\x12:\n\npagination\x18\x03 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x82\x01\n\x15QueryVestingsResponse\x12,\n\x08vestings\x18\x01 \x03(\x0b\x32\x1a.gradus.rewards.v1.Vesting\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,8 +41,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYCONTRIBUTIONSREQUEST']._serialized_end=381
   _globals['_QUERYCONTRIBUTIONSRESPONSE']._serialized_start=384
   _globals['_QUERYCONTRIBUTIONSRESPONSE']._serialized_end=529
-  _globals['_QUERYPAYOUTSREQUEST']._serialized_start=531
-  _globals['_QUERYPAYOUTSREQUEST']._serialized_end=612
-  _globals['_QUERYPAYOUTSRESPONSE']._serialized_start=614
-  _globals['_QUERYPAYOUTSRESPONSE']._serialized_end=741
+  _globals['_QUERYSHARESREQUEST']._serialized_start=531
+  _globals['_QUERYSHARESREQUEST']._serialized_end=629
+  _globals['_SHARE']._serialized_start=631
+  _globals['_SHARE']._serialized_end=733
+  _globals['_QUERYSHARESRESPONSE']._serialized_start=736
+  _globals['_QUERYSHARESRESPONSE']._serialized_end=875
+  _globals['_QUERYPAYOUTSREQUEST']._serialized_start=877
+  _globals['_QUERYPAYOUTSREQUEST']._serialized_end=958
+  _globals['_QUERYPAYOUTSRESPONSE']._serialized_start=960
+  _globals['_QUERYPAYOUTSRESPONSE']._serialized_end=1087
+  _globals['_QUERYPARAMSREQUEST']._serialized_start=1089
+  _globals['_QUERYPARAMSREQUEST']._serialized_end=1109
+  _globals['_QUERYPARAMSRESPONSE']._serialized_start=1111
+  _globals['_QUERYPARAMSRESPONSE']._serialized_end=1175
+  _globals['_QUERYEMISSIONREQUEST']._serialized_start=1177
+  _globals['_QUERYEMISSIONREQUEST']._serialized_end=1215
+  _globals['_QUERYEMISSIONRESPONSE']._serialized_start=1218
+  _globals['_QUERYEMISSIONRESPONSE']._serialized_end=1419
+  _globals['_QUERYLEDGERREQUEST']._serialized_start=1421
+  _globals['_QUERYLEDGERREQUEST']._serialized_end=1459
+  _globals['_QUERYLEDGERRESPONSE']._serialized_start=1461
+  _globals['_QUERYLEDGERRESPONSE']._serialized_end=1572
+  _globals['_QUERYBACKINGREQUEST']._serialized_start=1574
+  _globals['_QUERYBACKINGREQUEST']._serialized_end=1628
+  _globals['_QUERYBACKINGRESPONSE']._serialized_start=1630
+  _globals['_QUERYBACKINGRESPONSE']._serialized_end=1697
+  _globals['_QUERYBACKINGSREQUEST']._serialized_start=1699
+  _globals['_QUERYBACKINGSREQUEST']._serialized_end=1799
+  _globals['_QUERYBACKINGSRESPONSE']._serialized_start=1802
+  _globals['_QUERYBACKINGSRESPONSE']._serialized_end=1932
+  _globals['_QUERYUNBACKINGSREQUEST']._serialized_start=1934
+  _globals['_QUERYUNBACKINGSREQUEST']._serialized_end=2033
+  _globals['_QUERYUNBACKINGSRESPONSE']._serialized_start=2036
+  _globals['_QUERYUNBACKINGSRESPONSE']._serialized_end=2172
+  _globals['_QUERYVESTINGSREQUEST']._serialized_start=2174
+  _globals['_QUERYVESTINGSREQUEST']._serialized_end=2291
+  _globals['_QUERYVESTINGSRESPONSE']._serialized_start=2294
+  _globals['_QUERYVESTINGSRESPONSE']._serialized_end=2424
 # @@protoc_insertion_point(module_scope)

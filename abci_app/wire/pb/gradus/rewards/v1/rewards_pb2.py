@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fgradus/rewards/v1/rewards.proto\x12\x11gradus.rewards.v1\"V\n\x0c\x43ontribution\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07trainer\x18\x02 \x01(\t\x12\r\n\x05units\x18\x03 \x01(\x04\x12\x14\n\x0c\x65\x61rned_ugrad\x18\x04 \x01(\x04\"4\n\x06Payout\x12\x19\n\x11\x63onsensus_address\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fgradus/rewards/v1/rewards.proto\x12\x11gradus.rewards.v1\"l\n\x0c\x43ontribution\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07trainer\x18\x02 \x01(\t\x12\r\n\x05units\x18\x03 \x01(\x04\x12\x14\n\x0c\x65\x61rned_ugrad\x18\x04 \x01(\x04\x12\x14\n\x0cminted_ugrad\x18\x05 \x01(\x04\"4\n\x06Payout\x12\x19\n\x11\x63onsensus_address\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\"\xac\x01\n\x06Params\x12\"\n\x1ainitial_block_reward_ugrad\x18\x01 \x01(\x04\x12\x16\n\x0ehalving_blocks\x18\x02 \x01(\x04\x12\x13\n\x0bstakers_ppm\x18\x03 \x01(\r\x12\x10\n\x08work_ppm\x18\x04 \x01(\r\x12\x11\n\thosts_ppm\x18\x05 \x01(\r\x12\x15\n\rcommunity_ppm\x18\x06 \x01(\r\x12\x15\n\runback_blocks\x18\x07 \x01(\r\"\xaa\x01\n\x08\x45mission\x12\x17\n\x0fscheduled_ugrad\x18\x01 \x01(\x04\x12\x15\n\rstakers_ugrad\x18\x02 \x01(\x04\x12\x12\n\nwork_ugrad\x18\x03 \x01(\x04\x12\x17\n\x0f\x63ommunity_ugrad\x18\x04 \x01(\x04\x12\x15\n\rrevoked_ugrad\x18\x05 \x01(\x04\x12\x15\n\rbacking_ugrad\x18\x06 \x01(\x04\x12\x13\n\x0b\x61\x63\x63rued_q64\x18\x07 \x01(\x0c\"\xb5\x01\n\x06Ledger\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x15\n\rbacking_ugrad\x18\x02 \x01(\x04\x12\x15\n\raccrued_ugrad\x18\x03 \x01(\x04\x12\x13\n\x0bsettled_q64\x18\x04 \x01(\x0c\x12\x14\n\x0c\x62ooked_round\x18\x05 \x01(\r\x12\r\n\x05units\x18\x06 \x01(\x04\x12\x18\n\x10\x61udit_fees_ugrad\x18\x07 \x01(\x04\x12\x17\n\x0f\x66orfeited_ugrad\x18\x08 \x01(\x04\"@\n\x07\x42\x61\x63king\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x14\n\x0c\x61mount_ugrad\x18\x03 \x01(\x04\"V\n\tUnbacking\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x12\n\ndue_height\x18\x02 \x01(\x03\x12\x10\n\x08model_id\x18\x03 \x01(\x04\x12\x14\n\x0c\x61mount_ugrad\x18\x04 \x01(\x04\",\n\x0bVestingUnit\x12\x0c\n\x04unit\x18\x01 \x01(\r\x12\x0f\n\x07trainer\x18\x02 \x01(\t\"\x85\x01\n\x07Vesting\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x14\n\x0c\x65scrow_ugrad\x18\x03 \x01(\x04\x12\x14\n\x0cminted_ugrad\x18\x04 \x01(\x04\x12-\n\x05units\x18\x05 \x03(\x0b\x32\x1e.gradus.rewards.v1.VestingUnitb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gradus.rewards.v1.rewards_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONTRIBUTION']._serialized_start=54
-  _globals['_CONTRIBUTION']._serialized_end=140
-  _globals['_PAYOUT']._serialized_start=142
-  _globals['_PAYOUT']._serialized_end=194
+  _globals['_CONTRIBUTION']._serialized_end=162
+  _globals['_PAYOUT']._serialized_start=164
+  _globals['_PAYOUT']._serialized_end=216
+  _globals['_PARAMS']._serialized_start=219
+  _globals['_PARAMS']._serialized_end=391
+  _globals['_EMISSION']._serialized_start=394
+  _globals['_EMISSION']._serialized_end=564
+  _globals['_LEDGER']._serialized_start=567
+  _globals['_LEDGER']._serialized_end=748
+  _globals['_BACKING']._serialized_start=750
+  _globals['_BACKING']._serialized_end=814
+  _globals['_UNBACKING']._serialized_start=816
+  _globals['_UNBACKING']._serialized_end=902
+  _globals['_VESTINGUNIT']._serialized_start=904
+  _globals['_VESTINGUNIT']._serialized_end=948
+  _globals['_VESTING']._serialized_start=951
+  _globals['_VESTING']._serialized_end=1084
 # @@protoc_insertion_point(module_scope)
