@@ -191,6 +191,8 @@ def _write_event(event: Event) -> str:
     for name, value in event.fields.items():
         if name.endswith("_ugrad") and isinstance(value, int):
             parts.append(f"{name.removesuffix('_ugrad')} {grad_text(value).partition(' ')[0]}")
+        elif name == "waiting_for":
+            parts.append(f"waiting for {value}")
         elif name == "problem":
             parts.append(str(value))
         elif name == "accepted" and "pending" in event.fields:

@@ -29,6 +29,7 @@ from abci_app.miner.commitment import compute_commitment
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Entry, Journal
 from abci_app.miner.preflight import check_behaviour, check_dataset, check_fees, check_funds, check_model, is_live
+from abci_app.miner.reasons import describe_slash, describe_wait
 from abci_app.units.source import UnitSource
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.errors import InsufficientFunds, TxTimeoutHeight, UnknownAddress
@@ -36,8 +37,8 @@ from abci_app.wire.ints import u32_bytes
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll, MsgRevealWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, TRAINER_STATUS_ACTIVE, TRAINER_STATUS_SLASHED, UNIT_STATUS_ASSIGNED,
-    UNIT_STATUS_COMMITTED, Round, RoundPhase, Trainer, Unit, UnitStatus,
+    ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, ROUND_PHASE_WAITING, TRAINER_STATUS_ACTIVE, TRAINER_STATUS_SLASHED,
+    UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, Round, RoundPhase, Trainer, Unit, UnitStatus,
 )
 from abci_app.wire.seed import hash_fields
 from abci_app.x.work import errors as work_errors
@@ -134,9 +135,10 @@ class Miner:
         self._is_bound = not is_slashed and self.behaviour.reveals and any(
             unit.status == UNIT_STATUS_COMMITTED for unit in dealing.units)
         if trainer is not None and is_slashed:
-            raise MinerStopped(f"a claim of {self.key.bech32} was proved wrong: {trainer.bond_ugrad} ugrad are left "
-                               "of the bond", f"gradus tx work leave {self.model_id} --from KEY gives them back; a new "
-                               "bond is needed to return")
+            raise MinerStopped(f"a claim of {self.key.bech32} was proved wrong: {self._describe_slash()}; "
+                               f"{trainer.bond_ugrad} ugrad are left of the bond",
+                               f"gradus tx work leave {self.model_id} --from KEY gives them back; a new bond is needed "
+                               "to return")
         is_active = trainer is not None and trainer.status == TRAINER_STATUS_ACTIVE
         if not is_active and not self._is_bound:
             return self._tell(dealing) if self.is_draining else self._enroll(trainer)
@@ -239,10 +241,13 @@ class Miner:
         held = 0 if trainer is None else trainer.bond_ugrad
         missing = max(0, self._get_model().spec.economy.bond_ugrad - held)
         if missing and trainer is not None and not self.tops_up:
-            raise MinerStopped(f"part of the bond was taken by a slash: {held} ugrad are left, {missing} are missing",
-                               "start with --top-up to put them up again")
+            raise MinerStopped(f"part of the bond was taken by a slash: {self._describe_slash()}; {held} ugrad are "
+                               f"left, {missing} are missing", "start with --top-up to put them up again")
         check_funds(self.chain, self.key.bech32, missing)
         return missing
+
+    def _describe_slash(self) -> str:
+        return describe_slash(self.chain, self.model_id, self.key.bech32)
 
     def _enroll(self, trainer: Trainer | None) -> bool:
         bond_ugrad = self._compute_bond(trainer)
@@ -316,13 +321,16 @@ class Miner:
         """Report where things stand, if that has changed. All figures are the chain's."""
         running, trainer = dealing.round, dealing.trainer
         units = tuple((unit.index, unit.status) for unit in dealing.units)
-        told = (running.number, running.attempt, running.phase) if running is not None else (), units
+        is_waiting = running is None or running.phase == ROUND_PHASE_WAITING
+        lacking = describe_wait(self.chain, self.model_id) if is_waiting and not self.is_draining else ""
+        told = (running.number, running.attempt, running.phase) if running is not None else (), units, lacking
         if told == self._told:
             return False
         booked = self.chain.find_contribution(self.model_id, self.key.bech32)
         fields: dict[str, int | str] = {
             "round": running.number if running is not None else 0,
             "phase": _name(RoundPhase, running.phase, "ROUND_PHASE_") if running is not None else "none",
+            **({"waiting_for": lacking} if lacking else {}),
             "units": " ".join(f"{index}:{_name(UnitStatus, status, 'UNIT_STATUS_')}" for index, status in units),
             "accepted": booked.units if booked else 0, "earned_ugrad": booked.earned_ugrad if booked else 0,
             "balance_ugrad": self.chain.balance(self.key.bech32),

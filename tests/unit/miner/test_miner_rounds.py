@@ -11,6 +11,7 @@ from abci_app.miner.behaviour import Behaviour
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.miner import Miner
 from abci_app.miner.preflight import is_live
+from abci_app.miner.reasons import describe_slash, describe_wait
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_ACTIVE, TRAINER_STATUS_SLASHED,
     TRAINER_STATUS_STOOD_DOWN,
@@ -80,6 +81,35 @@ def test_run_ends_when_the_model_is_trained(rig: Rig) -> None:
     assert not is_live(rig.model()) and rig.client.find_contribution(1, address_of("ann")).units == 3
 
 
+def test_miner_that_waits_says_for_what_and_again_when_that_changes(rig: Rig) -> None:
+    ann, ben = rig.miner("ann"), rig.miner("ben")
+    for miner in (ann, ann, ben, ann, ann):
+        miner.step()
+        rig.node.block()
+    told = [event["waiting_for"] for event in rig.told("ann", "standing")]
+    assert told == [f"trainers: {count} of the 3 that a round needs are active" for count in (1, 2)]
+
+
+def test_miner_says_that_the_escrow_holds_no_more_rounds(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, rounds=3, round_reward_ugrad=60_000_000)
+    miners = [rig.miner(name) for name in NAMES]
+    for _ in range(12):
+        for miner in miners:
+            miner.step()
+        rig.node.block()
+    assert rig.model().rounds_closed == 1
+    assert rig.told("ann", "standing")[-1]["waiting_for"] == (
+        "escrow: 40000000 of the 60000000 ugrad that a round pays (gradus tx models fund 1 AMOUNT --from KEY)")
+
+
+def test_miner_of_a_model_that_is_trained_waits_for_nothing(rig: Rig) -> None:
+    miners = [rig.miner(name) for name in NAMES]
+    drive(rig, miners)
+    miners[0].step()
+    assert "waiting_for" not in rig.told("ann", "standing")[-1] and describe_wait(rig.client, 1) == ""
+    assert describe_slash(rig.client, 1, address_of("ann")) == f"no slash of {address_of('ann')} is on record"
+
+
 @pytest.mark.parametrize("behaviour", [Behaviour.GARBAGE, Behaviour.COPY, Behaviour.WRONG_DATA])
 def test_cheat_is_slashed_at_its_first_audit_and_the_others_are_not(rig: Rig, behaviour: Behaviour) -> None:
     cheat = rig.miner("mallory", behaviour)
@@ -88,6 +118,8 @@ def test_cheat_is_slashed_at_its_first_audit_and_the_others_are_not(rig: Rig, be
     assert list(stopped) == [address_of("mallory")] and "proved wrong" in stopped[address_of("mallory")].text
     slashes = list(rig.client.iter_slashes(1))
     assert [(slash.trainer, slash.reason) for slash in slashes] == [(address_of("mallory"), SLASH_REASON_MISMATCH)]
+    assert (f"{slashes[0].amount_ugrad} ugrad were taken for unit {slashes[0].unit} of round {slashes[0].round} at "
+            f"height {slashes[0].height}: an audit proved its claim wrong") in stopped[address_of("mallory")].text
     trainer = rig.client.find_trainer(1, address_of("mallory"))
     assert trainer is not None and trainer.status == TRAINER_STATUS_SLASHED and trainer.units_accepted == 0
     assert rig.client.find_contribution(1, address_of("mallory")) is None
@@ -115,6 +147,7 @@ def test_withholder_loses_part_of_its_bond_and_is_stood_down(rig: Rig) -> None:
     cheat = rig.miner("mallory", Behaviour.WITHHOLD)
     stopped = drive(rig, [cheat, *(rig.miner(name) for name in NAMES)])
     assert "part of the bond" in stopped[address_of("mallory")].text
+    assert "it was never revealed" in stopped[address_of("mallory")].text
     assert "--top-up" in stopped[address_of("mallory")].hint
     slashes = list(rig.client.iter_slashes(1))
     assert [(slash.trainer, slash.reason) for slash in slashes] == [(address_of("mallory"), SLASH_REASON_WITHHELD)]
