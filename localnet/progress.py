@@ -25,12 +25,16 @@ CATCH_UP_SECONDS = 3600.0
 
 
 def find_engine_visibly(explicit: Path | None, version: str | None = None, usual: str = VERSION) -> Engine:
-    """find_engine with a spinner that names the phase; plain lines where there is no terminal."""
+    """find_engine with a spinner that names the phase and the time it has all taken; plain lines where there is no
+    terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         return find_engine(explicit, PlainReport().tell, version, usual)
-    with console.status("looking for the engine") as spinner:
-        return find_engine(explicit, spinner.update, version, usual)
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("looking for the engine", total=None)
+        return find_engine(explicit, lambda phase: progress.update(task, description=phase, refresh=True), version,
+                           usual)
 
 
 class PlainReport:
@@ -39,13 +43,14 @@ class PlainReport:
     def __init__(self) -> None:
         self.stage = ""
         self.told_s = 0.0
+        self.began_s = time.monotonic()
 
     def tell(self, phase: str) -> None:
-        """Print a phase unless it was told a moment ago."""
+        """Print a phase, and the seconds since the first, unless it was told a moment ago."""
         stage, now_s = phase.split(" (")[0], time.monotonic()
         if stage != self.stage or now_s - self.told_s >= PLAIN_SECONDS:
             self.stage, self.told_s = stage, now_s
-            print(phase, file=sys.stderr, flush=True)
+            print(f"{phase}, {now_s - self.began_s:.0f} s", file=sys.stderr, flush=True)
 
 
 def wait_first_block_visibly(net: Localnet) -> None:
