@@ -13,6 +13,8 @@ from abci_app.runtime.module import Module
 from abci_app.runtime.router import Router, new_router
 from abci_app.runtime.validators import Founding
 from abci_app.wire.address import FEE_COLLECTOR
+from abci_app.x.audits.keeper import Keeper as AuditsKeeper
+from abci_app.x.audits.module import new_module as new_audits
 from abci_app.x.auth.keeper import Keeper as AuthKeeper
 from abci_app.x.auth.module import new_module as new_auth
 from abci_app.x.bank.keeper import Keeper as BankKeeper
@@ -28,7 +30,7 @@ from abci_app.x.work.keeper import Keeper as WorkKeeper
 from abci_app.x.work.module import new_module as new_work
 
 CONSENSUS_STORE = "consensus"  # no room's: what the engine fixes, written where its calls arrive
-STORE_NAMES = ("auth", "bank", CONSENSUS_STORE, "models", "rewards", "validators", "work")
+STORE_NAMES = ("audits", "auth", "bank", CONSENSUS_STORE, "models", "rewards", "validators", "work")
 MODULE_ACCOUNTS: dict[str, tuple[str, ...]] = {
     FEE_COLLECTOR: (), "community": (), "models": (), "rewards": ("minter", "burner"), "work": ("burner",)}
 
@@ -40,6 +42,7 @@ class App:
     modules: tuple[Module, ...]
     router: Router
     ante: Ante
+    audits: AuditsKeeper
     auth: AuthKeeper
     bank: BankKeeper
     models: ModelsKeeper
@@ -84,9 +87,10 @@ def new_app() -> App:
     bank = BankKeeper(accounts=auth)
     models = ModelsKeeper(bank=bank)
     rewards = RewardsKeeper(bank=bank, models=models)
-    work = WorkKeeper(bank=bank, models=models, rewards=rewards, compute_learning_rate_q16=compute_learning_rate_q16)
     validators = ValidatorsKeeper()
+    audits = AuditsKeeper(validators=validators, operators=rewards)
+    work = WorkKeeper(bank=bank, models=models, rewards=rewards, compute_learning_rate_q16=compute_learning_rate_q16)
     modules = (new_auth(auth), new_bank(bank), new_models(models, rounds=work), new_rewards(rewards),
-               new_validators(validators), new_work(work))
+               new_validators(validators), new_audits(audits), new_work(work))
     router = new_router(modules)
-    return App(modules, router, Ante(router, auth, bank), auth, bank, models, rewards, validators, work)
+    return App(modules, router, Ante(router, auth, bank), audits, auth, bank, models, rewards, validators, work)

@@ -157,7 +157,7 @@ def new_genesis_document(chain_id: str, identities: Sequence[Identity], app_stat
                      "max_bytes": "1048576"},
         "validator": {"pub_key_types": ["ed25519"]},
         "version": {"app": "0"},
-        "abci": {"vote_extensions_enable_height": "0"},
+        "abci": {"vote_extensions_enable_height": "1"},
     }
     validators = [
         {"address": one.address, "pub_key": {"type": PUBLIC_TYPE, "value": one.public_key},

@@ -8,7 +8,7 @@ it, and the invariants of all rooms are checked after each (`checks=False` leave
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 
 from abci_app.abci.candidates import Candidate, Header
 from abci_app.abci.chain import find_block, put_block
+from abci_app.abci.proposal import iter_offers
 from abci_app.app import STORE_NAMES, App, new_app
 from abci_app.client.keys import Key
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
@@ -26,24 +27,29 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, check_tx
 from abci_app.runtime.events import Event
 from abci_app.runtime.mempool import Mempool
-from abci_app.runtime.module import RowSource
-from abci_app.runtime.validators import Founding, FoundingValidator, Misbehaviour
+from abci_app.runtime.module import LastVotes, RowSource
+from abci_app.runtime.validators import (
+    FLAG_COMMIT, CommitVote, Founding, FoundingValidator, LastCommit, Misbehaviour,
+)
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.errors import ChainError
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.pb.tendermint.abci.types_pb2 import RequestFinalizeBlock
-from abci_app.wire.tx import decode_injected, encode_injected, is_injected, parse_strict
+from abci_app.wire.tx import decode_injected, is_injected, parse_strict
 from tests.validator_set import EngineSet
+from tests.votes import NoRows, Signer, Source
 
 CHAIN_ID = "gradus-test-1"
 GENESIS_TIME_NS = 1_700_000_000_000_000_000
 BLOCK_NS = 1_000_000_000
 GAS_LIMIT = 1_000_000
 VALIDATOR_POWER = 10
-VALIDATOR_KEYS = tuple(hashlib.sha256(b"validator %d" % index).digest() for index in range(4))
-PROPOSERS = tuple(hashlib.sha256(key).digest()[:20] for key in VALIDATOR_KEYS)
+SIGNERS = tuple(Signer(f"validator{index}") for index in range(4))
+VALIDATOR_KEYS = tuple(signer.pub_key for signer in SIGNERS)
+PROPOSERS = tuple(signer.address for signer in SIGNERS)
+FLAG_ABSENT = 1
 EVIDENCE_BLOCKS = 50
 
 
@@ -106,15 +112,18 @@ class Chain:
         return self.database.height
 
     def block(self, txs: Iterable[bytes] = (), proposer: int | None = None,
-              misbehaviour: tuple[Misbehaviour, ...] = ()) -> list[TxResult]:
+              misbehaviour: tuple[Misbehaviour, ...] = (), last_commit: LastCommit | None = None) -> list[TxResult]:
         """Run and commit one block; its own events are then in `events`, whose power is left in `engine`.
 
-        proposer: which of PROPOSERS, else in turn. misbehaviour: what its evidence proves.
+        proposer: which of PROPOSERS, else in turn. misbehaviour: what its evidence proves. last_commit: who signed the
+        block before, else everybody.
         """
         height = self.height + 1
-        ctx = self._ctx(self._branch(), height, PROPOSERS[height % 4 if proposer is None else proposer], misbehaviour)
+        commit = self.last_commit() if last_commit is None else last_commit
+        ctx = self._ctx(self._branch(), height, PROPOSERS[height % 4 if proposer is None else proposer], misbehaviour,
+                        commit)
         txs = list(txs)
-        candidate = Candidate(self.app, Header(height, ctx.time_ns, ctx.proposer_address, misbehaviour), ctx)
+        candidate = Candidate(self.app, Header(height, ctx.time_ns, ctx.proposer_address, misbehaviour, commit), ctx)
         for raw in txs:
             candidate.run(raw)
         ended, result = candidate.end()
@@ -128,13 +137,34 @@ class Chain:
         self._mempool = None
         return list(result.tx_results)
 
-    def propose(self, rows: RowSource) -> list[bytes]:
-        """The injected transactions that a proposer who holds `rows` puts at the head of the next block."""
-        ctx = self.ctx(self.height + 1)
-        begin_block(self.app.modules, ctx)
-        injected = self.app.router.injected
-        return [encode_injected(message) for name in sorted(injected)
-                for message in injected[name].propose(ctx.branch(), rows)]
+    def last_commit(self, absent: Sequence[bytes] = (), round_number: int = 0) -> LastCommit:
+        """What the next block carries: the engine's set in its order, all of whom signed but the absent addresses."""
+        if self.height == 0:
+            return LastCommit()
+        votes = [CommitVote(hashlib.sha256(key).digest()[:20], power, FLAG_COMMIT)
+                 for key, power in self.engine.powers.items()]
+        return LastCommit(round_number, tuple(
+            CommitVote(vote.address, vote.power, FLAG_ABSENT if vote.address in absent else vote.flag)
+            for vote in sorted(votes, key=lambda vote: (-vote.power, vote.address))))
+
+    def sign_votes(self, extensions: Mapping[bytes, bytes], round_number: int = 0) -> LastVotes:
+        """What the next proposer has of the precommits for the last block, by consensus address of SIGNERS."""
+        votes = [(signer.address, extensions[signer.address],
+                  signer.sign(self.chain_id, self.height, round_number, extensions[signer.address]))
+                 for signer in SIGNERS if extensions.get(signer.address)]
+        return self.height, round_number, tuple(votes)
+
+    def propose(self, rows: RowSource | None = None, votes: LastVotes = (0, 0, ()),
+                answers: Mapping[bytes, bytes] | None = None) -> list[bytes]:
+        """The injected transactions that a proposer puts at the head of the next block.
+
+        It holds the datasets of `rows`, the extensions of `votes` (see sign_votes) and `answers` by subject.
+        """
+        ctx, commit = self.ctx(self.height + 1), self.last_commit()
+        candidate = Candidate(self.app, Header(ctx.height, ctx.time_ns, b"", (), commit), ctx)
+        for raw in iter_offers(self.app, ctx, (), Source(rows or NoRows(), votes, answers or {})):
+            candidate.try_run(raw)
+        return candidate.txs
 
     def accepts(self, txs: Iterable[bytes]) -> bool:
         """Whether a validator would accept the injected ones of these transactions in the next block."""
@@ -187,7 +217,8 @@ class Chain:
 
     def ctx(self, height: int | None = None) -> Ctx:
         """A context over the last state; nobody keeps its writes."""
-        return self._ctx(self._branch(), self.height if height is None else height, b"")
+        commit = self.last_commit() if height == self.height + 1 else LastCommit()
+        return self._ctx(self._branch(), self.height if height is None else height, b"", last_commit=commit)
 
     def state(self) -> list[tuple[str, bytes, bytes]]:
         """Every record of every room: for comparing states."""
@@ -202,11 +233,12 @@ class Chain:
     def _branch(self) -> Branch:
         return Branch(self._genesis if self._genesis is not None else self.database.latest())
 
-    def _ctx(self, state: Branch, height: int, proposer: bytes, misbehaviour: tuple[Misbehaviour, ...] = ()) -> Ctx:
+    def _ctx(self, state: Branch, height: int, proposer: bytes, misbehaviour: tuple[Misbehaviour, ...] = (),
+             last_commit: LastCommit = LastCommit()) -> Ctx:
         time_ns = GENESIS_TIME_NS + BLOCK_NS * height
         last = find_block(self.database.latest())
         return Ctx(self.chain_id, height, time_ns, proposer, self.app_hash, last.hash if last else b"", state,
-                   misbehaviour=misbehaviour)
+                   misbehaviour=misbehaviour, last_commit=last_commit)
 
     def _check(self, layer: Branch) -> None:
         broken = self.app.check_invariants(self._ctx(layer.branch(), self.height, b"")) if self.checks else []

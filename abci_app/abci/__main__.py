@@ -13,7 +13,19 @@ from pathlib import Path
 import click
 
 CONFIG_EXIT = 3
+ADDRESS_BYTES = 20
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def read_address(text: str | None) -> bytes | None:
+    """An address of 20 bytes in hex. Raises click.BadParameter."""
+    try:
+        address = None if text is None else bytes.fromhex(text)
+    except ValueError:
+        raise click.BadParameter("write 40 hex digits") from None
+    if address is not None and len(address) != ADDRESS_BYTES:
+        raise click.BadParameter("write 40 hex digits")
+    return address
 
 
 @click.command()
@@ -26,10 +38,12 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 @click.option("--snapshot-keep", type=int, help="Snapshots that stay.")
 @click.option("--trace", type=click.Path(path_type=Path), envvar="GRADUS_ABCI_TRACE",
               help="File for one letter a call, for checking their order; in HOME unless its path is absolute.")
+@click.option("--validator", metavar="ADDRESS", callback=lambda _ctx, _param, text: read_address(text),
+              help="Consensus address of this node, 40 hex digits, where the engine's key is not in HOME/config.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info",
               show_default=True)
-def main(home: Path, socket: Path | None, tcp_port: int | None, trace: Path | None, log_level: str,
-         **options: int | None) -> None:
+def main(home: Path, socket: Path | None, tcp_port: int | None, trace: Path | None,
+         validator: bytes | None, log_level: str, **options: int | None) -> None:
     """Run the ABCI application of the node in HOME until SIGTERM or Ctrl-C.
 
     What is kept is told by HOME/config/app.toml; the options here override it.
@@ -45,7 +59,7 @@ def main(home: Path, socket: Path | None, tcp_port: int | None, trace: Path | No
     from abci_app.abci.errors import ConfigProblem
     node.start_log(log_level)
     try:
-        node.run(node.Settings(home, socket, tcp_port or 0, trace, read_config(home, options)))
+        node.run(node.Settings(home, socket, tcp_port or 0, trace, read_config(home, options), validator))
     except ConfigProblem as problem:
         click.echo(f"error: {problem}", err=True)
         if problem.hint:

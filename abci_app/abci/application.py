@@ -20,6 +20,7 @@ from importlib import metadata
 from google.protobuf.message import Message
 
 from abci_app.abci import proposal, votes
+from abci_app.abci.answers import Answers
 from abci_app.abci.candidates import Candidate, Candidates, Header, read_header
 from abci_app.abci.chain import (Chain, find_block, find_chain, find_evidence_height, new_chain, put_block, put_chain,
                                  timestamp_ns)
@@ -71,11 +72,13 @@ class Application:
 
     rows: the datasets this node holds, asked when it proposes. retain_blocks: how many blocks the engine should keep
     at least, 0 for all. snapshots: those that this node takes and hands out; none without it. proposal_s: seconds after
-    which a proposal of this node takes no more transactions.
+    which a proposal of this node takes no more transactions. answers: to audits, of the auditor beside this node, and
+    validator: its consensus address (20 bytes); without both it says nothing with its votes.
     """
 
     def __init__(self, app: App, database: Database, rows: RowSource, retain_blocks: int = 0,
-                 trace: Trace | None = None, snapshots: Snapshots | None = None, proposal_s: float = math.inf) -> None:
+                 trace: Trace | None = None, snapshots: Snapshots | None = None, proposal_s: float = math.inf,
+                 answers: Answers | None = None, validator: bytes | None = None) -> None:
         self._app = app
         self._database = database
         self._rows = rows
@@ -83,6 +86,8 @@ class Application:
         self._trace = trace
         self._snapshots = snapshots
         self._proposal_s = proposal_s
+        self._answers = answers
+        self._validator = validator
         self._sync = StateSync(database)
         self._software = software_version()
         self._queries = Queries(app, database, self._software, snapshots)
@@ -147,9 +152,11 @@ class Application:
 
     def prepare_proposal(self, request: abci.RequestPrepareProposal) -> abci.ResponsePrepareProposal:
         """A block of what is admitted and fits, run as it is built (requirements 2 and 3; I12 to I14)."""
+        last_votes = votes.read_last_votes(request.height, request.local_last_commit)
+        source = proposal.LocalSource(self._rows, self._answers, last_votes)
         with self._consensus:
-            candidate, chain = self._begin(read_header(request))
-            proposal.prepare(self._app, chain, candidate, request.txs, request.max_tx_bytes, self._rows,
+            candidate, chain = self._begin(read_header(request, request.local_last_commit))
+            proposal.prepare(self._app, chain, candidate, request.txs, request.max_tx_bytes, source,
                              new_timer(self._proposal_s))
             self._candidates.keep(candidate)
         return abci.ResponsePrepareProposal(txs=candidate.txs)
@@ -157,26 +164,29 @@ class Application:
     def process_proposal(self, request: abci.RequestProcessProposal) -> abci.ResponseProcessProposal:
         """Accept what the same predicate admits, and keep the block that it ran (requirements 3 to 5; I15 to I17)."""
         with self._consensus:
-            refusal = self._find_refusal(read_header(request), list(request.txs))
+            refusal = self._find_refusal(read_header(request, request.proposed_last_commit), list(request.txs))
         if not refusal:
             return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.ACCEPT)
         _log.warning("block %d by %s is refused: %s", request.height, request.proposer_address.hex(), refusal)
         return abci.ResponseProcessProposal(status=abci.ResponseProcessProposal.REJECT)
 
     def extend_vote(self, request: abci.RequestExtendVote) -> abci.ResponseExtendVote:
-        """No extension in this version."""
-        return votes.extend(request)
+        """What this node has to say with its precommit; nothing where anything goes wrong (requirements 6 and 7)."""
+        with self._consensus:
+            return abci.ResponseExtendVote(vote_extension=self._extend(request))
 
     def verify_vote_extension(self, request: abci.RequestVerifyVoteExtension) -> abci.ResponseVerifyVoteExtension:
-        """No extension in this version."""
-        return votes.verify(request)
+        """Accept what is in canonical form: a function of the bytes (requirements 6 to 8)."""
+        is_accepted = votes.is_acceptable(request.vote_extension)
+        return abci.ResponseVerifyVoteExtension(
+            status=abci.ResponseVerifyVoteExtension.ACCEPT if is_accepted else abci.ResponseVerifyVoteExtension.REJECT)
 
     def finalize_block(self, request: abci.RequestFinalizeBlock) -> abci.ResponseFinalizeBlock:
         """Run a decided block, whatever is in it; again when asked again (I20 to I24)."""
         started_s = time.monotonic()
         with self._consensus:
             self._decided = None
-            candidate = self._run(read_header(request), list(request.txs))
+            candidate = self._run(read_header(request, request.decided_last_commit), list(request.txs))
             ctx, result = candidate.end()
             put_block(ctx.state, request)
             staged = self._database.stage(ctx.state, request.height)
@@ -259,6 +269,19 @@ class Application:
             raise ConfigProblem(f"the genesis cannot start a chain: {error.path}: {error.problem}",
                                 error.hint) from error
 
+    def _extend(self, request: abci.RequestExtendVote) -> bytes:
+        """The extension, over the state that the block leaves where it was run here, else over the last one."""
+        if self._answers is None or self._validator is None:
+            return b""
+        try:
+            header = read_header(request, request.proposed_last_commit)
+            candidate = self._candidates.find(header, list(request.txs))
+            ctx = candidate.ctx.branch() if candidate else self._new_check_ctx()
+            return votes.extend(self._app, ctx, self._validator, self._answers)
+        except Exception:  # det: a precommit without an extension serves the chain, one that never comes does not
+            _log.exception("the vote for block %d says nothing", request.height)
+            return b""
+
     def _find_refusal(self, header: Header, txs: list[bytes]) -> str:
         """Why a proposed block is refused; "" for one that was proposed or accepted here before, too."""
         if self._candidates.find(header, txs) is not None:
@@ -289,7 +312,8 @@ class Application:
         state, app_hash = (genesis.state.branch(), genesis.app_hash) if genesis else (Branch(latest), latest.app_hash)
         block = find_block(latest)
         ctx = Ctx(chain.chain_id, height, header.time_ns, header.proposer_address, app_hash,
-                  block.hash if block else b"", state, misbehaviour=header.misbehaviour)
+                  block.hash if block else b"", state, misbehaviour=header.misbehaviour,
+                  last_commit=header.last_commit)
         return Candidate(self._app, header, ctx), chain
 
     def _new_mempool(self) -> Mempool:

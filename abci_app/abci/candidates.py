@@ -14,11 +14,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from abci_app.abci.chain import timestamp_ns
 from abci_app.abci.validators import read_misbehaviour
+from abci_app.abci.votes import read_last_commit
 from abci_app.app import App
 from abci_app.runtime.block import BlockResult, begin_block, compute_validator_updates, end_block
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, run_tx
-from abci_app.runtime.validators import Misbehaviour
+from abci_app.runtime.validators import LastCommit, Misbehaviour
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 
 CANDIDATES_MAX = 4  # own proposals and those of some rounds; each holds the writes and results of one block
@@ -44,12 +45,13 @@ class Header:
     time_ns: int
     proposer_address: bytes
     misbehaviour: tuple[Misbehaviour, ...]
+    last_commit: LastCommit
 
 
-def read_header(request: BlockRequest) -> Header:
-    """The header of the block that a request is about."""
+def read_header(request: BlockRequest, commit: abci.CommitInfo | abci.ExtendedCommitInfo) -> Header:
+    """The header of the block that a request is about, which carries `commit` under a name of its own."""
     return Header(request.height, timestamp_ns(request.time), request.proposer_address,
-                  read_misbehaviour(request.misbehavior))
+                  read_misbehaviour(request.misbehavior), read_last_commit(commit))
 
 
 class Candidate:

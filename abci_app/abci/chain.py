@@ -58,8 +58,8 @@ class Block:
 def new_chain(request: abci.RequestInitChain) -> Chain:
     """The chain that a genesis begins.
 
-    Raises ConfigProblem for limits that leave a block unbounded, or too small for a transaction and an evidence, and
-    for vote extensions, which this version does not use.
+    Raises ConfigProblem for limits that leave a block unbounded, or too small for a transaction and the votes that it
+    brings, and without vote extensions from the first block on, which audits need.
     """
     params = request.consensus_params
     if not BLOCK_BYTES_MIN <= params.block.max_bytes <= BLOCK_BYTES_MAX:
@@ -68,11 +68,13 @@ def new_chain(request: abci.RequestInitChain) -> Chain:
     if params.block.max_gas <= 0:
         raise ConfigProblem(f"the genesis has consensus_params.block.max_gas = {params.block.max_gas}",
                             "set a limit, such as 500000000: blocks here are always bounded")
-    if params.abci.vote_extensions_enable_height:
+    first = max(1, request.initial_height)
+    if params.abci.vote_extensions_enable_height != first:
         raise ConfigProblem("the genesis has consensus_params.abci.vote_extensions_enable_height = "
-                            f"{params.abci.vote_extensions_enable_height}", "set it to 0: votes have no extensions")
+                            f"{params.abci.vote_extensions_enable_height}",
+                            f'set it to "{first}", the initial height: audits travel in vote extensions')
     age = params.evidence.max_age_duration
-    return Chain(request.chain_id, timestamp_ns(request.time), max(1, request.initial_height),
+    return Chain(request.chain_id, timestamp_ns(request.time), first,
                  params.block.max_bytes, params.block.max_gas, params.evidence.max_age_num_blocks,
                  age.seconds * 1_000_000_000 + age.nanos)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from abci_app.abci.answers import AUDITS_FOLDER, Answers
 from abci_app.abci.application import Application
 from abci_app.abci.chain import Chain, find_chain, timestamp_ns
 from abci_app.abci.config import Config
@@ -30,6 +31,8 @@ from kernels.tree.warm import Warmer
 
 STATE_FOLDER = "state"
 GENESIS_FILE = Path("config") / "genesis.json"
+KEY_FILE = Path("config") / "priv_validator_key.json"
+ADDRESS_BYTES = 20
 PROPOSAL_S = 1.0  # much below timeout_propose: a round that ends without its proposal costs more than a smaller block
 COLLECTOR_THRESHOLDS = (100_000, 50, 100)
 DATASETS_FOLDER = "datasets"
@@ -43,7 +46,7 @@ class Settings:
     """How one node runs. None of it changes what a block does.
 
     socket: path to listen at; None listens on 127.0.0.1 at tcp_port. trace: file for one letter a call, in the home
-    unless its path is absolute.
+    unless its path is absolute. validator: the node's consensus address; None for that of its key file.
     """
 
     home: Path
@@ -51,6 +54,7 @@ class Settings:
     tcp_port: int
     trace: Path | None
     config: Config
+    validator: bytes | None = None
 
 
 def run(settings: Settings) -> None:
@@ -61,7 +65,8 @@ def run(settings: Settings) -> None:
             check_chain(settings.home / GENESIS_FILE, find_chain(database.latest()))
             rows = DatasetStore(settings.home / DATASETS_FOLDER)
             application = Application(new_app(), database, rows, settings.config.retain_blocks, trace, snapshots,
-                                      PROPOSAL_S)
+                                      PROPOSAL_S, Answers(settings.home / AUDITS_FOLDER),
+                                      settings.validator or read_validator(settings.home / KEY_FILE))
             warm_kernels()
             with Warmer():
                 spare_collector()
@@ -111,6 +116,23 @@ def check_chain(genesis: Path, chain: Chain | None) -> None:
         raise ConfigProblem(f"the state is of chain {chain.chain_id}, the genesis of {named}", hint)
     if "genesis_time" in document and chain.genesis_ns != timestamp_ns(begun):
         raise ConfigProblem(f"the state is of another chain named {named}, which began with another genesis", hint)
+
+
+def read_validator(key_file: Path) -> bytes | None:
+    """The consensus address in the engine's key file, None without the file: such a node's votes say nothing.
+
+    Raises ConfigProblem.
+    """
+    try:
+        address = bytes.fromhex(json.loads(key_file.read_text(encoding="utf-8"))["address"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigProblem(f"{key_file} names no address: {type(error).__name__}",
+                            "name the validator with --validator, or mend the file") from None
+    if len(address) != ADDRESS_BYTES:
+        raise ConfigProblem(f"{key_file} has an address of {len(address)} bytes", "take the file that the engine made")
+    return address
 
 
 @contextmanager

@@ -11,12 +11,14 @@ Source: CometBFT ABCI 2.0 requirements 1 to 5 and 9 (limits, coherence, determin
 import logging
 from collections.abc import Callable, Iterable, Iterator
 
+from abci_app.abci.answers import Answers
 from abci_app.abci.candidates import Candidate
 from abci_app.abci.chain import Chain
+from abci_app.abci.votes import list_openings
 from abci_app.app import App
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import is_halting
-from abci_app.runtime.module import RowSource
+from abci_app.runtime.module import LastVotes, ProposerSource, RowSource
 from abci_app.wire.errors import ChainError
 from abci_app.wire.tx import encode_injected, is_injected
 from abci_app.wire.varint import encode_uvarint
@@ -24,11 +26,17 @@ from abci_app.wire.varint import encode_uvarint
 _log = logging.getLogger("gradus.abci")
 
 
-class LocalRows:
-    """The datasets of this node for one proposal: one that cannot be read is one that the node does not hold."""
+class LocalSource:
+    """What this node knows for one proposal. Implements ProposerSource.
 
-    def __init__(self, rows: RowSource) -> None:
+    A dataset that cannot be read is one that the node does not hold.
+    """
+
+    def __init__(self, rows: RowSource, answers: Answers | None, last_votes: LastVotes) -> None:
         self._rows = rows
+        self._answers = answers
+        self._votes = last_votes
+        self._told = list_openings(last_votes)
 
     def has_rows(self, rows_root: bytes) -> bool:
         """See RowSource. False also when looking fails."""
@@ -45,6 +53,15 @@ class LocalRows:
         except Exception:  # det: what a disk does decides what this node proposes, never what a block does
             _log.exception("the rows of dataset %s cannot be read", rows_root.hex())
             return None
+
+    def votes(self) -> LastVotes:
+        """See ProposerSource."""
+        return self._votes
+
+    def find_answers(self, subject: bytes) -> tuple[bytes, ...]:
+        """See ProposerSource. What the auditor beside this node found comes first."""
+        own = self._answers.find(subject) if self._answers else None
+        return (() if own is None else (own,)) + self._told.get(subject, ())
 
 
 class Admission:
@@ -92,7 +109,7 @@ class Admission:
 
 
 def prepare(app: App, chain: Chain, candidate: Candidate, txs: Iterable[bytes], max_tx_bytes: int,
-            rows: RowSource, is_late: Callable[[], bool]) -> None:
+            source: ProposerSource, is_late: Callable[[], bool]) -> None:
     """Fill a block that has begun: what this node can inject, then those of `txs` that are admitted and fit.
 
     is_late: asked before each of the users' transactions; once it says so, the block is as it is. What a proposer puts
@@ -100,7 +117,7 @@ def prepare(app: App, chain: Chain, candidate: Candidate, txs: Iterable[bytes], 
     """
     admission = Admission(app, chain, candidate)
     room = max_tx_bytes
-    for raw in iter_offers(app, candidate.ctx, txs, rows):
+    for raw in iter_offers(app, candidate.ctx, txs, source):
         if not is_injected(raw) and is_late():
             _log.info("the proposal of block %d ends after %d txs: its time is over", candidate.header.height,
                       len(candidate.txs))
@@ -125,12 +142,12 @@ def find_refusal(app: App, chain: Chain, candidate: Candidate, txs: Iterable[byt
     return ""
 
 
-def iter_offers(app: App, ctx: Ctx, txs: Iterable[bytes], rows: RowSource) -> Iterator[bytes]:
+def iter_offers(app: App, ctx: Ctx, txs: Iterable[bytes], source: ProposerSource) -> Iterator[bytes]:
     """Injected transactions that this node can make, then users'."""
     for module in app.modules:
         for route in module.injected:
             try:
-                for message in route.propose(ctx.branch(), LocalRows(rows)):
+                for message in route.propose(ctx.branch(), source):
                     yield encode_injected(message)
             except Exception as error:  # det: a route's bug costs this node's evidence, not its proposal
                 if is_halting(error):

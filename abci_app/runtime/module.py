@@ -22,6 +22,19 @@ class RowSource(Protocol):
         """The rows at rising `indices`, concatenated, with their multiproof; None when the dataset is not here."""
 
 
+LastVotes = tuple[int, int, tuple[tuple[bytes, bytes, bytes], ...]]
+
+
+class ProposerSource(RowSource, Protocol):
+    """What the node that proposes a block knows of its own. Only a proposer looks."""
+
+    def votes(self) -> LastVotes:
+        """(height, round, votes) of the last commit: (consensus address, extension, signature) where there is one."""
+
+    def find_answers(self, subject: bytes) -> tuple[bytes, ...]:
+        """Answers (96 bytes) to an audit that this node knows: of the auditor beside it, and of the last votes."""
+
+
 @dataclass(frozen=True)
 class MsgRoute:
     """A message that users sign. `signer` names the field with the signer's address."""
@@ -54,7 +67,7 @@ class InjectedRoute:
     response: type[Message]
     check: Callable[[Ctx, Any], None]
     run: Callable[[Ctx, Any], Message]
-    propose: Callable[[Ctx, RowSource], Iterable[Message]]
+    propose: Callable[[Ctx, ProposerSource], Iterable[Message]]
 
     @property
     def type_url(self) -> str:

@@ -1,4 +1,4 @@
-"""The validator set as the engine and the rooms speak of it: what a genesis names, what blocks prove, what changes.
+"""The validator set as the engine and the rooms speak of it: its genesis, who voted, what blocks prove, what changes.
 
 Keys are ed25519, addresses the first 20 bytes of SHA-256 of the key. Source: CometBFT spec/abci, ValidatorUpdate and
 Misbehavior.
@@ -7,6 +7,7 @@ Misbehavior.
 from dataclasses import dataclass
 
 POWER_MAX = (2**63 - 1) // 8  # of all validators together (CometBFT types.MaxTotalVotingPower)
+FLAG_COMMIT = 2  # a precommit for the block (CometBFT types.BlockIDFlagCommit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,26 @@ class Misbehaviour:
     time_ns: int
     power: int
     total_power: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommitVote:
+    """A validator's part in a commit. flag: FLAG_COMMIT, or another word of the engine for no vote for the block."""
+
+    address: bytes
+    power: int
+    flag: int
+
+
+@dataclass(frozen=True, slots=True)
+class LastCommit:
+    """The precommits for the block before, as the block carries them: their round, and all of that set in its order.
+
+    Empty in the first block of a chain.
+    """
+
+    round: int = 0
+    votes: tuple[CommitVote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

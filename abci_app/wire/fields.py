@@ -2,12 +2,14 @@
 
 For the few messages whose exact bytes are the point (proofs): written in field order without defaults, and read
 strictly, so that what verifies is what was written. Everything else uses the generated classes in `wire/pb`.
-Source: protobuf encoding guide. Only wire types 0 (varint) and 2 (length-delimited) occur.
+Source: protobuf encoding guide. Only wire types 0 (varint) and 2 (length-delimited) are read; validators also sign
+type 1 (fixed 64 bits).
 """
 
 from abci_app.wire.varint import decode_uvarint, encode_uvarint
 
 VARINT = 0
+FIXED64 = 1
 BYTES = 2
 
 
@@ -23,6 +25,11 @@ def encode_bytes(number: int, value: bytes) -> bytes:
 def encode_uint(number: int, value: int) -> bytes:
     """One varint field; nothing for 0, which is the default."""
     return encode_uvarint(number << 3 | VARINT) + encode_uvarint(value) if value else b""
+
+
+def encode_fixed64(number: int, value: int) -> bytes:
+    """One sfixed64 field; nothing for 0, which is the default."""
+    return encode_uvarint(number << 3 | FIXED64) + value.to_bytes(8, "little", signed=True) if value else b""
 
 
 class Fields:

@@ -38,6 +38,7 @@ from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from tests.chain import address_of, new_test_key
+from tests.votes import NoRows
 
 CHAIN_ID = "gradus-abci-1"
 GENESIS_SECONDS = 1_700_000_000
@@ -47,18 +48,6 @@ GAS_LIMIT = 100_000
 FLUSH = b"\x02\x12\x00"
 FLUSHED = abci.Response(flush=abci.ResponseFlush())
 SECONDS_MAX = 20.0
-
-
-class NoRows:
-    """A node without datasets."""
-
-    def has_rows(self, rows_root: bytes) -> bool:
-        """False."""
-        return False
-
-    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
-        """None."""
-        return None
 
 
 class Connection:
@@ -183,6 +172,7 @@ class Node:
         request.consensus_params.evidence.max_age_num_blocks = 10
         request.consensus_params.evidence.max_age_duration.seconds = self.evidence_seconds
         request.consensus_params.validator.pub_key_types.append("ed25519")
+        request.consensus_params.abci.vote_extensions_enable_height = max(1, self.initial_height)
         request.validators.add(power=10).pub_key.ed25519 = bytes(32)
         return request
 

@@ -145,14 +145,14 @@ def test_consensus_params_are_never_updated(node: Node) -> None:
         assert not node.finalize(txs).HasField("consensus_param_updates")
 
 
-@pytest.mark.parametrize("height", [1, 2, 1000])
-def test_genesis_that_enables_vote_extensions_is_refused_with_a_hint(fresh: Node, height: int) -> None:
-    """I28: the height could never be unset again. I34: so they are off on every chain."""
+@pytest.mark.parametrize("height", [0, 2, 1000])
+def test_genesis_without_vote_extensions_from_its_first_block_is_refused_with_a_hint(fresh: Node, height: int) -> None:
+    """I28: the height could never be unset again. Audits need extensions, so every chain has them from its start."""
     request = fresh.genesis_request()
     request.consensus_params.abci.vote_extensions_enable_height = height
     with pytest.raises(ConfigProblem) as caught:
         new_chain(request)
-    assert caught.value.hint == "set it to 0: votes have no extensions"
+    assert caught.value.hint == 'set it to "1", the initial height: audits travel in vote extensions'
     assert f"vote_extensions_enable_height = {height}" in refusal(fresh, request)
 
 

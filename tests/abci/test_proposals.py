@@ -10,7 +10,8 @@ from abci_app.abci.candidates import read_header
 from abci_app.abci.proposal import prepare, proto_bytes
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from abci_app.wire.tx import INJECTED_MARK
-from tests.abci.engine import Node, NoRows
+from tests.abci.engine import Node
+from tests.votes import Source
 
 
 def candidates(node: Node) -> list[bytes]:
@@ -61,11 +62,12 @@ def test_i13_proposal_stays_within_the_gas_of_a_block(tmp_path: Path) -> None:
 
 def test_proposal_ends_with_its_time_and_the_next_one_takes_the_rest(node: Node) -> None:
     txs = [node.send_tx("alice", "bob", 5, ahead) for ahead in range(3)]
+    request, source = node.finalize_request(), Source()
     with node.application._consensus:
-        candidate, chain = node.application._begin(read_header(node.finalize_request()))
-    prepare(node.application._app, chain, candidate, txs, 10_000, NoRows(), iter([False, True]).__next__)
+        candidate, chain = node.application._begin(read_header(request, request.decided_last_commit))
+    prepare(node.application._app, chain, candidate, txs, 10_000, source, iter([False, True]).__next__)
     assert candidate.txs == txs[:1]
-    prepare(node.application._app, chain, candidate, txs[1:], 10_000, NoRows(), new_timer(1_000.0))
+    prepare(node.application._app, chain, candidate, txs[1:], 10_000, source, new_timer(1_000.0))
     assert candidate.txs == txs
 
 

@@ -33,9 +33,9 @@ from abci_app.wire.address import decode_address
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
-from tests.abci.engine import NoRows
 from tests.chain import address_of, new_test_key
 from tests.interruptible import Command
+from tests.votes import NoRows
 
 CHAIN_ID = "gradus-bench-1"
 GAS_LIMIT = 60_000

@@ -31,7 +31,7 @@ from localnet.genesis import new_composer
 from localnet.homes import socket_path
 from localnet.network import Localnet
 from localnet.releases import engine_environment
-from tests.abci.engine import NoRows
+from tests.votes import NoRows
 
 STOP_SECONDS = 30
 PR_SET_PDEATHSIG = 1

@@ -14,8 +14,6 @@ from abci_app.wire.fields import encode_bytes, encode_uint
 from abci_app.wire.merkle import merkle_root
 
 ADDRESS_BYTES = 20
-KEY_BYTES = 32
-SIGNATURE_BYTES = 64
 CHAIN_ID_BYTES_MAX = 50
 BLOCK_PROTOCOL = 11
 VALIDATORS_MAX = 10_000

@@ -11,10 +11,11 @@ from datetime import datetime, timezone
 from typing import Any
 
 from abci_app.client.light.blocks import (
-    ABSENT, ADDRESS_BYTES, BLOCK_PROTOCOL, CHAIN_ID_BYTES_MAX, KEY_BYTES, NIL, NS, POWER_MAX, SIGNATURE_BYTES,
-    VALIDATORS_MAX, ZERO_TIME_NS, BlockId, Commit, CommitSig, Header, LightBlock, Validator, ValidatorSet, address_of,
+    ABSENT, ADDRESS_BYTES, BLOCK_PROTOCOL, CHAIN_ID_BYTES_MAX, NIL, NS, POWER_MAX, VALIDATORS_MAX, ZERO_TIME_NS,
+    BlockId, Commit, CommitSig, Header, LightBlock, Validator, ValidatorSet, address_of,
 )
 from abci_app.client.light.errors import LightError, Malformed
+from abci_app.wire.ed25519 import KEY_BYTES, SIGNATURE_BYTES
 from abci_app.wire.ints import I64_MAX, U32_MAX, U64_MAX
 from abci_app.wire.merkle import HASH_BYTES
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from abci_app.client.light.blocks import ABSENT, COMMIT, NS, LightBlock
 from abci_app.client.light.blocks_json import write_time
 from abci_app.client.light.errors import ELSEWHERE, Expired, LightError, Malformed, NotSigned, NotTrusted
-from abci_app.client.light.signatures import is_signed, vote_bytes
+from abci_app.client.light.signatures import vote_bytes
+from abci_app.wire.ed25519 import is_signed
 
 HOUR_NS = 3_600 * NS
 RENEW = ("name a block that you trust: --trust-height H --trust-hash HASH, from a source that you trust; or, to take a "

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from abci_app.client.light import signatures
-from abci_app.client.light.signatures import BASE, ORDER, PRIME, Point, is_signed, is_signed_zip215
+from abci_app.wire import ed25519
+from abci_app.wire.ed25519 import BASE, ORDER, PRIME, Point, is_signed, is_signed_zip215
 
 MESSAGE = b"Zcash"
 SECRET = Ed25519PrivateKey.from_private_bytes(b"\x07" * 32)
@@ -29,12 +29,12 @@ def small_points() -> list[bytes]:
     ys = [y for y in range(19)] + [PRIME + extra for extra in range(19)] + [PRIME - 1]
     candidates = [(y | sign << 255).to_bytes(32, "little") for y in ys for sign in (0, 1)]
     for seed in range(64):
-        point = signatures._decode_point(sha512(b"%d" % seed).digest()[:32])
+        point = ed25519._decode_point(sha512(b"%d" % seed).digest()[:32])
         if point is not None:
-            candidates.append(encode_point(signatures._multiply(ORDER, point)))
+            candidates.append(encode_point(ed25519._multiply(ORDER, point)))
     for data in candidates:
-        point = signatures._decode_point(data)
-        if point is not None and is_neutral(signatures._multiply(8, point)) and data not in found:
+        point = ed25519._decode_point(data)
+        if point is not None and is_neutral(ed25519._multiply(8, point)) and data not in found:
             found.append(data)
     return found
 
@@ -69,11 +69,11 @@ def test_own_arithmetic_agrees_with_openssl_on_plain_signatures_and_on_altered_o
 
 def test_nonce_with_a_small_part_signs_for_the_engine_and_not_for_openssl() -> None:
     """What a single validator could do to keep a stricter client from believing any block."""
-    small = next(data for data in small_points() if not is_neutral(signatures._decode_point(data)))
+    small = next(data for data in small_points() if not is_neutral(ed25519._decode_point(data)))
     digest = sha512(b"\x07" * 32).digest()
     scalar = int.from_bytes(digest[:32], "little") & (1 << 254) - 8 | 1 << 254
     nonce = 12345
-    point = signatures._add(signatures._multiply(nonce, BASE), signatures._decode_point(small))
+    point = ed25519._add(ed25519._multiply(nonce, BASE), ed25519._decode_point(small))
     first = encode_point(point)
     challenge = int.from_bytes(sha512(first + KEY + MESSAGE).digest(), "little") % ORDER
     signature = first + ((nonce + challenge * scalar) % ORDER).to_bytes(32, "little")

@@ -1,0 +1,1 @@
+"""Room `audits`: questions to committees of validators, answered by vote extension; see README.md."""

@@ -1,0 +1,283 @@
+"""Audits and auditors: the only reader and writer of this room's state.
+
+State: store `audits` (see keys.py). Written by block ends and injected transactions, never by users', so that nothing
+here costs gas; everything is bounded, see README.md, "Bounds".
+Invariants: the marks 02, 03 and 04 are those of the audits' records; see invariants.py.
+Source: README.md beside this file.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from abci_app.runtime.context import Ctx
+from abci_app.wire.address import decode_address, encode_address
+from abci_app.wire.errors import InvariantBroken
+from abci_app.wire.ints import u64_bytes
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
+    AUDIT_STATUS_DECIDED, AUDIT_STATUS_OPEN, AUDIT_STATUS_TAKEN, MEMBER_VERDICT_RIGHT, MEMBER_VERDICT_WRONG, Audit,
+    Auditor, BlockLoad, Member, Params,
+)
+from abci_app.x.audits import events, keys
+from abci_app.x.audits.errors import AuditNotFound
+from abci_app.x.audits.needs import Operators, Validators
+from abci_app.x.audits.types import (
+    COMMITTEE_MAX, DECIDED_PER_BLOCK, MISSED_AFTER_BLOCKS, STORE, draw_committee, is_quorum,
+    judge_member, list_matching,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keeper:
+    """Asks committees, takes their digests, and judges who gave them."""
+
+    validators: Validators
+    operators: Operators
+
+    def open_audit(self, ctx: Ctx, subject: bytes, seed: bytes, claimant: bytes, committee_max: int) -> int:
+        """Draw a committee for a subject (25 bytes) and ask it. Returns its size; 0 when nobody may judge.
+
+        claimant: the account (20 bytes) whose claim it is; a validator that earns for it, or for nobody, is left out,
+        and so is one that is excluded. committee_max: 1..64. Opening a subject twice is the caller's bug:
+        InvariantBroken. Emits audits.audit_opened.
+        """
+        if self.find_audit(ctx, subject) is not None:
+            raise InvariantBroken(f"the audit of {subject.hex()} is opened twice")
+        eligible = self._list_eligible(ctx, claimant)
+        members = draw_committee(seed, subject, eligible, min(committee_max, COMMITTEE_MAX))
+        if not members:
+            return 0
+        audit = Audit(subject=subject, status=AUDIT_STATUS_OPEN, claimant=encode_address(claimant), members=members,
+                      opened_height=ctx.height)
+        self.put_audit(ctx, audit)
+        self.put_marks(ctx, audit)
+        ctx.emit(events.audit_opened(audit))
+        return len(members)
+
+    def find_audit(self, ctx: Ctx, subject: bytes) -> Audit | None:
+        """The audit of a subject; None when there is none."""
+        raw = ctx.state.store(STORE).get(keys.audit(subject))
+        return None if raw is None else Audit.FromString(raw)
+
+    def get_audit(self, ctx: Ctx, subject: bytes) -> Audit:
+        """The audit of a subject. Raises AuditNotFound (audits/2)."""
+        audit = self.find_audit(ctx, subject)
+        if audit is None:
+            raise AuditNotFound(subject.hex())
+        return audit
+
+    def put_audit(self, ctx: Ctx, audit: Audit) -> None:
+        """Write the record; its marks are the caller's."""
+        ctx.state.store(STORE).set(keys.audit(audit.subject), audit.SerializeToString(deterministic=True))
+
+    def iter_audits(self, ctx: Ctx) -> Iterator[Audit]:
+        """All audits by subject, rising."""
+        for _, raw in ctx.state.store(STORE).iter(keys.AUDITS):
+            yield Audit.FromString(raw)
+
+    def list_decided(self, ctx: Ctx) -> list[tuple[bytes, bytes]]:
+        """(subject, answer) of audits that are decided and not taken, by rising subject, at most 256."""
+        marks = ctx.state.store(STORE).iter(keys.DECIDED, limit=DECIDED_PER_BLOCK)
+        subjects = [key[len(keys.DECIDED):] for key, _ in marks]
+        return [(subject, self.get_audit(ctx, subject).answer) for subject in subjects]
+
+    def take(self, ctx: Ctx, subject: bytes) -> None:
+        """Note that whoever opened a decided audit has acted on its answer. Anything else is its bug."""
+        audit = self.get_audit(ctx, subject)
+        if audit.status != AUDIT_STATUS_DECIDED:
+            raise InvariantBroken(f"the audit of {subject.hex()} is taken, but not decided, or taken before")
+        audit.status = AUDIT_STATUS_TAKEN
+        ctx.state.store(STORE).delete(keys.decided(subject))
+        self.put_audit(ctx, audit)
+
+    def list_right(self, ctx: Ctx, subject: bytes) -> list[bytes]:
+        """The accounts (20 bytes) of the members who gave the answer in time, one for each, by rising validator.
+
+        An account that operates several validators stands there as often. Empty for an audit that is undecided or gone.
+        """
+        audit = self.find_audit(ctx, subject)
+        return [] if audit is None else [decode_address(member.operator) for member in audit.members
+                                         if member.verdict == MEMBER_VERDICT_RIGHT]
+
+    def book_fee(self, ctx: Ctx, subject: bytes, fee_ugrad: int) -> None:
+        """Note that each member who was right in time has earned fee_ugrad (0 or more); the coins are the caller's."""
+        audit = self.find_audit(ctx, subject)
+        for member in audit.members if audit is not None else ():
+            if member.verdict == MEMBER_VERDICT_RIGHT:
+                auditor = self.get_auditor(ctx, member.consensus_address)
+                auditor.fees_ugrad += fee_ugrad
+                self.put_auditor(ctx, auditor)
+
+    def close_audit(self, ctx: Ctx, subject: bytes) -> None:
+        """Forget an audit; nothing happens when there is none. Who has not answered an undecided one has missed it.
+
+        Emits audits.audit_closed, and audits.auditor_excluded for who missed too many.
+        """
+        audit = self.find_audit(ctx, subject)
+        if audit is None:
+            return
+        store = ctx.state.store(STORE)
+        if audit.status == AUDIT_STATUS_OPEN:
+            self._drop_open_marks(ctx, audit)
+            for member in audit.members:
+                if not member.digest:
+                    self._count_miss(ctx, audit, member)
+        elif audit.status == AUDIT_STATUS_DECIDED:
+            store.delete(keys.decided(subject))
+        store.delete(keys.audit(subject))
+        ctx.emit(events.audit_closed(audit))
+
+    def record_digest(self, ctx: Ctx, validator: bytes, subject: bytes, digest: bytes) -> None:
+        """Take a digest that an open audit waits for (`is_waiting`). Emits audits.digest_recorded."""
+        audit = self.get_audit(ctx, subject)
+        for member in audit.members:
+            if member.consensus_address == validator:
+                member.digest, member.digest_height = digest, ctx.height
+        ctx.state.store(STORE).delete(keys.waiting(validator, subject))
+        if not audit.ready_height and is_quorum((member for member in audit.members if member.digest), audit):
+            audit.ready_height = ctx.height
+            ctx.state.store(STORE).set(keys.ready(subject), keys.MARK)
+        self.put_audit(ctx, audit)
+        ctx.emit(events.digest_recorded(subject, validator))
+
+    def decide(self, ctx: Ctx, audit: Audit, answer: bytes) -> None:
+        """Settle an open audit by its answer, of which a quorum has given digests, and judge its members.
+
+        Emits audits.audit_decided, and audits.auditor_excluded for who was wrong or missed too many.
+        """
+        audit.answer, audit.status, audit.decided_height = answer, AUDIT_STATUS_DECIDED, ctx.height
+        self._drop_open_marks(ctx, audit)
+        self.put_marks(ctx, audit)
+        for member in audit.members:
+            member.verdict = judge_member(audit, member)
+        self.put_audit(ctx, audit)
+        ctx.emit(events.audit_decided(audit))
+        for member in audit.members:
+            if member.verdict == MEMBER_VERDICT_RIGHT:
+                self._count_right(ctx, member)
+            elif member.verdict == MEMBER_VERDICT_WRONG:
+                self._count_wrong(ctx, member)
+            else:
+                self._count_miss(ctx, audit, member)
+
+    def is_waiting(self, ctx: Ctx, validator: bytes, subject: bytes) -> bool:
+        """Whether an open audit of the subject waits for this validator's digest."""
+        return ctx.state.store(STORE).has(keys.waiting(validator, subject))
+
+    def find_waiting_height(self, ctx: Ctx, validator: bytes, subject: bytes) -> int | None:
+        """When the audit was opened that waits for this validator's digest, None when none does."""
+        raw = ctx.state.store(STORE).get(keys.waiting(validator, subject))
+        return None if raw is None else int.from_bytes(raw, "big")
+
+    def put_marks(self, ctx: Ctx, audit: Audit) -> None:
+        """Note what an audit waits for, as its record says: digests, an answer, or that its answer is taken."""
+        store = ctx.state.store(STORE)
+        if audit.status == AUDIT_STATUS_DECIDED:
+            store.set(keys.decided(audit.subject), keys.MARK)
+        if audit.status != AUDIT_STATUS_OPEN:
+            return
+        if audit.ready_height:
+            store.set(keys.ready(audit.subject), keys.MARK)
+        for member in audit.members:
+            if not member.digest:
+                store.set(keys.waiting(member.consensus_address, audit.subject), u64_bytes(audit.opened_height))
+
+    def is_answer(self, audit: Audit, answer: bytes) -> bool:
+        """Whether a quorum of the committee has given digests of this answer."""
+        return is_quorum(list_matching(audit, answer), audit)
+
+    def iter_ready(self, ctx: Ctx, limit: int) -> Iterator[Audit]:
+        """Open audits of which a quorum has given digests, by rising subject, at most `limit`."""
+        for key, _ in ctx.state.store(STORE).iter(keys.READY, limit=limit):
+            yield self.get_audit(ctx, key[len(keys.READY):])
+
+    def list_marks(self, ctx: Ctx, prefix: bytes) -> list[bytes]:
+        """What follows the prefix in the keys under it, rising: for invariants."""
+        return [key[len(prefix):] for key, _ in ctx.state.store(STORE).iter(prefix)]
+
+    def find_auditor(self, ctx: Ctx, validator: bytes) -> Auditor | None:
+        """How a validator has done; None while it was never judged."""
+        raw = ctx.state.store(STORE).get(keys.auditor(validator))
+        return None if raw is None else Auditor.FromString(raw)
+
+    def get_auditor(self, ctx: Ctx, validator: bytes) -> Auditor:
+        """How a validator has done, an empty record while it was never judged."""
+        return self.find_auditor(ctx, validator) or Auditor(consensus_address=validator)
+
+    def put_auditor(self, ctx: Ctx, auditor: Auditor) -> None:
+        """Write the record."""
+        key = keys.auditor(auditor.consensus_address)
+        ctx.state.store(STORE).set(key, auditor.SerializeToString(deterministic=True))
+
+    def iter_auditors(self, ctx: Ctx) -> Iterator[Auditor]:
+        """All who were judged, by address."""
+        for _, raw in ctx.state.store(STORE).iter(keys.AUDITORS):
+            yield Auditor.FromString(raw)
+
+    def params(self, ctx: Ctx) -> Params:
+        """When auditors are excluded and for how long; genesis has written them."""
+        return Params.FromString(ctx.state.store(STORE).get(keys.PARAMS) or b"")
+
+    def put_params(self, ctx: Ctx, params: Params) -> None:
+        """Write the parameters, which are not all 0."""
+        ctx.state.store(STORE).set(keys.PARAMS, params.SerializeToString(deterministic=True))
+
+    def block_load(self, ctx: Ctx) -> BlockLoad:
+        """What this block has used of its bounds so far."""
+        load = BlockLoad.FromString(ctx.state.store(STORE).get(keys.LOAD) or b"")
+        return load if load.height == ctx.height else BlockLoad(height=ctx.height)
+
+    def put_block_load(self, ctx: Ctx, load: BlockLoad) -> None:
+        """Write what this block has used."""
+        ctx.state.store(STORE).set(keys.LOAD, load.SerializeToString(deterministic=True))
+
+    def _list_eligible(self, ctx: Ctx, claimant: bytes) -> list[Member]:
+        """Who may judge, by rising address: with power, not excluded, and of another operator than the claimant."""
+        excluded = [auditor.consensus_address for auditor in self.iter_auditors(ctx)
+                    if auditor.excluded_until_height > ctx.height]
+        eligible = []
+        for validator in self.validators.iter_validators(ctx):
+            if validator.power == 0 or validator.consensus_address in excluded:
+                continue
+            operator = self.operators.find_operator(ctx, validator.consensus_address)
+            if operator is not None and operator != claimant:
+                eligible.append(Member(consensus_address=validator.consensus_address, power=validator.power,
+                                       operator=encode_address(operator)))
+        return eligible
+
+    def _drop_open_marks(self, ctx: Ctx, audit: Audit) -> None:
+        store = ctx.state.store(STORE)
+        for member in audit.members:
+            if not member.digest:
+                store.delete(keys.waiting(member.consensus_address, audit.subject))
+        if audit.ready_height:
+            store.delete(keys.ready(audit.subject))
+
+    def _count_right(self, ctx: Ctx, member: Member) -> None:
+        auditor = self.get_auditor(ctx, member.consensus_address)
+        auditor.right += 1
+        auditor.missed_in_a_row = 0
+        self.put_auditor(ctx, auditor)
+
+    def _count_wrong(self, ctx: Ctx, member: Member) -> None:
+        auditor = self.get_auditor(ctx, member.consensus_address)
+        auditor.wrong += 1
+        self._exclude(ctx, auditor, "wrong", self.params(ctx).wrong_excluded_blocks)
+
+    def _count_miss(self, ctx: Ctx, audit: Audit, member: Member) -> None:
+        """A member that gave nothing has missed an audit that was open long enough."""
+        if ctx.height - audit.opened_height < MISSED_AFTER_BLOCKS:
+            return
+        auditor, params = self.get_auditor(ctx, member.consensus_address), self.params(ctx)
+        auditor.missed += 1
+        auditor.missed_in_a_row += 1
+        if auditor.missed_in_a_row < params.missed_max:
+            self.put_auditor(ctx, auditor)
+            return
+        auditor.missed_in_a_row = 0
+        self._exclude(ctx, auditor, "missed", params.missed_excluded_blocks)
+
+    def _exclude(self, ctx: Ctx, auditor: Auditor, reason: str, blocks: int) -> None:
+        """Keep an auditor out of new committees; a longer exclusion stands. Emits audits.auditor_excluded."""
+        auditor.excluded_until_height = max(auditor.excluded_until_height, ctx.height + blocks)
+        self.put_auditor(ctx, auditor)
+        ctx.emit(events.auditor_excluded(auditor.consensus_address, reason, auditor.excluded_until_height))

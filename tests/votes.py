@@ -1,0 +1,74 @@
+"""Validators of tests: keys made from names, what they sign with their precommits, and what a proposer has of it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from abci_app.runtime.module import LastVotes, RowSource
+from abci_app.wire.audit import extension_sign_bytes
+
+
+class Signer:
+    """A validator with the ed25519 key of its name."""
+
+    def __init__(self, name: str) -> None:
+        self.secret = hashlib.sha256(b"gradus test validator " + name.encode()).digest()
+
+    @cached_property
+    def key(self) -> Ed25519PrivateKey:
+        """The private key."""
+        return Ed25519PrivateKey.from_private_bytes(self.secret)
+
+    @cached_property
+    def pub_key(self) -> bytes:
+        """The public key, 32 bytes."""
+        return self.key.public_key().public_bytes_raw()
+
+    @cached_property
+    def address(self) -> bytes:
+        """The consensus address, 20 bytes."""
+        return hashlib.sha256(self.pub_key).digest()[:20]
+
+    def sign(self, chain_id: str, height: int, round_number: int, extension: bytes) -> bytes:
+        """The signature over an extension of a precommit."""
+        return self.key.sign(extension_sign_bytes(chain_id, height, round_number, extension))
+
+
+class NoRows:
+    """A node without datasets. Implements RowSource."""
+
+    def has_rows(self, rows_root: bytes) -> bool:
+        """No."""
+        return False
+
+    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
+        """None."""
+        return None
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a proposer of a test knows. Implements ProposerSource."""
+
+    rows: RowSource = field(default_factory=NoRows)
+    last_votes: LastVotes = (0, 0, ())
+    answers: Mapping[bytes, bytes] = field(default_factory=dict)
+
+    def has_rows(self, rows_root: bytes) -> bool:
+        """See RowSource."""
+        return self.rows.has_rows(rows_root)
+
+    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
+        """See RowSource."""
+        return self.rows.find_rows(rows_root, indices)
+
+    def votes(self) -> LastVotes:
+        """See ProposerSource."""
+        return self.last_votes
+
+    def find_answers(self, subject: bytes) -> tuple[bytes, ...]:
+        """See ProposerSource."""
+        return (self.answers[subject],) if subject in self.answers else ()
