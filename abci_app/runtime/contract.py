@@ -5,14 +5,17 @@ Reads/Writes: nothing. All functions take a checked contract.
 """
 
 from abci_app.runtime.gas import MULTIPLY_ADDS_PER_GAS, WRITE_GAS
-from abci_app.wire.ints import mul_div_ceil
+from abci_app.wire.ints import mul_div_ceil, ppm_floor
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, ModelSpec
 from abci_app.wire.row import row_bytes
 from abci_app.wire.tx import TX_BYTES_MAX
-from kernels import mlp, unit
+from kernels import aggregate, mlp, unit
+from kernels.aggregate.types import PAYLOADS_MAX
 
 LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
 
+CLOSE_COST_PER_BLOCK = 1 << 30  # multiply-adds
+OUTER_STEP_COST = 32  # of a parameter: the step, and the bytes of its weight and momentum
 AUDIT_GAS_PER_BLOCK = 2_000_000
 EVIDENCE_BYTES_PER_BLOCK = TX_BYTES_MAX  # what the injected share of the smallest block holds
 EVIDENCE_GAS = 4 * WRITE_GAS
@@ -38,6 +41,22 @@ def compute_unit_policy(spec: ModelSpec, learning_rate_q16: int) -> unit.UnitPol
 def compute_unit_cost(spec: ModelSpec) -> int:
     """Multiply-adds of one unit."""
     return unit.unit_cost(compute_unit_policy(spec, spec.training.learning_rate.peak_q16))
+
+
+def compute_close_cost(spec: ModelSpec, payload_count: int) -> int:
+    """Multiply-adds in the time of which a round is closed: its rule over so many payloads, and the outer step.
+
+    A round has 1..64 units; of one that a genesis counts wrongly the nearest of these is taken, since blocks must end.
+    """
+    training, count = spec.training, compute_param_count(spec)
+    taken = min(max(payload_count, 1), PAYLOADS_MAX)
+    return aggregate.cost(training.aggregation, taken, count, training.codec) + OUTER_STEP_COST * count
+
+
+def compute_round_cost(spec: ModelSpec) -> int:
+    """The ugrad that a round takes from the escrow at most: its reward, and on top of it the fee of its auditors."""
+    reward_ugrad = spec.economy.round_reward_ugrad
+    return reward_ugrad + ppm_floor(reward_ugrad, spec.audit.audit_fee_ppm)
 
 
 def compute_audit_gas(spec: ModelSpec) -> int:

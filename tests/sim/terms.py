@@ -44,7 +44,7 @@ def _draw_training(dice: random.Random, spec: ModelSpec) -> None:
     training.outer_learning_rate_q16 = dice.choice((65_536, 45_875))
     training.outer_momentum_q16 = dice.choice((0, 58_982))
     training.commit_blocks, training.reveal_blocks = dice.randint(3, 5), dice.randint(3, 4)
-    training.audit_blocks, training.kept_rounds = dice.randint(3, 5), dice.randint(1, 5)
+    training.audit_blocks, training.kept_rounds = dice.randint(3, 5), dice.randint(2, 6)
 
 
 def _draw_audit(dice: random.Random, spec: ModelSpec) -> None:
@@ -55,3 +55,7 @@ def _draw_audit(dice: random.Random, spec: ModelSpec) -> None:
     certain = audit.rate_ppm == 1_000_000  # only then a bond deters of which nothing is burnt
     audit.burn_ppm = dice.choice((0, 333_333, 1_000_000) if certain else (333_333, 1_000_000))
     audit.missed_rounds_max = dice.randint(1, 3)
+    audit.challenge_blocks = dice.randint(3, 3 * (spec.training.kept_rounds - 1))
+    audit.committee_max = dice.randint(1, 4)
+    audit.audit_fee_ppm = dice.choice((0, 50_000, 500_000))
+    audit.challenge_bond_ugrad = dice.choice((1, 5_000))

@@ -27,7 +27,7 @@ class ArchitectureInvalid(ChainError):
 
 class ModelTooLarge(ChainError):
     codespace, code = "models", 7
-    text = "a payload must fit one transaction; take narrower layers"
+    text = "the parameters are too many; take narrower layers"
 
 
 class DatasetInvalid(ChainError):
@@ -60,10 +60,12 @@ class OuterPolicyInvalid(ChainError):
 
 class UnitTooCostly(ChainError):
     codespace, code = "models", 15
-    text = "audits run inside blocks; take fewer local steps, smaller batches, narrower layers or fewer audits"
+    text = "auditors compute a unit again; take fewer local steps, smaller batches or narrower layers"
 
 
 class EvidenceTooLarge(ChainError):
+    """No longer raised: auditors read rows from their own copy of the dataset."""
+
     codespace, code = "models", 16
     text = "a unit's rows must fit one transaction; take fewer local steps or smaller batches"
 
@@ -83,7 +85,7 @@ class TrainersInvalid(ChainError):
 
 
 class EscrowTooLow(ChainError):
-    codespace, code, text = "models", 20, "the escrow must hold at least the reward of one round"
+    codespace, code, text = "models", 20, "the escrow must hold at least one round's reward and audit fee"
 
 
 class EscrowTooLarge(ChainError):
@@ -91,10 +93,12 @@ class EscrowTooLarge(ChainError):
 
 
 class ModelNotLive(ChainError):
-    codespace, code, text = "models", 22, "the model trains no longer, so nothing would ever spend the coins"
+    codespace, code, text = "models", 22, "the model is closed, so nothing would ever spend the coins"
 
 
 class AuditsTooMany(ChainError):
+    """No longer raised: audits run beside the blocks."""
+
     codespace, code = "models", 23
     text = "the audits of a round must fit its audit phase; take more audit_blocks, fewer audits or smaller units"
 
@@ -109,3 +113,50 @@ class ModelRetired(ChainError):
 
 class RoundRunning(ChainError):
     codespace, code, text = "models", 26, "a round runs; close the model when it has ended and no other has begun"
+
+
+class CloseTooCostly(ChainError):
+    codespace, code = "models", 27
+    text = "a block closes the round; take fewer units, a cheaper rule of aggregation or narrower layers"
+
+
+class LimitsInvalid(ChainError):
+    codespace, code, text = "models", 28, "the limits of the policies are not as a contract writes them"
+
+
+class LimitExceeded(ChainError):
+    codespace, code = "models", 29
+    text = "the limits were fixed when the model was made; only governance goes beyond them"
+
+
+class VersionsExhausted(ChainError):
+    codespace, code, text = "models", 30, "the terms have changed as often as they can; make a new model"
+
+
+class ChangeEmpty(ChainError):
+    codespace, code, text = "models", 31, "nothing would change; give what is to be different"
+
+
+class DatasetUnfit(ChainError):
+    codespace, code = "models", 32
+    text = "attached rows have the features and classes of the contract's; make a new model for others"
+
+
+class ModelPaused(ChainError):
+    codespace, code, text = "models", 33, "the model is paused already; resume it to go on"
+
+
+class ModelNotPaused(ChainError):
+    codespace, code, text = "models", 34, "the model is not paused; there is nothing to resume"
+
+
+class PausedByGovernance(ChainError):
+    codespace, code, text = "models", 35, "what governance paused only governance resumes; propose it there"
+
+
+class AdminNotOffered(ChainError):
+    codespace, code, text = "models", 36, "the model is not offered to this account; ask its admin to offer it"
+
+
+class VersionNotFound(ChainError):
+    codespace, code, text = "models", 37, "the model has had no terms of this version; ask for an earlier one"

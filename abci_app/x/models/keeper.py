@@ -13,17 +13,20 @@ from dataclasses import dataclass
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import compute_param_count
 from abci_app.runtime.gas import WRITE_GAS
-from abci_app.wire.address import decode_address
+from abci_app.wire.address import decode_address, encode_address
 from abci_app.wire.coin import base_coin
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U32_MAX, U64_MAX, u64_bytes
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    MODEL_STATUS_OPEN, MODEL_STATUS_RETIRED, MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING, Model, ModelSpec, Weights,
+    MODEL_STATUS_OPEN, MODEL_STATUS_RETIRED, MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING,
+    MODEL_STATUS_UNSPECIFIED, Model, ModelSpec, PendingSpec, SpecVersion, Weights,
 )
 from abci_app.x.models import events, keys
-from abci_app.x.models.errors import EscrowTooLarge, ModelNotFound, WeightsNotFound
+from abci_app.x.models.errors import EscrowTooLarge, ModelNotFound, VersionNotFound, WeightsNotFound
 from abci_app.x.models.needs import Bank
-from abci_app.x.models.types import STORE, new_weights
+from abci_app.x.models.types import STORE
+from abci_app.x.models.types.changes import find_phase, set_phase
+from abci_app.x.models.types.terms import new_weights
 from kernels import chunks, mlp, outer
 
 
@@ -70,9 +73,87 @@ class Keeper:
         record = new_weights(model_id, 0, data, b"", ctx.height)
         self.put_weights(ctx, record, data)
         model = Model(id=model_id, admin=admin, spec=spec, status=MODEL_STATUS_OPEN, weights_root=record.root,
-                      created_height=ctx.height)
+                      created_height=ctx.height, spec_version=1, spec_height=ctx.height)
         self.put_model(ctx, model)
         return model
+
+    def get_spec(self, ctx: Ctx, model_id: int, version: int) -> ModelSpec:
+        """The terms of a version, in force or replaced. Raises ModelNotFound, VersionNotFound (models/2, models/37)."""
+        model = self.get_model(ctx, model_id)
+        if version == model.spec_version:
+            return model.spec
+        found = self.find_version(ctx, model_id, version)
+        if found is None:
+            raise VersionNotFound(f"model {model_id}, version {version}")
+        return found.spec
+
+    def find_version(self, ctx: Ctx, model_id: int, version: int) -> SpecVersion | None:
+        """Terms that were replaced, None where there are none of this version."""
+        if not 0 < version <= U32_MAX:
+            return None
+        raw = ctx.state.store(STORE).get(keys.version(model_id, version))
+        return None if raw is None else SpecVersion.FromString(raw)
+
+    def put_version(self, ctx: Ctx, version: SpecVersion) -> None:
+        """Write terms that were replaced."""
+        self._put(ctx, keys.version(version.model_id, version.version), version.SerializeToString(deterministic=True))
+
+    def iter_versions(self, ctx: Ctx, model_id: int) -> Iterator[SpecVersion]:
+        """A model's replaced terms, versions rising."""
+        for _, raw in ctx.state.store(STORE).iter(keys.versions_of(model_id)):
+            yield SpecVersion.FromString(raw)
+
+    def find_pending(self, ctx: Ctx, model_id: int) -> ModelSpec | None:
+        """The terms that wait for a round to end, None where there are none."""
+        raw = ctx.state.store(STORE).get(keys.pending(model_id))
+        return None if raw is None else PendingSpec.FromString(raw).spec
+
+    def put_pending(self, ctx: Ctx, model_id: int, spec: ModelSpec) -> None:
+        """Write the terms that wait for a round to end."""
+        pending = PendingSpec(model_id=model_id, spec=spec)
+        self._put(ctx, keys.pending(model_id), pending.SerializeToString(deterministic=True))
+
+    def drop_pending(self, ctx: Ctx, model_id: int) -> None:
+        """No terms wait any more."""
+        ctx.gas.use(WRITE_GAS, "removal of a model's record")
+        ctx.state.store(STORE).delete(keys.pending(model_id))
+
+    def apply_pending(self, ctx: Ctx, model_id: int) -> Model:
+        """Put the terms that wait, if any, in force; returns the model. To be called before a round is dealt.
+
+        Raises ModelNotFound (models/2). Emits models.terms_changed.
+        """
+        model, spec = self.get_model(ctx, model_id), self.find_pending(ctx, model_id)
+        if spec is None:
+            return model
+        self.drop_pending(ctx, model_id)
+        return self.change_spec(ctx, model, spec)
+
+    def change_spec(self, ctx: Ctx, model: Model, spec: ModelSpec) -> Model:
+        """Put checked terms in force; returns the new record. A model that served trains again if rounds are left.
+
+        Emits models.terms_changed and then, for such a model, models.training_extended.
+        """
+        model = self.get_model(ctx, model.id)
+        self.put_version(ctx, SpecVersion(model_id=model.id, version=model.spec_version, spec=model.spec,
+                                          height=model.spec_height))
+        model.spec.CopyFrom(spec)
+        model.spec_version += 1
+        model.spec_height = ctx.height
+        rounds = spec.training.rounds
+        is_extended = find_phase(model) == MODEL_STATUS_SERVING and model.rounds_closed < (rounds or U32_MAX)
+        if is_extended:
+            set_phase(model, MODEL_STATUS_TRAINING)
+        self.put_model(ctx, model)
+        ctx.emit(events.terms_changed(model))
+        if is_extended:
+            ctx.emit(events.training_extended(model))
+        return model
+
+    def is_invited(self, model: Model, address: bytes) -> bool:
+        """Whether the account (20 bytes) may train the model: everybody may where enrolment is open."""
+        invited = model.spec.invited_trainers
+        return not invited or encode_address(address) in invited
 
     def start_training(self, ctx: Ctx, model: Model) -> Model:
         """Move an open model to TRAINING. Emits models.training_started."""
@@ -87,12 +168,13 @@ class Keeper:
     def close_round(self, ctx: Ctx, model: Model, weights: bytes, momentum: bytes) -> Model:
         """Make `weights` (int32 [P]) and `momentum` (int64 [P]) those after one more round; returns the new record.
 
-        Drops the weights that are no longer among the last `kept_rounds`. After the policy's last round the model
-        serves. Emits models.round_closed and then, at the end, models.training_finished.
+        Drops the weights that are no longer among the last `kept_rounds`. After the last round, of the terms that wait
+        where some do, the model serves. One that was paused stays so. Emits models.round_closed and then, at the end,
+        models.training_finished.
         """
         model = self.get_model(ctx, model.id)
         training = model.spec.training
-        if model.status != MODEL_STATUS_TRAINING:
+        if find_phase(model) != MODEL_STATUS_TRAINING:
             raise InvariantBroken(f"model {model.id} closes a round with status {model.status}")
         count = compute_param_count(model.spec)
         if len(weights) != mlp.WEIGHT_BYTES * count or len(momentum) != outer.MOMENTUM_BYTES * count:
@@ -106,9 +188,10 @@ class Keeper:
         expired = model.rounds_closed - training.kept_rounds
         if expired >= 0:
             self.drop_weights(ctx, model.id, expired)
-        is_last = model.rounds_closed == (training.rounds or U32_MAX)
+        rounds = (self.find_pending(ctx, model.id) or model.spec).training.rounds
+        is_last = model.rounds_closed >= (rounds or U32_MAX)
         if is_last:
-            model.status = MODEL_STATUS_SERVING
+            set_phase(model, MODEL_STATUS_SERVING)
         self.put_model(ctx, model)
         ctx.emit(events.round_closed(model))
         if is_last:
@@ -236,13 +319,17 @@ class Keeper:
     def retire_model(self, ctx: Ctx, model: Model) -> Model:
         """End a model and pay what its escrow holds back to its admin; returns the new record.
 
-        The caller has made sure that no round runs. Weights stay, for whoever wants them.
+        The caller has made sure that no round runs. Weights and terms stay, for whoever wants them; what was to change
+        changes no more.
         """
         model = self.get_model(ctx, model.id)
+        if self.find_pending(ctx, model.id) is not None:
+            self.drop_pending(ctx, model.id)
         if model.escrow_ugrad:
             self.bank.send_from_module(ctx, STORE, decode_address(model.admin), (base_coin(model.escrow_ugrad),))
         model.escrow_ugrad = 0
-        model.status = MODEL_STATUS_RETIRED
+        model.status, model.resumed_status = MODEL_STATUS_RETIRED, MODEL_STATUS_UNSPECIFIED
+        model.paused_by = model.offered_admin = ""
         self.put_model(ctx, model)
         return model
 

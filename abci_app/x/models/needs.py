@@ -7,11 +7,13 @@ from abci_app.wire.coin import Coin
 
 
 class Rounds(Protocol):
-    """The slice of the room that runs rounds which closing a model needs. That room is built later, of this one's
+    """The slice of the room that runs rounds which changes of a model need. That room is built later, of this one's
     keeper; only the routes, which are made when all keepers are there, know it.
     """
 
     def has_running_round(self, ctx: Ctx, model_id: int) -> bool: ...
+
+    def mark_idle(self, ctx: Ctx, model_id: int) -> None: ...
 
 
 class Bank(Protocol):

@@ -4,7 +4,7 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.paging import read_page
 from abci_app.wire.errors import NotFound
 from abci_app.wire.pb.gradus.models.v1 import query_pb2
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, SpecVersion, Weights
 from abci_app.x.models import keys
 from abci_app.x.models.keeper import Keeper
 from abci_app.x.models.types import STORE
@@ -13,10 +13,7 @@ from kernels import chunks
 
 def query_model(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryModelRequest) -> query_pb2.QueryModelResponse:
     """One model. Raises NotFound (sdk/22)."""
-    model = keeper.find_model(ctx, request.model_id)
-    if model is None:
-        raise NotFound(f"model {request.model_id}")
-    return query_pb2.QueryModelResponse(model=model)
+    return query_pb2.QueryModelResponse(model=_get_model(ctx, keeper, request.model_id))
 
 
 def query_models(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryModelsRequest) -> query_pb2.QueryModelsResponse:
@@ -42,6 +39,38 @@ def query_weights_chunk(ctx: Ctx, keeper: Keeper,
     start = request.index * record.chunk_bytes
     proof = chunks.chunk_proof(data, request.index, record.chunk_bytes)
     return query_pb2.QueryWeightsChunkResponse(chunk=data[start:start + record.chunk_bytes], proof=proof)
+
+
+def query_spec(ctx: Ctx, keeper: Keeper, request: query_pb2.QuerySpecRequest) -> query_pb2.QuerySpecResponse:
+    """The terms of a version, in force or replaced. Raises NotFound (sdk/22)."""
+    model = _get_model(ctx, keeper, request.model_id)
+    version = keeper.find_version(ctx, model.id, request.version)
+    if request.version == model.spec_version:
+        version = _current_version(model)
+    if version is None:
+        raise NotFound(f"model {model.id} has had {model.spec_version} versions of its terms, not {request.version}")
+    return query_pb2.QuerySpecResponse(version=version)
+
+
+def query_versions(ctx: Ctx, keeper: Keeper,
+                   request: query_pb2.QueryVersionsRequest) -> query_pb2.QueryVersionsResponse:
+    """The terms that a model had by pages, those that it has, and those that wait. Raises NotFound (sdk/22)."""
+    model = _get_model(ctx, keeper, request.model_id)
+    records, page = read_page(ctx.state.store(STORE), keys.versions_of(model.id), request.pagination)
+    return query_pb2.QueryVersionsResponse(versions=[SpecVersion.FromString(raw) for _, raw in records],
+                                           current=_current_version(model), pagination=page,
+                                           pending=keeper.find_pending(ctx, model.id))
+
+
+def _current_version(model: Model) -> SpecVersion:
+    return SpecVersion(model_id=model.id, version=model.spec_version, spec=model.spec, height=model.spec_height)
+
+
+def _get_model(ctx: Ctx, keeper: Keeper, model_id: int) -> Model:
+    model = keeper.find_model(ctx, model_id)
+    if model is None:
+        raise NotFound(f"model {model_id}")
+    return model
 
 
 def _get_weights(ctx: Ctx, keeper: Keeper, model_id: int, round_number: int) -> Weights:

@@ -7,7 +7,9 @@ again. A phase ends when no unit has to act in it any more, or at its deadline. 
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.contract import LIVE_STATUSES, compute_param_count
+from abci_app.runtime.contract import (
+    CLOSE_COST_PER_BLOCK, LIVE_STATUSES, compute_close_cost, compute_param_count,
+)
 from abci_app.wire.address import decode_address, encode_address
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
@@ -20,9 +22,8 @@ from abci_app.wire.seed import audit_seed, round_seed
 from abci_app.x.work import events
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    CLOSE_COST_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, UNITS_PER_BLOCK,
-    compute_close_cost, compute_payloads_needed, compute_step_units, compute_trainers_needed, deal_units, draw_units,
-    is_open,
+    IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, UNITS_PER_BLOCK, compute_payloads_needed,
+    compute_step_units, compute_trainers_needed, deal_units, draw_units, is_open,
 )
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step

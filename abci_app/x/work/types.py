@@ -3,7 +3,6 @@
 Reads/Writes: nothing. Every bound has its reason in README.md beside this file, section "Bounds".
 """
 
-from abci_app.runtime.contract import compute_param_count
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount
 from abci_app.wire.errors import InvalidCoins
@@ -20,7 +19,6 @@ from abci_app.wire.row import join_columns, row_bytes
 from abci_app.wire.seed import draw_rows, shuffle, unit_seed
 from abci_app.x.work.errors import BondTooLarge, CommitmentMalformed, SaltMalformed, TraceRootMalformed
 from kernels import aggregate
-from kernels.aggregate.types import PAYLOADS_MAX
 from kernels.chunks import chunk_root
 from kernels.payload import region_bytes
 
@@ -30,8 +28,6 @@ TRAINERS_MAX = 256
 UNITS_PER_BLOCK = 2_048  # moved on by ends of phases
 IDLE_MODELS_PER_BLOCK = 64
 OPENED_UNITS_PER_BLOCK = 512  # dealt to models that waited
-CLOSE_COST_PER_BLOCK = 1 << 30  # multiply-adds
-OUTER_STEP_COST = 32  # of a parameter: the step, and the bytes of its weight and momentum
 AUDITED_MODELS_MAX = 1_024  # that a proposer looks at
 PAYLOAD_ROUNDS_KEPT = 2
 
@@ -149,16 +145,6 @@ def is_usable_row(row: bytes, features: int, classes: int) -> bool:
 def compute_evidence_bytes(spec: ModelSpec, row_count: int) -> int:
     """Bytes of so many rows."""
     return row_count * row_bytes(spec.dataset.features)
-
-
-def compute_close_cost(spec: ModelSpec, payload_count: int) -> int:
-    """Multiply-adds in the time of which a round is closed: its rule over so many payloads, and the outer step.
-
-    A round has 1..64 units; of one that a genesis counts wrongly the nearest of these is taken, since blocks must end.
-    """
-    training, count = spec.training, compute_param_count(spec)
-    taken = min(max(payload_count, 1), PAYLOADS_MAX)
-    return aggregate.cost(training.aggregation, taken, count, training.codec) + OUTER_STEP_COST * count
 
 
 def compute_step_units(model: Model, running: Round) -> int:

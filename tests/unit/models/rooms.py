@@ -50,10 +50,15 @@ class NamedRounds:
 
     def __init__(self) -> None:
         self.running: list[int] = []
+        self.idle: list[int] = []
 
     def has_running_round(self, ctx: Ctx, model_id: int) -> bool:
         """Whether the test said so."""
         return model_id in self.running
+
+    def mark_idle(self, ctx: Ctx, model_id: int) -> None:
+        """The model waits for a round."""
+        self.idle.append(model_id)
 
 
 class Rooms:

@@ -18,8 +18,8 @@ def grown(rooms: Rooms) -> Rooms:
     for fill in (3, 4):
         rooms.rewards.pay_round(rooms.ctx, training.id, training.spec, fill, [(0, BOB)], 1)
         training = rooms.close(training, fill)
-    spec = small_spec(rounds=1)
-    spec.training.kept_rounds = 1
+    spec = small_spec(rounds=1, challenge_blocks=3)
+    spec.training.kept_rounds = 2
     rooms.close(rooms.models.start_training(rooms.ctx, rooms.create(spec)), 5)
     assert rooms.broken() == []
     return rooms

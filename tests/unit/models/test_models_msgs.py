@@ -104,13 +104,12 @@ def test_funding_that_cannot_be_is_refused_and_nothing_is_written(
     assert rooms.state() == before
 
 
-def test_funding_a_model_that_trains_no_longer_is_refused_and_nothing_is_written(rooms: Rooms) -> None:
+def test_serving_model_is_funded_for_the_rounds_that_it_may_yet_train(rooms: Rooms) -> None:
     model = rooms.models.start_training(rooms.ctx, rooms.create(small_spec(rounds=1)))
     assert rooms.close(model, 1).status == MODEL_STATUS_SERVING
-    before = rooms.state()
-    with pytest.raises(errors.ModelNotLive):
-        rooms.deliver(fund_msg())
-    assert rooms.state() == before
+    rooms.deliver(fund_msg(7))
+    assert rooms.models.get_model(rooms.ctx, 1).escrow_ugrad == 5_000_007
+    assert rooms.broken() == []
 
 
 def test_escrow_counts_what_was_paid_so_that_no_total_passes_u64(rooms: Rooms) -> None:
@@ -132,7 +131,7 @@ def test_admin_closes_a_model_and_has_its_whole_escrow_back(rooms: Rooms, status
     if status == MODEL_STATUS_SERVING:
         model = rooms.close(model, 1)
     assert model.status == status
-    rooms.deliver(fund_msg(7)) if status != MODEL_STATUS_SERVING else None
+    rooms.deliver(fund_msg(7))
     held = rooms.models.get_model(rooms.ctx, 1).escrow_ugrad
     weights = rooms.models.load_weights(rooms.ctx, 1, model.rounds_closed)
     assert rooms.deliver(close_msg()) == MsgCloseModelResponse(refunded_ugrad=held)

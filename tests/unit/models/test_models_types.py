@@ -9,25 +9,21 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from abci_app.abci.chain import BLOCK_BYTES_MIN, INJECTED_SHARE_PPM
-from abci_app.runtime.contract import AUDIT_GAS_PER_BLOCK, EVIDENCE_BYTES_PER_BLOCK, compute_audit_gas
+from abci_app.runtime.contract import CLOSE_COST_PER_BLOCK, compute_close_cost, compute_round_cost
 from abci_app.wire.address import encode_address
 from abci_app.wire.errors import ChainError, InvalidAddress, InvalidCoins
-from abci_app.wire.ints import U64_MAX, ppm_floor
-from abci_app.wire.merkle import MerkleTree
+from abci_app.wire.ints import U64_MAX
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, LearningRate, MlpClassifier, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel, MsgFundModel
-from abci_app.wire.pb.gradus.work.v1.tx_pb2 import AuditEvidence
-from abci_app.wire.seed import draw_rows
-from abci_app.wire.tx import TX_BYTES_MAX, encode_injected
-from abci_app.x.models import errors, types
+from abci_app.x.models import errors
+from abci_app.x.models.types import defaults, limits, terms
 from kernels.payload import payload_bytes
 from tests.unit.models.rooms import ALICE_TEXT, BOB_TEXT, Rooms, create_msg, small_spec
 
 
 def edit(text: str) -> Callable[[ModelSpec], None]:
     """An edit of a contract, `spec` in its code."""
-    return lambda spec: exec(text, {"spec": spec, "encode_address": encode_address})
+    return lambda spec: exec(text, {"spec": spec, "encode_address": encode_address, "limits": limits})
 
 
 REFUSED = [
@@ -52,7 +48,7 @@ REFUSED = [
     ("spec.mlp_classifier.widths[:] = [4, 5, 4]", errors.ArchitectureInvalid),
     ("spec.mlp_classifier.widths[:] = [4, 0, 3]", errors.ArchitectureInvalid),
     ("spec.mlp_classifier.widths[:] = [4, 65537, 3]", errors.ArchitectureInvalid),
-    ("spec.mlp_classifier.widths[:] = [4, 65536, 3]", errors.ModelTooLarge),
+    ("spec.mlp_classifier.widths[:] = [4, 65536, 64, 3]", errors.ModelTooLarge),
     ("spec.init_seed = bytes(33)", errors.SeedInvalid),
     ("spec.training.rounds = 1_000_001", errors.RoundPolicyInvalid),
     ("spec.training.units_max = 0", errors.RoundPolicyInvalid),
@@ -92,15 +88,18 @@ REFUSED = [
     ("spec.audit.burn_ppm = 1_000_001", errors.AuditPolicyInvalid),
     ("spec.audit.missed_rounds_max = 0", errors.AuditPolicyInvalid),
     ("spec.audit.missed_rounds_max = 101", errors.AuditPolicyInvalid),
-    ("spec.training.local_steps = spec.training.batch_rows = 2048", errors.UnitTooCostly),
-    ("spec.training.local_steps = 1024; spec.training.batch_rows = 2048; spec.training.units_max = 64",
-     errors.UnitTooCostly),
-    ("spec.training.local_steps = 1000; spec.dataset.train_rows = 2**20", errors.EvidenceTooLarge),
-    ("spec.dataset.train_rows = 2**31; spec.training.local_steps = 60; spec.audit.rate_ppm = 1_000_000",
-     errors.AuditsTooMany),
-    ("spec.training.local_steps = spec.training.batch_rows = 700; spec.training.units_max = 4; "
-     "spec.audit.rate_ppm = 250_000", errors.AuditsTooMany),
-    ("spec.economy.bond_ugrad -= 1", errors.BondTooLow),
+    ("spec.audit.committee_max = 0", errors.AuditPolicyInvalid),
+    ("spec.audit.committee_max = 65", errors.AuditPolicyInvalid),
+    ("spec.audit.challenge_blocks = 2", errors.AuditPolicyInvalid),
+    ("spec.audit.challenge_blocks = 100_001; spec.training.kept_rounds = 1_000", errors.AuditPolicyInvalid),
+    ("spec.audit.challenge_blocks = 3 * 63 + 1", errors.AuditPolicyInvalid),
+    ("spec.audit.challenge_blocks = 3; spec.training.kept_rounds = 1", errors.AuditPolicyInvalid),
+    ("spec.audit.audit_fee_ppm = 500_001", errors.AuditPolicyInvalid),
+    ("spec.audit.challenge_bond_ugrad = 0", errors.AuditPolicyInvalid),
+    ("spec.training.local_steps = 4096; spec.training.batch_rows = 256; spec.mlp_classifier.widths[:] = [4, 99, 64, 3]", errors.UnitTooCostly),
+    ("spec.mlp_classifier.widths[:] = [4, 1000, 1000, 3]; spec.training.aggregation = 'nnm+multi_krum'; "
+     "spec.training.trim = 0; spec.training.units_max = 64", errors.CloseTooCostly),
+    ("spec.economy.bond_ugrad = 5_999_999", errors.BondTooLow),
     ("spec.audit.burn_ppm = 0; spec.economy.bond_ugrad = 2**63", errors.BondTooLow),
     ("spec.economy.round_reward_ugrad = spec.economy.bond_ugrad = 0", errors.BondTooLow),
     ("spec.invited_trainers.append(encode_address(bytes(20)))", errors.TrainersInvalid),
@@ -108,6 +107,20 @@ REFUSED = [
     ("spec.invited_trainers.extend(encode_address(n.to_bytes(20, 'big')) for n in range(257))",
      errors.TrainersInvalid),
     ("spec.invited_trainers.extend(['gradus1', 'a', 'b', 'c'])", InvalidAddress),
+    ("spec.limits.ranges.add(field='training.step', max=1)", errors.LimitsInvalid),
+    ("spec.limits.ranges.add(field='training.codec', max=1)", errors.LimitsInvalid),
+    ("spec.limits.ranges.add(field='training.trim', min=2, max=1)", errors.LimitsInvalid),
+    ("[spec.limits.ranges.add(field=name, max=9) for name in ('training.trim', 'training.rounds')]",
+     errors.LimitsInvalid),
+    ("[spec.limits.ranges.add(field='training.trim', max=9) for _ in range(2)]", errors.LimitsInvalid),
+    ("spec.limits.ranges.add(field='training.local_steps', min=33, max=64)", errors.LimitsInvalid),
+    ("spec.limits.ranges.add(field='training.learning_rate.peak_q16', min=1, max=6553)", errors.LimitsInvalid),
+    ("spec.limits.choices.add(field='training.momentum_q16', values=['int8/256'])", errors.LimitsInvalid),
+    ("spec.limits.choices.add(field='training.codec')", errors.LimitsInvalid),
+    ("spec.limits.choices.add(field='training.codec', values=['int8/256', 'int9/256'])", errors.LimitsInvalid),
+    ("spec.limits.choices.add(field='training.codec', values=['int8/256', 'int4/256'])", errors.LimitsInvalid),
+    ("spec.limits.choices.add(field='training.codec', values=['int8/256', 'int8/256'])", errors.LimitsInvalid),
+    ("spec.limits.choices.add(field='training.codec', values=['int4/256'])", errors.LimitsInvalid),
 ]
 
 
@@ -124,16 +137,16 @@ def test_contract_with_wrong_terms_is_refused_and_nothing_is_written(
 
 
 def test_every_error_of_the_terms_is_raised_by_a_case() -> None:
-    """Codes 4 to 19 and 23 are those of check_spec."""
+    """Codes 4 to 19, 27 and 28 are those of check_spec; 16 is retired."""
     raised = {error.code for _, error in REFUSED if error.codespace == "models"}
-    assert raised == {*range(4, 20), 23}
+    assert raised == {*range(4, 16), *range(17, 20), 27, 28}
 
 
 @pytest.mark.parametrize("change", [
     "spec.name = 'A'", "spec.name = 'a b.c_d-9'", "spec.dataset.test_rows = 0", "spec.training.rounds = 0",
     "spec.training.aggregation = 'mean'; spec.training.trim = 0",
-    *(f"spec.training.aggregation = '{rule}'; spec.training.trainers_min = 5" for rule in types.RULES[1:]),
-    *(f"spec.training.codec = '{codec}'; spec.training.aggregation = 'sign_vote'" for codec in types.CODECS),
+    *(f"spec.training.aggregation = '{rule}'; spec.training.trainers_min = 5" for rule in terms.RULES[1:]),
+    *(f"spec.training.codec = '{codec}'; spec.training.aggregation = 'sign_vote'" for codec in terms.CODECS),
     "spec.audit.rate_ppm = 1_000_000",
     "spec.audit.rate_ppm = 1_000_000; spec.economy.bond_ugrad = 1",
     "spec.economy.round_reward_ugrad = 0; spec.economy.bond_ugrad = 1",
@@ -145,6 +158,13 @@ def test_every_error_of_the_terms_is_raised_by_a_case() -> None:
     "spec.audit.burn_ppm = 0; spec.audit.rate_ppm = 1_000_000",
     "spec.audit.burn_ppm = 0; spec.economy.round_reward_ugrad = 0",
     "spec.audit.burn_ppm = 1_000_000; spec.economy.bond_ugrad = 3_000_000",
+    "spec.economy.bond_ugrad = 6_000_000",
+    "spec.audit.committee_max = 1; spec.audit.audit_fee_ppm = 500_000",
+    "spec.audit.committee_max = 64; spec.audit.audit_fee_ppm = 0; spec.audit.challenge_bond_ugrad = 2**64 - 1",
+    "spec.audit.challenge_blocks = 3 * 63",
+    "spec.audit.challenge_blocks = 3; spec.training.kept_rounds = 2",
+    "spec.limits.choices.add(field='training.codec', values=['int4/256', 'int8/256'])",
+    "[spec.limits.ranges.add(field=name, max=2**64 - 1) for name in limits.NUMBER_FIELDS]",
 ])
 def test_contract_at_the_edge_of_the_terms_is_accepted(rooms: Rooms, change: str) -> None:
     spec = small_spec()
@@ -154,7 +174,7 @@ def test_contract_at_the_edge_of_the_terms_is_accepted(rooms: Rooms, change: str
 
 @pytest.mark.parametrize(("message", "error"), [
     (MsgCreateModel(creator="gradus1", spec=small_spec()), InvalidAddress),
-    (create_msg(escrow_ugrad=999_999), errors.EscrowTooLow),
+    (create_msg(escrow_ugrad=1_049_999), errors.EscrowTooLow),
     (MsgCreateModel(creator=ALICE_TEXT, spec=small_spec()), errors.EscrowTooLow),
     (create_msg(escrow_ugrad=0), InvalidCoins),
     (create_msg(escrow_ugrad=2**64), InvalidCoins),
@@ -171,16 +191,41 @@ def test_message_with_wrong_fields_is_refused_and_nothing_is_written(
 
 def test_a_payload_of_the_largest_model_fits_its_bound_and_one_more_parameter_does_not() -> None:
     wide = Dataset(rows_root=bytes(32), train_rows=1, features=60_000, classes=2)
-    fits = (2**19 - 1 - 2**11) // 60_003  # of [60_000, h, 2], each hidden unit has 60_001 + 2 parameters
-    types.check_architecture(MlpClassifier(widths=[60_000, fits, 2]), wide)
+    fits = (2**22 - 1 - 2**14) // 60_003  # of [60_000, h, 2], each hidden unit has 60_001 + 2 parameters
+    terms.check_architecture(MlpClassifier(widths=[60_000, fits, 2]), wide)
     with pytest.raises(errors.ModelTooLarge):
-        types.check_architecture(MlpClassifier(widths=[60_000, fits + 1, 2]), wide)
-    square = Dataset(rows_root=bytes(32), train_rows=1, features=723, classes=720)
-    assert payload_bytes(724 * 720, types.CODEC) <= 2**19 < payload_bytes(725 * 721, types.CODEC)
-    types.check_architecture(MlpClassifier(widths=[723, 720]), square)
-    square.features, square.classes = 724, 721
+        terms.check_architecture(MlpClassifier(widths=[60_000, fits + 1, 2]), wide)
+    square = Dataset(rows_root=bytes(32), train_rows=1, features=2_043, classes=2_044)
+    assert payload_bytes(2_044 * 2_044, terms.CODEC) <= 2**22 < payload_bytes(2_045 * 2_045, terms.CODEC)
+    terms.check_architecture(MlpClassifier(widths=[2_043, 2_044]), square)
+    square.features, square.classes = 2_044, 2_045
     with pytest.raises(errors.ModelTooLarge):
-        types.check_architecture(MlpClassifier(widths=[724, 721]), square)
+        terms.check_architecture(MlpClassifier(widths=[2_044, 2_045]), square)
+
+
+def test_round_of_an_accepted_contract_is_closed_within_a_block_whatever_its_rule_and_codec() -> None:
+    spec = small_spec()
+    spec.mlp_classifier.widths[:] = (4, 700, 700, 3)
+    for spec.training.aggregation in terms.RULES:
+        for spec.training.codec in terms.CODECS:
+            for spec.training.units_max in (4, 16, 31, 64):
+                cost = compute_close_cost(spec, spec.training.units_max)
+                assert compute_close_cost(spec, spec.training.units_max - 1) < cost
+                if cost > CLOSE_COST_PER_BLOCK:
+                    with pytest.raises(errors.CloseTooCostly):
+                        terms.check_size(spec)
+                else:
+                    terms.check_size(spec)
+    assert compute_close_cost(spec, U64_MAX) == compute_close_cost(spec, terms.UNITS_MAX)
+    assert compute_close_cost(spec, 0) == compute_close_cost(spec, 1)
+
+
+def test_a_round_costs_its_reward_and_the_fee_of_its_auditors() -> None:
+    spec = small_spec(round_reward_ugrad=999_999)
+    spec.audit.audit_fee_ppm = 500_000
+    assert compute_round_cost(spec) == 999_999 + 499_999
+    spec.audit.audit_fee_ppm = 0
+    assert compute_round_cost(spec) == 999_999
 
 
 @settings(max_examples=60, deadline=None)
@@ -191,69 +236,19 @@ def test_default_terms_are_valid_for_every_table(features: int, classes: int, tr
                                                  trainers_min: int, rounds: int, reward: int) -> None:
     dataset = Dataset(rows_root=bytes(32), train_rows=train_rows, test_rows=test_rows, features=features,
                       classes=classes)
-    types.check_spec(types.default_spec("table", dataset, bytes(32), rounds, trainers_min, reward))
-
-
-@settings(max_examples=60, deadline=None)
-@given(features=st.integers(1, 5_000), train_rows=st.integers(1, 2**31), local_steps=st.integers(1, 200),
-       batch_rows=st.integers(1, 200), units_max=st.integers(4, 64), rate_ppm=st.integers(1, 10**6),
-       audit_blocks=st.integers(3, 40))
-def test_audits_of_an_accepted_contract_fit_its_audit_phase_in_gas_and_bytes(
-        features: int, train_rows: int, local_steps: int, batch_rows: int, units_max: int, rate_ppm: int,
-        audit_blocks: int) -> None:
-    spec = small_spec()
-    spec.dataset.features = spec.mlp_classifier.widths[0] = features
-    spec.dataset.train_rows, spec.audit.rate_ppm, spec.economy.bond_ugrad = train_rows, rate_ppm, 2**63
-    training = spec.training
-    training.local_steps, training.batch_rows, training.units_max = local_steps, batch_rows, units_max
-    training.trace_every, training.audit_blocks = 1, audit_blocks
-    try:
-        types.check_spec(spec)
-    except (errors.UnitPolicyInvalid, errors.UnitTooCostly, errors.EvidenceTooLarge, errors.AuditsTooMany):
-        return
-    audits, gas = types.compute_audits_max(spec), compute_audit_gas(spec)
-    evidence = types.compute_evidence_bytes_max(spec) + types.EVIDENCE_FRAME_BYTES
-    blocks = max(-(-audits // (AUDIT_GAS_PER_BLOCK // gas)), -(-audits // (EVIDENCE_BYTES_PER_BLOCK // evidence)))
-    assert blocks <= audit_blocks
-
-
-def test_smallest_block_takes_the_bytes_of_evidence_that_contracts_count_on() -> None:
-    assert ppm_floor(BLOCK_BYTES_MIN, INJECTED_SHARE_PPM) == EVIDENCE_BYTES_PER_BLOCK
-
-
-def test_default_terms_for_many_trainers_of_a_wide_table_audit_for_as_long_as_it_takes() -> None:
-    dataset = Dataset(rows_root=bytes(32), train_rows=10**6, test_rows=0, features=1_500, classes=2)
-    spec = types.default_spec("wide", dataset, bytes(32), trainers_min=64, hidden=(4,))
-    assert types.compute_audits_max(spec) == 26 == spec.training.audit_blocks
+    terms.check_spec(defaults.default_spec("table", dataset, bytes(32), rounds, trainers_min, reward))
 
 
 def test_default_terms_for_a_reward_that_no_bond_secures_are_refused_with_a_code() -> None:
     with pytest.raises(errors.BondTooLow):
-        types.check_spec(small_spec(round_reward_ugrad=2**64 - 1))
+        terms.check_spec(small_spec(round_reward_ugrad=2**64 - 1))
 
 
 def test_default_terms_keep_the_measured_recipe_for_a_small_table() -> None:
     dataset = Dataset(rows_root=bytes(32), train_rows=1437, test_rows=360, features=64, classes=10)
-    spec = types.default_spec("digits", dataset, bytes(32))
+    spec = defaults.default_spec("digits", dataset, bytes(32))
     assert list(spec.mlp_classifier.widths) == [64, 128, 64, 10]
     assert (spec.training.local_steps, spec.training.batch_rows, spec.training.trace_every) == (32, 16, 8)
-
-
-@settings(max_examples=60, deadline=None)
-@given(seed=st.binary(min_size=32, max_size=32), train_rows=st.integers(1, 3_000), test_rows=st.integers(0, 500),
-       local_steps=st.integers(1, 32), batch_rows=st.integers(1, 32), features=st.integers(1, 40))
-def test_evidence_of_a_unit_is_never_larger_than_its_bound(seed: bytes, train_rows: int, test_rows: int,
-                                                           local_steps: int, batch_rows: int, features: int) -> None:
-    spec = small_spec()
-    spec.dataset.train_rows, spec.dataset.test_rows, spec.dataset.features = train_rows, test_rows, features
-    spec.training.local_steps, spec.training.batch_rows = local_steps, batch_rows
-    drawn = sorted(set(draw_rows(seed, local_steps * batch_rows, train_rows)))
-    row = bytes(features + 2)
-    tree = MerkleTree(row for _ in range(train_rows + test_rows))
-    evidence = AuditEvidence(model_id=2**64 - 1, round=2**32 - 1, unit=63, rows=row * len(drawn),
-                             proof=tree.prove(drawn))
-    slack = TX_BYTES_MAX - types.EVIDENCE_BYTES_MAX
-    assert len(encode_injected(evidence)) <= types.compute_evidence_bytes_max(spec) + slack
 
 
 @given(reward=st.integers(0, 2**40), rate_ppm=st.integers(1, 1_000_000), slash_ppm=st.integers(1, 1_000_000),
@@ -264,16 +259,16 @@ def test_least_bond_makes_cheating_lose_and_one_less_does_not(
     spec = small_spec(invited_trainers=(ALICE_TEXT,))
     spec.economy.round_reward_ugrad, spec.audit.rate_ppm, spec.audit.mismatch_slash_ppm = reward, rate_ppm, slash_ppm
     spec.audit.burn_ppm = burn_ppm
-    bond = types.compute_bond_min(spec.economy, spec.audit)
+    bond = terms.compute_bond_min(spec.economy, spec.audit)
     assume(bond <= U64_MAX)
     spec.economy.bond_ugrad = bond
-    types.check_economy(spec)
+    terms.check_economy(spec)
     audited = Fraction(rate_ppm, 10**6)
     assert (1 - audited) * reward <= audited * (bond * slash_ppm // 10**6 * burn_ppm // 10**6)
     if bond:
         spec.economy.bond_ugrad = bond - 1
         with pytest.raises(errors.BondTooLow):
-            types.check_economy(spec)
+            terms.check_economy(spec)
 
 
 RATES = st.builds(LearningRate, peak_q16=st.integers(1, 2**20), warmup_rounds=st.integers(0, 50),
@@ -291,7 +286,7 @@ def test_learning_rate_is_the_exact_line_rounded_up_by_less_than_two(rate: Learn
     else:
         left = max(0, rate.decay_rounds - (round_number - top))
         exact = floor + (rate.peak_q16 - floor) * Fraction(left, rate.decay_rounds)
-    computed = types.compute_learning_rate_q16(rate, round_number)
+    computed = terms.compute_learning_rate_q16(rate, round_number)
     assert max(1, ceil(exact)) <= computed <= ceil(exact) + 1
     assert 1 <= computed <= rate.peak_q16
 
@@ -299,7 +294,7 @@ def test_learning_rate_is_the_exact_line_rounded_up_by_less_than_two(rate: Learn
 @given(rate=RATES)
 def test_learning_rate_rises_to_its_peak_and_then_falls_to_its_floor(rate: LearningRate) -> None:
     top = max(rate.warmup_rounds, 1)
-    rates = [types.compute_learning_rate_q16(rate, number) for number in range(1, top + rate.decay_rounds + 3)]
+    rates = [terms.compute_learning_rate_q16(rate, number) for number in range(1, top + rate.decay_rounds + 3)]
     assert rates[top - 1] == rate.peak_q16
     assert rates[:top] == sorted(rates[:top]) and rates[top - 1:] == sorted(rates[top - 1:], reverse=True)
     least = max(1, ceil(Fraction(rate.peak_q16 * rate.floor_ppm, 10**6))) if rate.decay_rounds else rate.peak_q16
@@ -308,7 +303,7 @@ def test_learning_rate_rises_to_its_peak_and_then_falls_to_its_floor(rate: Learn
 
 def test_learning_rate_of_the_defaults_by_round() -> None:
     rate = LearningRate(peak_q16=1000, warmup_rounds=3, decay_rounds=4, floor_ppm=100_000)
-    assert [types.compute_learning_rate_q16(rate, number) for number in range(1, 10)] == [
+    assert [terms.compute_learning_rate_q16(rate, number) for number in range(1, 10)] == [
         334, 667, 1000, 775, 550, 325, 100, 100, 100]
 
 
@@ -325,6 +320,6 @@ def test_a_random_contract_never_raises_anything_but_a_coded_error() -> None:
         except Exception:
             continue
         try:
-            types.check_spec(spec)
+            terms.check_spec(spec)
         except ChainError as error:
             assert error.code > 1

@@ -34,7 +34,7 @@ def small_spec(**changes: Any) -> ModelSpec:
     table = new_table()
     spec = default_spec("market", table.terms, bytes(range(32)), rounds=0, trainers_min=2, hidden=(5,))
     settings = {"local_steps": 3, "batch_rows": 4, "trace_every": 2, "commit_blocks": 4, "reveal_blocks": 4,
-                "audit_blocks": 4, "kept_rounds": 3, "bond_ugrad": BOND_UGRAD} | changes
+                "audit_blocks": 4, "kept_rounds": 3, "challenge_blocks": 3, "bond_ugrad": BOND_UGRAD} | changes
     for name in settings:
         part = next(part for part in (spec.training, spec.audit, spec.economy, spec)
                     if name in part.DESCRIPTOR.fields_by_name)

@@ -246,13 +246,13 @@ def test_old_rounds_and_payloads_are_forgotten(new_market: NewMarket) -> None:
     assert payloads == [4] * 4 + [5] * 4
 
 
-def test_one_kept_round_keeps_one_round(new_market: NewMarket) -> None:
-    market = new_market(kept_rounds=1)
+def test_two_kept_rounds_keep_two_rounds(new_market: NewMarket) -> None:
+    market = new_market(kept_rounds=2)
     for _ in range(3):
         market.run_round()
-    assert [found.number for found in market.chain.app.work.iter_rounds(market.chain.ctx())] == [3, 4]
+    assert [found.number for found in market.chain.app.work.iter_rounds(market.chain.ctx())] == [2, 3, 4]
     payloads = [int.from_bytes(key[15:19], "big") for key, _ in market.chain.ctx().state.blobs.iter(b"work/p/")]
-    assert payloads == [3] * 4
+    assert payloads == [2] * 4 + [3] * 4
 
 
 def test_slashed_trainer_leaves_with_the_rest_and_may_enrol_anew(new_market: NewMarket) -> None:

@@ -13,9 +13,6 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_MATCH, ROUND_PHASE_REVEAL, TRAINER_STATUS_STOOD_DOWN, UNIT_STATUS_ACCEPTED, UNIT_STATUS_MISSED, Round,
 )
 from abci_app.wire.row import split_rows
-from abci_app.x.models.types import (
-    AUDIT_COST_MAX, CODECS, PAYLOAD_BYTES_MAX, RULES, UNIT_COST_MAX, UNITS_MAX,
-)
 from abci_app.x.work import types
 from kernels.payload import payload_bytes
 from kernels.unit import unit_cost
@@ -33,18 +30,6 @@ def test_dealing_gives_one_unit_each_up_to_the_most(seed: bytes, count: int, uni
     assert len(dealt) == min(count, units_max)
     assert len(dict.fromkeys(dealt)) == len(dealt)
     assert all(address in addresses for address in dealt)
-
-
-def test_one_block_bears_the_close_of_the_largest_model_with_any_rule_and_codec() -> None:
-    spec = small_spec()
-    spec.mlp_classifier.widths[:] = (1019, 512)
-    assert PAYLOAD_BYTES_MAX - 256 < payload_bytes(contract.compute_param_count(spec), "int8/256") <= PAYLOAD_BYTES_MAX
-    for spec.training.aggregation in RULES:
-        for spec.training.codec in CODECS:
-            cost = types.compute_close_cost(spec, UNITS_MAX)
-            assert types.compute_close_cost(spec, UNITS_MAX - 1) < cost <= types.CLOSE_COST_PER_BLOCK
-            assert types.compute_close_cost(spec, U64_MAX) == cost
-            assert types.compute_close_cost(spec, 0) == types.compute_close_cost(spec, 1)
 
 
 def test_after_the_first_round_as_many_trainers_are_needed_as_the_rule_needs_payloads() -> None:
@@ -97,12 +82,6 @@ def test_audit_gas_is_a_formula_of_the_shape() -> None:
     spec = small_spec()
     cost = unit_cost(contract.compute_unit_policy(spec, 1))
     assert contract.compute_audit_gas(spec) == 4 * 2_000 + -(-cost // 1_000) + 16 * 12 + 2  # 12 rows of 6 bytes
-
-
-def test_audits_of_the_largest_contract_fit_a_block() -> None:
-    """What the models room lets through in multiply-adds, this room can audit within a block."""
-    assert -(-UNIT_COST_MAX // 1_000) < contract.AUDIT_GAS_PER_BLOCK
-    assert -(-AUDIT_COST_MAX // 1_000) < contract.AUDIT_GAS_PER_BLOCK
 
 
 def test_invariants_notice_what_they_are_for(new_market: NewMarket) -> None:

@@ -14,11 +14,13 @@ class ModelStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MODEL_STATUS_TRAINING: _ClassVar[ModelStatus]
     MODEL_STATUS_SERVING: _ClassVar[ModelStatus]
     MODEL_STATUS_RETIRED: _ClassVar[ModelStatus]
+    MODEL_STATUS_PAUSED: _ClassVar[ModelStatus]
 MODEL_STATUS_UNSPECIFIED: ModelStatus
 MODEL_STATUS_OPEN: ModelStatus
 MODEL_STATUS_TRAINING: ModelStatus
 MODEL_STATUS_SERVING: ModelStatus
 MODEL_STATUS_RETIRED: ModelStatus
+MODEL_STATUS_PAUSED: ModelStatus
 
 class MlpClassifier(_message.Message):
     __slots__ = ("widths",)
@@ -91,18 +93,26 @@ class TrainingPolicy(_message.Message):
     def __init__(self, rounds: _Optional[int] = ..., trainers_min: _Optional[int] = ..., units_max: _Optional[int] = ..., local_steps: _Optional[int] = ..., batch_rows: _Optional[int] = ..., learning_rate: _Optional[_Union[LearningRate, _Mapping]] = ..., momentum_q16: _Optional[int] = ..., trace_every: _Optional[int] = ..., codec: _Optional[str] = ..., aggregation: _Optional[str] = ..., trim: _Optional[int] = ..., outer_learning_rate_q16: _Optional[int] = ..., outer_momentum_q16: _Optional[int] = ..., commit_blocks: _Optional[int] = ..., reveal_blocks: _Optional[int] = ..., audit_blocks: _Optional[int] = ..., kept_rounds: _Optional[int] = ...) -> None: ...
 
 class AuditPolicy(_message.Message):
-    __slots__ = ("rate_ppm", "mismatch_slash_ppm", "withhold_slash_ppm", "burn_ppm", "missed_rounds_max")
+    __slots__ = ("rate_ppm", "mismatch_slash_ppm", "withhold_slash_ppm", "burn_ppm", "missed_rounds_max", "committee_max", "challenge_blocks", "audit_fee_ppm", "challenge_bond_ugrad")
     RATE_PPM_FIELD_NUMBER: _ClassVar[int]
     MISMATCH_SLASH_PPM_FIELD_NUMBER: _ClassVar[int]
     WITHHOLD_SLASH_PPM_FIELD_NUMBER: _ClassVar[int]
     BURN_PPM_FIELD_NUMBER: _ClassVar[int]
     MISSED_ROUNDS_MAX_FIELD_NUMBER: _ClassVar[int]
+    COMMITTEE_MAX_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGE_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_FEE_PPM_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGE_BOND_UGRAD_FIELD_NUMBER: _ClassVar[int]
     rate_ppm: int
     mismatch_slash_ppm: int
     withhold_slash_ppm: int
     burn_ppm: int
     missed_rounds_max: int
-    def __init__(self, rate_ppm: _Optional[int] = ..., mismatch_slash_ppm: _Optional[int] = ..., withhold_slash_ppm: _Optional[int] = ..., burn_ppm: _Optional[int] = ..., missed_rounds_max: _Optional[int] = ...) -> None: ...
+    committee_max: int
+    challenge_blocks: int
+    audit_fee_ppm: int
+    challenge_bond_ugrad: int
+    def __init__(self, rate_ppm: _Optional[int] = ..., mismatch_slash_ppm: _Optional[int] = ..., withhold_slash_ppm: _Optional[int] = ..., burn_ppm: _Optional[int] = ..., missed_rounds_max: _Optional[int] = ..., committee_max: _Optional[int] = ..., challenge_blocks: _Optional[int] = ..., audit_fee_ppm: _Optional[int] = ..., challenge_bond_ugrad: _Optional[int] = ...) -> None: ...
 
 class Economy(_message.Message):
     __slots__ = ("round_reward_ugrad", "bond_ugrad")
@@ -112,8 +122,34 @@ class Economy(_message.Message):
     bond_ugrad: int
     def __init__(self, round_reward_ugrad: _Optional[int] = ..., bond_ugrad: _Optional[int] = ...) -> None: ...
 
+class FieldRange(_message.Message):
+    __slots__ = ("field", "min", "max")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    MIN_FIELD_NUMBER: _ClassVar[int]
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    min: int
+    max: int
+    def __init__(self, field: _Optional[str] = ..., min: _Optional[int] = ..., max: _Optional[int] = ...) -> None: ...
+
+class FieldChoices(_message.Message):
+    __slots__ = ("field", "values")
+    FIELD_FIELD_NUMBER: _ClassVar[int]
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    field: str
+    values: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, field: _Optional[str] = ..., values: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class PolicyLimits(_message.Message):
+    __slots__ = ("ranges", "choices")
+    RANGES_FIELD_NUMBER: _ClassVar[int]
+    CHOICES_FIELD_NUMBER: _ClassVar[int]
+    ranges: _containers.RepeatedCompositeFieldContainer[FieldRange]
+    choices: _containers.RepeatedCompositeFieldContainer[FieldChoices]
+    def __init__(self, ranges: _Optional[_Iterable[_Union[FieldRange, _Mapping]]] = ..., choices: _Optional[_Iterable[_Union[FieldChoices, _Mapping]]] = ...) -> None: ...
+
 class ModelSpec(_message.Message):
-    __slots__ = ("name", "numerics", "mlp_classifier", "dataset", "init_seed", "training", "audit", "economy", "invited_trainers")
+    __slots__ = ("name", "numerics", "mlp_classifier", "dataset", "init_seed", "training", "audit", "economy", "invited_trainers", "limits")
     NAME_FIELD_NUMBER: _ClassVar[int]
     NUMERICS_FIELD_NUMBER: _ClassVar[int]
     MLP_CLASSIFIER_FIELD_NUMBER: _ClassVar[int]
@@ -123,6 +159,7 @@ class ModelSpec(_message.Message):
     AUDIT_FIELD_NUMBER: _ClassVar[int]
     ECONOMY_FIELD_NUMBER: _ClassVar[int]
     INVITED_TRAINERS_FIELD_NUMBER: _ClassVar[int]
+    LIMITS_FIELD_NUMBER: _ClassVar[int]
     name: str
     numerics: str
     mlp_classifier: MlpClassifier
@@ -132,10 +169,11 @@ class ModelSpec(_message.Message):
     audit: AuditPolicy
     economy: Economy
     invited_trainers: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., numerics: _Optional[str] = ..., mlp_classifier: _Optional[_Union[MlpClassifier, _Mapping]] = ..., dataset: _Optional[_Union[Dataset, _Mapping]] = ..., init_seed: _Optional[bytes] = ..., training: _Optional[_Union[TrainingPolicy, _Mapping]] = ..., audit: _Optional[_Union[AuditPolicy, _Mapping]] = ..., economy: _Optional[_Union[Economy, _Mapping]] = ..., invited_trainers: _Optional[_Iterable[str]] = ...) -> None: ...
+    limits: PolicyLimits
+    def __init__(self, name: _Optional[str] = ..., numerics: _Optional[str] = ..., mlp_classifier: _Optional[_Union[MlpClassifier, _Mapping]] = ..., dataset: _Optional[_Union[Dataset, _Mapping]] = ..., init_seed: _Optional[bytes] = ..., training: _Optional[_Union[TrainingPolicy, _Mapping]] = ..., audit: _Optional[_Union[AuditPolicy, _Mapping]] = ..., economy: _Optional[_Union[Economy, _Mapping]] = ..., invited_trainers: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[PolicyLimits, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
-    __slots__ = ("id", "admin", "spec", "status", "rounds_closed", "weights_root", "escrow_ugrad", "created_height", "paid_ugrad")
+    __slots__ = ("id", "admin", "spec", "status", "rounds_closed", "weights_root", "escrow_ugrad", "created_height", "paid_ugrad", "spec_version", "spec_height", "resumed_status", "paused_by", "offered_admin")
     ID_FIELD_NUMBER: _ClassVar[int]
     ADMIN_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
@@ -145,6 +183,11 @@ class Model(_message.Message):
     ESCROW_UGRAD_FIELD_NUMBER: _ClassVar[int]
     CREATED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     PAID_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    SPEC_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SPEC_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    RESUMED_STATUS_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_BY_FIELD_NUMBER: _ClassVar[int]
+    OFFERED_ADMIN_FIELD_NUMBER: _ClassVar[int]
     id: int
     admin: str
     spec: ModelSpec
@@ -154,7 +197,32 @@ class Model(_message.Message):
     escrow_ugrad: int
     created_height: int
     paid_ugrad: int
-    def __init__(self, id: _Optional[int] = ..., admin: _Optional[str] = ..., spec: _Optional[_Union[ModelSpec, _Mapping]] = ..., status: _Optional[_Union[ModelStatus, str]] = ..., rounds_closed: _Optional[int] = ..., weights_root: _Optional[bytes] = ..., escrow_ugrad: _Optional[int] = ..., created_height: _Optional[int] = ..., paid_ugrad: _Optional[int] = ...) -> None: ...
+    spec_version: int
+    spec_height: int
+    resumed_status: ModelStatus
+    paused_by: str
+    offered_admin: str
+    def __init__(self, id: _Optional[int] = ..., admin: _Optional[str] = ..., spec: _Optional[_Union[ModelSpec, _Mapping]] = ..., status: _Optional[_Union[ModelStatus, str]] = ..., rounds_closed: _Optional[int] = ..., weights_root: _Optional[bytes] = ..., escrow_ugrad: _Optional[int] = ..., created_height: _Optional[int] = ..., paid_ugrad: _Optional[int] = ..., spec_version: _Optional[int] = ..., spec_height: _Optional[int] = ..., resumed_status: _Optional[_Union[ModelStatus, str]] = ..., paused_by: _Optional[str] = ..., offered_admin: _Optional[str] = ...) -> None: ...
+
+class SpecVersion(_message.Message):
+    __slots__ = ("model_id", "version", "spec", "height")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    version: int
+    spec: ModelSpec
+    height: int
+    def __init__(self, model_id: _Optional[int] = ..., version: _Optional[int] = ..., spec: _Optional[_Union[ModelSpec, _Mapping]] = ..., height: _Optional[int] = ...) -> None: ...
+
+class PendingSpec(_message.Message):
+    __slots__ = ("model_id", "spec")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    spec: ModelSpec
+    def __init__(self, model_id: _Optional[int] = ..., spec: _Optional[_Union[ModelSpec, _Mapping]] = ...) -> None: ...
 
 class Weights(_message.Message):
     __slots__ = ("model_id", "round", "root", "chunk_bytes", "chunk_count", "total_bytes", "height", "momentum_root")

@@ -65,3 +65,37 @@ class QueryWeightsChunkResponse(_message.Message):
     chunk: bytes
     proof: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, chunk: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class QuerySpecRequest(_message.Message):
+    __slots__ = ("model_id", "version")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    version: int
+    def __init__(self, model_id: _Optional[int] = ..., version: _Optional[int] = ...) -> None: ...
+
+class QuerySpecResponse(_message.Message):
+    __slots__ = ("version",)
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    version: _models_pb2.SpecVersion
+    def __init__(self, version: _Optional[_Union[_models_pb2.SpecVersion, _Mapping]] = ...) -> None: ...
+
+class QueryVersionsRequest(_message.Message):
+    __slots__ = ("model_id", "pagination")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    PAGINATION_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    pagination: _pagination_pb2.PageRequest
+    def __init__(self, model_id: _Optional[int] = ..., pagination: _Optional[_Union[_pagination_pb2.PageRequest, _Mapping]] = ...) -> None: ...
+
+class QueryVersionsResponse(_message.Message):
+    __slots__ = ("versions", "current", "pending", "pagination")
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    CURRENT_FIELD_NUMBER: _ClassVar[int]
+    PENDING_FIELD_NUMBER: _ClassVar[int]
+    PAGINATION_FIELD_NUMBER: _ClassVar[int]
+    versions: _containers.RepeatedCompositeFieldContainer[_models_pb2.SpecVersion]
+    current: _models_pb2.SpecVersion
+    pending: _models_pb2.ModelSpec
+    pagination: _pagination_pb2.PageResponse
+    def __init__(self, versions: _Optional[_Iterable[_Union[_models_pb2.SpecVersion, _Mapping]]] = ..., current: _Optional[_Union[_models_pb2.SpecVersion, _Mapping]] = ..., pending: _Optional[_Union[_models_pb2.ModelSpec, _Mapping]] = ..., pagination: _Optional[_Union[_pagination_pb2.PageResponse, _Mapping]] = ...) -> None: ...

@@ -1,50 +1,41 @@
-"""What a model contract may say: stateless checks in the order of consensus, derived sizes, good defaults.
+"""What a model contract may say: checks in the order of consensus, derived sizes, the schedule of learning rates.
 
-Reads/Writes: nothing. Every bound has its reason in README.md beside this file, section "Bounds".
+Reads/Writes: nothing. Every bound has its reason in README.md of the room, section "Bounds".
 Source: README.md; the numerics' own ranges are those of kernels/README.md.
 """
 
 from abci_app.runtime.contract import (
-    AUDIT_GAS_PER_BLOCK, EVIDENCE_BYTES_PER_BLOCK, compute_audit_gas, compute_unit_cost, compute_unit_policy,
+    CLOSE_COST_PER_BLOCK, compute_close_cost, compute_unit_cost, compute_unit_policy,
 )
-from abci_app.wire.address import decode_address
-from abci_app.wire.coin import parse_base_amount
+from abci_app.wire.address import decode_address, encode_address, module_address
 from abci_app.wire.errors import shown
 from abci_app.wire.ints import PPM, U32_MAX, U64_MAX, mul_div_ceil, ppm_floor
+from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
     AuditPolicy, Dataset, Economy, LearningRate, MlpClassifier, ModelSpec, TrainingPolicy, Weights,
 )
-from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCloseModel, MsgCreateModel, MsgFundModel
-from abci_app.wire.merkle import HASH_BYTES
-from abci_app.wire.row import row_bytes
-from abci_app.wire.tx import TX_BYTES_MAX
 from abci_app.x.models.errors import (
-    AggregationInvalid, ArchitectureInvalid, AuditPolicyInvalid, AuditsTooMany, BondTooLow, DatasetInvalid,
-    EscrowTooLow, EvidenceTooLarge, LearningRateInvalid, ModelTooLarge, NameInvalid, NumericsUnknown,
-    OuterPolicyInvalid, RoundPolicyInvalid, SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
+    AggregationInvalid, ArchitectureInvalid, AuditPolicyInvalid, BondTooLow, CloseTooCostly, DatasetInvalid,
+    LearningRateInvalid, ModelTooLarge, NameInvalid, NumericsUnknown, OuterPolicyInvalid, RoundPolicyInvalid,
+    SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
 )
+from abci_app.x.models.types.limits import check_limits
 from kernels import aggregate, chunks, mlp, payload, unit
 from kernels.aggregate.types import PAYLOADS_MAX
 from kernels.errors import KernelInputError
-from kernels.gin1 import DECAY_MAX, RATE_MAX, RATE_ONE
+from kernels.gin1 import DECAY_MAX, RATE_MAX
 
 STORE = "models"
 NUMERICS = "gin1"
 CODECS = payload.CODECS
 CODEC = CODECS[0]  # of a contract that names none
 RULES = aggregate.RULES
-AGGREGATION = "trimmed_mean"
 NAME_CHARS_MAX = 64
 CLASSES_MAX = 65_535
 FEATURES_MAX = 65_536
 WIDTHS_MAX = 8
-PAYLOAD_BYTES_MAX = 1 << 19
-UNIT_COST_MAX = 1 << 28  # multiply-adds
-AUDIT_COST_MAX = 1 << 30  # multiply-adds of a round
-EVIDENCE_FRAME_BYTES = 1 << 10  # the rest of an injected transaction
-EVIDENCE_BYTES_MAX = TX_BYTES_MAX - EVIDENCE_FRAME_BYTES
-ROW_FRAME_BYTES = 4
-PROOF_HASH_BYTES = HASH_BYTES + 2
+PAYLOAD_BYTES_MAX = 1 << 22
+UNIT_COST_MAX = 1 << 34  # multiply-adds
 UNITS_MAX = PAYLOADS_MAX
 PHASE_BLOCKS_MIN = 3  # so that no phase lies in the hands of one proposer
 PHASE_BLOCKS_MAX = 10_000
@@ -52,32 +43,18 @@ KEPT_ROUNDS_MAX = 1_000
 SCHEDULE_ROUNDS_MAX = 1_000_000
 MISSED_ROUNDS_MAX = 100
 INVITED_MAX = 256
+COMMITTEE_MAX = 64
+CHALLENGE_BLOCKS_MIN = 3  # as of a phase
+CHALLENGE_BLOCKS_MAX = 100_000
+ROUND_BLOCKS_MIN = 3  # from the close of a round to that of the next: commits, reveals, answers
+AUDIT_FEE_PPM_MAX = 500_000
+VERSIONS_MAX = 1_000
+GOVERNANCE = encode_address(module_address("gov"))
 _INNER_NAME_CHARS = " ._-"
 
 
-def check_create_model(msg: MsgCreateModel) -> None:
-    """Stateless validity of MsgCreateModel. Raises InvalidAddress (sdk/7), check_spec's, InvalidCoins, EscrowTooLow."""
-    decode_address(msg.creator)
-    check_spec(msg.spec)
-    escrow_ugrad = parse_base_amount(msg.escrow) if msg.HasField("escrow") else 0
-    reward_ugrad = msg.spec.economy.round_reward_ugrad
-    if escrow_ugrad < reward_ugrad:
-        raise EscrowTooLow(f"{escrow_ugrad} ugrad offered, a round pays {reward_ugrad}")
-
-
-def check_fund_model(msg: MsgFundModel) -> None:
-    """Stateless validity of MsgFundModel. Raises InvalidAddress (sdk/7), InvalidCoins (sdk/10)."""
-    decode_address(msg.sender)
-    parse_base_amount(msg.amount)
-
-
-def check_close_model(msg: MsgCloseModel) -> None:
-    """Stateless validity of MsgCloseModel. Raises InvalidAddress (sdk/7)."""
-    decode_address(msg.admin)
-
-
 def check_spec(spec: ModelSpec) -> None:
-    """Raises the first error of a contract, in this order; codes models/4 to models/19, and models/23."""
+    """Raises the first error of a contract, in this order; codes models/4 to models/19, /27 and /28."""
     check_name(spec.name)
     if spec.numerics != NUMERICS:
         raise NumericsUnknown(f"{shown(spec.numerics)} asked")
@@ -89,11 +66,11 @@ def check_spec(spec: ModelSpec) -> None:
     check_learning_rate(spec.training.learning_rate)
     check_unit(spec)
     check_aggregation(spec.training)
-    check_audit(spec.audit)
+    check_audit(spec.audit, spec.training.kept_rounds)
     check_size(spec)
-    check_audit_phase(spec)
     check_economy(spec)
     check_invited(spec)
+    check_limits(spec.limits)
 
 
 def check_name(name: str) -> None:
@@ -179,34 +156,34 @@ def check_aggregation(training: TrainingPolicy) -> None:
     _check_range(OuterPolicyInvalid, "outer_momentum_q16", training.outer_momentum_q16, 0, DECAY_MAX)
 
 
-def check_audit(audit: AuditPolicy) -> None:
+def check_audit(audit: AuditPolicy, kept_rounds: int) -> None:
     """Raises AuditPolicyInvalid (models/17)."""
     _check_range(AuditPolicyInvalid, "rate_ppm", audit.rate_ppm, 1, PPM)
     _check_range(AuditPolicyInvalid, "mismatch_slash_ppm", audit.mismatch_slash_ppm, 1, PPM)
     _check_range(AuditPolicyInvalid, "withhold_slash_ppm", audit.withhold_slash_ppm, 0, PPM)
     _check_range(AuditPolicyInvalid, "burn_ppm", audit.burn_ppm, 0, PPM)
     _check_range(AuditPolicyInvalid, "missed_rounds_max", audit.missed_rounds_max, 1, MISSED_ROUNDS_MAX)
+    _check_range(AuditPolicyInvalid, "committee_max", audit.committee_max, 1, COMMITTEE_MAX)
+    _check_range(AuditPolicyInvalid, "challenge_blocks", audit.challenge_blocks, CHALLENGE_BLOCKS_MIN,
+                 CHALLENGE_BLOCKS_MAX)
+    _check_range(AuditPolicyInvalid, "audit_fee_ppm", audit.audit_fee_ppm, 0, AUDIT_FEE_PPM_MAX)
+    _check_range(AuditPolicyInvalid, "challenge_bond_ugrad", audit.challenge_bond_ugrad, 1, U64_MAX)
+    served_blocks = ROUND_BLOCKS_MIN * (kept_rounds - 1)
+    if audit.challenge_blocks > served_blocks:
+        raise AuditPolicyInvalid(f"challenge_blocks is {audit.challenge_blocks}, allowed are {CHALLENGE_BLOCKS_MIN} to "
+                                 f"{served_blocks} where kept_rounds is {kept_rounds}, so that the weights a unit "
+                                 "began with are served as long as it can be challenged")
 
 
 def check_size(spec: ModelSpec) -> None:
-    """Raises UnitTooCostly (models/15), EvidenceTooLarge (models/16): what audits may cost a block."""
+    """Raises UnitTooCostly (models/15), CloseTooCostly (models/27): what an auditor and a block have to bear."""
     cost = compute_unit_cost(spec)
     if cost > UNIT_COST_MAX:
         raise UnitTooCostly(f"a unit takes {cost} multiply-adds; the most is {UNIT_COST_MAX}")
-    total = cost * compute_audits_max(spec)
-    if total > AUDIT_COST_MAX:
-        raise UnitTooCostly(f"the audits of a round take up to {total} multiply-adds; the most is {AUDIT_COST_MAX}")
-    evidence = compute_evidence_bytes_max(spec)
-    if evidence > EVIDENCE_BYTES_MAX:
-        raise EvidenceTooLarge(f"{evidence} bytes with their proof; the most is {EVIDENCE_BYTES_MAX}")
-
-
-def check_audit_phase(spec: ModelSpec) -> None:
-    """Raises AuditsTooMany (models/23): what a round audits must fit into the blocks that bring its evidence."""
-    audits, in_a_block = compute_audits_max(spec), compute_audits_per_block(spec)
-    if audits > in_a_block * spec.training.audit_blocks:
-        raise AuditsTooMany(f"up to {audits} audits in {spec.training.audit_blocks} blocks, of which each bears "
-                            f"{in_a_block} of this contract")
+    close_cost = compute_close_cost(spec, spec.training.units_max)
+    if close_cost > CLOSE_COST_PER_BLOCK:
+        raise CloseTooCostly(f"{spec.training.aggregation} of {spec.training.units_max} units takes the time of "
+                             f"{close_cost} multiply-adds; the most is {CLOSE_COST_PER_BLOCK}")
 
 
 def check_economy(spec: ModelSpec) -> None:
@@ -239,31 +216,6 @@ def check_invited(spec: ModelSpec) -> None:
     addresses = sorted(decode_address(text) for text in invited)
     if any(a == b for a, b in zip(addresses, addresses[1:])):
         raise TrainersInvalid("an account is invited twice")
-
-
-def compute_audits_max(spec: ModelSpec) -> int:
-    """Units that a round audits at most: the rate of units_max, rounded up."""
-    return mul_div_ceil(spec.training.units_max, spec.audit.rate_ppm, PPM)
-
-
-def compute_evidence_bytes_max(spec: ModelSpec) -> int:
-    """Bytes of a unit's distinct rows with their Merkle multiproof, at most.
-
-    At each level of the tree a proof holds at most one hash for each known node, and at most one for each pair.
-    """
-    training, dataset = spec.training, spec.dataset
-    rows = min(training.local_steps * training.batch_rows, dataset.train_rows)
-    size, hashes = dataset.train_rows + dataset.test_rows, 0
-    while size > 1:
-        hashes += min(rows, size // 2)  # rounded down: the last node without a partner needs none
-        size = (size + 1) // 2
-    return rows * (row_bytes(dataset.features) + ROW_FRAME_BYTES) + hashes * PROOF_HASH_BYTES
-
-
-def compute_audits_per_block(spec: ModelSpec) -> int:
-    """Audits of the contract that a block bears when it has no others: within its gas and its bytes of evidence."""
-    evidence_bytes = compute_evidence_bytes_max(spec) + EVIDENCE_FRAME_BYTES
-    return min(AUDIT_GAS_PER_BLOCK // compute_audit_gas(spec), EVIDENCE_BYTES_PER_BLOCK // evidence_bytes)
 
 
 def compute_burn_min(economy: Economy, audit: AuditPolicy) -> int:
@@ -303,79 +255,6 @@ def new_weights(model_id: int, round_number: int, data: bytes, momentum_root: by
     return Weights(model_id=model_id, round=round_number, root=chunks.chunk_root(data),
                    chunk_bytes=chunks.CHUNK_BYTES, chunk_count=chunks.chunk_count(len(data)), total_bytes=len(data),
                    height=height, momentum_root=momentum_root)
-
-
-def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25, trainers_min: int = 4,
-                 round_reward_ugrad: int = 1_000_000, hidden: tuple[int, ...] = (128, 64),
-                 invited_trainers: tuple[str, ...] = (), codec: str = CODEC,
-                 aggregation: str = "") -> ModelSpec:
-    """A contract with terms that train tables of rows well, for callers to start from; check_spec has the last word.
-
-    32 local steps of 16 rows, SGD at 0.1 falling to a tenth over `rounds`, momentum 0.9, int8 payloads, a trimmed
-    mean that tolerates one wrong payload, 40 % audits. Widths, steps and rows are halved until they fit the bounds.
-    aggregation: one of the kernels' rules; empty for `choose_rule`'s. Source: README.md, section "Defaults".
-    """
-    aggregation = aggregation or choose_rule(codec)
-    training = TrainingPolicy(
-        rounds=rounds, trainers_min=trainers_min, units_max=max(16, trainers_min), local_steps=32, batch_rows=16,
-        learning_rate=LearningRate(peak_q16=6_554, decay_rounds=max(rounds - 1, 0), floor_ppm=100_000),
-        momentum_q16=58_982, trace_every=8, codec=codec, aggregation=aggregation,
-        trim=compute_default_trim(aggregation, trainers_min), outer_learning_rate_q16=RATE_ONE, outer_momentum_q16=0,
-        commit_blocks=20, reveal_blocks=12, audit_blocks=12, kept_rounds=64)
-    audit = AuditPolicy(rate_ppm=400_000, mismatch_slash_ppm=500_000, withhold_slash_ppm=100_000, burn_ppm=500_000,
-                        missed_rounds_max=3)
-    economy = Economy(round_reward_ugrad=round_reward_ugrad)
-    economy.bond_ugrad = min(max(compute_bond_min(economy, audit), 1), U64_MAX)
-    widths = (dataset.features, *_fit_hidden(hidden, dataset), dataset.classes)
-    spec = ModelSpec(name=name, numerics=NUMERICS, mlp_classifier=MlpClassifier(widths=widths), dataset=dataset,
-                     init_seed=init_seed, training=training, audit=audit, economy=economy,
-                     invited_trainers=invited_trainers)
-    _fit_unit(spec)
-    return spec
-
-
-def choose_rule(codec: str) -> str:
-    """The rule of aggregation for who names none: a trimmed mean, of neighbours' means where payloads are sparse."""
-    return AGGREGATION if codec not in CODECS or aggregate.is_suited(AGGREGATION, codec) else f"nnm+{AGGREGATION}"
-
-
-def compute_default_trim(rule: str, trainers_min: int) -> int:
-    """1 where the rule withstands a wrong payload among so many, else 0."""
-    return 1 if rule != "mean" and aggregate.payloads_needed(rule, 1) <= trainers_min else 0
-
-
-def _fit_hidden(hidden: tuple[int, ...], dataset: Dataset) -> tuple[int, ...]:
-    """Hidden widths, halved together until the model is small enough or they are all 1."""
-    while max(hidden, default=1) > 1:
-        try:
-            check_architecture(MlpClassifier(widths=(dataset.features, *hidden, dataset.classes)), dataset)
-        except ModelTooLarge:
-            hidden = tuple(max(1, width >> 1) for width in hidden)
-        else:
-            break
-    return hidden
-
-
-def _fit_unit(spec: ModelSpec) -> None:
-    """Halve the local steps, then the batch, until the audits fit or both are 1; audit for as long as that takes."""
-    training = spec.training
-    while True:
-        try:
-            check_unit(spec)
-            check_size(spec)
-            in_a_block = max(compute_audits_per_block(spec), 1)
-            training.audit_blocks = max(training.audit_blocks, mul_div_ceil(compute_audits_max(spec), 1, in_a_block))
-            check_audit_phase(spec)
-        except (UnitPolicyInvalid, UnitTooCostly, EvidenceTooLarge, AuditsTooMany):
-            if training.local_steps > 1:
-                training.local_steps >>= 1
-                training.trace_every = min(training.trace_every, training.local_steps)
-            elif training.batch_rows > 1:
-                training.batch_rows >>= 1
-            else:
-                return
-        else:
-            return
 
 
 def _needed_text(rule: str) -> str:

@@ -1,0 +1,98 @@
+"""Terms to start from: what trains tables of rows well, small enough for every bound.
+
+Reads/Writes: nothing. Source: README.md of the room, section "Defaults".
+"""
+
+from abci_app.runtime.contract import CLOSE_COST_PER_BLOCK, compute_close_cost, compute_unit_cost
+from abci_app.wire.ints import U64_MAX
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
+    AuditPolicy, Dataset, Economy, LearningRate, ModelSpec, TrainingPolicy,
+)
+from abci_app.x.models.errors import ArchitectureInvalid, ModelTooLarge, UnitPolicyInvalid
+from abci_app.x.models.types.terms import (
+    CODEC, CODECS, NUMERICS, UNIT_COST_MAX, check_architecture, check_unit, compute_bond_min,
+)
+from kernels import aggregate
+from kernels.gin1 import RATE_ONE
+
+AGGREGATION = "trimmed_mean"
+COMMITTEE = 4
+CHALLENGE_BLOCKS = 100
+AUDIT_FEE_PPM = 50_000
+CHALLENGE_BOND_UGRAD = 100_000
+
+
+def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25, trainers_min: int = 4,
+                 round_reward_ugrad: int = 1_000_000, hidden: tuple[int, ...] = (128, 64),
+                 invited_trainers: tuple[str, ...] = (), codec: str = CODEC,
+                 aggregation: str = "", challenge_blocks: int = CHALLENGE_BLOCKS) -> ModelSpec:
+    """A contract with terms that train tables of rows well, for callers to start from; check_spec has the last word.
+
+    32 local steps of 16 rows, SGD at 0.1 falling to a tenth over `rounds`, momentum 0.9, int8 payloads, a trimmed
+    mean that tolerates one wrong payload, 40 % audits by committees of 4, a bond for twice the reward, so that emission
+    can add as much. Widths, steps and rows are halved until they fit the bounds.
+    aggregation: one of the kernels' rules; empty for `choose_rule`'s. Source: README.md, section "Defaults".
+    """
+    aggregation = aggregation or choose_rule(codec)
+    training = TrainingPolicy(
+        rounds=rounds, trainers_min=trainers_min, units_max=max(16, trainers_min), local_steps=32, batch_rows=16,
+        learning_rate=LearningRate(peak_q16=6_554, decay_rounds=max(rounds - 1, 0), floor_ppm=100_000),
+        momentum_q16=58_982, trace_every=8, codec=codec, aggregation=aggregation,
+        trim=compute_default_trim(aggregation, trainers_min), outer_learning_rate_q16=RATE_ONE, outer_momentum_q16=0,
+        commit_blocks=20, reveal_blocks=12, audit_blocks=12, kept_rounds=64)
+    audit = AuditPolicy(rate_ppm=400_000, mismatch_slash_ppm=500_000, withhold_slash_ppm=100_000, burn_ppm=500_000,
+                        missed_rounds_max=3, committee_max=COMMITTEE, challenge_blocks=challenge_blocks,
+                        audit_fee_ppm=AUDIT_FEE_PPM, challenge_bond_ugrad=CHALLENGE_BOND_UGRAD)
+    economy = Economy(round_reward_ugrad=round_reward_ugrad)
+    economy.bond_ugrad = min(max(2 * compute_bond_min(economy, audit), 1), U64_MAX)
+    spec = ModelSpec(name=name, numerics=NUMERICS, dataset=dataset, init_seed=init_seed, training=training, audit=audit,
+                     economy=economy, invited_trainers=invited_trainers)
+    _fit_hidden(spec, hidden)
+    _fit_unit(spec)
+    return spec
+
+
+def choose_rule(codec: str) -> str:
+    """The rule of aggregation for who names none: a trimmed mean, of neighbours' means where payloads are sparse."""
+    return AGGREGATION if codec not in CODECS or aggregate.is_suited(AGGREGATION, codec) else f"nnm+{AGGREGATION}"
+
+
+def compute_default_trim(rule: str, trainers_min: int) -> int:
+    """1 where the rule withstands a wrong payload among so many, else 0."""
+    return 1 if rule != "mean" and aggregate.payloads_needed(rule, 1) <= trainers_min else 0
+
+
+def _fit_hidden(spec: ModelSpec, hidden: tuple[int, ...]) -> None:
+    """Set the widths, the hidden ones halved together until the model is small enough or they are all 1."""
+    while True:
+        spec.mlp_classifier.widths[:] = (spec.dataset.features, *hidden, spec.dataset.classes)
+        try:
+            check_architecture(spec.mlp_classifier, spec.dataset)
+            if compute_close_cost(spec, spec.training.units_max) <= CLOSE_COST_PER_BLOCK:
+                return
+        except ArchitectureInvalid:
+            return
+        except ModelTooLarge:
+            pass
+        if max(hidden, default=1) == 1:
+            return
+        hidden = tuple(max(1, width >> 1) for width in hidden)
+
+
+def _fit_unit(spec: ModelSpec) -> None:
+    """Halve the local steps, then the batch, until a unit is within its bounds or both are 1."""
+    training = spec.training
+    while True:
+        try:
+            check_unit(spec)
+            if compute_unit_cost(spec) <= UNIT_COST_MAX:
+                return
+        except UnitPolicyInvalid:
+            pass
+        if training.local_steps > 1:
+            training.local_steps >>= 1
+            training.trace_every = min(training.trace_every, training.local_steps)
+        elif training.batch_rows > 1:
+            training.batch_rows >>= 1
+        else:
+            return
