@@ -85,7 +85,7 @@ class TrainersInvalid(ChainError):
 
 
 class EscrowTooLow(ChainError):
-    codespace, code, text = "models", 20, "the escrow must hold at least one round's reward and audit fee"
+    codespace, code, text = "models", 20, "the escrow must hold at least the reward of one round"
 
 
 class EscrowTooLarge(ChainError):

@@ -96,7 +96,8 @@ REFUSED = [
     ("spec.audit.challenge_blocks = 3; spec.training.kept_rounds = 1", errors.AuditPolicyInvalid),
     ("spec.audit.audit_fee_ppm = 500_001", errors.AuditPolicyInvalid),
     ("spec.audit.challenge_bond_ugrad = 0", errors.AuditPolicyInvalid),
-    ("spec.training.local_steps = 4096; spec.training.batch_rows = 256; spec.mlp_classifier.widths[:] = [4, 99, 64, 3]", errors.UnitTooCostly),
+    ("spec.training.local_steps = 4096; spec.training.batch_rows = 256; "
+     "spec.mlp_classifier.widths[:] = [4, 99, 64, 3]", errors.UnitTooCostly),
     ("spec.mlp_classifier.widths[:] = [4, 1000, 1000, 3]; spec.training.aggregation = 'nnm+multi_krum'; "
      "spec.training.trim = 0; spec.training.units_max = 64", errors.CloseTooCostly),
     ("spec.economy.bond_ugrad = 5_999_999", errors.BondTooLow),
@@ -174,7 +175,7 @@ def test_contract_at_the_edge_of_the_terms_is_accepted(rooms: Rooms, change: str
 
 @pytest.mark.parametrize(("message", "error"), [
     (MsgCreateModel(creator="gradus1", spec=small_spec()), InvalidAddress),
-    (create_msg(escrow_ugrad=1_049_999), errors.EscrowTooLow),
+    (create_msg(escrow_ugrad=999_999), errors.EscrowTooLow),
     (MsgCreateModel(creator=ALICE_TEXT, spec=small_spec()), errors.EscrowTooLow),
     (create_msg(escrow_ugrad=0), InvalidCoins),
     (create_msg(escrow_ugrad=2**64), InvalidCoins),

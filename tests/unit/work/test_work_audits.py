@@ -410,7 +410,7 @@ def test_closing_is_spread_over_blocks_when_it_is_too_much_for_one(
     models = (1, 2, 3)
     market.block(*(market.enroll_msg(name, model_id=model) for name in ("boss", "eve") for model in models))
     market.block()
-    monkeypatch.setattr(block, "CLOSE_COST_PER_BLOCK", types.compute_close_cost(market.model().spec, 2) * 2 - 1)
+    monkeypatch.setattr(block, "CLOSE_COST_PER_BLOCK", contract.compute_close_cost(market.model().spec, 2) * 2 - 1)
     keeper = market.chain.app.work
     for make in (new_commit, new_reveal):
         market.block(*(make(unit, Claim(bytes(44), bytes(32))) for model in models

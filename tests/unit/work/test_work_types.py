@@ -14,7 +14,6 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 )
 from abci_app.wire.row import split_rows
 from abci_app.x.work import types
-from kernels.payload import payload_bytes
 from kernels.unit import unit_cost
 from tests.sim.rows import MemoryRows, new_rows
 from tests.unit.work.market import Market, small_spec
