@@ -1,4 +1,4 @@
-"""The genesis of a new chain: who has coins, and where the fees of each validator's blocks go."""
+"""The genesis of a new chain: who has coins, where the fees of each validator's blocks go, what is emitted."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -6,12 +6,14 @@ from typing import Any
 from abci_app.app import STORE_NAMES, App, new_app
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.genesis import GenesisInvalid
+from abci_app.runtime.records import export_record
 from abci_app.runtime.validators import Founding
 from abci_app.store.branch import Branch
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM
 from abci_app.wire.errors import ChainError
 from abci_app.wire.ints import U64_MAX
+from abci_app.x.rewards.types import default_params
 
 __all__ = ["GenesisInvalid", "check_genesis", "new_genesis"]
 
@@ -47,12 +49,14 @@ class EmptyState:
         return iter(())
 
 
-def new_genesis(chain_id: str, validators: list[dict[str, str]], accounts: dict[str, int]) -> dict[str, Any]:
+def new_genesis(chain_id: str, validators: list[dict[str, str]], accounts: dict[str, int],
+                block_reward_ugrad: int = 0) -> dict[str, Any]:
     """The app_state of a new chain. Integers stand in it as decimal strings.
 
     validators: each {"consensus_address_hex": 40 hex digits, "operator": bech32 of the account that gets its fees}.
-    accounts: ugrad (0..2^64-1) by bech32 address. The same arguments give the same genesis in any order.
-    Raises GenesisInvalid.
+    accounts: ugrad (0..2^64-1) by bech32 address. block_reward_ugrad: of the first blocks, by a schedule that
+    halves it (x/rewards); 0: nothing is emitted. The same arguments give the same genesis in any order. Raises
+    GenesisInvalid.
     """
     if not 0 < len(chain_id) <= CHAIN_ID_CHARS_MAX:
         raise GenesisInvalid("chain_id", f"{chain_id!r} is not a chain id",
@@ -66,7 +70,7 @@ def new_genesis(chain_id: str, validators: list[dict[str, str]], accounts: dict[
         _check_address(f"validators[{index}].operator", validator["operator"])
         address = validator["consensus_address_hex"].lower()
         payouts.append({"consensus_address": address, "account": validator["operator"]})
-    app_state = {
+    app_state: dict[str, Any] = {
         "auth": {"gas_price_ppm": str(GAS_PRICE_PPM), "accounts": [{"address": one} for one in sorted(accounts)]},
         "bank": {
             "balances": [{"address": one, "coins": [_coin(accounts[one])]} for one in sorted(accounts)],
@@ -74,6 +78,8 @@ def new_genesis(chain_id: str, validators: list[dict[str, str]], accounts: dict[
         },
         "rewards": {"payouts": sorted(payouts, key=lambda payout: payout["consensus_address"])},
     }
+    if block_reward_ugrad:
+        app_state["rewards"]["params"] = export_record(default_params(block_reward_ugrad))
     check_genesis(chain_id, app_state)
     return app_state
 

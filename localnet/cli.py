@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 DEFAULT_FOLDER = Path("~/.gradus/localnet")
 PARTS = ("app", "engine", "node")
+BLOCK_REWARD_UGRAD = 1_000_000
 
 dir_option = click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_FOLDER,
                           envvar="GRADUS_LOCALNET", show_default=True, help="Folder of the network.")
@@ -66,12 +67,15 @@ def localnet() -> None:
               help="Blocks between the snapshots from which added nodes begin; 0 takes none. For a new network only.")
 @click.option("--account", "accounts", multiple=True, metavar="ADDRESS=UGRAD",
               help="An account with coins at genesis; may be given several times.")
+@click.option("--block-reward-ugrad", type=click.IntRange(0), default=BLOCK_REWARD_UGRAD, show_default=True,
+              help="What each of a new network's first blocks emits, by a schedule that halves it; 0 for nothing.")
 @click.option("--detach/--foreground", default=True, show_default=True,
               help="Return when the network runs, or stay until Ctrl-C.")
 @engine_option
 @version_option
 def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_commit: str, snapshot_interval: int,
-       accounts: tuple[str, ...], detach: bool, engine: Path | None, engine_version: str | None) -> None:
+       accounts: tuple[str, ...], block_reward_ugrad: int, detach: bool, engine: Path | None,
+       engine_version: str | None) -> None:
     """Start the network of a folder, making it first when the folder is empty.
 
     \b
@@ -84,7 +88,7 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ended `up` cleans up as an interrupted one does
     net, is_new = open_or_new(folder, validators=validators, chain_id=chain_id, base_port=base_port,
                               timeout_commit=timeout_commit, app=AppSettings(snapshot_interval=snapshot_interval),
-                              compose=new_composer(dict(map(parse_account, accounts))))
+                              compose=new_composer(dict(map(parse_account, accounts)), block_reward_ugrad))
     if not is_new:
         check_unchanged(net, validators, chain_id)
         if is_given("base_port"):

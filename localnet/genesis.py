@@ -18,12 +18,12 @@ FAUCET_UGRAD = 1_000_000_000_000
 FAUCET = "faucet"
 
 
-def new_composer(accounts: Mapping[str, int] | None = None) -> ComposeState:
+def new_composer(accounts: Mapping[str, int] | None = None, block_reward_ugrad: int = 0) -> ComposeState:
     """A composer for Localnet.new: draws an operator key for each node and gives the app the accounts.
 
     accounts: further accounts at genesis, bech32 address -> ugrad. Every operator has OPERATOR_UGRAD; its key
     stands unencrypted in <home>/operator.json, and that of the faucet, with FAUCET_UGRAD, in <network>/keys, as only
-    a test network may.
+    a test network may. block_reward_ugrad: emitted by each of the first blocks; 0: nothing is.
     """
     extra = dict(accounts or {})
 
@@ -39,7 +39,7 @@ def new_composer(accounts: Mapping[str, int] | None = None) -> ComposeState:
         for address, ugrad in extra.items():
             funded[address] = funded.get(address, 0) + ugrad
         try:
-            return new_genesis(chain_id, validators, funded), operators
+            return new_genesis(chain_id, validators, funded, block_reward_ugrad), operators
         except GenesisInvalid as error:
             raise HomeError(f"genesis: {error.path}: {error.problem}", error.hint) from error
 

@@ -107,6 +107,21 @@ def contribution_place(model_id: int, address: str) -> Place:
     return Place("rewards", rewards_keys.contribution(model_id, decode_address(address)))
 
 
+def backing_place(model_id: int, address: str) -> Place:
+    """Where the backing of a model stands."""
+    return Place("rewards", rewards_keys.backing(model_id, decode_address(address)))
+
+
+def ledger_place(model_id: int) -> Place:
+    """Where what is booked of a model stands."""
+    return Place("rewards", rewards_keys.ledger(model_id))
+
+
+def rewards_params_place() -> Place:
+    """Where the parameters of the emission stand."""
+    return Place("rewards", rewards_keys.PARAMS)
+
+
 def prove(terms: Terms, place: Place) -> Proved:
     """The newest provable record at a place; what was verified is kept in the home.
 

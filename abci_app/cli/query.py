@@ -13,21 +13,18 @@ from abci_app.cli.connect import connect
 from abci_app.cli.data import data_errors, open_store, progress_bar
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
-from abci_app.cli.options import (
-    ROUND_NUMBER, Hash, combine, home_option, model_argument, node_option, output_option, resolve_address,
-)
+from abci_app.cli.options import ROUND_NUMBER, Hash, model_argument, resolve_address
 from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
+from abci_app.cli.query_rewards import rewards
+from abci_app.cli.records import SETTINGS, asking, show
 from abci_app.cli.trust import proving, read_terms, unprovable
 from abci_app.client.rpc import Rpc
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
-from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Trainer, Unit
 
-SETTINGS = {"help_option_names": ["-h", "--help"]}
 round_option = click.option("--round", "number", type=ROUND_NUMBER,
                             help="Weights after this round; 0: the initial ones [the last closed round].")
-asking = combine(home_option, node_option, output_option)
 
 
 @click.group(context_settings=SETTINGS)
@@ -37,6 +34,9 @@ def query() -> None:
     With --prove a record, or that there is none, is proved against what the chain's validators signed; status 4 when
     anything does not verify.
     """
+
+
+query.add_command(rewards)
 
 
 @query.group()
@@ -290,44 +290,6 @@ def work_slashes(model_id: int, home: Path, node: str, output: str) -> None:
 
 
 @query.group()
-def rewards() -> None:
-    """What trainers did and earned."""
-
-
-@rewards.command("contributions")
-@model_argument
-@unprovable
-@asking
-def rewards_contributions(model_id: int, home: Path, node: str, output: str) -> None:
-    """Units and earnings of every trainer of a model.
-
-    \b
-    Example: gradus query rewards contributions 1
-    """
-    chain = connect(node)
-    chain.get_model(model_id)
-    rows = [message_fields(one) for one in chain.iter_contributions(model_id)]
-    print_rows(rows, ("trainer", "units", "earned_ugrad"), output, "nobody has contributed yet")
-
-
-@rewards.command("contribution")
-@model_argument
-@click.argument("address")
-@proving
-@asking
-def rewards_contribution(model_id: int, address: str, home: Path, node: str, output: str, **trust: Any) -> None:
-    """What one trainer did for and earned from a model.
-
-    \b
-    Example: gradus query rewards contribution 1 alice --prove
-    """
-    address = resolve_address(home, address)
-    show(output, home, node, trust, proofs.contribution_place(model_id, address), Contribution,
-         lambda: connect(node).find_contribution(model_id, address),
-         f"{address} has not contributed to model {model_id}")
-
-
-@query.group()
 def validators() -> None:
     """Who signs blocks, and who misbehaved."""
 
@@ -364,6 +326,26 @@ def validators_misbehaviour(home: Path, node: str, output: str) -> None:
 
 
 @query.command()
+@asking
+def invariants(home: Path, node: str, output: str) -> int:
+    """Have a node check that its latest state holds together, above all that every coin is accounted for.
+
+    Supply is the sum of the balances, every room's account holds what it owes, no unit is paid twice, nothing is paid
+    for what was not accepted, no more is minted than scheduled. The node reads its whole state for it, once a height;
+    status 1 when anything is broken.
+
+    \b
+    Example: gradus query invariants
+    """
+    height, broken = connect(node).check_invariants()
+    if output == "json":
+        print_fields({"height": height, "broken": broken}, output)
+    else:
+        print_fields({"height": height, "broken": "nothing" if not broken else "; ".join(broken)}, output)
+    return ExitStatus.REFUSED if broken else ExitStatus.OK
+
+
+@query.command()
 @click.argument("tx_hash", type=Hash())
 @asking
 def tx(tx_hash: str, home: Path, node: str, output: str) -> None:
@@ -380,18 +362,3 @@ def tx(tx_hash: str, home: Path, node: str, output: str) -> None:
         raise CommandError(f"no block of this node holds transaction {tx_hash}", "it may still be waiting; ask again")
     print_fields({"height": found.height, "code": found.code, "codespace": found.codespace, "log": found.log,
                   "gas_wanted": found.gas_wanted, "gas_used": found.gas_used, "events": found.events}, output)
-
-
-def show(output: str, home: Path, node: str, trust: dict[str, Any], place: proofs.Place, kind: type[Message],
-         find: Callable[[], Message | None], absent: str) -> None:
-    """Print a record as the node tells it, or as it is proved; that there is none, proved, is an answer too."""
-    if trust["prove"]:
-        proved = proofs.prove(read_terms(home, node, trust), place)
-        value = proved.record.value
-        fields = {"absent": absent} if value is None else message_fields(kind.FromString(value))
-        print_fields({**fields, "proved": proofs.proved_fields(proved)}, output)
-        return
-    record = find()
-    if record is None:
-        raise CommandError(absent)
-    print_fields(message_fields(record), output)

@@ -27,6 +27,7 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import (
     MsgCloseModel, MsgCloseModelResponse, MsgCreateModelResponse, MsgFundModel,
 )
+from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack, MsgUnback, MsgUnbackResponse
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgLeave, MsgLeaveResponse
 from abci_app.x.models.types import CODEC, CODECS, RULES, UNITS_MAX
 
@@ -185,6 +186,41 @@ def work_leave(model_id: int, sender: str, home: Path, node: str, output: str) -
     key = open_key(home, sender)
     response = MsgLeaveResponse.FromString(send(key, MsgLeave(trainer=key.bech32, model_id=model_id), node, "none"))
     print_fields({"returned": grad_text(response.returned_ugrad)}, output)
+
+
+@tx.group()
+def rewards() -> None:
+    """Coins behind models, which then get their part of the emission."""
+
+
+@rewards.command("back")
+@model_argument
+@click.argument("amount", type=AMOUNT)
+@signing
+def rewards_back(model_id: int, amount: int, sender: str, home: Path, node: str, output: str) -> None:
+    """Put AMOUNT behind a model; the more stands behind it, the more of the emission its trainers earn.
+
+    \b
+    Example: gradus tx rewards back 1 100grad --from alice
+    """
+    key = open_key(home, sender)
+    send(key, MsgBack(owner=key.bech32, model_id=model_id, amount=coin_pb(base_coin(amount))), node, output)
+
+
+@rewards.command("unback")
+@model_argument
+@click.argument("amount", type=AMOUNT)
+@signing
+def rewards_unback(model_id: int, amount: int, sender: str, home: Path, node: str, output: str) -> None:
+    """Take AMOUNT from behind a model. The coins come back some blocks later; see `gradus query rewards params`.
+
+    \b
+    Example: gradus tx rewards unback 1 100grad --from alice
+    """
+    key = open_key(home, sender)
+    message = MsgUnback(owner=key.bech32, model_id=model_id, amount=coin_pb(base_coin(amount)))
+    response = MsgUnbackResponse.FromString(send(key, message, node, "none"))
+    print_fields({"unbacked": grad_text(amount), "due_height": response.due_height}, output)
 
 
 def send(key: Key, message: Message, node: str, output: str) -> bytes:

@@ -3,6 +3,7 @@
 `find_x` gives None for what is not there, `get_x` raises QueryRefused. Reads a node only; sends nothing (send.py).
 """
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
@@ -23,7 +24,7 @@ from abci_app.wire.pb.gradus.auth.v1 import query_pb2 as price_pb2
 from abci_app.wire.pb.gradus.models.v1 import query_pb2 as models_pb2
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
 from abci_app.wire.pb.gradus.rewards.v1 import query_pb2 as rewards_pb2
-from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
+from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Contribution, Params, Unbacking, Vesting
 from abci_app.wire.pb.gradus.validators.v1 import query_pb2 as validators_pb2
 from abci_app.wire.pb.gradus.validators.v1.validators_pb2 import Misbehaviour, Validator
 from abci_app.wire.pb.gradus.work.v1 import query_pb2 as work_pb2
@@ -31,6 +32,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Slash, Trainer, Unit
 from abci_app.wire.tx import type_url
 from kernels import chunks
 
+INVARIANTS = "/app/invariants"
 PAGE_LIMIT = 500
 PAGES_MAX = 10_000
 WEIGHTS_BYTES_MAX = 1 << 30
@@ -209,6 +211,65 @@ class ChainClient:
         path, kind = "/gradus.rewards.v1.Query/Contributions", rewards_pb2.QueryContributionsResponse
         for page in self._pages(path, request, kind):
             yield from page.contributions
+
+    def iter_shares(self, model_id: int) -> Iterator[rewards_pb2.Share]:
+        """Each trainer's part of a model's accepted units, by address."""
+        for page in self._pages("/gradus.rewards.v1.Query/Shares", rewards_pb2.QuerySharesRequest(model_id=model_id),
+                                rewards_pb2.QuerySharesResponse):
+            yield from page.shares
+
+    def iter_vestings(self, model_id: int, address: str = "") -> Iterator[Vesting]:
+        """Pay of a model that vests, by round: of one trainer, or of all."""
+        request = rewards_pb2.QueryVestingsRequest(model_id=model_id, trainer=address)
+        for page in self._pages("/gradus.rewards.v1.Query/Vestings", request, rewards_pb2.QueryVestingsResponse):
+            yield from page.vestings
+
+    def rewards_params(self) -> Params:
+        """The schedule of the emission and its parts."""
+        return self._ask("/gradus.rewards.v1.Query/Params", rewards_pb2.QueryParamsRequest(),
+                         rewards_pb2.QueryParamsResponse).params
+
+    def emission(self, height: int = 0) -> rewards_pb2.QueryEmissionResponse:
+        """The reward of the block at `height` (0: the next one), and what was emitted so far."""
+        return self._ask("/gradus.rewards.v1.Query/Emission", rewards_pb2.QueryEmissionRequest(height=height),
+                         rewards_pb2.QueryEmissionResponse)
+
+    def get_ledger(self, model_id: int) -> rewards_pb2.QueryLedgerResponse:
+        """What rewards book of a model. Raises QueryRefused (sdk/22) when there is no such model."""
+        return self._ask("/gradus.rewards.v1.Query/Ledger", rewards_pb2.QueryLedgerRequest(model_id=model_id),
+                         rewards_pb2.QueryLedgerResponse)
+
+    def find_backing(self, model_id: int, address: str) -> Backing | None:
+        """What an account has put behind a model; None for nothing."""
+        request = rewards_pb2.QueryBackingRequest(model_id=model_id, owner=address)
+        found = self._find("/gradus.rewards.v1.Query/Backing", request, rewards_pb2.QueryBackingResponse)
+        return None if found is None else found.backing
+
+    def iter_backings(self, model_id: int) -> Iterator[Backing]:
+        """Who backs a model, by address."""
+        request = rewards_pb2.QueryBackingsRequest(model_id=model_id)
+        for page in self._pages("/gradus.rewards.v1.Query/Backings", request, rewards_pb2.QueryBackingsResponse):
+            yield from page.backings
+
+    def iter_unbackings(self, address: str) -> Iterator[Unbacking]:
+        """An account's coins on their way back from behind models, the earliest due first."""
+        request = rewards_pb2.QueryUnbackingsRequest(owner=address)
+        for page in self._pages("/gradus.rewards.v1.Query/Unbackings", request, rewards_pb2.QueryUnbackingsResponse):
+            yield from page.unbackings
+
+    def check_invariants(self) -> tuple[int, list[str]]:
+        """(height, what is broken): the node reads its whole latest state for it, once a height."""
+        answer = self.node.abci_query(INVARIANTS)
+        if answer.code:
+            raise QueryRefused(answer.codespace, answer.code, answer.log)
+        try:
+            told = json.loads(answer.value)
+            height, broken = told["height"], told["broken"]
+        except (ValueError, TypeError, KeyError):
+            raise ProofInvalid(f"the node's answer to {INVARIANTS} is not understood") from None
+        if type(height) is not int or type(broken) is not list or not all(type(line) is str for line in broken):
+            raise ProofInvalid(f"the node's answer to {INVARIANTS} is not understood")
+        return height, broken
 
     def iter_validators(self) -> Iterator[Validator]:
         """All validators of the genesis by consensus address; the power of those who were removed is 0."""

@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from abci_app.cli import query as command
+from abci_app.cli import query_rewards
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.client.chain import ChainClient
 from abci_app.client.errors import QueryRefused
@@ -28,7 +29,8 @@ def trained(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rig]:
         for miner in miners:
             miner.step()
         rig.node.block()
-    monkeypatch.setattr(command, "connect", lambda url: ChainClient(rig.node))
+    for place in (command, query_rewards):
+        monkeypatch.setattr(place, "connect", lambda url: ChainClient(rig.node))
     yield rig
 
 

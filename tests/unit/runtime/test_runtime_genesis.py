@@ -113,6 +113,16 @@ def test_coins_in_a_module_account_that_nobody_owes_are_refused() -> None:
         check_genesis(CHAIN_ID, state)
 
 
+def test_genesis_with_a_block_reward_emits() -> None:
+    state = new_genesis(CHAIN_ID, [], {ALICE: 1}, block_reward_ugrad=1_000_000)
+    assert state["rewards"]["params"] == {
+        "initial_block_reward_ugrad": "1000000", "halving_blocks": "10000000", "stakers_ppm": "300000",
+        "work_ppm": "500000", "hosts_ppm": "100000", "community_ppm": "100000", "unback_blocks": "1000"}
+    with pytest.raises(GenesisInvalid) as caught:
+        new_genesis(CHAIN_ID, [], {ALICE: 1}, block_reward_ugrad=2**63)
+    assert caught.value.path == "app_state.rewards.params"
+
+
 @pytest.mark.parametrize(("chain_id", "operator", "accounts", "path"), [
     ("", ALICE, {ALICE: 1}, "chain_id"), ("c" * 51, ALICE, {ALICE: 1}, "chain_id"),
     (CHAIN_ID, "alice", {ALICE: 1}, r"validators\[0\].operator"), (CHAIN_ID, ALICE, {"bob": 1}, "accounts.bob"),
