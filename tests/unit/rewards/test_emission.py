@@ -18,7 +18,7 @@ from abci_app.wire.pb.gradus.rewards.v1 import query_pb2
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Params, Unbacking
 from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack, MsgUnback
 from abci_app.x.models.errors import ModelNotFound
-from abci_app.x.models.types import compute_burn_min
+from abci_app.x.models.types.terms import compute_burn_min
 from abci_app.x.rewards import block, errors, types
 from abci_app.x.rewards.types import (
     check_params, compute_block_reward, compute_minted_max, compute_parts, compute_schedule, compute_total,
