@@ -26,6 +26,7 @@ from localnet.errors import LocalnetError, NodeUnreachable
 from localnet.homes import Home, count_validators
 from localnet.logs import Follower, tail
 from localnet.manifest import get_manifest
+from localnet.parts import HONEST
 from localnet.ports import STANDARD_BASE
 from localnet.releases import RELEASES, VARIABLE, VERSION
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from localnet.network import Localnet
 
 DEFAULT_FOLDER = Path("~/.gradus/localnet")
-PARTS = ("app", "engine", "node")
+PARTS = ("app", "engine", "auditor", "node")
 BLOCK_REWARD_UGRAD = 1_000_000
 
 dir_option = click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_FOLDER,
@@ -69,12 +70,14 @@ def localnet() -> None:
               help="An account with coins at genesis; may be given several times.")
 @click.option("--block-reward-ugrad", type=click.IntRange(0), default=BLOCK_REWARD_UGRAD, show_default=True,
               help="What each of a new network's first blocks emits, by a schedule that halves it; 0 for nothing.")
+@click.option("--auditors/--no-auditors", default=True, show_default=True,
+              help="Run an auditor beside each validator, with the network's datasets and your own.")
 @click.option("--detach/--foreground", default=True, show_default=True,
               help="Return when the network runs, or stay until Ctrl-C.")
 @engine_option
 @version_option
 def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_commit: str, snapshot_interval: int,
-       accounts: tuple[str, ...], block_reward_ugrad: int, detach: bool, engine: Path | None,
+       accounts: tuple[str, ...], block_reward_ugrad: int, auditors: bool, detach: bool, engine: Path | None,
        engine_version: str | None) -> None:
     """Start the network of a folder, making it first when the folder is empty.
 
@@ -93,6 +96,7 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
         check_unchanged(net, validators, chain_id)
         if is_given("base_port"):
             net.move(base_port)
+    net.auditors = (HONEST,) * (count_validators(net.manifest.nodes[0].paths) if auditors else 0)
     try:
         net.engine = find_engine_visibly(engine, engine_version, net.manifest.engine_version)
         net.start(attached=not detach)
@@ -262,9 +266,9 @@ def demo(behaviours: tuple[str, ...], output: str, **options: Any) -> None:
 @dir_option
 @click.option("-f", "--follow", is_flag=True, help="Go on printing what is added, until Ctrl-C.")
 @click.option("-n", "--lines", type=click.IntRange(0, 100_000), default=30, show_default=True)
-@click.option("--part", type=click.Choice(PARTS), default=None, help="One part alone; all three when not given.")
+@click.option("--part", type=click.Choice(PARTS), default=None, help="One part alone; all when not given.")
 def logs(node_name: str, folder: Path, follow: bool, lines: int, part: str | None) -> None:
-    """Print the end of a node's logs: its app, its engine, and the supervisor's notes.
+    """Print the end of a node's logs: its app, its engine, its auditor, and the supervisor's notes.
 
     \b
     Example: gradus localnet logs node0 -f --part app
@@ -356,13 +360,20 @@ def join(home: Path, urls: tuple[str, ...], trust_height: int | None, trust_hash
 @engine_option
 @version_option
 @click.option("--restart/--no-restart", default=True, show_default=True, help="Start both again when either dies.")
+@click.option("--auditor/--no-auditor", default=True, show_default=True,
+              help="Run an auditor beside the node: a validator that answers no audits earns no fees of them.")
+@click.option("--auditor-behaviour", type=click.Choice(["honest", "lazy", "copy", "wrong"]), default=HONEST,
+              hidden=True, help="How it behaves; cheats are refused but on test networks.")
 @click.option("--quiet", is_flag=True, help="Print errors alone; the log says the rest.")
 @click.option("--hang-seconds", type=click.IntRange(0), default=60, show_default=True,
               help="Start both again when the app answers nothing for so long; 0 waits for ever.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
-def start(home: Path, engine: Path | None, engine_version: str | None, restart: bool, quiet: bool,
-          hang_seconds: int, with_parent: bool) -> None:
+def start(home: Path, engine: Path | None, engine_version: str | None, restart: bool, auditor: bool,
+          auditor_behaviour: str, quiet: bool, hang_seconds: int, with_parent: bool) -> None:
     """Run a node until SIGTERM (status 0) or Ctrl-C (status 130), and end app and engine in good order.
+
+    An auditor runs beside it, and recomputes what the chain asks its validator about. It is started again when it ends;
+    the node does not need it.
 
     \b
     Example: gradus node start --home ~/.gradus/localnet/node0
@@ -380,5 +391,5 @@ def start(home: Path, engine: Path | None, engine_version: str | None, restart: 
     found = find_engine(engine, None, engine_version, usual) if quiet else (
         find_engine_visibly(engine, engine_version, usual))
     lifeline = sys.stdin.fileno() if with_parent else None
-    if run_node(place, found, restart, lifeline, say, hang_seconds):
+    if run_node(place, found, restart, lifeline, say, hang_seconds, auditor_behaviour if auditor else None):
         raise KeyboardInterrupt

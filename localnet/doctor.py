@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from abci_app.client.chain import ChainClient
 from abci_app.client.errors import ClientError
+from abci_app.client.node import connect
 from abci_app.client.rpc import Rpc
 from localnet import state
-from localnet.config import begins_at_snapshot, get_wiring
+from localnet.config import HOST, begins_at_snapshot, get_wiring
 from localnet.engine import find_engine
 from localnet.engine_data import EngineData, read_engine_data
 from localnet.errors import HomeError, LocalnetError, NodeError
@@ -77,7 +79,7 @@ def examine(home: Home, deep: bool = False) -> Report:
     """Look at everything; never raises for what is wrong with the node. deep: read the whole state of a stopped one."""
     report = Report(str(home.path))
     checks = [check_files, check_config, check_permissions, check_disk, check_signer]
-    checks += [check_running] if state.is_supervised(home) else [check_stopped, check_last_words]
+    checks += [check_running, check_auditor] if state.is_supervised(home) else [check_stopped, check_last_words]
     checks += [check_state] if deep and not state.is_supervised(home) else []
     for check in checks:
         report.findings += guarded(check, home)
@@ -265,6 +267,31 @@ def check_running(home: Home) -> Iterator[Finding]:
         yield Finding("warning", "running", f"{text}: the app's hash moved while it was asked; ask again")
     else:
         yield Finding("ok", "running", text + (", catching up with its peers" if status.is_catching_up else ""))
+
+
+def check_auditor(home: Home) -> Iterator[Finding]:
+    """What runs beside a running node, and what the chain thinks of its validator as an auditor."""
+    last, address = state.find_state(home), get_consensus_address(home)
+    log, is_validator = home.log("auditor"), address in read_genesis(home)[2]
+    if last is None or not last.auditor:
+        yield (Finding("warning", "auditor", "no auditor runs beside this validator: it earns no fees of audits, and "
+                       "is left out of committees in the end; `gradus node start` without --no-auditor runs one")
+               if is_validator else Finding("ok", "auditor", "none runs beside this node, which is no validator"))
+        return
+    if last.auditor == "failed":
+        yield Finding("problem", "auditor", "the auditor died too often: " + " ".join(tail(log, 3)),
+                      f"read {log}, then start the node again")
+    elif last.auditor != "running":
+        yield Finding("warning", "auditor", f"the auditor has ended and is started again; read {log}")
+    else:
+        yield Finding("ok", "auditor", f"it runs, pid {last.auditor_pid}")
+    chain = ChainClient(connect([f"http://{HOST}:{get_wiring(home.config).rpc_port}"]))
+    done = chain.find_auditor(bytes.fromhex(address))
+    if done is not None and done.excluded_until_height > chain.height():
+        yield Finding("warning", "auditor", f"the chain asks it nothing below height {done.excluded_until_height}: of "
+                      f"its answers {done.wrong} were wrong and {done.missed} missing, {done.right} right")
+    elif done is not None:
+        yield Finding("ok", "auditor", f"{done.right} answers were right, {done.wrong} wrong, {done.missed} missing")
 
 
 def decode_hash(info: Json) -> str:

@@ -3,7 +3,8 @@
 <home>/config   config.toml, app.toml, genesis.json, node_key.json, priv_validator_key.json, branch in a copied network
 <home>/data     priv_validator_state.json, later the engine's databases
 <home>/run      lock, pid files, state.json, the app's socket when the path is short enough
-<home>/logs     app.log, engine.log, node.log
+<home>/logs     app.log, engine.log, auditor.log, node.log
+<home>/audits   what the auditor answers
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class Home:
         return self.path / "logs"
 
     def log(self, part: str) -> Path:
-        """Log of a part: app, engine, or node for the supervisor's own."""
+        """Log of a part: app, engine, auditor, or node for the supervisor's own."""
         return self.logs / f"{part}.log"
 
     def check(self) -> None:

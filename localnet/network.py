@@ -60,7 +60,8 @@ class Localnet:
     """A network of this machine. Used as `with`, it runs inside the block and its nodes end with this process.
 
     manifest: what network.json says. notices: what the user should be told, such as ports that had to move. claim:
-    holds the network's ports from their choice until its nodes listen on them.
+    holds the network's ports from their choice until its nodes listen on them. auditors: how the auditor beside each
+    validator behaves, from node 0 on; a node for which nothing stands there is started without one.
     """
 
     def __init__(self, folder: Path, engine: Engine | None = None) -> None:
@@ -71,6 +72,7 @@ class Localnet:
         self.notices: list[str] = []
         self.processes: dict[int, NodeProcess] = {}
         self.claim = PortClaim()
+        self.auditors: Sequence[str] = ()
         self.rpcs = [Rpc(node.rpc) for node in self.manifest.nodes]
 
     @classmethod
@@ -180,7 +182,12 @@ class Localnet:
                 self.settle()
                 self.put_engine_version(engine.version)
             for i in waiting:
-                self.processes[i] = start_node(self.manifest.nodes[i].paths, engine, attached, restart)
+                self.processes[i] = start_node(self.manifest.nodes[i].paths, engine, attached, restart,
+                                               self.find_auditor(i))
+
+    def find_auditor(self, index: int) -> str | None:
+        """How the auditor beside a node shall behave; None for no auditor."""
+        return self.auditors[index] if index < len(self.auditors) else None
 
     def put_engine_version(self, version: str) -> None:
         """Note with which release the network runs, and tell when it was another one before."""
@@ -308,7 +315,8 @@ class Localnet:
     def start_one(self, index: int, attached: bool = True) -> None:
         """Start one node that does not run; returns at once."""
         self.engine = self.engine or find_engine(usual=self.manifest.engine_version)
-        self.processes[index] = start_node(self.manifest.nodes[index].paths, self.engine, attached)
+        self.processes[index] = start_node(self.manifest.nodes[index].paths, self.engine, attached,
+                                           auditor=self.find_auditor(index))
 
     def restart(self, index: int) -> None:
         """End one node in good order and start it again."""

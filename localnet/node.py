@@ -13,27 +13,32 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localnet import state
-from localnet.config import Wiring, get_wiring, replace_value
+from localnet.config import HOST, Wiring, get_wiring, replace_value
 from localnet.engine import Engine
 from localnet.errors import HomeError, NodeError, PortInUse
 from localnet.files import replace_text
 from localnet.homes import Home, explained, socket_path
 from localnet.logs import tail
 from localnet.manifest import find_move, find_original, get_manifest, has_manifest
+from localnet.parts import HONEST, Command
 from localnet.ports import find_busy
 from localnet.releases import VERSION, engine_environment
 from localnet.restart import RestartRule
-from localnet.supervisor import HANG_S, Command, Supervisor
+from localnet.supervisor import HANG_S, Supervisor
 
 APP_MODULE = "abci_app.abci"
+CLI_MODULE = "abci_app.cli"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def run_node(home: Home, engine: Engine, restart: bool = True, lifeline: int | None = None,
-             say: Callable[[str], None] = lambda _text: None, hang_s: float = HANG_S) -> bool:
+             say: Callable[[str], None] = lambda _text: None, hang_s: float = HANG_S,
+             auditor: str | None = HONEST) -> bool:
     """Run the app and the engine of a home until told to stop; whether that was by Ctrl-C.
 
     restart: start both again when either dies. lifeline: a file descriptor whose end of file means stop. hang_s: as
-    Supervisor's. Raises: HomeError, PortInUse, NodeError.
+    Supervisor's. auditor: how the auditor beside it behaves; None for no auditor. Raises: HomeError, PortInUse,
+    NodeError.
     """
     home.check()
     check_settled(home)
@@ -42,7 +47,7 @@ def run_node(home: Home, engine: Engine, restart: bool = True, lifeline: int | N
         wiring = put_own_socket(home, wiring)
     rule = RestartRule() if restart else RestartRule(tries_max=0)
     supervisor = Supervisor(home, node_commands(home, wiring, engine), rule, lambda: check_ports(home, wiring), say,
-                            lifeline, hang_s=hang_s)
+                            lifeline, hang_s=hang_s, auditor=find_auditor_command(home, wiring, auditor))
     supervisor.run()
     return supervisor.is_interrupted
 
@@ -87,6 +92,18 @@ def node_commands(home: Home, wiring: Wiring, engine: Engine) -> tuple[Command, 
     return Command("app", app, wiring.socket), start
 
 
+def find_auditor_command(home: Home, wiring: Wiring, behaviour: str | None) -> Command | None:
+    """What runs beside the node; None without an auditor, and for an app inside the engine, which asks none.
+
+    It has one thread, unless the environment says otherwise: it shares its machine with the node.
+    """
+    if behaviour is None or wiring.socket is None:
+        return None
+    return Command("auditor", (sys.executable, "-m", CLI_MODULE, "auditor", "start", "--home", str(home.path),
+                               "--node", f"http://{HOST}:{wiring.rpc_port}", "--behaviour", behaviour),
+                   environment=dict.fromkeys(THREAD_VARIABLES, "1") | os.environ)
+
+
 def check_ports(home: Home, wiring: Wiring) -> None:
     """PortInUse naming the port, its use and the file to change when one of a node's ports is taken."""
     busy = find_busy([wiring.rpc_port, wiring.p2p_port])
@@ -121,15 +138,18 @@ class NodeProcess:
         return True
 
 
-def start_node(home: Home, engine: Engine, attached: bool, restart: bool = True) -> NodeProcess:
+def start_node(home: Home, engine: Engine, attached: bool, restart: bool = True,
+               auditor: str | None = None) -> NodeProcess:
     """Start a supervisor for a home and return at once.
 
     attached: the node stops when this process ends, however it ends. Otherwise it goes on in a session of its own.
+    auditor: as run_node's.
     """
     (home.run / "state.json").unlink(missing_ok=True)
     command = [sys.executable, "-m", "localnet", "node", "start", "--home", str(home.path),
                "--engine", str(engine.path), "--engine-version", engine.version, "--quiet",
-               "--restart" if restart else "--no-restart"]
+               "--restart" if restart else "--no-restart",
+               *(("--auditor-behaviour", auditor) if auditor is not None else ("--no-auditor",))]
     home.logs.mkdir(parents=True, exist_ok=True)
     with open(home.log("start"), "wb") as said:
         process = subprocess.Popen(

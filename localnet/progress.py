@@ -83,14 +83,15 @@ def wait_caught_up_visibly(net: Localnet, index: int) -> int:
 def print_status(chain_id: str, rows: Sequence[NodeStatus]) -> None:
     """Print the status table to stdout."""
     table = Table(box=None, padding=(0, 1, 0, 0), title=chain_id, title_justify="left")
-    for heading in ("node", "phase", "height", "app hash", "peers", "RPC", "pid", "app", "engine", "restarts"):
+    for heading in ("node", "phase", "height", "app hash", "peers", "RPC", "pid", "app", "engine", "auditor",
+                    "restarts"):
         is_text = heading in ("node", "phase", "app hash")
         table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
     for row in rows:
         phase = "catching up" if row.is_catching_up else row.phase
         table.add_row(row.name, phase, show(row.height), row.app_hash[:12] or "-", show(row.peers),
                       row.rpc.rpartition(":")[2], show(row.supervisor_pid), show(row.app_pid), show(row.engine_pid),
-                      str(row.restarts))
+                      row.auditor if row.auditor not in ("", "running") else show(row.auditor_pid), str(row.restarts))
     console = Console()
     console.print(table)
     for row in rows:

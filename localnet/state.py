@@ -22,7 +22,8 @@ LOCK_TRIES = 10
 class State:
     """What the supervisor last wrote. phase: starting, running, restarting, stopping, stopped or failed.
 
-    restarts: since it started. error, hint: why it gave up, else empty.
+    restarts: since it started. error, hint: why it gave up, else empty. auditor: running, restarting or failed, empty
+    where none runs.
     """
 
     phase: str
@@ -32,6 +33,8 @@ class State:
     restarts: int = 0
     error: str = ""
     hint: str = ""
+    auditor_pid: int | None = None
+    auditor: str = ""
 
 
 def take_lock(home: Home) -> IO[str]:
@@ -63,7 +66,7 @@ def is_supervised(home: Home) -> bool:
 
 
 def put_pid(home: Home, part: str, pid: int | None) -> None:
-    """Write, or with None remove, the pid file of a part: supervisor, app or engine."""
+    """Write, or with None remove, the pid file of a part: supervisor, app, engine or auditor."""
     path = home.run / f"{part}.pid"
     if pid is None:
         path.unlink(missing_ok=True)

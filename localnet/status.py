@@ -13,7 +13,10 @@ from localnet.manifest import NodeEntry
 
 @dataclass(frozen=True)
 class NodeStatus:
-    """One row of `status`. height None: the node does not answer. app_hash: of the state before that block."""
+    """One row of `status`. height None: the node does not answer. app_hash: of the state before that block.
+
+    auditor: running, restarting or failed, empty where none runs.
+    """
 
     name: str
     phase: str
@@ -25,6 +28,8 @@ class NodeStatus:
     supervisor_pid: int | None
     app_pid: int | None
     engine_pid: int | None
+    auditor_pid: int | None
+    auditor: str
     restarts: int
     error: str
 
@@ -42,4 +47,5 @@ def read_status(node: NodeEntry) -> NodeStatus:
             peers = rpc.count_peers()
     return NodeStatus(node.name, last.phase, node.rpc, height, app_hash, peers, catching_up,
                       last.pid if is_live else None, last.app_pid if is_live else None,
-                      last.engine_pid if is_live else None, last.restarts, last.error)
+                      last.engine_pid if is_live else None, last.auditor_pid if is_live else None,
+                      last.auditor if is_live else "", last.restarts, last.error)

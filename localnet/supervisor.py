@@ -1,8 +1,9 @@
-"""Runs the parts of a node together: the app, then the engine. One process, one thread.
+"""Runs the parts of a node together: the app, then the engine; beside them an auditor. One process, one thread.
 
 The engine neither survives its app nor reconnects to it, so both live and die as one: when either ends, or the
 app hangs, the other is ended, and both are started again by the RestartRule. Their output goes to bounded logs through
-pipes. No part outlives a supervisor that was killed (on Linux, by a parent-death signal).
+pipes. No part outlives a supervisor that was killed (on Linux, by a parent-death signal). The auditor comes when the
+node runs, outlives its restarts, and is started again by a rule of its own: its death never touches the node.
 
 Source: CometBFT v0.38 proxy/multi_app_conn.go (the engine ends itself when the app's connection breaks).
 """
@@ -14,16 +15,17 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import FrameType
 
+from localnet.beside import TEND_S, Beside
 from localnet.errors import LocalnetError, NodeError, PortInUse
 from localnet.homes import Home, prepare_socket_folder, remove_socket
 from localnet.logs import BoundedLog, tail
 from localnet.parent import die_with_parent
+from localnet.parts import Command, Part, describe_exit, is_ready, signal_group
 from localnet.pulse import Pulse
 from localnet.restart import RestartRule
 from localnet.signing import sole_signer
@@ -43,36 +45,13 @@ class StartRefused(NodeError):
     """A part ended because of its configuration: starting it again would be the same."""
 
 
-@dataclass(frozen=True)
-class Command:
-    """One part to run. name: app or engine. socket: what the part makes when it is ready, None if nothing.
-
-    environment: what it runs with; None for this process's.
-    """
-
-    name: str
-    argv: tuple[str, ...]
-    socket: Path | None = None
-    environment: Mapping[str, str] | None = None
-
-
-@dataclass
-class Part:
-    """A part that has been started, with its output."""
-
-    command: Command
-    process: subprocess.Popen[bytes]
-    log: BoundedLog
-    started_s: float = field(default_factory=time.monotonic)
-
-
 @dataclass
 class Supervisor:
     """Keeps the parts of one home running until it is told to stop.
 
     check: is called before every start and raises what makes starting pointless, such as a port in use.
     say: is told each change in a few words. lifeline: a file descriptor; its end of file means stop. hang_s: how long
-    an app may leave a question unanswered before it is ended; 0 never asks.
+    an app may leave a question unanswered before it is ended; 0 never asks. auditor: what runs beside, if anything.
     """
 
     home: Home
@@ -83,12 +62,14 @@ class Supervisor:
     lifeline: int | None = None
     grace_s: float = GRACE_S
     hang_s: float = HANG_S
+    auditor: Command | None = None
     parts: list[Part] = field(default_factory=list)
     restarts: int = 0
     stops: int = 0  # how often it was told to stop; the second time it no longer waits
     is_interrupted: bool = False  # whether Ctrl-C was what told it first
     selector: selectors.BaseSelector = field(init=False, repr=False)
     note_log: BoundedLog = field(init=False, repr=False)
+    beside: Beside | None = field(init=False, default=None)
 
     def run(self) -> None:
         """Run until SIGTERM, SIGINT, SIGHUP or the lifeline's end; then end every part and return.
@@ -103,7 +84,12 @@ class Supervisor:
                 drop_pids(self.home)
                 with sole_signer(self.home), closing(BoundedLog(self.home.log("node"))) as self.note_log:
                     put_pid(self.home, "supervisor", os.getpid())
-                    self.keep_running()
+                    if self.auditor is not None:
+                        self.beside = Beside(self.auditor, self.open_part, self.note_start, self.close, self.announce)
+                    try:
+                        self.keep_running()
+                    finally:
+                        self.end_beside()
                     self.put_phase("stopped")
             except LocalnetError as error:
                 self.put_failed(error)
@@ -149,7 +135,9 @@ class Supervisor:
         for command in self.commands:
             if command.socket:
                 prepare_socket_folder(command.socket)
-            part = self.start_part(command)
+            part = self.open_part(command)
+            self.parts.append(part)
+            self.note_start(part)
             if not self.wait(lambda: is_ready(part), READY_SECONDS_MAX, poll_s=0.02):
                 raise NodeError(f"the {command.name} did not listen on {command.socket} in "
                                 f"{READY_SECONDS_MAX:.0f} s", self.log_hint(command.name))
@@ -157,7 +145,7 @@ class Supervisor:
                 return
         self.put_phase("running")
 
-    def start_part(self, command: Command) -> Part:
+    def open_part(self, command: Command) -> Part:
         """Start one part in a process group of its own, its output piped to its log."""
         log = BoundedLog(self.home.log(command.name))
         try:
@@ -169,24 +157,40 @@ class Supervisor:
             log.close()
             raise NodeError(f"the {command.name} cannot be started: {error}", f"check {command.argv[0]}") from error
         part = Part(command, process, log)
-        self.parts.append(part)
         if process.stdout is not None:
             os.set_blocking(process.stdout.fileno(), False)
             self.selector.register(process.stdout, selectors.EVENT_READ, lambda: self.pump(part))
-        log.note(f"{command.name} started, pid {process.pid}")
-        put_pid(self.home, command.name, process.pid)
-        self.announce(f"{command.name} started, pid {process.pid}")
         return part
+
+    def note_start(self, part: Part) -> None:
+        """Tell that a part runs, for those who look from outside."""
+        name, pid = part.command.name, part.process.pid
+        part.log.note(f"{name} started, pid {pid}")
+        put_pid(self.home, name, pid)
+        self.announce(f"{name} started, pid {pid}")
 
     def wait_for_failure(self) -> NodeError | None:
         """Wait until a part ends, or hangs and is killed, and say so; None when told to stop."""
         asked = Pulse(self.commands[0].socket, self.hang_s / PULSES, PULSES if self.hang_s else 0)
         with closing(asked) as pulse:
-            self.wait(lambda: self.find_dead() is not None or pulse.tick(), poll_s=pulse.every_s or None)
+            poll_s = TEND_S if self.beside is not None else pulse.every_s or None
+            self.wait(lambda: self.find_dead() is not None or pulse.tick() or self.tend_beside(), poll_s=poll_s)
         if self.stops:
             return None
         dead = self.find_dead()
         return self.describe_death(self.find_culprit(dead)) if dead else self.kill_hanging(self.parts[0])
+
+    def tend_beside(self) -> bool:
+        """Look after what runs beside the node. False, for the node itself is well."""
+        if self.beside is not None and self.beside.tend():
+            self.put_phase("running")
+        return False
+
+    def end_beside(self) -> None:
+        """End what runs beside the node."""
+        if self.beside is not None:
+            self.beside.end()
+            self.beside = None
 
     def kill_hanging(self, part: Part) -> NodeError:
         """End a part that answers no more, and perhaps no signal either."""
@@ -212,6 +216,8 @@ class Supervisor:
         try:
             if self.parts and self.stops:
                 self.put_phase("stopping")
+            if self.beside is not None and self.stops:
+                self.beside.ask_to_end()
         except OSError as error:
             errors.append(error)
         for part in reversed(self.parts):
@@ -229,7 +235,6 @@ class Supervisor:
         self.drain(part)
         signal_group(part.process, signal.SIGKILL)  # whatever of its group is left
         part.process.wait()
-        self.pump(part)
         self.close(part)
 
     def drain(self, part: Part) -> None:
@@ -239,7 +244,8 @@ class Supervisor:
             self.step(min(0.1, self.grace_s))
 
     def close(self, part: Part) -> None:
-        """Forget an ended part."""
+        """Forget an ended part, with the last of what it said in its log."""
+        self.pump(part)
         lost = f"; the disk did not take {part.log.dropped_bytes} bytes of this log" if part.log.dropped_bytes else ""
         part.log.note(f"{part.command.name} ended, {describe_exit(part.process.returncode)}{lost}")
         if part.process.stdout is not None:
@@ -345,8 +351,11 @@ class Supervisor:
     def put_phase(self, phase: str, error: LocalnetError | None = None) -> None:
         """Publish the phase and the pids."""
         pids = {part.command.name: part.process.pid for part in self.parts if part.process.poll() is None}
+        beside = self.beside.part if self.beside is not None else None
         put_state(self.home, State(phase, os.getpid(), pids.get("app"), pids.get("engine"), self.restarts,
-                                   error.text if error else "", error.hint if error else ""))
+                                   error.text if error else "", error.hint if error else "",
+                                   beside.process.pid if beside is not None else None,
+                                   self.beside.phase if self.beside is not None else ""))
 
     def put_failed(self, error: LocalnetError) -> None:
         """Publish why it gave up, where the disk still takes it."""
@@ -354,28 +363,7 @@ class Supervisor:
             self.put_phase("failed", error)
 
 
-def is_ready(part: Part) -> bool:
-    """Whether a part listens, has nothing to listen on, or has ended."""
-    socket = part.command.socket
-    return socket is None or socket.is_socket() or part.process.poll() is not None
-
-
-def signal_group(process: subprocess.Popen[bytes], number: int) -> None:
-    """Signal a part and everything it has started; nothing happens when all of that is gone."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, number)
-
-
 def describe_os_error(error: OSError) -> NodeError:
     """What the system would not do to a file of the home, and what to do about it."""
     return NodeError(f"{error.filename2 or error.filename or 'a file of the node'}: {error.strerror or error}",
                      "make room on the disk, or put right what it names, then start the node again")
-
-
-def describe_exit(status: int | None) -> str:
-    """An exit status in words."""
-    if status is None:
-        return "still running"
-    if status < 0:
-        return f"killed by {signal.Signals(-status).name}"
-    return f"exit status {status}"

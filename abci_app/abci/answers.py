@@ -1,21 +1,16 @@
 """Answers to audits that an auditor beside this node has finished: files, written there and read here.
 
-`<home>/audits/<subject in hex>.answer` is the answer (96 bytes) ‖ SHA-256 of both (32 bytes). A file that is
-anything else is no answer: it costs this node's digest and nothing more. What stands here decides what this node says
-with its votes and proposes, never what a block does.
+A file that is not as wire/answer_file.py has it is no answer: it costs this node's digest and nothing more. What stands
+here decides what this node says with its votes and proposes, never what a block does.
 """
 
-import hashlib
 import logging
 import os
 from itertools import islice
 from pathlib import Path
 
-from abci_app.wire.audit import ANSWER_BYTES, SUBJECT_BYTES
+from abci_app.wire.answer_file import FILE_BYTES, decode_answer_file, file_name, find_subject
 
-AUDITS_FOLDER = "audits"
-SUFFIX = ".answer"
-CHECK_BYTES = 32
 NAMES_MAX = 4_096  # looked at for one vote; an auditor removes the files of audits that are closed
 
 _log = logging.getLogger("gradus.abci")
@@ -37,38 +32,20 @@ class Answers:
         except OSError as error:
             _log.warning("the answers in %s cannot be listed: %s", self._folder, error)
             return []
-        return sorted(subject for subject in map(_read_name, names) if subject is not None)
+        return sorted(subject for subject in map(find_subject, names) if subject is not None)
 
     def find(self, subject: bytes) -> bytes | None:
         """The answer to an audit, None without one or where the file is damaged."""
         try:
             with (self._folder / file_name(subject)).open("rb") as file:
-                data = file.read(ANSWER_BYTES + CHECK_BYTES + 1)
+                data = file.read(FILE_BYTES + 1)
         except FileNotFoundError:
             return None
         except OSError as error:
             _log.warning("the answer to audit %s cannot be read: %s", subject.hex(), error)
             return None
-        answer = data[:ANSWER_BYTES]
-        if data != encode_answer(subject, answer):
+        answer = decode_answer_file(subject, data)
+        if answer is None:
             _log.warning("the answer to audit %s is damaged; its file is not used", subject.hex())
             return None
         return answer
-
-
-def file_name(subject: bytes) -> str:
-    """The name of the file with the answer to an audit."""
-    return subject.hex() + SUFFIX
-
-
-def encode_answer(subject: bytes, answer: bytes) -> bytes:
-    """What stands in that file."""
-    return answer + hashlib.sha256(subject + answer).digest()
-
-
-def _read_name(name: str) -> bytes | None:
-    try:
-        subject = bytes.fromhex(name.removesuffix(SUFFIX))
-    except ValueError:
-        return None
-    return subject if file_name(subject) == name and len(subject) == SUBJECT_BYTES else None

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from abci_app.abci.answers import AUDITS_FOLDER, Answers
+from abci_app.abci.answers import Answers
 from abci_app.abci.application import Application
 from abci_app.abci.chain import Chain, find_chain, timestamp_ns
 from abci_app.abci.config import Config
@@ -65,7 +65,7 @@ def run(settings: Settings) -> None:
             check_chain(settings.home / GENESIS_FILE, find_chain(database.latest()))
             rows = DatasetStore(settings.home / DATASETS_FOLDER)
             application = Application(new_app(), database, rows, settings.config.retain_blocks, trace, snapshots,
-                                      PROPOSAL_S, Answers(settings.home / AUDITS_FOLDER),
+                                      PROPOSAL_S, Answers(settings.home / FOLDER),
                                       settings.validator or read_validator(settings.home / KEY_FILE))
             warm_kernels()
             with Warmer():

@@ -1,25 +1,18 @@
 """`gradus miner`: train units of a model and earn; see where a miner stands."""
 
-import json
-import signal
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any
 
 import click
-from rich.console import Console
-from rich.status import Status
 
 from abci_app.cli.data import progress_bar
 from abci_app.cli.errors import CommandError
+from abci_app.cli.events import Nap, event_teller
 from abci_app.cli.options import (
     combine, home_option, model_argument, nodes_option, open_key, output_option, resolve_address,
 )
-from abci_app.cli.output import grad_text, message_fields, print_fields
+from abci_app.cli.output import message_fields, print_fields
 from abci_app.client.chain import ChainClient
 from abci_app.client.node import connect
 from abci_app.client.send import GAS_PRICE_PPM_MAX
@@ -27,11 +20,11 @@ from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Journal, JournalBusy
-from abci_app.miner.miner import Event, Miner
+from abci_app.miner.miner import Miner
 from abci_app.miner.preflight import warm_kernels
+from abci_app.units.events import Event
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_REVEALED
 
-NAP_S = 0.1
 chain_option = click.option("--chain-id", help="Refuse nodes of another chain [that of the first node].")
 
 
@@ -65,14 +58,15 @@ def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up
     key = open_key(home, name)
     chain = ChainClient(connect(nodes, chain_id))
     store = DatasetStore((folder or home / "datasets").expanduser())
-    with _stops(), Journal(home / "miner", chain.chain_id(), model_id, key.bech32) as journal, _teller(output) as tell:
+    with (_stops(), Journal(home / "miner", chain.chain_id(), model_id, key.bech32) as journal,
+          event_teller(output) as tell):
         nap = Nap()
         worker = Miner(chain, key, model_id, store, journal, behaviour=Behaviour(behaviour), tops_up=tops_up,
                        report=tell, sleep=nap, gas_price_ppm_max=gas_price_ppm_max)
         worker.check()
         with progress_bar() as report:
             warm_kernels(chain.get_model(model_id), report)
-        with nap.signals(worker):
+        with nap.signals(worker.drain, "ending when what is committed is revealed; once more ends at once"):
             worker.run()
         tell(Event("finished", summarise(chain, model_id, name, key.bech32)))
 
@@ -118,38 +112,6 @@ def summarise(chain: ChainClient, model_id: int, name: str, address: str) -> dic
             "next": f"gradus tx work leave {model_id} --from {name}" if bond_ugrad else ""}
 
 
-class Nap:
-    """Sleeping that a signal cuts short. The first SIGINT or SIGTERM drains the miner, the second interrupts it."""
-
-    def __init__(self) -> None:
-        self._is_woken = False
-        self._signals = 0
-
-    def __call__(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not self._is_woken and time.monotonic() < end:
-            time.sleep(max(0.0, min(NAP_S, end - time.monotonic())))
-        self._is_woken = False
-
-    @contextmanager
-    def signals(self, worker: Miner) -> Iterator[None]:
-        """Handle the signals inside the block, and give them back afterwards."""
-        def handle(number: int, frame: FrameType | None) -> None:
-            self._signals += 1
-            self._is_woken = True
-            if self._signals > 1:
-                raise KeyboardInterrupt
-            worker.drain()
-            click.echo("ending when what is committed is revealed; once more ends at once", err=True)
-
-        kept = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in kept.items():
-                signal.signal(number, handler)
-
-
 @contextmanager
 def _stops() -> Iterator[None]:
     """What ends a miner as a command's error."""
@@ -159,48 +121,3 @@ def _stops() -> Iterator[None]:
         raise CommandError(error.text, error.hint) from None
     except JournalBusy as error:
         raise CommandError(str(error), "end that one first, or use another key") from None
-
-
-@contextmanager
-def _teller(output: str) -> Iterator[Any]:
-    """Tells events: JSON lines, plain lines, or on a terminal lines above a standing line."""
-    console = Console(stderr=output == "json")
-    if output == "json" or not console.is_terminal:
-        yield lambda event: _tell_line(event, output)
-        return
-    with Status("starting", console=console) as line:
-        def tell(event: Event) -> None:
-            if event.name == "standing":
-                line.update(_write_event(event))
-            else:
-                console.print(_write_event(event), highlight=False)
-        yield tell
-
-
-def _tell_line(event: Event, output: str) -> None:
-    if output == "json":
-        click.echo(json.dumps({"event": event.name, **event.fields}))
-    else:
-        click.echo(f"{time.strftime('%H:%M:%S')} {_write_event(event)}")
-    sys.stdout.flush()
-
-
-def _write_event(event: Event) -> str:
-    """One line for people: `revealed   round 3, unit 1, height 57`."""
-    parts = []
-    for name, value in event.fields.items():
-        if name.endswith("_ugrad") and isinstance(value, int):
-            parts.append(f"{name.removesuffix('_ugrad')} {grad_text(value).partition(' ')[0]}")
-        elif name == "waiting_for":
-            parts.append(f"waiting for {value}")
-        elif name == "problem":
-            parts.append(str(value))
-        elif name == "accepted" and "pending" in event.fields:
-            parts.append(f"accepted {value} so far")
-        elif name == "pending":
-            parts.append(f"{value} still to be accepted when the round closes")
-        elif name == "next":
-            parts.append(f"get the bond back: {value}" if value else "")
-        elif value != "":
-            parts.append(f"{name} {value}")
-    return f"{event.name:<10} {', '.join(part for part in parts if part)}"

@@ -20,6 +20,8 @@ from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount, ModuleAcc
 from abci_app.wire.pb.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
 from abci_app.wire.pb.cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 from abci_app.wire.pb.cosmos.tx.v1beta1.service_pb2 import SimulateRequest, SimulateResponse
+from abci_app.wire.pb.gradus.audits.v1 import query_pb2 as audits_pb2
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor
 from abci_app.wire.pb.gradus.auth.v1 import query_pb2 as price_pb2
 from abci_app.wire.pb.gradus.models.v1 import query_pb2 as models_pb2
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
@@ -282,6 +284,30 @@ class ChainClient:
         for page in self._pages("/gradus.validators.v1.Query/Misbehaviour", validators_pb2.QueryMisbehaviourRequest(),
                                 validators_pb2.QueryMisbehaviourResponse):
             yield from page.misbehaviours
+
+    def find_audit(self, subject: bytes) -> Audit | None:
+        """The audit of a subject (25 bytes, wire/audit.py); None when there is none, or none any more."""
+        request = audits_pb2.QueryAuditRequest(subject=subject)
+        found = self._find("/gradus.audits.v1.Query/Audit", request, audits_pb2.QueryAuditResponse)
+        return None if found is None else found.audit
+
+    def iter_open_audits(self, validator: bytes = b"") -> Iterator[Audit]:
+        """Undecided audits by subject; those that wait for the digest of a validator when its address is given."""
+        request = audits_pb2.QueryOpenAuditsRequest(validator=validator)
+        for page in self._pages("/gradus.audits.v1.Query/OpenAudits", request, audits_pb2.QueryOpenAuditsResponse):
+            yield from page.audits
+
+    def find_auditor(self, validator: bytes) -> Auditor | None:
+        """How a validator (consensus address, 20 bytes) has done as an auditor; None before it was judged."""
+        request = audits_pb2.QueryAuditorRequest(consensus_address=validator)
+        found = self._find("/gradus.audits.v1.Query/Auditor", request, audits_pb2.QueryAuditorResponse)
+        return None if found is None else found.auditor
+
+    def iter_auditors(self) -> Iterator[Auditor]:
+        """All validators that were judged as auditors, by consensus address."""
+        for page in self._pages("/gradus.audits.v1.Query/Auditors", audits_pb2.QueryAuditorsRequest(),
+                                audits_pb2.QueryAuditorsResponse):
+            yield from page.auditors
 
     def _ask(self, path: str, request: Message, kind: type[_Answer], height: int = 0) -> _Answer:
         answer = self.node.abci_query(path, request.SerializeToString(deterministic=True), height)

@@ -14,7 +14,6 @@ import hmac
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 
 from google.protobuf.message import Message
 
@@ -30,6 +29,7 @@ from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Entry, Journal
 from abci_app.miner.preflight import check_behaviour, check_dataset, check_fees, check_funds, check_model, is_live
 from abci_app.miner.reasons import describe_slash, describe_wait
+from abci_app.units.events import Event, Report
 from abci_app.units.source import UnitSource
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.errors import InsufficientFunds, TxTimeoutHeight, UnknownAddress
@@ -53,17 +53,6 @@ JOURNAL_ROUNDS = 8
 LATE = (work_errors.RoundNotFound, work_errors.AttemptOver, work_errors.PhaseNotCommit, work_errors.PhaseNotReveal,
         work_errors.UnitNotFound, work_errors.UnitNotAssigned, work_errors.UnitNotCommitted, TxTimeoutHeight)
 DONE = (work_errors.UnitCommitted, work_errors.UnitRevealed, work_errors.TrainerActive)
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that a miner tells: a name and plain fields."""
-
-    name: str
-    fields: dict[str, int | str] = field(default_factory=dict)
-
-
-Report = Callable[[Event], None]
 
 
 class Miner:

@@ -7,10 +7,11 @@ from abci_app.client.send import GAS_MARGIN_PPM
 from abci_app.client.txs import compute_fee_ugrad
 from abci_app.data.errors import DataError
 from abci_app.data.store import DatasetStore, StoredDataset
-from abci_app.miner.behaviour import TEST_CHAINS, Behaviour, is_allowed
+from abci_app.miner.behaviour import Behaviour, is_allowed
 from abci_app.miner.errors import MinerStopped
 from abci_app.runtime.contract import compute_unit_policy
 from abci_app.runtime.gas import BLOB_BYTE_GAS, TX_BYTE_GAS
+from abci_app.units.cheats import TEST_CHAINS
 from abci_app.units.errors import DatasetUnfit
 from abci_app.units.source import open_dataset
 from abci_app.wire.ints import PPM, mul_div_ceil

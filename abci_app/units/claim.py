@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from abci_app.runtime.contract import compute_unit_policy
+from abci_app.wire.audit import new_answer
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.seed import compute_witness, draw_witness_step, unit_seed
@@ -73,9 +74,5 @@ def compute_answer(spec: ModelSpec, audited: Round, unit: int, weights: bytes, r
     """
     step = draw_witness_step(audited.audit_seed, unit, spec.training.local_steps)
     computed = compute_unit(spec, audited, unit, weights, rows, step)
-    return encode_answer(computed.claim, compute_witness(audited.audit_seed, unit, computed.state_root))
-
-
-def encode_answer(claim: Claim, witness: bytes) -> bytes:
-    """payload root ‖ trace root ‖ witness."""
-    return claim.payload_root + claim.trace_root + witness
+    witness = compute_witness(audited.audit_seed, unit, computed.state_root)
+    return new_answer(computed.claim.payload_root, computed.claim.trace_root, witness)

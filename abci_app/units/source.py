@@ -1,15 +1,23 @@
 """What a unit is computed from: terms and weights from a node, weights checked by their root; rows from a folder."""
 
 from collections import OrderedDict
+from typing import Protocol
 
 from abci_app.client.chain import ChainClient
 from abci_app.client.errors import NodeRefused
-from abci_app.data.store import DatasetStore, StoredDataset
+from abci_app.data.store import StoredDataset
 from abci_app.units.errors import DatasetUnfit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 
 WEIGHTS_KEPT = 4
+
+
+class Datasets(Protocol):
+    """Folders of datasets: data.store.DatasetStore, or several of them as data.stores.DatasetStores."""
+
+    def open(self, rows_root: bytes) -> StoredDataset:
+        """The dataset under a root, verified. Raises DatasetMissing, DatasetCorrupt."""
 
 
 class UnitSource:
@@ -18,7 +26,7 @@ class UnitSource:
     Keeps the last WEIGHTS_KEPT weights, so that the units of a round, and of several models in turn, fetch them once.
     """
 
-    def __init__(self, chain: ChainClient, store: DatasetStore) -> None:
+    def __init__(self, chain: ChainClient, store: Datasets) -> None:
         self.chain, self.store = chain, store
         self._weights: OrderedDict[bytes, bytes] = OrderedDict()
 
@@ -48,7 +56,7 @@ class UnitSource:
         return open_dataset(self.store, spec)
 
 
-def open_dataset(store: DatasetStore, spec: ModelSpec) -> StoredDataset:
+def open_dataset(store: Datasets, spec: ModelSpec) -> StoredDataset:
     """A contract's dataset, verified against its root.
 
     Raises DatasetMissing, DatasetCorrupt, DatasetUnfit.

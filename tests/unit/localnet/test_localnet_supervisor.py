@@ -40,6 +40,7 @@ while True:
     while link.recv(1024):
         link.sendall(bytes.fromhex("0a12080a06677261647573021a00"))
 """)
+AUDITOR = "import time; print('auditor speaks', flush=True); time.sleep(600)"
 GRANDCHILD = "import subprocess, time; subprocess.Popen(['sleep', '600']); time.sleep(600)"
 
 RUNNER = """
@@ -58,8 +59,9 @@ if options["app"]:
 rule = RestartRule(tries_max=options["tries"], first_delay_s=0.01)
 lifeline = sys.stdin.fileno() if options["lifeline"] else None
 try:
-    Supervisor(home, tuple(commands), rule, lifeline=lifeline, grace_s=options["grace_s"],
-               hang_s=options["hang_s"]).run()
+    Supervisor(home, tuple(commands), rule, lifeline=lifeline, grace_s=options["grace_s"], hang_s=options["hang_s"],
+               auditor=Command("auditor", (sys.executable, "-c", options["auditor"])) if options["auditor"] else None
+               ).run()
 except LocalnetError as error:
     print(json.dumps([error.text, error.hint]))
     sys.exit(error.exit_status)
@@ -81,9 +83,9 @@ def start(home: Home) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(engine: str = ENGINE, app: str | None = APP, tries: int = 3, grace_s: float = 10, lifeline: bool = False,
-              wait: bool = True, at: Home = home, hang_s: float = 60) -> "subprocess.Popen[str]":
+              wait: bool = True, at: Home = home, hang_s: float = 60, auditor: str = "") -> "subprocess.Popen[str]":
         options: dict[str, Any] = {"home": str(at.path), "engine": engine, "app": app, "tries": tries,
-                                   "grace_s": grace_s, "lifeline": lifeline, "hang_s": hang_s}
+                                   "grace_s": grace_s, "lifeline": lifeline, "hang_s": hang_s, "auditor": auditor}
         process = subprocess.Popen([sys.executable, "-c", RUNNER, json.dumps(options)], text=True, cwd=os.getcwd(),
                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                    env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])})
@@ -397,3 +399,48 @@ def test_lock_is_free_again_when_its_holder_lets_go(home: Home) -> None:
     with take_lock(home):
         assert is_supervised(home)
     assert not is_supervised(home)
+
+
+def test_auditor_runs_beside_the_node_and_ends_with_it(home: Home, start: Start) -> None:
+    supervisor = start(auditor=DEAF)
+    until(lambda: (s := find_state(home)) and s.auditor == "running")
+    state, auditor = find_state(home), pid_of(home, "auditor")
+    assert state is not None and state.auditor_pid == auditor and is_alive(auditor)
+    until(lambda: "deaf" in home.log("auditor").read_text())
+    supervisor.terminate()
+    assert supervisor.wait(20) == 0
+    assert not is_alive(auditor) and "killed by SIGKILL" in home.log("auditor").read_text()
+    assert sorted(p.name for p in home.run.iterdir()) == ["lock", "state.json"]
+
+
+def test_auditor_that_is_killed_is_started_again_and_the_node_does_not_notice(home: Home, start: Start) -> None:
+    start(auditor=AUDITOR)
+    until(lambda: find_pid(home, "auditor"))
+    before = [pid_of(home, part) for part in ("app", "engine", "auditor")]
+    os.kill(before[2], signal.SIGKILL)
+    until(lambda: find_pid(home, "auditor") not in (None, before[2]))
+    state = find_state(home)
+    assert state is not None and (state.phase, state.restarts, state.auditor) == ("running", 0, "running")
+    assert [pid_of(home, "app"), pid_of(home, "engine")] == before[:2] and all(map(is_alive, before[:2]))
+    assert "the auditor ended, killed by SIGKILL; starting again in" in home.log("node").read_text()
+
+
+def test_auditor_outlives_a_restart_of_the_node(home: Home, start: Start) -> None:
+    start(auditor=AUDITOR)
+    until(lambda: find_pid(home, "auditor"))
+    auditor = pid_of(home, "auditor")
+    os.kill(pid_of(home, "app"), signal.SIGKILL)
+    until(lambda: (s := find_state(home)) and s.phase == "running" and s.restarts == 1)
+    assert pid_of(home, "auditor") == auditor and is_alive(auditor)
+
+
+@pytest.mark.parametrize("program", [FAILS, None], ids=["ends at once", "its log cannot be opened"])
+def test_auditor_that_keeps_failing_is_given_up_and_the_node_runs_on(
+        home: Home, start: Start, program: str | None) -> None:
+    if program is None:
+        home.log("auditor").mkdir(parents=True)
+    supervisor = start(auditor=program or AUDITOR)
+    until(lambda: "starting again in 0.6 s" in home.log("node").read_text())
+    state = find_state(home)
+    assert supervisor.poll() is None and state is not None and (state.phase, state.restarts) == ("running", 0)
+    assert find_pid(home, "auditor") is None

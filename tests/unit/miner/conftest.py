@@ -14,7 +14,8 @@ from abci_app.data.named import LABEL, load_named
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour
 from abci_app.miner.journal import Journal
-from abci_app.miner.miner import Event, Miner
+from abci_app.miner.miner import Miner
+from abci_app.units.events import Event
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.gradus.models.v1 import models_pb2
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel

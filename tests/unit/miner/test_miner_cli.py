@@ -9,10 +9,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from abci_app.cli import miner as command
+from abci_app.cli.events import write_event
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.client.keys import Keyring
 from abci_app.client.node import Nodes
-from abci_app.miner.miner import Event, Miner
+from abci_app.miner.miner import Miner
+from abci_app.units.events import Event
 from tests.chain import address_of, new_test_key
 from tests.unit.miner.conftest import NAMES, Rig
 
@@ -125,11 +127,11 @@ def test_first_signal_drains_and_the_second_interrupts(rig: Rig, home: Path) -> 
     assert sent == [1] and result.exit_code == 0 and "ending when" in result.stderr
     assert names(told).count("committed") == names(told).count("revealed") == 1
     assert (told[-1]["event"], told[-1]["accepted"], told[-1]["pending"]) == ("finished", 0, 1)
-    assert "accepted 0 so far, 1 still to be accepted" in command._write_event(Event("finished", dict(told[-1])))
+    assert "accepted 0 so far, 1 still to be accepted" in write_event(Event("finished", dict(told[-1])))
     assert list(rig.client.iter_slashes(1)) == []
     nap, handler = command.Nap(), signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        with nap.signals(rig.miner("mallory")):
+        with nap.signals(rig.miner("mallory").drain, "ending"):
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is handler

@@ -1,0 +1,172 @@
+"""The auditor's loop: which audits wait for this validator, the units recomputed, the answers handed to the node.
+
+A step asks the chain where things stand and does what is missing. Nothing that a restart needs is remembered: an answer
+that is in the folder is not computed again, one that is not is. It signs nothing and holds no key: the node beside it
+takes the answers up, and its engine signs.
+"""
+
+import time
+from collections.abc import Callable
+
+from abci_app.auditor.answers import AnswerFolder
+from abci_app.auditor.behaviour import Behaviour, check_behaviour, make_answer
+from abci_app.client.chain import ChainClient, Dealing
+from abci_app.client.errors import ClientError, ProofInvalid
+from abci_app.data.errors import DataError
+from abci_app.runtime.contract import compute_unit_policy
+from abci_app.units.claim import compute_answer
+from abci_app.units.events import Event, Report
+from abci_app.units.source import UnitSource
+from abci_app.wire.audit import UNIT, Subject, decode_subject
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_OPEN, Audit
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
+from kernels import dispatch
+from kernels.errors import KernelInputError
+
+POLL_S = 0.2
+POLL_S_MAX = 1.0
+BACKOFF_S = 0.5
+BACKOFF_S_MAX = 8.0
+DATASET_RETRY_S = 5.0
+
+
+class Auditor:
+    """One validator's auditor."""
+
+    def __init__(self, chain: ChainClient, validator: bytes, source: UnitSource, answers: AnswerFolder, *,
+                 behaviour: Behaviour = Behaviour.HONEST, report: Report = lambda event: None,
+                 sleep: Callable[[float], None] = time.sleep) -> None:
+        """validator: consensus address, 20 bytes. answers: open."""
+        self.chain, self.validator, self.source, self.answers = chain, validator, source, answers
+        self.behaviour, self.report, self.sleep = behaviour, report, sleep
+        self.is_stopping = False
+        self._is_checked = False
+        self._dealings: dict[tuple[int, int], Dealing | None] = {}
+        self._told: dict[bytes, str] = {}
+        self._lacking: dict[bytes, float] = {}
+        self._warmed: dict[bytes, None] = {}
+
+    def run(self) -> None:
+        """Work until stop() is called: what a node does not answer, or a disk does not take, is tried again.
+
+        Raises AuditorStopped for a behaviour that this chain does not allow.
+        """
+        pause, backoff = POLL_S, BACKOFF_S
+        while not self.is_stopping:
+            try:
+                pause = POLL_S if self.step() else min(1.5 * pause, POLL_S_MAX)
+                backoff = BACKOFF_S
+                self.sleep(pause)
+                continue
+            except ClientError as error:
+                self.report(Event("refused" if isinstance(error, ProofInvalid) else "waiting", {"problem": error.text}))
+                getattr(self.chain.node, "move_on", lambda: None)()
+            except OSError as error:
+                self.report(Event("waiting", {"problem": f"{error.filename or self.answers.folder}: {error.strerror}"}))
+            self.sleep(backoff)
+            backoff = min(2 * backoff, BACKOFF_S_MAX)
+
+    def stop(self) -> None:
+        """Have run() return behind the unit that is being computed."""
+        self.is_stopping = True
+
+    def step(self) -> bool:
+        """Answer what waits for this validator, the oldest audit first, and forget what is over. True when anything
+        was written or dropped. Whatever becomes of one audit, the others are looked at; then raises the first problem.
+        Raises AuditorStopped as run().
+        """
+        if not self._is_checked:
+            check_behaviour(self.behaviour, self.chain.chain_id())
+            self._is_checked = True
+        waiting = sorted(self.chain.iter_open_audits(self.validator),
+                         key=lambda audit: (audit.opened_height, audit.subject))
+        did, problems = self._drop_closed({audit.subject: None for audit in waiting}), list[ClientError]()
+        self._dealings = {}
+        for audit in waiting:
+            if self.is_stopping:
+                break
+            try:
+                did = self._answer(audit) or did
+            except ClientError as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
+        return did
+
+    def _drop_closed(self, waiting: dict[bytes, None]) -> bool:
+        """Forget answers of audits that are decided or gone. An undecided one may yet ask for them in the clear."""
+        did = False
+        for subject in self.answers.list_subjects():
+            if subject not in waiting:
+                audit = self.chain.find_audit(subject)
+                if audit is None or audit.status != AUDIT_STATUS_OPEN:
+                    self.answers.drop(subject)
+                    did = True
+        self._told = {key: text for key, text in self._told.items() if key in waiting or key in self._lacking}
+        return did
+
+    def _answer(self, audit: Audit) -> bool:
+        """Write the answer to an audit, if it is not there. True when it was written."""
+        if self.answers.find(audit.subject) is not None:
+            return False
+        subject = decode_subject(audit.subject)
+        if subject.kind != UNIT:
+            return self._skip(audit.subject, f"audits of kind {subject.kind} are not known here: use a newer version")
+        found = self._find_unit(subject)
+        if found is None:  # dealt again, or closed, since the audit was listed
+            return False
+        running, unit = found
+        spec, began, began_cpu = self.source.get_spec(running), time.monotonic(), time.process_time()
+        root = spec.dataset.rows_root
+        if began < self._lacking.get(root, began):
+            return False
+        try:
+            answer = make_answer(self.behaviour, unit, lambda: self._compute(spec, running, unit))
+        except DataError as error:
+            self._lacking[root] = began + DATASET_RETRY_S
+            return self._skip(root, f"model {running.model_id}: {error}; {error.hint}")
+        except (KernelInputError, IndexError, OSError) as error:
+            return self._skip(audit.subject, f"unit {unit.index} of round {running.number} of model "
+                              f"{running.model_id} cannot be computed: {error}")
+        if answer is None:
+            return False
+        self.answers.put(audit.subject, answer)
+        self.report(Event("answered", {
+            "model_id": running.model_id, "round": running.number, "unit": unit.index,
+            "milliseconds": int(1000 * (time.monotonic() - began)),
+            "cpu_milliseconds": int(1000 * (time.process_time() - began_cpu))}))
+        return True
+
+    def _find_unit(self, subject: Subject) -> tuple[Round, Unit] | None:
+        """The round and unit of a subject; None when the chain no longer means this dealing by it."""
+        place = subject.model_id, subject.number
+        if place not in self._dealings:
+            self._dealings[place] = self.chain.find_round(*place)
+        dealing = self._dealings[place]
+        if dealing is None or dealing.round is None or not dealing.round.audit_seed \
+                or dealing.round.attempt != subject.attempt:
+            return None
+        return next(((dealing.round, unit) for unit in dealing.units if unit.index == subject.index), None)
+
+    def _compute(self, spec: ModelSpec, running: Round, unit: Unit) -> bytes:
+        rows = self.source.open_rows(spec)
+        self._lacking.pop(spec.dataset.rows_root, None)
+        self._told.pop(spec.dataset.rows_root, None)
+        self._warm(spec)
+        return compute_answer(spec, running, unit.index, self.source.load_weights(running), rows)
+
+    def _warm(self, spec: ModelSpec) -> None:
+        """Have the back end prove itself on a contract's shape before its first unit: a wrong answer excludes."""
+        policy = compute_unit_policy(spec, spec.training.learning_rate.peak_q16)
+        key = repr(policy).encode()
+        if key not in self._warmed:
+            dispatch.warm(policy)
+            self._warmed[key] = None
+
+    def _skip(self, key: bytes, problem: str) -> bool:
+        """Tell once why something is left out. False, for nothing was done."""
+        if self._told.get(key) != problem:
+            self._told[key] = problem
+            self.report(Event("skipped", {"problem": problem}))
+        return False
