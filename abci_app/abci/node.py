@@ -25,6 +25,7 @@ from abci_app.app import STORE_NAMES, new_app
 from abci_app.data.store import DatasetStore
 from abci_app.store.disk import Database
 from abci_app.store.errors import StoreError
+from abci_app.wire.answer_file import ANSWERS_FOLDER
 from kernels import dispatch
 from kernels.errors import KernelInputError
 from kernels.tree.warm import Warmer
@@ -65,7 +66,7 @@ def run(settings: Settings) -> None:
             check_chain(settings.home / GENESIS_FILE, find_chain(database.latest()))
             rows = DatasetStore(settings.home / DATASETS_FOLDER)
             application = Application(new_app(), database, rows, settings.config.retain_blocks, trace, snapshots,
-                                      PROPOSAL_S, Answers(settings.home / FOLDER),
+                                      PROPOSAL_S, Answers(settings.home / ANSWERS_FOLDER),
                                       settings.validator or read_validator(settings.home / KEY_FILE))
             warm_kernels()
             with Warmer():

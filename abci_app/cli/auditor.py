@@ -22,7 +22,7 @@ from abci_app.client.node import connect
 from abci_app.data.store import DatasetStore
 from abci_app.data.stores import DatasetStores
 from abci_app.units.source import UnitSource
-from abci_app.wire.answer_file import FOLDER
+from abci_app.wire.answer_file import ANSWERS_FOLDER
 
 NICENESS = 5
 
@@ -74,7 +74,7 @@ def start(folders: tuple[Path, ...], behaviour: str, niceness: int, home: Path, 
     Example: gradus auditor start --home ~/.gradus/localnet/node0
     """
     home = home.expanduser()
-    with _stops(), AnswerFolder(home / FOLDER) as answers, event_teller(output) as tell:
+    with _stops(), AnswerFolder(home / ANSWERS_FOLDER) as answers, event_teller(output) as tell:
         os.nice(niceness)
         chain = _open_chain(home, nodes, chain_id)
         source = UnitSource(chain, DatasetStores([DatasetStore(folder) for folder in _find_folders(home, folders)]))
@@ -105,7 +105,7 @@ def status(home: Path, validator: bytes | None, nodes: tuple[str, ...], chain_id
         "excluded_until_height": until, "right": done.right if done else 0, "wrong": done.wrong if done else 0,
         "missed": done.missed if done else 0, "missed_in_a_row": done.missed_in_a_row if done else 0,
         "fees_ugrad": done.fees_ugrad if done else 0, "waiting": waiting,
-        "answers": len(AnswerFolder(home / FOLDER).list_subjects()),
+        "answers": len(AnswerFolder(home / ANSWERS_FOLDER).list_subjects()),
     }, output)
 
 

@@ -7,7 +7,7 @@ import hashlib
 
 from abci_app.wire.audit import ANSWER_BYTES, SUBJECT_BYTES
 
-FOLDER = "audits"  # in a node's home
+ANSWERS_FOLDER = "audits"  # in a node's home
 SUFFIX = ".answer"
 FILE_BYTES = ANSWER_BYTES + 32
 

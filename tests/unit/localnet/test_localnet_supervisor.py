@@ -418,9 +418,10 @@ def test_auditor_that_is_killed_is_started_again_and_the_node_does_not_notice(ho
     until(lambda: find_pid(home, "auditor"))
     before = [pid_of(home, part) for part in ("app", "engine", "auditor")]
     os.kill(before[2], signal.SIGKILL)
-    until(lambda: find_pid(home, "auditor") not in (None, before[2]))
+    until(lambda: (s := find_state(home)) and s.auditor_pid not in (None, before[2]))
     state = find_state(home)
     assert state is not None and (state.phase, state.restarts, state.auditor) == ("running", 0, "running")
+    assert pid_of(home, "auditor") == state.auditor_pid
     assert [pid_of(home, "app"), pid_of(home, "engine")] == before[:2] and all(map(is_alive, before[:2]))
     assert "the auditor ended, killed by SIGKILL; starting again in" in home.log("node").read_text()
 

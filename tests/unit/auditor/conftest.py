@@ -1,0 +1,107 @@
+"""A chain whose round waits for its audits, and what asks an auditor about its units."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from abci_app.auditor.answers import AnswerFolder
+from abci_app.auditor.auditor import Auditor
+from abci_app.auditor.behaviour import Behaviour
+from abci_app.client.chain import ChainClient
+from abci_app.units.claim import compute_answer
+from abci_app.units.events import Event
+from abci_app.units.source import UnitSource
+from abci_app.wire.answer_file import ANSWERS_FOLDER
+from abci_app.wire.audit import unit_subject
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_OPEN, Audit
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import ROUND_PHASE_AUDIT, Round
+from kernels import dispatch
+from tests.unit.miner.conftest import NAMES, Rig
+
+VALIDATOR = bytes(range(20))
+
+
+class AskedChain(ChainClient):
+    """A real chain's answers, but for the audits: those are what a test says."""
+
+    def __init__(self, chain: ChainClient) -> None:
+        super().__init__(chain.node)
+        self.waiting: list[Audit] = []
+        self.undecided: list[bytes] = []
+
+    def iter_open_audits(self, validator: bytes = b"") -> Iterator[Audit]:
+        """Those that wait for the test's validator."""
+        assert validator == VALIDATOR
+        yield from self.waiting
+
+    def find_audit(self, subject: bytes) -> Audit | None:
+        """Open as long as the test says so."""
+        return Audit(subject=subject, status=AUDIT_STATUS_OPEN) if subject in self.undecided else None
+
+
+class Asked:
+    """A rig in its phase of audits, and one auditor."""
+
+    def __init__(self, folder: Path) -> None:
+        self.rig = Rig(folder, chain_id="gradus-test-1")
+        self.rig.node.rows = None
+        self.chain = AskedChain(self.rig.client)
+        self.home = folder / "home"
+        self.running = self._reveal_all()
+        self.subjects = [unit_subject(1, 1, self.running.attempt, unit) for unit in range(len(NAMES))]
+        self.told: list[Event] = []
+
+    def ask(self, *units: int) -> None:
+        """Have the chain wait for the validator's digests of these units, and of nothing else."""
+        self.chain.undecided = [self.subjects[unit] for unit in units]
+        self.chain.waiting = [Audit(subject=subject, opened_height=7) for subject in self.chain.undecided]
+
+    def auditor(self, answers: AnswerFolder, behaviour: Behaviour = Behaviour.HONEST, store: object = None) -> Auditor:
+        """An auditor over an open folder."""
+        source = UnitSource(self.chain, store or self.rig.store)  # type: ignore[arg-type]
+        return Auditor(self.chain, VALIDATOR, source, answers, behaviour=behaviour, report=self.told.append,
+                       sleep=lambda seconds: None)
+
+    def folder(self) -> AnswerFolder:
+        """The folder of answers of the test's node."""
+        return AnswerFolder(self.home / ANSWERS_FOLDER)
+
+    def right(self, unit: int) -> bytes:
+        """The right answer about a unit."""
+        weights = self.rig.client.find_weights(1, 0)
+        assert weights is not None
+        rows = self.rig.store.open(self.rig.spec.dataset.rows_root)
+        return compute_answer(self.rig.spec, self.running, unit, weights, rows)
+
+    def names(self) -> list[str]:
+        """What was told, by name."""
+        return [event.name for event in self.told]
+
+    def _reveal_all(self) -> Round:
+        miners = [self.rig.miner(name) for name in NAMES]
+        for _ in range(30):
+            for miner in miners:
+                miner.step()
+            self.rig.node.block()
+            dealing = self.rig.client.find_round(1)
+            if dealing is not None and dealing.round is not None and dealing.round.phase == ROUND_PHASE_AUDIT:
+                self.rig.node.block()
+                dealing = self.rig.client.find_round(1)
+                assert dealing is not None and dealing.round is not None and dealing.round.audit_seed
+                return dealing.round
+        raise AssertionError("the round was never revealed")
+
+
+@pytest.fixture(autouse=True)
+def reference_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("abci_app.client.send.INDEX_S", 0.0)
+    with dispatch.forced("ref"):
+        yield
+
+
+@pytest.fixture
+def asked(tmp_path: Path) -> Iterator[Asked]:
+    made = Asked(tmp_path)
+    yield made
+    made.rig.chain.database.close()

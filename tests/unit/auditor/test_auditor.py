@@ -1,0 +1,180 @@
+"""What an auditor answers, what it skips and forgets, and that nothing but being told to ends it."""
+
+from pathlib import Path
+
+import pytest
+
+from abci_app.auditor.auditor import Auditor
+from abci_app.auditor.behaviour import Behaviour
+from abci_app.auditor.errors import AuditorStopped
+from abci_app.client.errors import NodeUnreachable, ProofInvalid
+from abci_app.data.store import DatasetStore
+from abci_app.data.stores import DatasetStores
+from abci_app.wire.audit import Subject, unit_subject
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
+from kernels import dispatch
+from tests.unit.auditor.conftest import Asked
+
+
+def test_every_audit_that_waits_is_answered_rightly_once(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    warmed = []
+    monkeypatch.setattr(dispatch, "warm", warmed.append)
+    asked.ask(0, 2)
+    with asked.folder() as answers:
+        auditor = asked.auditor(answers)
+        assert auditor.step() and not auditor.step()
+        assert answers.list_subjects() == [asked.subjects[0], asked.subjects[2]]
+        assert [answers.find(asked.subjects[unit]) for unit in (0, 2)] == [asked.right(0), asked.right(2)]
+    assert asked.names() == ["answered", "answered"] and len(warmed) == 1
+    fields = asked.told[1].fields
+    assert (fields["model_id"], fields["round"], fields["unit"]) == (1, 1, 2)
+
+
+def test_restart_computes_nothing_that_is_on_the_disk(asked: Asked) -> None:
+    asked.ask(1)
+    with asked.folder() as answers:
+        assert asked.auditor(answers).step()
+    with asked.folder() as answers:
+        assert not asked.auditor(answers).step()
+    assert asked.names() == ["answered"]
+
+
+def test_damaged_answer_is_computed_again(asked: Asked) -> None:
+    asked.ask(1)
+    with asked.folder() as answers:
+        auditor = asked.auditor(answers)
+        auditor.step()
+        path, = answers.folder.glob("*.answer")
+        path.write_bytes(path.read_bytes()[:-1])
+        assert answers.find(asked.subjects[1]) is None
+        assert auditor.step() and answers.find(asked.subjects[1]) == asked.right(1)
+
+
+def test_answer_stays_while_its_audit_is_undecided_and_goes_with_it(asked: Asked) -> None:
+    asked.ask(0, 1)
+    with asked.folder() as answers:
+        auditor = asked.auditor(answers)
+        auditor.step()
+        asked.chain.waiting = []  # the digests are recorded
+        assert not auditor.step() and len(answers.list_subjects()) == 2
+        asked.chain.undecided = [asked.subjects[1]]
+        assert auditor.step() and answers.list_subjects() == [asked.subjects[1]]
+        asked.chain.undecided = []
+        assert auditor.step() and answers.list_subjects() == []
+
+
+def test_audit_of_another_attempt_unit_or_kind_is_passed_over(asked: Asked) -> None:
+    others = [unit_subject(1, 1, asked.running.attempt + 1, 0), unit_subject(1, 1, asked.running.attempt, 99),
+              unit_subject(1, 50, 0, 0), unit_subject(9, 1, 0, 0), Subject(7, 1, 1, 0, 0).encode()]
+    asked.chain.waiting = [Audit(subject=subject) for subject in others]
+    with asked.folder() as answers:
+        auditor = asked.auditor(answers)
+        assert not auditor.step() and not auditor.step() and answers.list_subjects() == []
+    assert [event.fields["problem"] for event in asked.told] == [
+        "audits of kind 7 are not known here: use a newer version"]
+
+
+def test_dataset_that_is_not_here_is_told_once_and_used_when_it_comes(
+        asked: Asked, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("abci_app.auditor.auditor.time.monotonic", lambda: now[0])
+    asked.ask(0, 1)
+    late = tmp_path / "late"
+    with asked.folder() as answers:
+        auditor = asked.auditor(answers, store=DatasetStores([DatasetStore(tmp_path / "none"), DatasetStore(late)]))
+        for _ in range(3):
+            assert not auditor.step()
+            now[0] += 6
+        late.symlink_to(asked.rig.store.folder)
+        assert auditor.step() and len(answers.list_subjects()) == 2
+    assert asked.names() == ["skipped", "answered", "answered"]
+    assert "no dataset" in str(asked.told[0].fields["problem"]) and "gradus data add" in str(
+        asked.told[0].fields["problem"])
+
+
+def test_one_audit_that_cannot_be_answered_does_not_hold_up_the_others(
+        asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked.ask(0, 1)
+    find, failed = asked.chain.find_weights, list[int]()
+
+    def fail_once(*arguments: object) -> bytes | None:
+        if not failed:
+            failed.append(1)
+            raise ProofInvalid("a lie")
+        return find(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(asked.chain, "find_weights", fail_once)
+    with asked.folder() as answers:
+        auditor = asked.auditor(answers)
+        with pytest.raises(ProofInvalid):
+            auditor.step()
+        assert answers.list_subjects() == [asked.subjects[1]]
+        assert auditor.step() and len(answers.list_subjects()) == 2
+
+
+@pytest.mark.parametrize("behaviour", [Behaviour.LAZY, Behaviour.COPY, Behaviour.WRONG])
+def test_cheating_auditor_never_gives_the_right_answer(asked: Asked, behaviour: Behaviour) -> None:
+    asked.ask(0)
+    with asked.folder() as answers:
+        asked.auditor(answers, behaviour).step()
+        found, right = answers.find(asked.subjects[0]), asked.right(0)
+    if behaviour is Behaviour.LAZY:
+        assert found is None
+    elif behaviour is Behaviour.COPY:
+        assert found is not None and found[:64] == right[:64] and found[64:] != right[64:]
+    else:
+        assert found == bytes(byte ^ 0xFF for byte in right)
+
+
+def test_cheat_is_refused_on_a_chain_that_is_no_test_network(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asked.chain, "chain_id", lambda: "gradus-1")
+    with asked.folder() as answers:
+        with pytest.raises(AuditorStopped, match="behaviour wrong is for test networks; this is chain 'gradus-1'"):
+            asked.auditor(answers, Behaviour.WRONG).run()
+        assert not asked.auditor(answers).step()
+
+
+def test_silent_node_and_full_disk_are_waited_for(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """run() goes on until it is told to stop, whatever fails; here at its fourth pause."""
+    pauses, faults = list[float](), [NodeUnreachable("no node answers"), OSError(28, "No space left on device")]
+    asked.ask(0)
+    with asked.folder() as answers:
+        auditor = asked.auditor(answers)
+        step = auditor.step
+
+        def fail_first() -> bool:
+            if faults:
+                raise faults.pop(0)
+            return step()
+
+        def sleep(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 4:
+                auditor.stop()
+
+        monkeypatch.setattr(auditor, "step", fail_first)
+        auditor.sleep = sleep
+        auditor.run()
+        assert answers.find(asked.subjects[0]) == asked.right(0)
+    assert pauses == [0.5, 1.0, 0.2, pytest.approx(0.3)]
+    assert [event.name for event in asked.told] == ["waiting", "waiting", "answered"]
+    assert str(asked.told[1].fields["problem"]).endswith("No space left on device")
+
+
+def test_stop_ends_behind_the_unit_that_is_being_computed(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked.ask(0, 1, 2)
+    with asked.folder() as answers:
+        auditor: Auditor = asked.auditor(answers)
+        auditor.report = lambda event: auditor.stop()
+        auditor.run()
+        assert len(answers.list_subjects()) == 1
+
+
+def test_two_auditors_do_not_share_a_folder(asked: Asked) -> None:
+    with asked.folder():
+        with pytest.raises(AuditorStopped, match="another auditor works here"):
+            asked.folder().__enter__()
+    with asked.folder() as answers:
+        (answers.folder / "x.writing").write_bytes(b"torn")
+    with asked.folder() as answers:
+        assert [path.name for path in answers.folder.iterdir()] == ["lock"]
