@@ -54,9 +54,13 @@ def magnitude(values: Ints) -> int:
     return int(np.abs(values).max())
 
 
-def random_words(count: int, keys: tuple[int, int]) -> Ints:
-    """The uint32 words 0..count-1 of the generator, as int64."""
-    index = np.arange(count, dtype=np.int64)
+def random_words(count: int, keys: tuple[int, int], first: int = 0) -> Ints:
+    """The uint32 words first..first+count-1 of the generator, as int64."""
+    return find_words(np.arange(first, first + count, dtype=np.int64), keys)
+
+
+def find_words(index: Ints, keys: tuple[int, int]) -> Ints:
+    """The uint32 words of these numbers, as int64."""
     return mix32(mix32(index ^ np.int64(keys[0])) ^ np.int64(keys[1]))
 
 

@@ -28,12 +28,15 @@ def encode(values: Ints, keys: tuple[int, int], codec: str) -> Bytes:
     Raises: KernelInputError for a magnitude above 2**32 - 1.
     """
     checks.check_bound("delta", values, gin1.DELTA_MAX)
-    form, words = FORMATS[codec], exact.random_words(values.size, keys)
-    parts: list[Bytes] = []
-    for region in types.iter_regions(values.size, form):
-        part = slice(region.first, region.first + region.size)
-        parts += (_encode_chunks if form.is_sparse else _encode_blocks)(values[part], words[part], form)
-    return np.concatenate(parts)
+    regions = types.iter_regions(values.size, FORMATS[codec])
+    return np.concatenate([
+        encode_region(values[first:first + size], first, keys, codec) for first, size, *_ in regions])
+
+
+def encode_region(values: Ints, first: int, keys: tuple[int, int], codec: str) -> Bytes:
+    """A region of a payload: of the delta's coordinates from `first`, 65536 or the last; |value| <= 2**32 - 1."""
+    form, words = FORMATS[codec], exact.random_words(values.size, keys, first)
+    return np.concatenate((_encode_chunks if form.is_sparse else _encode_blocks)(values, words, form))
 
 
 def decode(data: Bytes, count: int, codec: str) -> Ints:

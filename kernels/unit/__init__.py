@@ -5,19 +5,20 @@ Equal arguments give an equal payload and trace on every machine.  Source: kerne
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
 from kernels import checks, chunks, dispatch, gin1, merkle, payload
 from kernels.errors import KernelInputError
 from kernels.mlp.types import Mlp
-from kernels.optimiser import Adam, Lion, Optimiser, Sgd, check_optimiser, iter_factors
+from kernels.optimiser import Adam, Lion, Optimiser, Sgd, State, check_optimiser, iter_factors
 from kernels.optimiser.schedule import STEP_MAX, Schedule, check_schedule
 from kernels.unit import trace as unit_trace
 from kernels.unit.models import Model, find_training
 
 __all__ = ["Adam", "Lion", "Mlp", "Optimiser", "Schedule", "Sgd", "UnitPolicy", "UnitResult", "check_policy",
-           "param_count", "run_unit", "unit_cost"]
+           "iter_states", "param_count", "run_unit", "unit_cost"]
 
 STEPS_MAX = 4096
 BATCH_ROWS_MAX = 4096
@@ -127,36 +128,49 @@ def run_unit(
     else.
     """
     check_policy(policy)
-    checks.check_int("first_step", first_step, 0, STEP_MAX)
     checks.check_int("witness_step", witness_step, 0, policy.local_steps)
-    training, count = find_training(policy.model), param_count(policy.model)
-    checks.check_bytes("weights", weights, count * WEIGHT_BYTES)
-    checks.check_seed("seed", seed)
-    before = _read_residual(policy, residual, count)
-    batches = training.read_batches(policy.model, policy.local_steps, policy.batch_rows, rows, targets)
-    start = checks.read_array(weights, "<i4")
+    before = _read_residual(policy, residual, param_count(policy.model))
     ops = dispatch.implementation("optimiser")
-    state = ops.new_state(policy.optimiser, start)
-    bounds = _list_bounds(training.param_shapes(policy.model))
-    parts = [state.part(begin, end) for begin, end in bounds]
-    trainer = training.Trainer(policy.model, state.weights, seed)
-    terms = training.count_terms(policy.model, policy.batch_rows)
-    pace = iter_factors(policy.optimiser, policy.schedule, first_step, policy.local_steps, terms)
     digests, witness = [], b""
-    for step, (batch, factors) in enumerate(zip(batches, pace)):
-        for index, gradient in trainer.run_step(*batch, step):
-            ops.step(policy.optimiser, factors, parts[index], gradient)
-        is_traced = unit_trace.is_traced(step + 1, policy.local_steps, policy.trace_every)
-        if is_traced or step + 1 == witness_step:
+    for done, state in enumerate(iter_states(policy, weights, rows, targets, seed, first_step)):
+        is_traced = done > 0 and unit_trace.is_traced(done, policy.local_steps, policy.trace_every)
+        if is_traced or done == witness_step > 0:
             digest = unit_trace.hash_state(ops.dump(state))
             digests += [digest] if is_traced else []
-            witness = digest if step + 1 == witness_step else witness
+            witness = digest if done == witness_step else witness
+    start = checks.read_array(weights, "<i4")
     delta = ops.read_weights(state).astype("<i8") - start
     encoded, after = _encode(policy, checks.write_array(delta), before, seed)
     if policy.feedback_q16:
         digests = [chunks.chunk_root(before), *digests, chunks.chunk_root(after)]
     leaves = [merkle.compute_leaf(merkle.sha256, digest) for digest in digests]
     return UnitResult(encoded, tuple(digests), merkle.compute_root(merkle.sha256, leaves), after, witness)
+
+
+def iter_states(
+    policy: UnitPolicy, weights: bytes, rows: bytes, targets: bytes, seed: bytes, first_step: int
+) -> Iterator[State]:
+    """The state before the first step of a unit and after each one; arguments as `run_unit` has them.
+
+    They are arrays of the back end in use, and the same ones: the next step overwrites them.
+    """
+    check_policy(policy)
+    checks.check_int("first_step", first_step, 0, STEP_MAX)
+    training, count = find_training(policy.model), param_count(policy.model)
+    checks.check_bytes("weights", weights, count * WEIGHT_BYTES)
+    checks.check_seed("seed", seed)
+    batches = training.read_batches(policy.model, policy.local_steps, policy.batch_rows, rows, targets)
+    ops = dispatch.implementation("optimiser")
+    state: State = ops.new_state(policy.optimiser, checks.read_array(weights, "<i4"))
+    parts = [state.part(begin, end) for begin, end in _list_bounds(training.param_shapes(policy.model))]
+    trainer = training.Trainer(policy.model, state.weights, seed)
+    terms = training.count_terms(policy.model, policy.batch_rows)
+    pace = iter_factors(policy.optimiser, policy.schedule, first_step, policy.local_steps, terms)
+    yield state
+    for step, (batch, factors) in enumerate(zip(batches, pace)):
+        for index, gradient in trainer.run_step(*batch, step):
+            ops.step(policy.optimiser, factors, parts[index], gradient)
+        yield state
 
 
 def _read_residual(policy: UnitPolicy, residual: object, count: int) -> bytes:
