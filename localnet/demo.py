@@ -20,7 +20,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from abci_app.cli.contracts import new_contract, new_spec
+from abci_app.cli.contracts import compute_escrow, new_contract, new_spec
 from abci_app.cli.data import read_source
 from abci_app.cli.proofs import balance_place
 from abci_app.client.chain import ChainClient
@@ -174,7 +174,7 @@ class Demo:
             spec.training.trim = min(spec.training.trim, (count - len(self.options.behaviours) - 1) // 2)
             if rounds < ROUNDS_TO_CATCH:
                 spec.audit.rate_ppm = PPM
-            message = new_contract(creator.bech32, spec, max(rounds, 1) * ROUND_REWARD_UGRAD)
+            message = new_contract(creator.bech32, spec, compute_escrow(spec))
             sent = Sender(client, creator).send([message])
             return MsgCreateModelResponse.FromString(sent.responses[0].value).model_id
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from abci_app.cli.exit_status import ExitStatus
+from abci_app.cli.hints import find_hint
 from abci_app.wire.errors import ChainError
 
 
@@ -59,11 +60,13 @@ def find_command_error(error: Exception) -> click.ClickException | None:
     if isinstance(error, click.ClickException):
         return error
     if isinstance(error, ChainError):
-        return CommandError(f"{error.codespace}/{error.code} {error}", codespace=error.codespace, code=error.code)
+        return CommandError(f"{error.codespace}/{error.code} {error}", find_hint(error.codespace, error.code),
+                            codespace=error.codespace, code=error.code)
     if isinstance(error, OSError):
         return CommandError(_describe(error), _find_hint(error))
     if not hasattr(error, "hint"):
         return None
     fields = {name: getattr(error, name) for name in ("codespace", "code") if hasattr(error, name)}
     status = ExitStatus(getattr(error, "exit_status", ExitStatus.REFUSED))
-    return CommandError(getattr(error, "text", str(error)), error.hint, status, **fields)
+    hint = error.hint or find_hint(fields.get("codespace", ""), fields.get("code", 0))
+    return CommandError(getattr(error, "text", str(error)), hint, status, **fields)

@@ -24,7 +24,7 @@ from abci_app.wire.pb.gradus.audits.v1 import query_pb2 as audits_pb2
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor
 from abci_app.wire.pb.gradus.auth.v1 import query_pb2 as price_pb2
 from abci_app.wire.pb.gradus.models.v1 import query_pb2 as models_pb2
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec, SpecVersion, Weights
 from abci_app.wire.pb.gradus.rewards.v1 import query_pb2 as rewards_pb2
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Contribution, Params, Unbacking, Vesting
 from abci_app.wire.pb.gradus.validators.v1 import query_pb2 as validators_pb2
@@ -119,6 +119,31 @@ class ChainClient:
         for page in self._pages("/gradus.models.v1.Query/Models", models_pb2.QueryModelsRequest(),
                                 models_pb2.QueryModelsResponse):
             yield from page.models
+
+    def find_spec(self, model_id: int, version: int) -> ModelSpec | None:
+        """The terms of a model by their version, such as Round.spec_version."""
+        request = models_pb2.QuerySpecRequest(model_id=model_id, version=version)
+        found = self._find("/gradus.models.v1.Query/Spec", request, models_pb2.QuerySpecResponse)
+        if found is not None and (found.version.model_id, found.version.version) != (model_id, version):
+            raise ProofInvalid(f"asked for version {version} of the terms of model {model_id}, the node answered with "
+                               f"version {found.version.version} of model {found.version.model_id}")
+        return None if found is None else found.version.spec
+
+    def list_versions(self, model_id: int) -> list[SpecVersion]:
+        """The terms that a model has had, the earliest first, and at the end those in force. Raises QueryRefused."""
+        found: list[SpecVersion] = []
+        current = None
+        for page in self._pages("/gradus.models.v1.Query/Versions", models_pb2.QueryVersionsRequest(model_id=model_id),
+                                models_pb2.QueryVersionsResponse):
+            found += page.versions
+            current = page.current
+        return found if current is None else [*found, current]
+
+    def find_pending_spec(self, model_id: int) -> ModelSpec | None:
+        """The terms of a model that wait for its round to end. Raises QueryRefused for an unknown model."""
+        request = models_pb2.QueryVersionsRequest(model_id=model_id, pagination=PageRequest(limit=1))
+        answer = self._ask("/gradus.models.v1.Query/Versions", request, models_pb2.QueryVersionsResponse)
+        return answer.pending if answer.HasField("pending") else None
 
     def find_weights_record(self, model_id: int, round_number: int) -> Weights | None:
         """What commits to the weights after a round (0: the initial ones); None when no longer kept."""

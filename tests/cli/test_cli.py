@@ -127,7 +127,7 @@ def test_terms_that_a_dry_run_prints_can_be_given_back(gradus: Callable, tmp_pat
     assert json.loads(again.out) == terms
     path.write_text(json.dumps(terms | {"init_seed": "xyz"}))
     refused = gradus(*command, "--spec", str(path))
-    assert refused.status == 2 and "init_seed is not hex" in json.loads(refused.err)["error"]
+    assert refused.status == 2 and "init_seed is \"xyz\", allowed are hex" in json.loads(refused.err)["error"]
     path.write_text("[1]")
     assert gradus(*command, "--spec", str(path)).status == 2
 

@@ -151,7 +151,7 @@ def test_contract_with_a_term_out_of_range_is_refused_before_it_is_sent(shell: S
 
 def test_one_miner_trains_a_contract_to_its_end_and_leaves_with_its_bond(shell: Shell) -> None:
     shell.json("data", "add", "iris")
-    made = shell.json("tx", "models", "create", "--dataset", "iris", "--escrow", "3grad", "--rounds", "3",
+    made = shell.json("tx", "models", "create", "--dataset", "iris", "--rounds", "3",
                       "--trainers-min", "1", "--from", "faucet")
     model = str(made["model_id"])
     mine(shell, model, "alice")

@@ -4,18 +4,21 @@ Reads/Writes: nothing. Source: README.md of the room, section "Defaults".
 """
 
 from abci_app.runtime.contract import CLOSE_COST_PER_BLOCK, compute_close_cost, compute_unit_cost
-from abci_app.wire.ints import U64_MAX
+from abci_app.wire.ints import U64_MAX, mul_div_ceil
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
     AuditPolicy, Dataset, Economy, LearningRate, ModelSpec, TrainingPolicy,
 )
 from abci_app.x.models.errors import ArchitectureInvalid, ModelTooLarge, UnitPolicyInvalid
 from abci_app.x.models.types.terms import (
-    CODEC, CODECS, NUMERICS, UNIT_COST_MAX, check_architecture, check_unit, compute_bond_min,
+    CODEC, CODECS, KEPT_ROUNDS_MAX, NUMERICS, ROUND_BLOCKS_MIN, UNIT_COST_MAX, check_architecture, check_unit,
+    compute_bond_min,
 )
 from kernels import aggregate
 from kernels.gin1 import RATE_ONE
 
 AGGREGATION = "trimmed_mean"
+KEPT_ROUNDS = 64
+AUDIT_RATE_PPM = 400_000
 COMMITTEE = 4
 CHALLENGE_BLOCKS = 100
 AUDIT_FEE_PPM = 50_000
@@ -39,12 +42,13 @@ def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25
         learning_rate=LearningRate(peak_q16=6_554, decay_rounds=max(rounds - 1, 0), floor_ppm=100_000),
         momentum_q16=58_982, trace_every=8, codec=codec, aggregation=aggregation,
         trim=compute_default_trim(aggregation, trainers_min), outer_learning_rate_q16=RATE_ONE, outer_momentum_q16=0,
-        commit_blocks=20, reveal_blocks=12, audit_blocks=12, kept_rounds=64)
-    audit = AuditPolicy(rate_ppm=400_000, mismatch_slash_ppm=500_000, withhold_slash_ppm=100_000, burn_ppm=500_000,
-                        missed_rounds_max=3, committee_max=COMMITTEE, challenge_blocks=challenge_blocks,
-                        audit_fee_ppm=AUDIT_FEE_PPM, challenge_bond_ugrad=CHALLENGE_BOND_UGRAD)
+        commit_blocks=20, reveal_blocks=12, audit_blocks=12, kept_rounds=compute_default_kept(challenge_blocks))
+    audit = AuditPolicy(rate_ppm=AUDIT_RATE_PPM, mismatch_slash_ppm=500_000, withhold_slash_ppm=100_000,
+                        burn_ppm=500_000, missed_rounds_max=3, committee_max=COMMITTEE,
+                        challenge_blocks=challenge_blocks, audit_fee_ppm=AUDIT_FEE_PPM,
+                        challenge_bond_ugrad=CHALLENGE_BOND_UGRAD)
     economy = Economy(round_reward_ugrad=round_reward_ugrad)
-    economy.bond_ugrad = min(max(2 * compute_bond_min(economy, audit), 1), U64_MAX)
+    economy.bond_ugrad = compute_default_bond(economy, audit)
     spec = ModelSpec(name=name, numerics=NUMERICS, dataset=dataset, init_seed=init_seed, training=training, audit=audit,
                      economy=economy, invited_trainers=invited_trainers)
     _fit_hidden(spec, hidden)
@@ -55,6 +59,20 @@ def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25
 def choose_rule(codec: str) -> str:
     """The rule of aggregation for who names none: a trimmed mean, of neighbours' means where payloads are sparse."""
     return AGGREGATION if codec not in CODECS or aggregate.is_suited(AGGREGATION, codec) else f"nnm+{AGGREGATION}"
+
+
+def compute_default_kept(challenge_blocks: int) -> int:
+    """64 rounds, or as many more as units must be challengeable, if a contract may keep them."""
+    needed = mul_div_ceil(challenge_blocks, 1, ROUND_BLOCKS_MIN) + 1
+    return min(max(KEPT_ROUNDS, needed), KEPT_ROUNDS_MAX)
+
+
+def compute_default_bond(economy: Economy, audit: AuditPolicy) -> int:
+    """The bond that deters from cheating for twice the reward, so that emission can add as much again.
+
+    Source: README.md of the room rewards, which caps what emission adds by the bond.
+    """
+    return min(max(2 * compute_bond_min(economy, audit), 1), U64_MAX)
 
 
 def compute_default_trim(rule: str, trainers_min: int) -> int:
