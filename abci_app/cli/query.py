@@ -15,6 +15,7 @@ from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import ROUND_NUMBER, Hash, model_argument, resolve_address
 from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
+from abci_app.cli.query_models import models_versions
 from abci_app.cli.query_rewards import rewards
 from abci_app.cli.records import SETTINGS, asking, show
 from abci_app.cli.trust import proving, read_terms, unprovable
@@ -87,6 +88,9 @@ def auth_account(address: str, home: Path, node: str, output: str, **trust: Any)
 @query.group()
 def models() -> None:
     """Model contracts."""
+
+
+models.add_command(models_versions)
 
 
 @models.command("list")
