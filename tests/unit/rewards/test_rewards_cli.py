@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from abci_app.cli import query, query_rewards, tx
+from abci_app.cli import query, query_rewards, sending, tx
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.client.chain import ChainClient
 from abci_app.client.errors import ProofInvalid, QueryRefused
@@ -57,9 +57,9 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
         chain.block()
         node = LocalNode(chain)
         client = ChainClient(node)  # type: ignore[arg-type]
-        for place in (query, query_rewards, tx):
+        for place in (query, query_rewards, sending):
             monkeypatch.setattr(place, "connect", lambda url: client)
-        monkeypatch.setattr(tx, "Sender", partial(Sender, sleep=node.sleep))
+        monkeypatch.setattr(sending, "Sender", partial(Sender, sleep=node.sleep))
         yield Shell(tmp_path / "home", node)
 
 

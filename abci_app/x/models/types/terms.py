@@ -20,7 +20,7 @@ from abci_app.x.models.errors import (
     SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
 )
 from abci_app.x.models.types.limits import check_limits
-from kernels import aggregate, chunks, mlp, payload, unit
+from kernels import aggregate, chunks, mlp, payload, transcript
 from kernels.aggregate.types import PAYLOADS_MAX
 from kernels.errors import KernelInputError
 from kernels.gin1 import DECAY_MAX, RATE_MAX
@@ -57,11 +57,11 @@ def check_spec(spec: ModelSpec) -> None:
     """Raises the first error of a contract, in this order; codes models/4 to models/19, /27 and /28."""
     check_name(spec.name)
     if spec.numerics != NUMERICS:
-        raise NumericsUnknown(f"{shown(spec.numerics)} asked")
+        raise NumericsUnknown(f"numerics is {shown(spec.numerics)}")
     check_dataset(spec.dataset)
     check_architecture(spec.mlp_classifier, spec.dataset)
     if len(spec.init_seed) != HASH_BYTES:
-        raise SeedInvalid(f"{len(spec.init_seed)} bytes given")
+        raise SeedInvalid(f"init_seed has {len(spec.init_seed)} bytes, not {HASH_BYTES}")
     check_rounds(spec.training)
     check_learning_rate(spec.training.learning_rate)
     check_unit(spec)
@@ -76,11 +76,11 @@ def check_spec(spec: ModelSpec) -> None:
 def check_name(name: str) -> None:
     """Raises NameInvalid (models/4). ASCII only, so that no two names look alike and every node agrees."""
     if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isascii():
-        raise NameInvalid()
+        raise NameInvalid(f"name is {shown(name)}")
     if not name[0].isalnum() or not name[-1].isalnum():
-        raise NameInvalid()
+        raise NameInvalid(f"name is {shown(name)}")
     if any(not char.isalnum() and char not in _INNER_NAME_CHARS for char in name):
-        raise NameInvalid()
+        raise NameInvalid(f"name is {shown(name)}")
 
 
 def check_dataset(dataset: Dataset) -> None:
@@ -88,7 +88,8 @@ def check_dataset(dataset: Dataset) -> None:
     if len(dataset.rows_root) != HASH_BYTES:
         raise DatasetInvalid(f"rows_root has {len(dataset.rows_root)} bytes, not {HASH_BYTES}")
     if dataset.train_rows < 1 or dataset.train_rows + dataset.test_rows > U32_MAX:
-        raise DatasetInvalid("at least one row to train on, and fewer than 2^32 rows in all")
+        raise DatasetInvalid(f"train_rows is {dataset.train_rows} and test_rows {dataset.test_rows}, allowed are at "
+                             "least one row to train on, and fewer than 2^32 rows in all")
     _check_range(DatasetInvalid, "features", dataset.features, 1, FEATURES_MAX)
     _check_range(DatasetInvalid, "classes", dataset.classes, 2, CLASSES_MAX)
 
@@ -97,12 +98,12 @@ def check_architecture(mlp_classifier: MlpClassifier, dataset: Dataset) -> None:
     """Raises ArchitectureInvalid (models/6), ModelTooLarge (models/7)."""
     widths = tuple(mlp_classifier.widths)
     if not 2 <= len(widths) <= WIDTHS_MAX:
-        raise ArchitectureInvalid(f"{len(widths)} widths given")
+        raise ArchitectureInvalid(f"{len(widths)} widths given, allowed are 2 to {WIDTHS_MAX}")
     if widths[0] != dataset.features or widths[-1] != dataset.classes:
         raise ArchitectureInvalid(f"widths run from {widths[0]} to {widths[-1]}, the dataset from "
                                   f"{dataset.features} features to {dataset.classes} classes")
     if not all(1 <= width <= FEATURES_MAX for width in widths):
-        raise ArchitectureInvalid(f"each width is 1 to {FEATURES_MAX}")
+        raise ArchitectureInvalid(f"widths are {', '.join(map(str, widths))}, each may be 1 to {FEATURES_MAX}")
     try:
         size = payload.payload_bytes(mlp.param_count(widths), CODEC)
     except KernelInputError as error:
@@ -131,18 +132,22 @@ def check_learning_rate(rate: LearningRate) -> None:
 
 
 def check_unit(spec: ModelSpec) -> None:
-    """Raises UnitPolicyInvalid (models/12): the ranges in which no integer of the numerics overflows."""
+    """Raises UnitPolicyInvalid (models/12): what the numerics compute exactly, and a dispute can go through."""
+    policy, training = compute_unit_policy(spec, spec.training.learning_rate.peak_q16), spec.training
     try:
-        unit.check_policy(compute_unit_policy(spec, spec.training.learning_rate.peak_q16))
+        transcript.check_policy(policy)
     except KernelInputError as error:
-        raise UnitPolicyInvalid(shown(str(error))) from None
+        raise UnitPolicyInvalid(
+            f"{shown(str(error))}; given are local_steps {training.local_steps}, batch_rows {training.batch_rows}, "
+            f"trace_every {training.trace_every}, momentum_q16 {training.momentum_q16}, codec "
+            f"{shown(training.codec)}") from None
 
 
 def check_aggregation(training: TrainingPolicy) -> None:
     """Raises AggregationInvalid (models/13), OuterPolicyInvalid (models/14)."""
     rule, trim = training.aggregation, training.trim
     if rule not in RULES:
-        raise AggregationInvalid(f"{shown(rule)} asked; it is one of {', '.join(RULES)}")
+        raise AggregationInvalid(f"aggregation is {shown(rule)}, allowed are {', '.join(RULES)}")
     if rule == "mean" and trim:
         raise AggregationInvalid(f"the mean withstands no wrong payload, and trim is {trim}: set it to 0, or take "
                                  "trimmed_mean")
@@ -210,7 +215,7 @@ def check_invited(spec: ModelSpec) -> None:
     if not invited:
         return
     if len(invited) > INVITED_MAX:
-        raise TrainersInvalid(f"{len(invited)} invited")
+        raise TrainersInvalid(f"{len(invited)} invited, allowed are at most {INVITED_MAX}")
     if len(invited) < spec.training.trainers_min:
         raise TrainersInvalid(f"{len(invited)} invited, {spec.training.trainers_min} needed to begin")
     addresses = sorted(decode_address(text) for text in invited)
