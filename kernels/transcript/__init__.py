@@ -34,7 +34,7 @@ __all__ = [
 
 INPUT_BYTES_MAX = 640 * 1024  # of any operation of any policy: README.md, section 22.6
 OUTPUT_BYTES_MAX = 65792  # a region of int8/256; all else is 65536 at most
-LARGE_COST = 2**24  # multiply-adds of a product from which a claimed output is checked, not computed
+LARGE_COST = 2**24  # multiply-adds above which a product's claimed output is checked, not computed; of int8 alone
 CALL_COST = 2**19  # multiply-adds in the time of a call: some tenths of a millisecond
 BYTE_COST = 4  # of reading, hashing or writing a byte
 VALUE_COSTS = {STEP_W: 512, STEP_M: 512, STEP_V: 512, REGION: 256}  # of a parameter
@@ -136,7 +136,7 @@ def execute_claimed(
     """Whether `claimed` is the output of an operation: of a large product by Freivalds' check, else by computing it.
 
     challenge: 32 bytes that nobody could know when the output was claimed. A wrong output of a large product passes
-    with a probability of at most 2**-64, and 2**-50 of int16 (kernels/freivalds/README.md); none of any other.
+    with a probability of at most 2**-64 (kernels/freivalds/README.md); none of any other.
     Raises: KernelInputError as `execute` does; also for a challenge that is not 32 bytes.
     """
     from kernels.transcript import runner
@@ -158,7 +158,8 @@ def run_segment(
     """The list of a segment, computed: its leaves, and any output.
 
     state: the bytes before it, as run_to gives them. rows, targets, seed, first_step: those of the whole unit, as
-    run_unit takes them. start_weights: int32 [P], with which the unit began. progress(done, total) counts operations.
+    run_unit takes them. start_weights: int32 [P], with which the unit began. progress(done, total) counts operations,
+    step by step.
     """
     from kernels.transcript import runner
 

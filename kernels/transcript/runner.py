@@ -24,7 +24,6 @@ from kernels.unit import UnitPolicy, iter_states, param_count
 from kernels.unit.models import find_training
 
 KEPT_BYTES_MAX = 2**28
-_SUM_LIMITS = {"i4": 2**31 - 1, "i8": 2**62}
 Window = dict[int, bytes]
 Progress = Callable[[int, int], None]
 
@@ -45,26 +44,23 @@ def execute(plan: Plan, segment: int, place: Place, inputs: Sequence[bytes], see
 def agrees(
     plan: Plan, segment: int, place: Place, inputs: Sequence[bytes], claimed: bytes, challenge: bytes
 ) -> bool:
-    """Whether `claimed` is the output of a product, by Freivalds' check."""
+    """Whether `claimed` is the output of a product of int8 operands, by Freivalds' check."""
     stage = place.stage
     held = _check_inputs(plan, segment, place, inputs)
     values = read_inputs(plan, segment, place, held.__getitem__)
-    box, item = stage.sheet.bounds(place.part), stage.sheet.item
-    sums = checks.read_array(claimed, "<" + item).astype(np.int64).reshape(box.height, box.width)
-    limit = _SUM_LIMITS[item]
-    if int(sums.min()) < -limit or int(sums.max()) > limit:
-        return False
+    box = stage.sheet.bounds(place.part)
+    sums = checks.read_array(claimed, "<i4").astype(np.int64).reshape(box.height, box.width)
     if place.turn:
         sums = sums - values[2]
-        if int(sums.min()) < -limit or int(sums.max()) > limit:
-            return False
+    if int(sums.min()) < -stage.sheet.high or int(sums.max()) > stage.sheet.high:
+        return False
     layout = kinds.PRODUCTS[stage.kind]
     left = values[0].T if layout == "tn" else values[0]
     right = values[1].T if layout == "nt" else values[1]
     shape = (left.shape[0], left.shape[1], right.shape[1])
     with host_backend():
         return freivalds.check(checks.write_array(left), checks.write_array(right),
-                               checks.write_array(sums.astype(item)), shape, challenge)
+                               checks.write_array(sums.astype(np.int32)), shape, challenge)
 
 
 class Transcript:
@@ -79,27 +75,31 @@ class Transcript:
         self._first_step = first_step
         self.leaves: list[bytes] = []
         self._held: Window = {}
-        size = 0
-        for window in self._iter_windows(progress):
+        size, total = 0, plan.count(segment)
+        for window in self._iter_windows():
             fresh = {index: output for index, output in window.items() if index >= len(self.leaves)}
             self.leaves += [merkle.compute_leaf(chunks.hash_bytes, output) for output in fresh.values()]
             size += sum(map(len, fresh.values()))
-            self._held = {**self._held, **fresh} if size <= KEPT_BYTES_MAX else window
+            if size > KEPT_BYTES_MAX:
+                self._held.clear()
+            self._held.update(fresh)
+            if progress is not None:
+                progress(len(self.leaves), total)
 
     def read(self, index: int) -> bytes:
         """The output of operation `index`."""
         checks.check_int("index", index, 0, len(self.leaves) - 1)
         if index not in self._held:
-            self._held = next(window for window in self._iter_windows(None) if index in window)
+            self._held = next(window for window in self._iter_windows() if index in window)
         return self._held[index]
 
-    def _iter_windows(self, progress: Progress | None) -> Iterator[Window]:
+    def _iter_windows(self) -> Iterator[Window]:
         """Of the opening, of each step and of the last phase: its outputs, after those of the state before it."""
         plan, segment = self._plan, self._segment
         first, steps = plan.first_step(segment), plan.steps(segment)
         factors = list_factors(plan.policy, self._first_step, first + steps)[first:]
         stages = [plan.opening(segment).stages, *[plan.step.stages] * steps, plan.last(segment).stages]
-        total, window = plan.count(segment), Window()
+        window = Window()
         for number, phase in enumerate(stages):
             step = min(max(number - 1, 0), steps - 1)
             job = Job(plan.policy, self._seed, first + step, factors[step])
@@ -107,8 +107,6 @@ class Transcript:
             with host_backend():
                 for stage in phase:
                     self._run_stage(job, stage, step, window)
-                    if progress is not None:
-                        progress(max(window) + 1, total)
             yield window
 
     def _run_stage(self, job: Job, stage: kinds.Stage, step: int, window: Window) -> None:
@@ -140,7 +138,8 @@ def run_segment(
     """The list of a segment with all its outputs.
 
     state: the bytes before it, as run_to gives them. rows, targets, seed, first_step: those of the whole unit, as
-    run_unit takes them. start_weights: int32 [P], with which the unit began. progress(done, total) counts operations.
+    run_unit takes them. start_weights: int32 [P], with which the unit began. progress(done, total) counts operations,
+    step by step.
     """
     plan = new_plan(policy)
     checks.check_int("segment", segment, 0, plan.segments - 1)

@@ -62,8 +62,12 @@ def find_path(count: int, index: int) -> Path:
 def hash_children(children: Sequence[bytes]) -> bytes:
     """The node over 1..16 hashes."""
     checks.check_int("number of children", len(children), 1, ARITY)
-    for child in children:
-        checks.check_bytes("child", child, HASH_BYTES)
+    if not _are_hashes(children):
+        raise KernelInputError(f"children must be hashes of {HASH_BYTES} bytes")
+    return _hash_node(children)
+
+
+def _hash_node(children: Sequence[bytes]) -> bytes:
     return hashlib.sha256(_NODE + bytes([len(children)]) + b"".join(children)).digest()
 
 
@@ -72,7 +76,7 @@ def compute_levels(leaves: Sequence[bytes]) -> list[list[bytes]]:
     levels = [list(leaves)]
     for _ in range(find_depth(len(leaves))):
         below = levels[-1]
-        levels.append([hash_children(below[at:at + ARITY]) for at in range(0, len(below), ARITY)])
+        levels.append([_hash_node(below[at:at + ARITY]) for at in range(0, len(below), ARITY)])
     return levels
 
 
@@ -94,7 +98,7 @@ def verify_children(parent: bytes, found: Sequence[bytes], count: int, path: Pat
     """Whether `found` are the children of the node `parent` at `path` of a tree of `count` leaves."""
     if not _are_hashes(found) or len(found) != child_count(count, path):
         return False
-    return hash_children(found) == parent
+    return _hash_node(found) == parent
 
 
 def open_leaves(leaves: Sequence[bytes], indices: Sequence[int]) -> list[list[bytes]]:
@@ -134,7 +138,7 @@ def verify_leaves(
     return used == len(proof) and all(known[index] == leaf for index, leaf in found.items())
 
 
-def proof_bytes_max(count: int, indices: Sequence[int]) -> int:
+def proof_bytes(count: int, indices: Sequence[int]) -> int:
     """Bytes of the hashes in open_leaves' proof of `indices`, by shape alone."""
     depth = find_depth(count)
     return HASH_BYTES * sum(
@@ -179,7 +183,7 @@ def _find_node(leaves: Sequence[bytes], size: int) -> bytes:
     """The node over up to `size` leaves, a power of 16; a leaf itself where size is 1."""
     held = list(leaves)
     while size > 1:
-        held = [hash_children(held[at:at + ARITY]) for at in range(0, len(held), ARITY)]
+        held = [_hash_node(held[at:at + ARITY]) for at in range(0, len(held), ARITY)]
         size //= ARITY
     return held[0]
 
