@@ -54,7 +54,8 @@ def mine(shell: Shell, model: str, *names: str) -> None:
 @pytest.fixture(scope="module")
 def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:
     folder = tmp_path_factory.mktemp("cli") / "net"
-    with Localnet.new(folder, 1, base_port=0, compose=new_composer(), engine=find_engine()) as net:
+    compose = new_composer(block_reward_ugrad=1_000_000)
+    with Localnet.new(folder, 1, base_port=0, compose=compose, engine=find_engine()) as net:
         net.wait_height(2)
         shell = Shell(net)
         shell.json("keys", "add", "alice", "--keyring", "test")
@@ -102,7 +103,8 @@ def test_trusted_block_that_was_given_is_kept_and_told(shell: Shell) -> None:
 
 @pytest.mark.parametrize("question", [
     ("models", "show", "99"), ("work", "trainer", "1", "faucet"), ("work", "unit", "1", "1", "0"),
-    ("work", "round", "9", "1"), ("rewards", "contribution", "1", "faucet")])
+    ("work", "round", "9", "1"), ("rewards", "contribution", "1", "faucet"),
+    ("rewards", "backing", "99", "faucet"), ("rewards", "ledger", "99")])
 def test_record_that_is_not_there_is_proved_to_be_absent(shell: Shell, question: tuple[str, ...]) -> None:
     shown = shell.json("query", *question, "--prove")
     assert set(shown) == {"absent", "proved"} and not shown["proved"]["exists"]
@@ -117,7 +119,7 @@ def test_balance_of_who_has_nothing_is_proved_to_be_absent(shell: Shell) -> None
 
 @pytest.mark.parametrize("question", [
     ("models", "list"), ("work", "trainers", "1"), ("work", "slashes", "1"), ("rewards", "contributions", "1"),
-    ("work", "round", "1")])
+    ("rewards", "vesting", "1"), ("work", "round", "1")])
 def test_list_cannot_be_proved_and_says_so(shell: Shell, question: tuple[str, ...]) -> None:
     done = shell.run("query", *question, "--prove")
     assert done.returncode == 2 and "cannot be proved" in done.stderr
@@ -154,10 +156,19 @@ def test_one_miner_trains_a_contract_to_its_end_and_leaves_with_its_bond(shell: 
     made = shell.json("tx", "models", "create", "--dataset", "iris", "--rounds", "3",
                       "--trainers-min", "1", "--from", "faucet")
     model = str(made["model_id"])
+    shell.json("tx", "rewards", "back", model, "5grad", "--from", "faucet")
     mine(shell, model, "alice")
     assert shell.json("query", "models", "show", model)["status"] == "MODEL_STATUS_SERVING"
     earned = shell.json("query", "rewards", "contribution", model, "alice", "--prove")
-    assert (earned["units"], earned["earned_ugrad"]) == (3, 3_000_000)
+    assert (earned["units"], earned["earned_ugrad"]) == (3, 3_000_000) and earned["minted_ugrad"] > 0
+    assert shell.json("query", "rewards", "shares", model)[0]["share_ppm"] == 1_000_000
+    due = shell.json("tx", "rewards", "unback", model, "2grad", "--from", "faucet")["due_height"]
+    assert shell.json("query", "rewards", "unbacking", "faucet") == [
+        {"owner": shell.json("keys", "show", "faucet")["address"], "due_height": due, "model_id": int(model),
+         "amount_ugrad": 2_000_000}]
+    assert shell.json("query", "rewards", "backing", model, "faucet", "--prove")["amount_ugrad"] == 3_000_000
+    assert shell.json("query", "rewards", "ledger", model, "--prove")["units"] == 3
+    assert shell.json("query", "invariants")["broken"] == []
     assert shell.json("query", "work", "slashes", model) == []
     assert shell.json("query", "work", "trainers", model)[0]["units_accepted"] == 3
     before = shell.json("query", "bank", "balance", "alice")["amount_ugrad"]
