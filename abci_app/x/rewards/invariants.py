@@ -5,7 +5,7 @@ from abci_app.wire.address import decode_address, module_address
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution, Vesting
 from abci_app.x.rewards import keys
 from abci_app.x.rewards.keeper import Keeper
-from abci_app.x.rewards.types import STORE, UNITS_MAX, compute_accrued
+from abci_app.x.rewards.types import COMMUNITY, STORE, UNITS_MAX, compute_accrued
 
 
 def check_earnings(ctx: Ctx, keeper: Keeper) -> str | None:
@@ -28,14 +28,15 @@ def check_earnings(ctx: Ctx, keeper: Keeper) -> str | None:
 
 
 def check_account(ctx: Ctx, keeper: Keeper) -> str | None:
-    """The module account holds what vests, what stands behind models and what is on its way back."""
+    """The room's account holds what vests, backs models and comes back; the community's what was minted for it."""
     vesting = sum((one.escrow_ugrad + one.minted_ugrad) * len(one.units) for one in keeper.iter_vestings(ctx))
     backing = sum(one.amount_ugrad for one in keeper.iter_backings(ctx))
     unbacking = sum(one.amount_ugrad for one in keeper.iter_unbackings(ctx))
     held = keeper.bank.balance(ctx, module_address(STORE))
     if held != vesting + backing + unbacking:
         return f"{vesting} ugrad vest, {backing} back models and {unbacking} come back; the module account holds {held}"
-    return None
+    minted, held = keeper.emission(ctx).community_ugrad, keeper.bank.balance(ctx, module_address(COMMUNITY))
+    return None if held == minted else f"{minted} ugrad were minted for the community, its account holds {held}"
 
 
 def check_backing(ctx: Ctx, keeper: Keeper) -> str | None:

@@ -473,6 +473,7 @@ def test_broken_books_are_noticed() -> None:
     for name, change in (("stakers_ugrad", 2_000), ("work_ugrad", 0), ("revoked_ugrad", 1),
                          ("accrued_q64", b"\xff" * 16), ("accrued_q64", bytes(16)), ("scheduled_ugrad", 700)):
         assert broken_after(rooms, keeper.emission(ctx), keeper.put_emission, **{name: change}) == ["rewards/emission"]
+    assert broken_after(rooms, keeper.emission(ctx), keeper.put_emission, community_ugrad=199) == ["rewards/account"]
     for name, number, broken in (("backing_ugrad", 249, "rewards/backing"), ("units", 1, "rewards/earnings"),
                                  ("audit_fees_ugrad", 1, "rewards/earnings"),
                                  ("booked_round", 0, "rewards/vesting"), ("accrued_ugrad", 10**6, "rewards/emission")):
@@ -481,6 +482,11 @@ def test_broken_books_are_noticed() -> None:
     assert broken_after(rooms, backing, keeper.put_backing, amount_ugrad=1) == ["rewards/account", "rewards/backing"]
     unbacking = next(keeper.iter_unbackings(ctx))
     assert broken_after(rooms, unbacking, keeper.put_unbacking, amount_ugrad=51) == ["rewards/account"]
+    layer = ctx.branch()
+    rooms.bank.mint(layer, "rewards", (base_coin(1),))
+    rooms.bank.send_between_modules(layer, "rewards", "community", (base_coin(1),))
+    assert [one.name for module in rooms.modules for one in module.invariants if one.check(layer)] == [
+        "rewards/account"]
     layer = ctx.branch()
     layer.state.store("rewards").set(b"\x08" + bytes(36), b"\x01")
     assert [one.name for module in rooms.modules for one in module.invariants if one.check(layer)] == [
