@@ -89,7 +89,8 @@ def new_app() -> App:
     rewards = RewardsKeeper(bank=bank, models=models)
     validators = ValidatorsKeeper()
     audits = AuditsKeeper(validators=validators, operators=rewards)
-    work = WorkKeeper(bank=bank, models=models, rewards=rewards, compute_learning_rate_q16=compute_learning_rate_q16)
+    work = WorkKeeper(bank=bank, models=models, rewards=rewards, audits=audits,
+                      compute_learning_rate_q16=compute_learning_rate_q16)
     modules = (new_auth(auth), new_bank(bank), new_models(models, rounds=work), new_rewards(rewards),
                new_validators(validators), new_audits(audits), new_work(work))
     router = new_router(modules)

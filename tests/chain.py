@@ -22,24 +22,22 @@ from abci_app.app import STORE_NAMES, App, new_app
 from abci_app.client.keys import Key
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
 from abci_app.genesis import GAS_PRICE_PPM, new_genesis
-from abci_app.runtime.block import begin_block
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, check_tx
 from abci_app.runtime.events import Event
 from abci_app.runtime.mempool import Mempool
-from abci_app.runtime.module import LastVotes, RowSource
+from abci_app.runtime.module import LastVotes
 from abci_app.runtime.validators import (
     FLAG_COMMIT, CommitVote, Founding, FoundingValidator, LastCommit, Misbehaviour,
 )
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database
 from abci_app.wire.coin import base_coin, coin_pb
-from abci_app.wire.errors import ChainError
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.pb.tendermint.abci.types_pb2 import RequestFinalizeBlock
-from abci_app.wire.tx import decode_injected, is_injected, parse_strict
+from abci_app.wire.tx import is_injected, parse_strict
 from tests.validator_set import EngineSet
-from tests.votes import NoRows, Signer, Source
+from tests.votes import Signer, Source
 
 CHAIN_ID = "gradus-test-1"
 GENESIS_TIME_NS = 1_700_000_000_000_000_000
@@ -154,32 +152,27 @@ class Chain:
                  for signer in SIGNERS if extensions.get(signer.address)]
         return self.height, round_number, tuple(votes)
 
-    def propose(self, rows: RowSource | None = None, votes: LastVotes = (0, 0, ()),
-                answers: Mapping[bytes, bytes] | None = None) -> list[bytes]:
+    def propose(self, votes: LastVotes = (0, 0, ()), answers: Mapping[bytes, bytes] | None = None,
+                last_commit: LastCommit | None = None) -> list[bytes]:
         """The injected transactions that a proposer puts at the head of the next block.
 
-        It holds the datasets of `rows`, the extensions of `votes` (see sign_votes) and `answers` by subject.
+        It holds the extensions of `votes` (see sign_votes) and `answers` by subject. last_commit: as for `block`.
         """
-        ctx, commit = self.ctx(self.height + 1), self.last_commit()
-        candidate = Candidate(self.app, Header(ctx.height, ctx.time_ns, b"", (), commit), ctx)
-        for raw in iter_offers(self.app, ctx, (), Source(rows or NoRows(), votes, answers or {})):
+        candidate = self._new_candidate(last_commit)
+        for raw in iter_offers(self.app, candidate.ctx, (), Source(votes, answers or {})):
             candidate.try_run(raw)
         return candidate.txs
 
-    def accepts(self, txs: Iterable[bytes]) -> bool:
+    def accepts(self, txs: Iterable[bytes], last_commit: LastCommit | None = None) -> bool:
         """Whether a validator would accept the injected ones of these transactions in the next block."""
-        ctx = self.ctx(self.height + 1)
-        begin_block(self.app.modules, ctx)
-        try:
-            for raw in txs:
-                if is_injected(raw):
-                    route, message = self.app.router.decode_injected(decode_injected(raw))
-                    layer = ctx.branch()
-                    route.check(layer, message)
-                    layer.state.write()
-        except ChainError:
-            return False
-        return True
+        candidate = self._new_candidate(last_commit)
+        return all(candidate.try_run(raw).is_admitted for raw in txs if is_injected(raw))
+
+    def _new_candidate(self, last_commit: LastCommit | None) -> Candidate:
+        """The next block, begun; last_commit: who signed the block before, else everybody."""
+        commit = self.last_commit() if last_commit is None else last_commit
+        ctx = self._ctx(self._branch(), self.height + 1, b"", last_commit=commit)
+        return Candidate(self.app, Header(ctx.height, ctx.time_ns, b"", (), commit), ctx)
 
     def check(self, raw: bytes) -> TxResult:
         """Admission to the mempool, on top of what was admitted since the last block."""

@@ -10,18 +10,18 @@ from abci_app.abci.query import Queries
 from abci_app.client.errors import NodeRefused, NodeUnreachable
 from abci_app.client.rpc import Answer, Status, TxOutcome
 from abci_app.runtime.deliver import TxResult
-from abci_app.runtime.module import RowSource
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from abci_app.wire.tx import tx_hash
+from tests.auditors import Auditors
 from tests.chain import Chain
 
 
 class LocalNode:
     """One node over a chain; several may share one. Faults are set from outside and hold until they are taken away."""
 
-    def __init__(self, chain: Chain, rows: RowSource | None = None, url: str = "local:0") -> None:
-        """rows: what the proposer holds, for audits."""
-        self.chain, self.rows, self.url = chain, rows, url
+    def __init__(self, chain: Chain, auditors: Auditors | None = None, url: str = "local:0") -> None:
+        """auditors: those of the chain's validators, who vote on open audits; nobody does without them."""
+        self.chain, self.auditors, self.url = chain, auditors, url
         self.is_down = False
         self.refuses = ""
         self.loses_replies = False
@@ -65,7 +65,7 @@ class LocalNode:
 
     def block(self) -> None:
         """Make a block of what the proposer injects and of the mempool, which `holds_back` leaves for later."""
-        injected = self.chain.propose(self.rows) if self.rows is not None else []
+        injected = self.auditors.propose() if self.auditors is not None else []
         assert self.chain.accepts(injected)
         txs = injected + ([] if self.holds_back else self.mempool)
         self.mempool = self.mempool if self.holds_back else []

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from abci_app.runtime.module import LastVotes, RowSource
+from abci_app.runtime.module import LastVotes
 from abci_app.wire.audit import extension_sign_bytes
 
 
@@ -37,33 +37,12 @@ class Signer:
         return self.key.sign(extension_sign_bytes(chain_id, height, round_number, extension))
 
 
-class NoRows:
-    """A node without datasets. Implements RowSource."""
-
-    def has_rows(self, rows_root: bytes) -> bool:
-        """No."""
-        return False
-
-    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
-        """None."""
-        return None
-
-
 @dataclass(frozen=True)
 class Source:
     """What a proposer of a test knows. Implements ProposerSource."""
 
-    rows: RowSource = field(default_factory=NoRows)
     last_votes: LastVotes = (0, 0, ())
     answers: Mapping[bytes, bytes] = field(default_factory=dict)
-
-    def has_rows(self, rows_root: bytes) -> bool:
-        """See RowSource."""
-        return self.rows.has_rows(rows_root)
-
-    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
-        """See RowSource."""
-        return self.rows.find_rows(rows_root, indices)
 
     def votes(self) -> LastVotes:
         """See ProposerSource."""

@@ -37,7 +37,6 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import check_tx
 from abci_app.runtime.genesis import GenesisInvalid
 from abci_app.runtime.mempool import Mempool
-from abci_app.runtime.module import RowSource
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database, Staged
 from abci_app.wire.errors import InvalidRequest
@@ -70,18 +69,17 @@ class Decided:
 class Application:
     """The state machine behind the socket.
 
-    rows: the datasets this node holds, asked when it proposes. retain_blocks: how many blocks the engine should keep
-    at least, 0 for all. snapshots: those that this node takes and hands out; none without it. proposal_s: seconds after
-    which a proposal of this node takes no more transactions. answers: to audits, of the auditor beside this node, and
-    validator: its consensus address (20 bytes); without both it says nothing with its votes.
+    retain_blocks: how many blocks the engine should keep at least, 0 for all. snapshots: those that this node takes and
+    hands out; none without it. proposal_s: seconds after which a proposal of this node takes no more transactions.
+    answers: to audits, of the auditor beside this node, and validator: its consensus address (20 bytes); without both
+    it says nothing with its votes.
     """
 
-    def __init__(self, app: App, database: Database, rows: RowSource, retain_blocks: int = 0,
+    def __init__(self, app: App, database: Database, retain_blocks: int = 0,
                  trace: Trace | None = None, snapshots: Snapshots | None = None, proposal_s: float = math.inf,
                  answers: Answers | None = None, validator: bytes | None = None) -> None:
         self._app = app
         self._database = database
-        self._rows = rows
         self._retain_blocks = retain_blocks
         self._trace = trace
         self._snapshots = snapshots
@@ -153,7 +151,7 @@ class Application:
     def prepare_proposal(self, request: abci.RequestPrepareProposal) -> abci.ResponsePrepareProposal:
         """A block of what is admitted and fits, run as it is built (requirements 2 and 3; I12 to I14)."""
         last_votes = votes.read_last_votes(request.height, request.local_last_commit)
-        source = proposal.LocalSource(self._rows, self._answers, last_votes)
+        source = proposal.LocalSource(self._answers, last_votes)
         with self._consensus:
             candidate, chain = self._begin(read_header(request, request.local_last_commit))
             proposal.prepare(self._app, chain, candidate, request.txs, request.max_tx_bytes, source,

@@ -22,7 +22,6 @@ from abci_app.abci.server import Server, listen_tcp, listen_unix
 from abci_app.abci.snapshots import Snapshots
 from abci_app.abci.trace import Trace
 from abci_app.app import STORE_NAMES, new_app
-from abci_app.data.store import DatasetStore
 from abci_app.store.disk import Database
 from abci_app.store.errors import StoreError
 from abci_app.wire.answer_file import ANSWERS_FOLDER
@@ -36,7 +35,6 @@ KEY_FILE = Path("config") / "priv_validator_key.json"
 ADDRESS_BYTES = 20
 PROPOSAL_S = 1.0  # much below timeout_propose: a round that ends without its proposal costs more than a smaller block
 COLLECTOR_THRESHOLDS = (100_000, 50, 100)
-DATASETS_FOLDER = "datasets"
 SNAPSHOTS_FOLDER = "snapshots"
 
 _log = logging.getLogger("gradus.abci")
@@ -64,8 +62,7 @@ def run(settings: Settings) -> None:
     try:
         with open_state(settings) as database, open_snapshots(settings) as snapshots:
             check_chain(settings.home / GENESIS_FILE, find_chain(database.latest()))
-            rows = DatasetStore(settings.home / DATASETS_FOLDER)
-            application = Application(new_app(), database, rows, settings.config.retain_blocks, trace, snapshots,
+            application = Application(new_app(), database, settings.config.retain_blocks, trace, snapshots,
                                       PROPOSAL_S, Answers(settings.home / ANSWERS_FOLDER),
                                       settings.validator or read_validator(settings.home / KEY_FILE))
             warm_kernels()

@@ -18,7 +18,7 @@ from abci_app.abci.votes import list_openings
 from abci_app.app import App
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import is_halting
-from abci_app.runtime.module import LastVotes, ProposerSource, RowSource
+from abci_app.runtime.module import LastVotes, ProposerSource
 from abci_app.wire.errors import ChainError
 from abci_app.wire.tx import encode_injected, is_injected
 from abci_app.wire.varint import encode_uvarint
@@ -27,32 +27,12 @@ _log = logging.getLogger("gradus.abci")
 
 
 class LocalSource:
-    """What this node knows for one proposal. Implements ProposerSource.
+    """What this node knows for one proposal. Implements ProposerSource."""
 
-    A dataset that cannot be read is one that the node does not hold.
-    """
-
-    def __init__(self, rows: RowSource, answers: Answers | None, last_votes: LastVotes) -> None:
-        self._rows = rows
+    def __init__(self, answers: Answers | None, last_votes: LastVotes) -> None:
         self._answers = answers
         self._votes = last_votes
         self._told = list_openings(last_votes)
-
-    def has_rows(self, rows_root: bytes) -> bool:
-        """See RowSource. False also when looking fails."""
-        try:
-            return self._rows.has_rows(rows_root)
-        except Exception:  # det: as in find_rows
-            _log.exception("dataset %s cannot be looked for", rows_root.hex())
-            return False
-
-    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
-        """See RowSource. None also when the reading fails, which costs this node's evidence and nothing else."""
-        try:
-            return self._rows.find_rows(rows_root, indices)
-        except Exception:  # det: what a disk does decides what this node proposes, never what a block does
-            _log.exception("the rows of dataset %s cannot be read", rows_root.hex())
-            return None
 
     def votes(self) -> LastVotes:
         """See ProposerSource."""
@@ -149,7 +129,7 @@ def iter_offers(app: App, ctx: Ctx, txs: Iterable[bytes], source: ProposerSource
             try:
                 for message in route.propose(ctx.branch(), source):
                     yield encode_injected(message)
-            except Exception as error:  # det: a route's bug costs this node's evidence, not its proposal
+            except Exception as error:  # det: a route's bug costs this node's audits, not its proposal
                 if is_halting(error):
                     raise
                 _log.exception("%s cannot be proposed", route.type_url)

@@ -94,7 +94,6 @@ class DatasetStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._open: OrderedDict[bytes, StoredDataset] = OrderedDict()
-        self._refused: dict[bytes, tuple[int, ...]] = {}
         self._lock = threading.Lock()
 
     def add(self, dataset: Dataset) -> bool:
@@ -170,32 +169,6 @@ class DatasetStore:
         dataset.close()
         return dataset.manifest
 
-    def has_rows(self, rows_root: bytes) -> bool:
-        """Whether the files of a dataset are here and have not been found damaged as they are; reads none of them."""
-        state = self._file_state(rows_root)
-        return state is not None and self._refused.get(rows_root) != state
-
-    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
-        """The rows at rising `indices`, concatenated, with their multiproof; None when this store cannot give them.
-
-        Never raises for what is on the disk: a damaged dataset is logged, once for each state of its files.
-        """
-        state = self._file_state(rows_root)
-        if state is None or not self.has_rows(rows_root):
-            return None
-        try:
-            dataset = self.open(rows_root)
-            return b"".join(dataset.read_rows(indices)), dataset.prove(indices)
-        except DatasetMissing:
-            return None
-        except (ValueError, IndexError) as error:
-            _log.warning("dataset %s was asked for rows that it cannot have: %s", rows_root.hex(), error)
-        except (DataError, OSError) as error:
-            _log.error("dataset %s cannot be used: %s", rows_root.hex(), error)
-            self._refused[rows_root] = state
-            self.forget(rows_root)
-        return None
-
     def forget(self, rows_root: bytes) -> None:
         """Drop what is kept in memory of a dataset: the next use reads and verifies it anew."""
         with self._lock:
@@ -232,15 +205,6 @@ class DatasetStore:
                 f"{stored.test_rows} held out; this one has {added.train_rows} and {added.test_rows}",
                 hint="keep that split, name another folder with --dir, shuffle otherwise with --split-seed, or, where "
                 f"no model uses that split, remove {self.folder / root} first")
-
-    def _file_state(self, rows_root: bytes) -> tuple[int, ...] | None:
-        """What tells one state of a dataset's files from another; None when they are not there."""
-        folder = self.folder / rows_root.hex()
-        try:
-            stats = [os.stat(folder / name) for name in (MANIFEST_FILE, ROWS_FILE)]
-        except OSError:
-            return None
-        return tuple(value for stat in stats for value in (stat.st_ino, stat.st_size, stat.st_mtime_ns))
 
 
 def _corrupt(rows_root: bytes, problem: str) -> DatasetCorrupt:

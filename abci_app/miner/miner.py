@@ -24,7 +24,7 @@ from abci_app.client.send import GAS_PRICE_PPM_MAX, Sender, Sleep, is_error
 from abci_app.data.errors import DataError
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour, make_claim
-from abci_app.miner.commitment import compute_commitment
+from abci_app.miner.commitment import compute_commitment, new_reveal, split_payload
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Entry, Journal
 from abci_app.miner.preflight import check_behaviour, check_dataset, check_fees, check_funds, check_model, is_live
@@ -35,7 +35,7 @@ from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.errors import InsufficientFunds, TxTimeoutHeight, UnknownAddress
 from abci_app.wire.ints import u32_bytes
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
-from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll, MsgRevealWork
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, ROUND_PHASE_WAITING, TRAINER_STATUS_ACTIVE, TRAINER_STATUS_SLASHED,
     UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, Round, RoundPhase, Trainer, Unit, UnitStatus,
@@ -67,6 +67,7 @@ class Miner:
         self.sender = Sender(chain, key, sleep=sleep, gas_price_ppm_max=gas_price_ppm_max)
         self.is_draining = False
         self._model: Model | None = None
+        self._terms_version = 0
         self._source = UnitSource(chain, store)
         self._sent: dict[tuple[bytes, int], int] = {}
         self._told: tuple[object, ...] = ()
@@ -151,13 +152,17 @@ class Miner:
 
     def _work(self, running: Round, unit: Unit) -> bool:
         """Commit or reveal one unit, if that is due and has not been done."""
-        if self._sent.get((running.seed, unit.index), -1) >= running.phase:
+        if self._is_done(running, unit):
             return False
         if running.phase == ROUND_PHASE_COMMIT and unit.status == UNIT_STATUS_ASSIGNED and not self.is_draining:
             return self._commit(running, unit)
         if running.phase == ROUND_PHASE_REVEAL and unit.status == UNIT_STATUS_COMMITTED and self.behaviour.reveals:
             return self._reveal(running, unit)
         return False
+
+    def _is_done(self, running: Round, unit: Unit) -> bool:
+        """Whether what is due in this phase was done, whatever a node that is behind may say."""
+        return self._sent.get((running.seed, unit.index), -1) >= running.phase
 
     def _commit(self, running: Round, unit: Unit) -> bool:
         try:
@@ -180,10 +185,13 @@ class Miner:
         entry = self._find_committed(running, unit)
         if entry is None:
             return self._tell_once("missed", running, unit, "what was committed is in no journal here")
-        message = MsgRevealWork(trainer=self.key.bech32, model_id=self.model_id, round=running.number,
-                                attempt=running.attempt, unit=unit.index, payload=entry.claim.payload,
-                                trace_root=entry.claim.trace_root, salt=entry.salt)
-        return self._send_reveal(message, running, unit)
+        parts = split_payload(entry.claim.payload, self._source.get_spec(running).training.codec)
+        for part in range(unit.parts, len(parts)):
+            if not self._send_part(running, unit, entry, parts, part):
+                return False
+            if self._is_done(running, unit):
+                break
+        return True
 
     def _find_committed(self, running: Round, unit: Unit) -> Entry | None:
         """What the unit's commitment was made of: from the journal, else computed again, which needs no disk."""
@@ -200,7 +208,7 @@ class Miner:
 
     def _compute_entry(self, running: Round, unit: Unit) -> Entry:
         began = time.monotonic()
-        model = self._get_model()
+        model = self._get_model(running)
         rows = check_dataset(self.store, model)
         try:
             claim = make_claim(self.behaviour, self.chain, self.key.bech32, model, running, unit.index,
@@ -220,15 +228,18 @@ class Miner:
     def _commitment(self, running: Round, unit: Unit, entry: Entry) -> bytes:
         return compute_commitment(self.key.address, running, unit.index, entry.claim, entry.salt)
 
-    def _get_model(self) -> Model:
-        if self._model is None:
-            self._model = check_model(self.chain, self.model_id)
+    def _get_model(self, running: Round) -> Model:
+        """The model with the terms of a round, which the contract's newest need not be."""
+        if self._model is None or self._terms_version != running.spec_version:
+            self._model = self.chain.get_model(self.model_id)
+            self._model.spec.CopyFrom(self._source.get_spec(running))
+            self._terms_version = running.spec_version
         return self._model
 
     def _compute_bond(self, trainer: Trainer | None) -> int:
         """What to add to the bond. Raises MinerStopped when the key has not enough, or a slash must be made good."""
         held = 0 if trainer is None else trainer.bond_ugrad
-        missing = max(0, self._get_model().spec.economy.bond_ugrad - held)
+        missing = max(0, self.chain.get_model(self.model_id).spec.economy.bond_ugrad - held)
         if missing and trainer is not None and not self.tops_up:
             raise MinerStopped(f"part of the bond was taken by a slash: {self._describe_slash()}; {held} ugrad are "
                                f"left, {missing} are missing", "start with --top-up to put them up again")
@@ -240,6 +251,8 @@ class Miner:
 
     def _enroll(self, trainer: Trainer | None) -> bool:
         bond_ugrad = self._compute_bond(trainer)
+        if trainer is not None and trainer.return_height > self.chain.height() + 1:
+            return self._tell_cooling(trainer)
         message = MsgEnroll(trainer=self.key.bech32, model_id=self.model_id, bond=coin_pb(base_coin(bond_ugrad)))
         try:
             sent = self.sender.send([message])
@@ -250,6 +263,15 @@ class Miner:
         held_ugrad = 0 if trainer is None else trainer.bond_ugrad
         self.report(Event("enrolled", {"bond_ugrad": held_ugrad + bond_ugrad, "height": sent.height}))
         return True
+
+    def _tell_cooling(self, trainer: Trainer) -> bool:
+        """Report once that the trainer may not come back yet."""
+        told = ("cooling", trainer.return_height)
+        is_new, self._told = self._told != told, told
+        if is_new:
+            self.report(Event("waiting", {"problem": "a withheld reveal keeps this key out until block "
+                                          f"{trainer.return_height}"}))
+        return is_new
 
     def _send_commitment(self, message: Message, running: Round, unit: Unit) -> bool:
         """Commit before the phase's deadline. A unit that is not committed costs nothing, so a refusal is final."""
@@ -268,17 +290,24 @@ class Miner:
         self.report(Event("committed", {"round": running.number, "unit": unit.index, "height": height}))
         return True
 
-    def _send_reveal(self, message: Message, running: Round, unit: Unit) -> bool:
-        """Reveal before the phase's deadline. A unit that is not revealed costs a part of the bond, so a refusal is
-        never final: it may be that of a node that is behind, and the next step's record says what is still due."""
-        height = 0
+    def _send_part(self, running: Round, unit: Unit, entry: Entry, parts: list[bytes], part: int) -> bool:
+        """Reveal a part of a payload before the phase's deadline. A unit that is not revealed costs a part of the bond,
+        so a refusal is never final: it may be that of a node that is behind, and the next step's record says what is
+        still due."""
+        height, is_last = 0, part == len(parts) - 1
         try:
+            message = new_reveal(self.key.bech32, running, unit.index, entry, parts, part)
             height = self.sender.send([message], timeout_height=running.deadline_height).height
         except TxRefused as error:
-            if not is_error(error, work_errors.UnitRevealed):
+            is_last = is_error(error, work_errors.UnitRevealed)
+            if not is_last:
                 self._tell_once("waiting", running, unit, error.text)
                 self._move_on()
                 return False
+        if not is_last:
+            self.report(Event("part", {"round": running.number, "unit": unit.index, "part": part + 1,
+                                       "parts": len(parts), "height": height}))
+            return True
         self._remember(running, unit)
         with suppress(OSError):  # what stays costs nothing but room
             self.journal.drop_before(running.number - JOURNAL_ROUNDS)
@@ -302,7 +331,7 @@ class Miner:
         return True
 
     def _remember(self, running: Round, unit: Unit) -> None:
-        """That what is due in this phase is done, whatever a node that is behind may say."""
+        """That what is due in this phase is done."""
         self._sent = {key: phase for key, phase in self._sent.items() if key[0] == running.seed}
         self._sent[running.seed, unit.index] = running.phase
 

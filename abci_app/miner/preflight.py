@@ -16,6 +16,7 @@ from abci_app.units.errors import DatasetUnfit
 from abci_app.units.source import open_dataset
 from abci_app.wire.ints import PPM, mul_div_ceil
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, Model
+from abci_app.x.work.types import PART_BYTES
 from kernels import dispatch
 
 NUMERICS = "gin1"
@@ -68,7 +69,8 @@ def check_funds(chain: ChainClient, address: str, bond_ugrad: int) -> None:
 
 def compute_fees_due_ugrad(gas_price_ppm: int, payload_bytes: int, reveals: int) -> int:
     """At least what one commitment and `reveals` reveals of such payloads cost, ugrad."""
-    gas = TX_GAS + reveals * (TX_GAS + payload_bytes * (TX_BYTE_GAS + BLOB_BYTE_GAS))
+    parts = mul_div_ceil(payload_bytes, 2, PART_BYTES)  # a part is more than half of PART_BYTES, but for the last
+    gas = TX_GAS + reveals * (max(parts, 1) * TX_GAS + payload_bytes * (TX_BYTE_GAS + BLOB_BYTE_GAS))
     return compute_fee_ugrad(mul_div_ceil(gas, GAS_MARGIN_PPM, PPM), gas_price_ppm)
 
 

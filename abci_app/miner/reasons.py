@@ -2,12 +2,14 @@
 
 from abci_app.client.chain import ChainClient
 from abci_app.miner.preflight import is_live
+from abci_app.runtime.contract import compute_round_cost
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_ACTIVE, Slash, SlashReason,
+    SLASH_REASON_DISPUTE, SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_ACTIVE, Slash, SlashReason,
 )
 from abci_app.x.work.types import compute_trainers_needed
 
-SLASHED = {SLASH_REASON_MISMATCH: "an audit proved its claim wrong", SLASH_REASON_WITHHELD: "it was never revealed"}
+SLASHED = {SLASH_REASON_MISMATCH: "an audit proved its claim wrong", SLASH_REASON_WITHHELD: "it was never revealed",
+           SLASH_REASON_DISPUTE: "it lost a dispute about its claim"}
 
 
 def describe_wait(chain: ChainClient, model_id: int) -> str:
@@ -15,11 +17,11 @@ def describe_wait(chain: ChainClient, model_id: int) -> str:
     model, lacking = chain.get_model(model_id), list[str]()
     if not is_live(model):
         return ""
-    reward_ugrad = model.spec.economy.round_reward_ugrad
-    if model.escrow_ugrad < reward_ugrad:
-        lacking.append(f"escrow: {model.escrow_ugrad} of the {reward_ugrad} ugrad that a round pays "
+    cost_ugrad = compute_round_cost(model.spec)
+    if model.escrow_ugrad < cost_ugrad:
+        lacking.append(f"escrow: {model.escrow_ugrad} of the {cost_ugrad} ugrad that a round pays "
                        f"(gradus tx models fund {model_id} AMOUNT --from KEY)")
-    needed = compute_trainers_needed(model)
+    needed = compute_trainers_needed(model.status, model.spec.training)
     active = sum(trainer.status == TRAINER_STATUS_ACTIVE for trainer in chain.iter_trainers(model_id))
     if active < needed:
         lacking.append(f"trainers: {active} of the {needed} that a round needs are active")

@@ -1,14 +1,13 @@
-"""What a model contract asks of a block, by its terms alone: its size, its unit, and the price of an audit.
+"""What a model contract asks of a block, by its terms alone: its size, its unit, and what closing a round costs.
 
-The room that takes a contract and the room that runs its rounds apply the same rules; so they stand below both.
-Reads/Writes: nothing. All functions take a checked contract.
+The rooms that take a contract, run its rounds and settle disputes about them apply the same rules; so they stand below
+all of them. Reads/Writes: nothing. All functions take a checked contract.
 """
 
-from abci_app.runtime.gas import MULTIPLY_ADDS_PER_GAS, WRITE_GAS
-from abci_app.wire.ints import mul_div_ceil, ppm_floor
+from dataclasses import dataclass
+
+from abci_app.wire.ints import ppm_floor
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, ModelSpec
-from abci_app.wire.row import row_bytes
-from abci_app.wire.tx import TX_BYTES_MAX
 from kernels import aggregate, mlp, unit
 from kernels.aggregate.types import PAYLOADS_MAX
 
@@ -16,11 +15,30 @@ LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
 
 CLOSE_COST_PER_BLOCK = 1 << 30  # multiply-adds
 OUTER_STEP_COST = 32  # of a parameter: the step, and the bytes of its weight and momentum
-AUDIT_GAS_PER_BLOCK = 2_000_000
-EVIDENCE_BYTES_PER_BLOCK = TX_BYTES_MAX  # what the injected share of the smallest block holds
-EVIDENCE_GAS = 4 * WRITE_GAS
-DRAWN_ROW_GAS = 16
-ROW_BYTES_PER_GAS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class UnitTerms:
+    """All that fixes what a unit gives, and what was claimed of it: a replay needs the rows and weights besides.
+
+    seed: of the unit. first_step: where it stands in its schedule. drawn: its rows in the order of use, with
+    repetition, of a dataset of row_count rows (targets below `classes`) under rows_root. claimant: bech32 of its
+    trainer. attempt: of the round's dealing.
+    """
+
+    policy: unit.UnitPolicy
+    seed: bytes
+    first_step: int
+    drawn: tuple[int, ...]
+    rows_root: bytes
+    row_count: int
+    features: int
+    classes: int
+    weights_root: bytes
+    payload_root: bytes
+    trace_root: bytes
+    claimant: str
+    attempt: int
 
 
 def compute_param_count(spec: ModelSpec) -> int:
@@ -53,19 +71,11 @@ def compute_close_cost(spec: ModelSpec, payload_count: int) -> int:
     return aggregate.cost(training.aggregation, taken, count, training.codec) + OUTER_STEP_COST * count
 
 
+def compute_audit_fee(spec: ModelSpec) -> int:
+    """ugrad for all right digests of a round's audits together, rounded down; on top of the reward."""
+    return ppm_floor(spec.economy.round_reward_ugrad, spec.audit.audit_fee_ppm)
+
+
 def compute_round_cost(spec: ModelSpec) -> int:
     """The ugrad that a round takes from the escrow at most: its reward, and on top of it the fee of its auditors."""
-    reward_ugrad = spec.economy.round_reward_ugrad
-    return reward_ugrad + ppm_floor(reward_ugrad, spec.audit.audit_fee_ppm)
-
-
-def compute_audit_gas(spec: ModelSpec) -> int:
-    """Gas of one audit, by the shape of the contract's unit: recomputing it, drawing and hashing its rows.
-
-    The same for every unit of a contract, so that the bound of a block is known before anything is computed.
-    """
-    training, dataset = spec.training, spec.dataset
-    drawn = training.local_steps * training.batch_rows
-    held_bytes = min(drawn, dataset.train_rows) * row_bytes(dataset.features)
-    return (EVIDENCE_GAS + mul_div_ceil(compute_unit_cost(spec), 1, MULTIPLY_ADDS_PER_GAS) + DRAWN_ROW_GAS * drawn
-            + mul_div_ceil(held_bytes, 1, ROW_BYTES_PER_GAS))
+    return spec.economy.round_reward_ugrad + compute_audit_fee(spec)

@@ -12,20 +12,10 @@ from abci_app.runtime.validators import Founding, ValidatorUpdate
 from abci_app.wire.tx import type_url
 
 
-class RowSource(Protocol):
-    """Datasets that this node holds. Only a proposer looks: what it finds travels in the block, with proofs."""
-
-    def has_rows(self, rows_root: bytes) -> bool:
-        """Whether the dataset is here, as far as can be told at little cost: asked before rows are drawn."""
-
-    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
-        """The rows at rising `indices`, concatenated, with their multiproof; None when the dataset is not here."""
-
-
 LastVotes = tuple[int, int, tuple[tuple[bytes, bytes, bytes], ...]]
 
 
-class ProposerSource(RowSource, Protocol):
+class ProposerSource(Protocol):
     """What the node that proposes a block knows of its own. Only a proposer looks."""
 
     def votes(self) -> LastVotes:

@@ -1,7 +1,8 @@
 """State records as JSON in a genesis, by their descriptors: every field that is not its default, in declared order.
 
-Integers stand as decimal strings, bytes as lower-case hex, enums by name, messages as objects, repeated fields as
-lists. Reading is strict and names every mistake by its path. Maps, floats and booleans do not occur in our records.
+Integers stand as decimal strings, bytes as lower-case hex, enums by name, booleans as true, messages as objects,
+repeated fields as lists. Reading is strict and names every mistake by its path. Maps and floats do not occur in our
+records.
 """
 
 from typing import Any, TypeVar
@@ -57,12 +58,16 @@ def _export_value(field: Any, value: Any) -> Any:
         return field.enum_type.values_by_number[value].name
     if field.type == FieldDescriptor.TYPE_BYTES:
         return value.hex()
-    return str(value)
+    return value if field.type == FieldDescriptor.TYPE_BOOL else str(value)
 
 
 def _read_value(field: Any, path: str, value: Any) -> Any:
     if field.message_type is not None:
         return read_record(Section(path, value), GetMessageClass(field.message_type))
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        if not isinstance(value, bool):
+            raise GenesisInvalid(path, "neither true nor false", "write one of them, without quotes")
+        return value
     if not isinstance(value, str):
         raise GenesisInvalid(path, "not a string", "write it in quotes")
     if field.enum_type is not None:

@@ -29,7 +29,6 @@ from abci_app.abci.trace import Trace
 from abci_app.app import STORE_NAMES, new_app
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
 from abci_app.genesis import GAS_PRICE_PPM, new_genesis
-from abci_app.runtime.module import RowSource
 from abci_app.store.disk import Database
 from abci_app.wire.pb.cosmos.auth.v1beta1 import query_pb2 as auth_query
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
@@ -38,7 +37,6 @@ from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from tests.chain import address_of, new_test_key
-from tests.votes import NoRows
 
 CHAIN_ID = "gradus-abci-1"
 GENESIS_SECONDS = 1_700_000_000
@@ -102,9 +100,9 @@ class Node:
     """The application of one node behind its socket, and the engine's usual requests."""
 
     def __init__(self, folder: Path, accounts: dict[str, int] | None = None, initial_height: int = 1,
-                 rows: RowSource | None = None, keep_versions: int = 100, retain_blocks: int = 0,
-                 block_bytes: int = BLOCK_BYTES, block_gas: int = BLOCK_GAS, snapshot_interval: int = 0,
-                 snapshot_keep: int = 2, fsync: bool = False, evidence_seconds: int = 0) -> None:
+                 keep_versions: int = 100, retain_blocks: int = 0, block_bytes: int = BLOCK_BYTES,
+                 block_gas: int = BLOCK_GAS, snapshot_interval: int = 0, snapshot_keep: int = 2, fsync: bool = False,
+                 evidence_seconds: int = 0) -> None:
         self.folder, self.initial_height, self.evidence_seconds = folder, initial_height, evidence_seconds
         self.block_bytes, self.block_gas = block_bytes, block_gas
         self.accounts = {"alice": 10**9, "bob": 10**9} if accounts is None else accounts
@@ -113,8 +111,7 @@ class Node:
         self.database = Database.open(folder, STORE_NAMES, keep_versions, fsync=fsync)
         self.trace = Trace(Path(self.socket_folder.name) / "trace")
         self.snapshots = Snapshots(folder.parent / f"{folder.name}-snapshots", snapshot_interval, snapshot_keep)
-        self.application = Application(new_app(), self.database, rows or NoRows(), retain_blocks, self.trace,
-                                       self.snapshots)
+        self.application = Application(new_app(), self.database, retain_blocks, self.trace, self.snapshots)
         self.server = Server(self.application, listen_unix(self.path))
         self.failure: BaseException | None = None
         self.thread = threading.Thread(target=self._serve, daemon=True)  # a test that fails early closes nothing

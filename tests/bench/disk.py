@@ -36,7 +36,6 @@ from tests.abci.engine import block_hash
 from tests.chain import BLOCK_NS, GENESIS_TIME_NS, PROPOSERS, VALIDATOR_KEYS, Chain, address_of, new_test_key
 from tests.interruptible import Command
 from tests.sim.claims import Claim, compute_claim, new_commit, new_reveal
-from tests.sim.rows import MemoryRows
 from tests.unit.work.market import BOND_UGRAD, FUNDS_UGRAD, TRAINERS, new_table, small_spec
 
 USERS = 100
@@ -69,12 +68,11 @@ class DiskRun(Chain):
 
     def __init__(self, folder: Path, keep_versions: int, interval: int, hidden: int) -> None:
         self.app, self.chain_id, self.checks, self._genesis = new_app(), "gradus-disk-1", False, None
-        self.folder, self.rows = folder, MemoryRows()
-        self.table = self.rows.add(new_table())
+        self.folder, self.table = folder, new_table()
         self.dice = random.Random(1)
         self.database = Database.open(folder / "state", STORE_NAMES, keep_versions, fsync=False)
         self.snapshots = Snapshots(folder / "snapshots", interval, 2)
-        self.application = Application(self.app, self.database, self.rows, snapshots=self.snapshots)
+        self.application = Application(self.app, self.database, snapshots=self.snapshots)
         self.written = 0
         self.hashes: dict[int, bytes] = {}
         self.balances: dict[int, int] = {}
@@ -123,8 +121,8 @@ class DiskRun(Chain):
         self.balances[height] = self.app.bank.balance(self.ctx(), self._user(0))
 
     def step(self, sends: int) -> None:
-        """One block: evidence, transfers, and what the trainers owe."""
-        txs = self.propose(self.rows)
+        """One block: transfers, and what the trainers owe."""
+        txs: list[bytes] = []
         pairs = [(f"user{number}", f"user{self.dice.randrange(USERS)}")
                  for number in self.dice.sample(range(USERS), sends)]
         txs += [self.sign(sender, self.send_msg(sender, recipient, self.dice.randint(1, 999)), gas_limit=SEND_GAS)
@@ -142,7 +140,7 @@ class DiskRun(Chain):
         units = [(names[unit.trainer], unit) for unit in self.app.work.list_units(ctx, 1, running.number)]
         if running.phase == ROUND_PHASE_COMMIT:
             weights = self.app.models.load_weights(ctx, 1, running.number - 1)
-            self._claims = {name: compute_claim(model, running, unit.index, weights, self.table.rows)
+            self._claims = {name: compute_claim(model.spec, running, unit.index, weights, self.table.rows)
                             for name, unit in units}
             return [(name, new_commit(unit, self._claims[name], running.attempt)) for name, unit in units]
         if running.phase == ROUND_PHASE_REVEAL:

@@ -35,7 +35,6 @@ from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from tests.chain import address_of, new_test_key
 from tests.interruptible import Command
-from tests.votes import NoRows
 
 CHAIN_ID = "gradus-bench-1"
 GAS_LIMIT = 60_000
@@ -136,7 +135,7 @@ def measure(folder: Path, txs: int, block: int, accounts: int, profile: cProfile
     signed = sign_all(names, txs + 3 * block)
     shares = [signed[at:at + block] for at in range(0, len(signed), block)]
     with Database.open(folder, STORE_NAMES) as database:
-        node = Node(Application(new_app(), database, NoRows()))
+        node = Node(Application(new_app(), database))
         node.application.call("init_chain", new_init_request(names))
         spare_collector()
         node.check(shares[0], abci.NEW)

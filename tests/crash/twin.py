@@ -14,7 +14,6 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from abci_app.abci.application import Application
 from abci_app.app import STORE_NAMES, new_app
-from abci_app.data.store import DatasetStore
 from abci_app.runtime.context import Ctx
 from abci_app.store.branch import Branch
 from abci_app.store.check import check_database
@@ -59,7 +58,7 @@ def replay(folder: Path, init_chain: bytes, blocks: list[Seen], validators: dict
     init_chain: the engine's request. validators: power by address, in the engine's order.
     """
     with Database.open(folder, STORE_NAMES, 0, fsync=False) as database:
-        application = Application(new_app(), database, DatasetStore(folder / "rows"))
+        application = Application(new_app(), database)
         application.call("init_chain", abci.Request.FromString(init_chain).init_chain)
         hashes: list[bytes] = []
         for seen in blocks:

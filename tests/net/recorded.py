@@ -31,7 +31,6 @@ from localnet.genesis import new_composer
 from localnet.homes import socket_path
 from localnet.network import Localnet
 from localnet.releases import engine_environment
-from tests.votes import NoRows
 
 STOP_SECONDS = 30
 PR_SET_PDEATHSIG = 1
@@ -93,7 +92,7 @@ class Recorded:
         path.parent.mkdir(parents=True, exist_ok=True)
         database = Database.open(home.path / "state", STORE_NAMES, fsync=False)
         trace = Trace(home.path / "abci.trace")
-        app = Notes(new_app(), database, NoRows(), trace=trace)
+        app = Notes(new_app(), database, trace=trace)
         app.noted = []
         server = Server(app, listen_unix(path))
 

@@ -7,14 +7,14 @@ import hashlib
 from dataclasses import dataclass
 
 from abci_app.wire.address import decode_address
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
-from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgRevealWork
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgRevealPart, MsgRevealWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 from abci_app.wire.row import join_columns
-from abci_app.wire.seed import claim_commitment, draw_rows, unit_seed
+from abci_app.wire.seed import claim_commitment, draw_rows, hash_fields, iter_u64, unit_seed
 from kernels import payload
 from kernels.chunks import chunk_root
-from kernels.unit import Mlp, Schedule, Sgd, UnitPolicy, run_unit
+from kernels.unit import Mlp, Schedule, Sgd, UnitPolicy, UnitResult, run_unit
 
 
 @dataclass(frozen=True)
@@ -25,18 +25,39 @@ class Claim:
     trace_root: bytes
     codec: str = payload.CODECS[0]
 
+    @property
+    def payload_root(self) -> bytes:
+        """By what the chain knows the payload."""
+        return chunk_root(self.payload, payload.region_bytes(self.codec))
 
-def compute_claim(model: Model, running: Round, unit: int, weights: bytes, rows: list[bytes]) -> Claim:
-    """The one right claim of a unit, from the weights before the round and all rows of the dataset."""
-    training, dataset = model.spec.training, model.spec.dataset
+
+def compute_claim(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: list[bytes]) -> Claim:
+    """The one right claim of a unit, from the terms of its round, the weights before it and all rows of the dataset."""
+    result = _run(spec, running, unit, weights, rows, 0)
+    return Claim(result.payload, result.trace_root, spec.training.codec)
+
+
+def compute_answer(spec: ModelSpec, audited: Round, unit: int, weights: bytes, rows: list[bytes]) -> bytes:
+    """The one right answer to the audit of a unit: its roots, and a state that only the audit's seed names."""
+    number = unit.to_bytes(4, "big")
+    draw = hash_fields("gradus/witness-step", audited.audit_seed, number)
+    step = 1 + next(iter_u64(draw)) % spec.training.local_steps
+    result = _run(spec, audited, unit, weights, rows, step)
+    claim = Claim(result.payload, result.trace_root, spec.training.codec)
+    return claim.payload_root + claim.trace_root + hash_fields("gradus/witness", audited.audit_seed, number,
+                                                               result.witness)
+
+
+def _run(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: list[bytes],
+         witness_step: int) -> UnitResult:
+    training, dataset = spec.training, spec.dataset
     seed = unit_seed(running.seed, unit)
     drawn = draw_rows(seed, training.local_steps * training.batch_rows, dataset.train_rows)
     features, labels = join_columns([rows[index] for index in drawn], dataset.features)
     policy = UnitPolicy(
-        Mlp(tuple(model.spec.mlp_classifier.widths)), Sgd(running.learning_rate_q16, training.momentum_q16), Schedule(),
+        Mlp(tuple(spec.mlp_classifier.widths)), Sgd(running.learning_rate_q16, training.momentum_q16), Schedule(),
         training.local_steps, training.batch_rows, training.trace_every, training.codec)
-    result = run_unit(policy, weights, features, labels, seed)
-    return Claim(result.payload, result.trace_root, training.codec)
+    return run_unit(policy, weights, features, labels, seed, witness_step=witness_step)
 
 
 def new_salt(unit: Unit) -> bytes:
@@ -46,14 +67,23 @@ def new_salt(unit: Unit) -> bytes:
 
 def new_commit(unit: Unit, claim: Claim, attempt: int = 0) -> MsgCommitWork:
     """The commitment to a claim, by the trainer whom the unit was dealt to in this attempt of the round."""
-    payload_root = chunk_root(claim.payload, payload.region_bytes(claim.codec))
     commitment = claim_commitment(decode_address(unit.trainer), unit.model_id, unit.round, attempt, unit.index,
-                                  payload_root, claim.trace_root, new_salt(unit))
+                                  claim.payload_root, claim.trace_root, new_salt(unit))
     return MsgCommitWork(trainer=unit.trainer, model_id=unit.model_id, round=unit.round, unit=unit.index,
                          attempt=attempt, commitment=commitment)
 
 
 def new_reveal(unit: Unit, claim: Claim, attempt: int = 0) -> MsgRevealWork:
-    """The reveal of a claim."""
+    """The reveal of a claim whose payload is one part."""
     return MsgRevealWork(trainer=unit.trainer, model_id=unit.model_id, round=unit.round, unit=unit.index,
-                         attempt=attempt, payload=claim.payload, trace_root=claim.trace_root, salt=new_salt(unit))
+                         attempt=attempt, payload=claim.payload, payload_root=claim.payload_root,
+                         trace_root=claim.trace_root, salt=new_salt(unit))
+
+
+def new_reveals(unit: Unit, claim: Claim, part_bytes: int, attempt: int = 0) -> list[MsgRevealWork | MsgRevealPart]:
+    """The reveal of a claim in parts of so many bytes."""
+    first = new_reveal(unit, claim, attempt)
+    first.payload = claim.payload[:part_bytes]
+    return [first, *(MsgRevealPart(trainer=unit.trainer, model_id=unit.model_id, round=unit.round, attempt=attempt,
+                                   unit=unit.index, part=at // part_bytes, data=claim.payload[at:at + part_bytes])
+                     for at in range(part_bytes, len(claim.payload), part_bytes))]

@@ -1,7 +1,7 @@
-"""Small datasets in memory: canonical rows that a seed decides, and the source from which proposers take evidence."""
+"""Small datasets in memory: canonical rows that a seed decides."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from abci_app.wire.merkle import MerkleTree
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset
@@ -15,29 +15,6 @@ class RowsTable:
     rows: list[bytes]
     terms: Dataset
     tree: MerkleTree
-
-
-@dataclass
-class MemoryRows:
-    """The datasets that a node holds. Implements the RowSource of proposers."""
-
-    tables: dict[bytes, RowsTable] = field(default_factory=dict)
-
-    def add(self, table: RowsTable) -> RowsTable:
-        """Hold a dataset."""
-        self.tables[table.terms.rows_root] = table
-        return table
-
-    def has_rows(self, rows_root: bytes) -> bool:
-        """See RowSource."""
-        return rows_root in self.tables
-
-    def find_rows(self, rows_root: bytes, indices: list[int]) -> tuple[bytes, list[bytes]] | None:
-        """See RowSource."""
-        table = self.tables.get(rows_root)
-        if table is None:
-            return None
-        return b"".join(table.rows[index] for index in indices), table.tree.prove(indices)
 
 
 def new_rows(seed: str, train_rows: int, test_rows: int, features: int, classes: int) -> RowsTable:

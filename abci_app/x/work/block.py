@@ -1,29 +1,37 @@
-"""Begin and end of a block: the life of rounds.
+"""The ends of a block: audits are drawn when it begins; verdicts, ends of phases and settlements come when it ends.
 
-COMMIT -> REVEAL -> AUDIT -> CLOSED; a round that is left with too little to aggregate goes to WAITING and is dealt
-again. A phase ends when no unit has to act in it any more, or at its deadline. Source: README.md beside this file.
+    COMMIT ─► REVEAL ─► AUDIT ─► CLOSED ─► settled
+
+Each phase ends at its deadline, or when nobody has to act any more.
+
+Everything here is total and bounded: what users wrote cannot make it raise, and what one block does not bear is done in
+the next. A payload that is not what its record says, or a record that contradicts another, stops the node.
+Source: README.md beside this file.
 """
 
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import (
-    CLOSE_COST_PER_BLOCK, LIVE_STATUSES, compute_close_cost, compute_param_count,
+    CLOSE_COST_PER_BLOCK, LIVE_STATUSES, compute_audit_fee, compute_close_cost, compute_param_count, compute_round_cost,
 )
 from abci_app.wire.address import decode_address, encode_address
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Model
+from abci_app.wire.audit import UNIT, decode_subject, split_answer
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Model, ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_PENDING, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED, ROUND_PHASE_COMMIT,
-    ROUND_PHASE_REVEAL, ROUND_PHASE_WAITING, SLASH_REASON_WITHHELD, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED,
-    UNIT_STATUS_COMMITTED, UNIT_STATUS_EXPIRED, UNIT_STATUS_MISSED, UNIT_STATUS_REVEALED, UNIT_STATUS_WITHHELD, Round,
-    RoundPhase, Unit,
+    AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_MATCH, AUDIT_VERDICT_MISMATCH, AUDIT_VERDICT_PENDING,
+    AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL,
+    ROUND_PHASE_WAITING, SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_SLASHED, UNIT_STATUS_ACCEPTED,
+    UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_MISSED, UNIT_STATUS_REJECTED, UNIT_STATUS_REVEALED,
+    UNIT_STATUS_WITHHELD, Round, RoundPhase, Unit,
 )
 from abci_app.wire.seed import audit_seed, round_seed
 from abci_app.x.work import events
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, UNITS_PER_BLOCK, compute_payloads_needed,
-    compute_step_units, compute_trainers_needed, deal_units, draw_units, is_open,
+    IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, SETTLED_UNITS_PER_BLOCK, UNITS_MAX,
+    UNITS_PER_BLOCK, compute_payloads_needed, compute_trainers_needed, deal_units, draw_units,
+    is_running,
 )
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step
@@ -32,7 +40,7 @@ from kernels.outer import outer_step
 def begin_block(ctx: Ctx, keeper: Keeper) -> None:
     """Draw the audits of the rounds whose reveals ended with the last block: the hashes now known cover all of them."""
     for model_id, number in keeper.list_undrawn(ctx):
-        _draw_audits(ctx, keeper, model_id, number)
+        _draw_audits(ctx, keeper, keeper.get_round(ctx, model_id, number))
 
 
 @dataclass
@@ -52,7 +60,47 @@ class Budget:
 
 
 def end_block(ctx: Ctx, keeper: Keeper) -> None:
-    """End the phases that are due, the earliest first, then open rounds of models that wait for one.
+    """Apply the verdicts of this block, end phases, settle rounds, then open rounds of models that wait for one."""
+    _take_verdicts(ctx, keeper)
+    _end_phases(ctx, keeper)
+    _settle_rounds(ctx, keeper)
+    _open_waiting(ctx, keeper)
+
+
+def _take_verdicts(ctx: Ctx, keeper: Keeper) -> None:
+    """Apply what committees have decided of units: at most what a block may decide."""
+    for data, answer in keeper.audits.list_decided(ctx):
+        subject = decode_subject(data)
+        if subject.kind == UNIT:
+            keeper.audits.take(ctx, data)
+            unit = keeper.get_unit(ctx, subject.model_id, subject.number, subject.index)
+            _apply_verdict(ctx, keeper, unit, data, split_answer(answer)[:2] == (unit.payload_root, unit.trace_root))
+
+
+def _apply_verdict(ctx: Ctx, keeper: Keeper, unit: Unit, subject: bytes, matched: bool) -> None:
+    """A match stands, a mismatch rejects the unit and slashes; in time or late. Emits work.unit_audited.
+
+    The audit of a unit in a running round is kept until the round ends, which pays those who were right.
+    """
+    is_late = unit.verdict == AUDIT_VERDICT_EXPIRED
+    unit.verdict = AUDIT_VERDICT_MATCH if matched else AUDIT_VERDICT_MISMATCH
+    ctx.emit(events.unit_audited(unit))
+    if not is_late:
+        audited = keeper.get_round(ctx, unit.model_id, unit.round)
+        audited.waiting_count -= 1
+        if audited.waiting_count == 0:
+            keeper.end_phase_now(ctx, audited)
+        keeper.put_round(ctx, audited)
+    if matched or unit.status == UNIT_STATUS_REJECTED:
+        keeper.put_unit(ctx, unit)
+    else:
+        keeper.reject_unit(ctx, unit, SLASH_REASON_MISMATCH, keeper.audits.list_right(ctx, subject))
+    if is_late:
+        keeper.audits.close_audit(ctx, subject)
+
+
+def _end_phases(ctx: Ctx, keeper: Keeper) -> None:
+    """End the phases that are due, the earliest first.
 
     What a block does not bear is due in the next one, in which it comes first.
     """
@@ -60,35 +108,69 @@ def end_block(ctx: Ctx, keeper: Keeper) -> None:
     for model_id in keeper.list_due(ctx, UNITS_PER_BLOCK):
         model = keeper.models.get_model(ctx, model_id)
         running = keeper.get_round(ctx, model_id, model.rounds_closed + 1)
-        is_closing = running.phase == ROUND_PHASE_AUDIT
-        cost = compute_close_cost(model.spec, running.unit_count) if is_closing else 0
-        if not budget.take(compute_step_units(model, running), cost):
+        spec = keeper.spec_of(ctx, running)
+        next_units = min(keeper.count_active(ctx, model_id), UNITS_MAX)
+        cost = compute_close_cost(spec, running.unit_count) if running.phase == ROUND_PHASE_AUDIT else 0
+        if not budget.take(running.unit_count + next_units, cost):
             break
-        _end_phase(ctx, keeper, model, running)
-    _open_waiting(ctx, keeper)
+        _end_phase(ctx, keeper, spec, running)
 
 
-def _end_phase(ctx: Ctx, keeper: Keeper, model: Model, running: Round) -> None:
+def _end_phase(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round) -> None:
     if running.phase == ROUND_PHASE_COMMIT:
-        _end_commit(ctx, keeper, model, running)
+        _end_commit(ctx, keeper, spec, running)
     elif running.phase == ROUND_PHASE_REVEAL:
-        _end_reveal(ctx, keeper, model, running)
+        _end_reveal(ctx, keeper, spec, running)
     else:
-        _end_audit(ctx, keeper, model, running)
+        _end_audit(ctx, keeper, spec, running)
+
+
+def _settle_rounds(ctx: Ctx, keeper: Keeper) -> None:
+    """Settle the rounds whose window of challenges ends, the earliest first; what is too much waits for a block."""
+    budget = Budget(SETTLED_UNITS_PER_BLOCK)
+    for model_id, number in keeper.list_settling(ctx, SETTLED_UNITS_PER_BLOCK):
+        closed = keeper.get_round(ctx, model_id, number)
+        if not budget.take(closed.unit_count):
+            break
+        _settle_round(ctx, keeper, closed)
+
+
+def _settle_round(ctx: Ctx, keeper: Keeper, closed: Round) -> None:
+    """Nothing of the round can be taken back any more: release its pay and the bonds. Emits work.round_settled."""
+    for unit in keeper.list_units(ctx, closed.model_id, closed.number):
+        if unit.verdict == AUDIT_VERDICT_EXPIRED:
+            keeper.audits.close_audit(ctx, keeper.subject_of(ctx, unit))
+        if unit.status == UNIT_STATUS_ACCEPTED:
+            _free_trainer(ctx, keeper, unit)
+    paid_ugrad = keeper.rewards.release_round(ctx, closed.model_id, closed.number)
+    keeper.drop_settling(ctx, closed)
+    closed.settled_height = ctx.height
+    keeper.put_round(ctx, closed)
+    ctx.emit(events.round_settled(closed, paid_ugrad))
+    kept_rounds = keeper.spec_of(ctx, closed).training.kept_rounds
+    if closed.number <= keeper.models.get_model(ctx, closed.model_id).rounds_closed - kept_rounds:
+        keeper.drop_settled(ctx, closed.model_id, closed.number)
+
+
+def _free_trainer(ctx: Ctx, keeper: Keeper, unit: Unit) -> None:
+    """A unit binds its trainer's bond no longer."""
+    trainer = keeper.get_trainer(ctx, unit.model_id, decode_address(unit.trainer))
+    trainer.open_units -= 1
+    keeper.put_trainer(ctx, trainer)
 
 
 def _open_waiting(ctx: Ctx, keeper: Keeper) -> None:
     """Ask at most IDLE_MODELS_PER_BLOCK waiting models, in turn, whether a round can open."""
     turn, budget, last = keeper.list_turn(ctx, IDLE_MODELS_PER_BLOCK), Budget(OPENED_UNITS_PER_BLOCK), 0
     for model_id in turn:
-        model = keeper.models.get_model(ctx, model_id)
-        if model.status not in LIVE_STATUSES:
+        dealing = _find_dealing(ctx, keeper, model_id)
+        if dealing is None:
             keeper.drop_idle(ctx, model_id)
-        elif ready := _list_ready(ctx, keeper, model):
-            if not budget.take(min(len(ready), model.spec.training.units_max)):
+        elif dealing.ready:
+            if not budget.take(min(len(dealing.ready), dealing.spec.training.units_max)):
                 break
             keeper.drop_idle(ctx, model_id)
-            _deal_round(ctx, keeper, model, ready)
+            _deal_round(ctx, keeper, dealing)
         last = model_id
     if last and (last != turn[-1] or len(turn) == IDLE_MODELS_PER_BLOCK):
         keeper.put_cursor(ctx, last)
@@ -96,34 +178,60 @@ def _open_waiting(ctx: Ctx, keeper: Keeper) -> None:
 
 def _open_next(ctx: Ctx, keeper: Keeper, model_id: int) -> None:
     """Deal a model's next round at once, or have the model wait for trainers or escrow."""
-    model = keeper.models.get_model(ctx, model_id)
-    if model.status not in LIVE_STATUSES:
-        return
-    ready = _list_ready(ctx, keeper, model)
-    if ready:
-        _deal_round(ctx, keeper, model, ready)
-    else:
+    dealing = _find_dealing(ctx, keeper, model_id)
+    if dealing is not None and dealing.ready:
+        _deal_round(ctx, keeper, dealing)
+    elif dealing is not None:
         keeper.mark_idle(ctx, model_id)
 
 
-def _list_ready(ctx: Ctx, keeper: Keeper, model: Model) -> list[bytes]:
+@dataclass(frozen=True)
+class Dealing:
+    """What a round can be dealt from. ready: rising addresses; none while there are too few, or too little escrow."""
+
+    model: Model
+    spec: ModelSpec
+    version: int
+    attempt: int
+    ready: list[bytes]
+
+
+def _find_dealing(ctx: Ctx, keeper: Keeper, model_id: int) -> Dealing | None:
+    """From what a model's next round can be dealt; None when the model trains no longer.
+
+    New terms of the contract come into force here, between two rounds; a round that is dealt again keeps its own.
+    """
+    model = keeper.models.get_model(ctx, model_id)
+    if model.status not in LIVE_STATUSES:
+        return None
+    waiting = keeper.find_round(ctx, model_id, model.rounds_closed + 1)
+    if waiting is None:
+        model = keeper.models.apply_pending(ctx, model_id)
+        spec, version, attempt = model.spec, model.spec_version, 0
+    else:
+        spec, version, attempt = keeper.spec_of(ctx, waiting), waiting.spec_version, waiting.attempt
+    return Dealing(model, spec, version, attempt, _list_ready(ctx, keeper, model, spec))
+
+
+def _list_ready(ctx: Ctx, keeper: Keeper, model: Model, spec: ModelSpec) -> list[bytes]:
     """The trainers to whom a round can be dealt; none while there are too few of them or too little escrow."""
-    needed = compute_trainers_needed(model)
-    if keeper.count_active(ctx, model.id) < needed or model.escrow_ugrad < model.spec.economy.round_reward_ugrad:
+    needed = compute_trainers_needed(model.status, spec.training)
+    if keeper.count_active(ctx, model.id) < needed or model.escrow_ugrad < compute_round_cost(spec):
         return []
-    ready = keeper.list_dealable(ctx, model.id)
+    ready = [address for address in keeper.list_dealable(ctx, model.id)
+             if keeper.get_trainer(ctx, model.id, address).bond_ugrad >= spec.economy.bond_ugrad
+             and keeper.models.is_invited(model, address)]
     return ready if len(ready) >= needed else []
 
 
-def _deal_round(ctx: Ctx, keeper: Keeper, model: Model, ready: list[bytes]) -> None:
-    """Deal the next round to some of the rising addresses `ready`. Emits work.round_opened."""
+def _deal_round(ctx: Ctx, keeper: Keeper, dealing: Dealing) -> None:
+    """Deal the next round to some of those who are ready. Emits work.round_opened."""
+    model, training = dealing.model, dealing.spec.training
     if model.status == MODEL_STATUS_OPEN:
         model = keeper.models.start_training(ctx, model)
-    training, number = model.spec.training, model.rounds_closed + 1
-    waiting = keeper.find_round(ctx, model.id, number)
-    attempt = 0 if waiting is None else waiting.attempt
-    seed = round_seed(ctx.chain_id, model.id, number, attempt, ctx.last_app_hash, ctx.last_block_hash)
-    dealt = deal_units(seed, ready, training.units_max)
+    number = model.rounds_closed + 1
+    seed = round_seed(ctx.chain_id, model.id, number, dealing.attempt, ctx.last_app_hash, ctx.last_block_hash)
+    dealt = deal_units(seed, dealing.ready, training.units_max)
     for index, address in enumerate(dealt):
         keeper.put_unit(ctx, Unit(model_id=model.id, round=number, index=index, trainer=encode_address(address),
                                   status=UNIT_STATUS_ASSIGNED))
@@ -133,29 +241,29 @@ def _deal_round(ctx: Ctx, keeper: Keeper, model: Model, ready: list[bytes]) -> N
     rate_q16 = keeper.compute_learning_rate_q16(training.learning_rate, number)
     opened = Round(model_id=model.id, number=number, phase=ROUND_PHASE_COMMIT, seed=seed,
                    weights_root=model.weights_root, learning_rate_q16=rate_q16, unit_count=len(dealt),
-                   opened_height=ctx.height, deadline_height=ctx.height + training.commit_blocks, attempt=attempt,
-                   waiting_count=len(dealt))
+                   opened_height=ctx.height, deadline_height=ctx.height + training.commit_blocks,
+                   attempt=dealing.attempt, waiting_count=len(dealt), spec_version=dealing.version)
     keeper.move_due(ctx, opened, opened.deadline_height)
     keeper.put_round(ctx, opened)
     keeper.rewards.open_round(ctx, model.id)
     ctx.emit(events.round_opened(opened))
 
 
-def _end_commit(ctx: Ctx, keeper: Keeper, model: Model, running: Round) -> None:
+def _end_commit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round) -> None:
     """Who has not committed has missed the unit; the others reveal."""
     committed_count = 0
-    for unit in keeper.list_units(ctx, model.id, running.number):
+    for unit in keeper.list_units(ctx, running.model_id, running.number):
         if unit.status == UNIT_STATUS_COMMITTED:
             committed_count += 1
         else:
-            _miss_unit(ctx, keeper, model, unit)
-    if committed_count < compute_payloads_needed(model.spec.training):
+            _miss_unit(ctx, keeper, spec, unit)
+    if committed_count < compute_payloads_needed(spec.training):
         _fail_round(ctx, keeper, running, "too few" if committed_count else "missed")
     else:
-        _enter(ctx, keeper, running, ROUND_PHASE_REVEAL, committed_count, model.spec.training.reveal_blocks)
+        _enter(ctx, keeper, running, ROUND_PHASE_REVEAL, committed_count, spec.training.reveal_blocks)
 
 
-def _miss_unit(ctx: Ctx, keeper: Keeper, model: Model, unit: Unit) -> None:
+def _miss_unit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, unit: Unit) -> None:
     """A missed unit costs its reward only; too many in a row stand the trainer down."""
     unit.status = UNIT_STATUS_MISSED
     keeper.put_unit(ctx, unit)
@@ -164,121 +272,141 @@ def _miss_unit(ctx: Ctx, keeper: Keeper, model: Model, unit: Unit) -> None:
     trainer.open_units -= 1
     trainer.missed_in_a_row += 1
     keeper.put_trainer(ctx, trainer)
-    if trainer.missed_in_a_row >= model.spec.audit.missed_rounds_max:
+    if trainer.missed_in_a_row >= spec.audit.missed_rounds_max:
         keeper.stand_down(ctx, trainer)
 
 
-def _end_reveal(ctx: Ctx, keeper: Keeper, model: Model, running: Round) -> None:
-    """Who has not revealed has withheld; the audits of the others are drawn when the next block begins."""
+def _end_reveal(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round) -> None:
+    """Who has not revealed all has withheld; the audits of the others are drawn when the next block begins."""
     revealed_count = 0
-    for unit in keeper.list_units(ctx, model.id, running.number):
+    for unit in keeper.list_units(ctx, running.model_id, running.number):
         if unit.status == UNIT_STATUS_REVEALED:
             revealed_count += 1
         elif unit.status == UNIT_STATUS_COMMITTED:
-            _withhold_unit(ctx, keeper, model, unit)
-    if revealed_count < compute_payloads_needed(model.spec.training):
+            _withhold_unit(ctx, keeper, spec, unit)
+    if revealed_count < compute_payloads_needed(spec.training):
         _fail_round(ctx, keeper, running, "too few" if revealed_count else "withheld")
     else:
-        keeper.mark_undrawn(ctx, model.id, running.number)
+        keeper.mark_undrawn(ctx, running.model_id, running.number)
         _enter(ctx, keeper, running, ROUND_PHASE_AUDIT, 0, 0)
 
 
-def _withhold_unit(ctx: Ctx, keeper: Keeper, model: Model, unit: Unit) -> None:
-    """A withheld reveal costs part of the bond, and the trainer is stood down until it has made that good."""
+def _withhold_unit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, unit: Unit) -> None:
+    """A withheld reveal costs part of the bond, and stands the trainer down until it has waited and made it good."""
+    keeper.drop_payload(ctx, unit)
     unit.status = UNIT_STATUS_WITHHELD
     keeper.put_unit(ctx, unit)
     ctx.emit(events.unit_withheld(unit))
     trainer = keeper.get_trainer(ctx, unit.model_id, decode_address(unit.trainer))
     trainer.open_units -= 1
-    policy = model.spec.audit
-    keeper.slash_bond(ctx, trainer, unit, SLASH_REASON_WITHHELD, policy, policy.withhold_slash_ppm)
-    keeper.stand_down(ctx, trainer)
+    keeper.slash_bond(ctx, trainer, unit, SLASH_REASON_WITHHELD, spec.audit, [])
+    keeper.stand_down(ctx, trainer, ctx.height + spec.audit.challenge_blocks)
 
 
-def _draw_audits(ctx: Ctx, keeper: Keeper, model_id: int, number: int) -> None:
-    """Choose the units to recompute, by a seed that nobody knew when the last reveal was made."""
-    keeper.drop_undrawn(ctx, model_id)
-    model, running = keeper.models.get_model(ctx, model_id), keeper.get_round(ctx, model_id, number)
-    units = keeper.list_units(ctx, model_id, number)
+def _draw_audits(ctx: Ctx, keeper: Keeper, running: Round) -> None:
+    """Choose the units to recompute, and a committee for each, by a seed that nobody knew at the last reveal.
+
+    A unit for which there is no committee is not audited. Emits work.unit_drawn, or work.unit_audited for that.
+    """
+    keeper.drop_undrawn(ctx, running.model_id)
+    spec, units = keeper.spec_of(ctx, running), keeper.list_units(ctx, running.model_id, running.number)
     revealed = [unit.index for unit in units if unit.status == UNIT_STATUS_REVEALED]
-    running.audit_seed = audit_seed(ctx.chain_id, model_id, number, running.attempt, ctx.last_app_hash,
-                                    ctx.last_block_hash)
-    drawn = draw_units(running.audit_seed, revealed, model.spec.audit.rate_ppm)
-    running.waiting_count = len(drawn)
-    running.deadline_height = ctx.height + model.spec.training.audit_blocks
-    keeper.move_due(ctx, running, running.deadline_height)
-    keeper.put_round(ctx, running)
-    for index in drawn:
+    running.audit_seed = audit_seed(ctx.chain_id, running.model_id, running.number, running.attempt,
+                                    ctx.last_app_hash, ctx.last_block_hash)
+    running.deadline_height = ctx.height + spec.training.audit_blocks
+    for index in draw_units(running.audit_seed, revealed, spec.audit.rate_ppm):
         unit = units[index]
-        unit.verdict = AUDIT_VERDICT_PENDING
+        size = keeper.audits.open_audit(ctx, keeper.subject_of(ctx, unit), running.audit_seed,
+                                        decode_address(unit.trainer), spec.audit.committee_max)
+        unit.verdict = AUDIT_VERDICT_PENDING if size else AUDIT_VERDICT_EXPIRED
         keeper.put_unit(ctx, unit)
-        keeper.mark_pending(ctx, unit)
-        ctx.emit(events.unit_drawn(unit, running.deadline_height))
+        running.waiting_count += 1 if size else 0
+        ctx.emit(events.unit_drawn(unit, running.deadline_height) if size else events.unit_audited(unit))
+    keeper.move_due(ctx, running, running.deadline_height if running.waiting_count else ctx.height)
+    keeper.put_round(ctx, running)
 
 
-def _end_audit(ctx: Ctx, keeper: Keeper, model: Model, running: Round) -> None:
-    """What was not drawn, or was proved right, is accepted, aggregated and paid; the next round opens at once."""
-    accepted = []
-    for unit in keeper.list_units(ctx, model.id, running.number):
+def _end_audit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round) -> None:
+    """What was not proved wrong is accepted, aggregated and paid; the next round opens at once.
+
+    A unit of a trainer that was slashed since it was dealt is left out: hardly a bond stands behind it any more.
+    """
+    units, accepted = keeper.list_units(ctx, running.model_id, running.number), []
+    for unit in units:
         if unit.verdict == AUDIT_VERDICT_PENDING:
-            _expire_unit(ctx, keeper, unit)
-        elif unit.status == UNIT_STATUS_REVEALED:
+            unit.verdict = AUDIT_VERDICT_EXPIRED
+            keeper.put_unit(ctx, unit)
+            ctx.emit(events.unit_audited(unit))
+        if unit.status == UNIT_STATUS_REVEALED and not _leave_out_slashed(ctx, keeper, unit):
             accepted.append(unit)
-    if len(accepted) < compute_payloads_needed(model.spec.training):
+    if len(accepted) < compute_payloads_needed(spec.training):
         _fail_round(ctx, keeper, running, "too few" if accepted else "rejected")
         return
     for unit in accepted:
         _accept_unit(ctx, keeper, unit)
-    _close_round(ctx, keeper, model, running, accepted)
+    _close_round(ctx, keeper, spec, running, accepted)
+    _pay_auditors(ctx, keeper, spec, running, units)
+    _open_next(ctx, keeper, running.model_id)
 
 
-def _expire_unit(ctx: Ctx, keeper: Keeper, unit: Unit) -> None:
-    """Nobody brought the rows in time: nothing is known of the claim, so it neither pays nor costs, nor counts."""
-    unit.verdict = AUDIT_VERDICT_EXPIRED
-    unit.status = UNIT_STATUS_EXPIRED
-    keeper.put_unit(ctx, unit)
-    keeper.drop_pending(ctx, unit)
-    keeper.drop_payload(ctx, unit)
-    ctx.emit(events.unit_audited(unit))
+def _leave_out_slashed(ctx: Ctx, keeper: Keeper, unit: Unit) -> bool:
+    """Reject a revealed unit whose trainer was slashed for another one since; whether it is so."""
     trainer = keeper.get_trainer(ctx, unit.model_id, decode_address(unit.trainer))
+    if trainer.status != TRAINER_STATUS_SLASHED:
+        return False
+    keeper.drop_payload(ctx, unit)
+    unit.status = UNIT_STATUS_REJECTED
+    keeper.put_unit(ctx, unit)
     trainer.open_units -= 1
     keeper.put_trainer(ctx, trainer)
+    return True
 
 
 def _accept_unit(ctx: Ctx, keeper: Keeper, unit: Unit) -> None:
     unit.status = UNIT_STATUS_ACCEPTED
+    unit.aggregated = True
     keeper.put_unit(ctx, unit)
     ctx.emit(events.unit_accepted(unit))
     trainer = keeper.get_trainer(ctx, unit.model_id, decode_address(unit.trainer))
-    trainer.open_units -= 1
     trainer.units_accepted += 1
     trainer.missed_in_a_row = 0
     keeper.put_trainer(ctx, trainer)
 
 
-def _close_round(ctx: Ctx, keeper: Keeper, model: Model, running: Round, accepted: list[Unit]) -> None:
-    """Aggregate, step, pay, and forget what is no longer kept. Emits work.round_closed."""
-    training = model.spec.training
+def _close_round(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round, accepted: list[Unit]) -> None:
+    """Aggregate, step, book the pay, and forget what is no longer kept. Emits work.round_closed."""
+    training, model_id = spec.training, running.model_id
     payloads = [keeper.get_payload(ctx, unit) for unit in accepted]
-    mean_delta = aggregate(training.aggregation, payloads, compute_param_count(model.spec), training.trim,
-                           training.codec)
+    mean_delta = aggregate(training.aggregation, payloads, compute_param_count(spec), training.trim, training.codec)
+    model = keeper.models.get_model(ctx, model_id)
     weights, momentum = outer_step(
-        keeper.models.load_weights(ctx, model.id, model.rounds_closed), keeper.models.load_momentum(ctx, model.id),
+        keeper.models.load_weights(ctx, model_id, model.rounds_closed), keeper.models.load_momentum(ctx, model_id),
         mean_delta, training.outer_learning_rate_q16, training.outer_momentum_q16)
     model = keeper.models.close_round(ctx, model, weights, momentum)
-    paid_ugrad = keeper.rewards.pay_round(ctx, model.id, model.spec, running.number, [
-        (unit.index, decode_address(unit.trainer)) for unit in accepted], running.unit_count)
-    keeper.rewards.release_round(ctx, model.id, running.number)
+    booked = [(unit.index, decode_address(unit.trainer)) for unit in accepted]
+    share_ugrad = keeper.rewards.pay_round(ctx, model_id, spec, running.number, booked, running.unit_count)
     running.phase = ROUND_PHASE_CLOSED
     running.waiting_count = 0
     running.accepted_count = len(accepted)
     running.closed_height = ctx.height
+    running.settle_height = ctx.height + spec.audit.challenge_blocks
+    keeper.mark_settling(ctx, running)
     keeper.move_due(ctx, running, 0)
     keeper.put_round(ctx, running)
-    ctx.emit(events.round_closed(running, model, paid_ugrad))
-    keeper.drop_payloads(ctx, model.id, running.number - PAYLOAD_ROUNDS_KEPT)
-    keeper.drop_round(ctx, model.id, running.number - training.kept_rounds)
-    _open_next(ctx, keeper, model.id)
+    ctx.emit(events.round_closed(running, model, share_ugrad))
+    keeper.drop_payloads(ctx, model_id, running.number - PAYLOAD_ROUNDS_KEPT)
+    keeper.drop_settled(ctx, model_id, running.number - training.kept_rounds)
+
+
+def _pay_auditors(ctx: Ctx, keeper: Keeper, spec: ModelSpec, closed: Round, units: list[Unit]) -> None:
+    """Pay those whose digests were right for the audits that were decided in time, and forget these audits."""
+    decided = [keeper.subject_of(ctx, unit) for unit in units
+               if unit.verdict in (AUDIT_VERDICT_MATCH, AUDIT_VERDICT_MISMATCH)]
+    accounts = [account for subject in decided for account in keeper.audits.list_right(ctx, subject)]
+    paid_ugrad = keeper.rewards.pay_auditors(ctx, closed.model_id, compute_audit_fee(spec), accounts)
+    for subject in decided:
+        keeper.audits.book_fee(ctx, subject, paid_ugrad // max(len(accounts), 1))  # equal parts: nothing is left over
+        keeper.audits.close_audit(ctx, subject)
 
 
 def _fail_round(ctx: Ctx, keeper: Keeper, running: Round, reason: str) -> None:
@@ -288,13 +416,15 @@ def _fail_round(ctx: Ctx, keeper: Keeper, running: Round, reason: str) -> None:
     """
     ctx.emit(events.round_failed(running, reason))
     for unit in keeper.list_units(ctx, running.model_id, running.number):
-        if is_open(unit):
+        if unit.verdict != AUDIT_VERDICT_UNSPECIFIED:
+            keeper.audits.close_audit(ctx, keeper.subject_of(ctx, unit))
+        if is_running(unit):
             _release_unit(ctx, keeper, unit)
     keeper.drop_units(ctx, running.model_id, running.number)
     keeper.move_due(ctx, running, 0)
     keeper.put_round(ctx, Round(model_id=running.model_id, number=running.number, phase=ROUND_PHASE_WAITING,
                                 weights_root=running.weights_root, opened_height=running.opened_height,
-                                attempt=running.attempt + 1))
+                                attempt=running.attempt + 1, spec_version=running.spec_version))
     _open_next(ctx, keeper, running.model_id)
 
 

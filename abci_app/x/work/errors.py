@@ -37,7 +37,7 @@ class TrainerNotFound(ChainError):
 
 
 class TrainerBusy(ChainError):
-    codespace, code, text = "work", 10, "a unit of the running round is open; leave when the round is closed"
+    codespace, code, text = "work", 10, "a unit is running or not settled yet; leave when its round is settled"
 
 
 class CommitmentMalformed(ChainError):
@@ -90,33 +90,30 @@ class PayloadInvalid(ChainError):
 
 class CommitmentMismatch(ChainError):
     codespace, code = "work", 23
-    text = "payload, trace root and salt do not give the commitment; reveal exactly what was committed"
+    text = "payload, its root, trace root and salt do not give the commitment; reveal exactly what was committed"
 
 
-class AuditNotPending(ChainError):
-    codespace, code, text = "work", 24, "no audit of this unit is pending"
-
-
-class EvidenceMalformed(ChainError):
-    codespace, code, text = "work", 25, "the evidence must hold exactly the unit's distinct rows, by rising index"
-
-
-class EvidenceProofInvalid(ChainError):
-    codespace, code, text = "work", 26, "the rows do not stand under the dataset's root"
-
-
-class EvidenceUnusable(ChainError):
-    codespace, code, text = "work", 27, "the numerics refuse these rows, so nothing can be said about the claim"
-
-
-class AuditsExhausted(ChainError):
-    codespace, code, text = "work", 28, "the block has no gas left for this audit; bring it in a later block"
-
-
-class UnitTooLarge(ChainError):
-    codespace, code, text = "work", 29, "a block could never audit this model's units; take another model"
+# 24 to 29: retired with audits inside blocks
 
 
 class AttemptOver(ChainError):
     codespace, code = "work", 30
     text = "the round was dealt again since; ask for your assignments and compute the new unit"
+
+
+class PayloadRootMalformed(ChainError):
+    codespace, code, text = "work", 31, "a payload root has 32 bytes"
+
+
+class PartMalformed(ChainError):
+    codespace, code = "work", 32
+    text = "a part of a payload holds as many whole regions as 512 KiB hold, the last one the rest"
+
+
+class PartOutOfTurn(ChainError):
+    codespace, code = "work", 33
+    text = "parts are revealed in turn, part 0 with the reveal itself; send the one that is due"
+
+
+class TrainerCoolingDown(ChainError):
+    codespace, code, text = "work", 34, "a trainer that withheld a reveal waits before it may enrol again"

@@ -26,7 +26,7 @@ def trainer_stood_down(trainer: Trainer) -> Event:
 
 
 def trainer_slashed(slash: Slash) -> Event:
-    """Part of a bond was taken: burnt_ugrad of amount_ugrad is burnt, the rest went to the fees."""
+    """Part of a bond was taken: burnt_ugrad of amount_ugrad is burnt, the rest went to those who proved it."""
     reason = SlashReason.Name(slash.reason).removeprefix("SLASH_REASON_").lower()
     return new_event("work.trainer_slashed", model_id=slash.model_id, trainer=slash.trainer, round=slash.round,
                      unit=slash.unit, reason=reason, amount_ugrad=slash.amount_ugrad, burnt_ugrad=slash.burnt_ugrad)
@@ -35,7 +35,8 @@ def trainer_slashed(slash: Slash) -> Event:
 def round_opened(opened: Round) -> Event:
     """Units were dealt; commitments are taken up to deadline_height."""
     return new_event("work.round_opened", model_id=opened.model_id, round=opened.number, attempt=opened.attempt,
-                     unit_count=opened.unit_count, deadline_height=opened.deadline_height)
+                     unit_count=opened.unit_count, deadline_height=opened.deadline_height,
+                     spec_version=opened.spec_version)
 
 
 def phase_entered(entered: Round) -> Event:
@@ -52,10 +53,15 @@ def round_failed(failed: Round, reason: str) -> Event:
 
 
 def round_closed(closed: Round, model: Model, paid_ugrad: int) -> Event:
-    """The weights have moved; each trainer of an accepted unit got paid_ugrad."""
+    """The weights have moved; each trainer of an accepted unit gets paid_ugrad when the round is settled."""
     return new_event("work.round_closed", model_id=closed.model_id, round=closed.number,
                      accepted_count=closed.accepted_count, unit_count=closed.unit_count, paid_ugrad=paid_ugrad,
-                     weights_root=model.weights_root.hex())
+                     weights_root=model.weights_root.hex(), settle_height=closed.settle_height)
+
+
+def round_settled(settled: Round, paid_ugrad: int) -> Event:
+    """Nothing of the round can be challenged any more; its trainers got paid_ugrad together."""
+    return new_event("work.round_settled", model_id=settled.model_id, round=settled.number, paid_ugrad=paid_ugrad)
 
 
 def unit_committed(unit: Unit) -> Event:
@@ -64,9 +70,14 @@ def unit_committed(unit: Unit) -> Event:
 
 
 def unit_revealed(unit: Unit) -> Event:
-    """A payload was taken."""
+    """The last part of a payload was taken, and the payload is what was committed."""
     return new_event("work.unit_revealed", **_unit(unit), payload_root=unit.payload_root.hex(),
                      trace_root=unit.trace_root.hex())
+
+
+def part_revealed(unit: Unit) -> Event:
+    """A part of a payload was taken that is not the last; parts are there now."""
+    return new_event("work.part_revealed", **_unit(unit), parts=unit.parts)
 
 
 def unit_missed(unit: Unit) -> Event:

@@ -1,7 +1,7 @@
 """Genesis of the work room.
 
 {"trainers": [Trainer], "rounds": [Round], "units": [Unit], "slashes": [Slash], "idle": [{"model_id"}], "cursor": "0",
- "payloads": [{"model_id", "round", "unit", "data": hex}]}
+ "payloads": [{"model_id", "round", "unit", "parts": [hex]}]}
 Records stand as runtime/records.py writes them. All may be left out for a chain without trainers. The indices are made
 anew from the records; "idle" names the models that wait for a round to open, "cursor" the last one that was asked.
 Whoever is active in a genesis has been so before its first block.
@@ -16,7 +16,7 @@ from abci_app.wire.address import decode_address
 from abci_app.wire.errors import ChainError
 from abci_app.wire.ints import U32_MAX
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    AUDIT_VERDICT_PENDING, ROUND_PHASE_AUDIT, ROUND_PHASE_UNSPECIFIED, TRAINER_STATUS_UNSPECIFIED,
+    ROUND_PHASE_AUDIT, ROUND_PHASE_UNSPECIFIED, TRAINER_STATUS_UNSPECIFIED, UNIT_STATUS_COMMITTED,
     UNIT_STATUS_UNSPECIFIED, Round, Slash, Trainer, Unit,
 )
 from abci_app.x.work.keeper import Keeper
@@ -34,7 +34,7 @@ def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
     for item in section.sections("units"):
         _init_unit(ctx, keeper, item)
     for item in section.sections("payloads"):
-        _init_payload(ctx, keeper, item.only("model_id", "round", "unit", "data"))
+        _init_payload(ctx, keeper, item.only("model_id", "round", "unit", "parts"))
     for item in section.sections("slashes"):
         _init_slash(ctx, keeper, item)
     for item in section.sections("idle"):
@@ -50,10 +50,10 @@ def export_genesis(ctx: Ctx, keeper: Keeper) -> dict[str, Any]:
     units = list(keeper.iter_units(ctx))
     payloads = []
     for unit in units:
-        data = keeper.find_payload(ctx, unit) if unit.payload_root else None
-        if data is not None:
+        parts = [part.hex() for part in keeper.iter_parts(ctx, unit)]
+        if parts:
             payloads.append({"model_id": str(unit.model_id), "round": str(unit.round), "unit": str(unit.index),
-                             "data": data.hex()})
+                             "parts": parts})
     return {
         "trainers": [export_record(trainer) for trainer in keeper.iter_trainers(ctx)],
         "rounds": [export_record(found) for found in keeper.iter_rounds(ctx)],
@@ -88,6 +88,8 @@ def _init_round(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     keeper.put_round(ctx, found)
     if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed:
         keeper.mark_undrawn(ctx, found.model_id, found.number)
+    if found.settle_height and not found.settled_height and not found.disputed_count:
+        keeper.mark_settling(ctx, found)
 
 
 def _init_unit(ctx: Ctx, keeper: Keeper, item: Section) -> None:
@@ -101,17 +103,20 @@ def _init_unit(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     if unit.status == UNIT_STATUS_UNSPECIFIED:
         raise GenesisInvalid(f"{item.path}.status", "missing", "for example UNIT_STATUS_ACCEPTED")
     keeper.put_unit(ctx, unit)
-    if unit.verdict == AUDIT_VERDICT_PENDING:
-        keeper.mark_pending(ctx, unit)
 
 
 def _init_payload(ctx: Ctx, keeper: Keeper, item: Section) -> None:
+    """The parts of a unit's payload: all that its record counts, and of a revealed unit what it commits to."""
     index = item.uint("unit", U32_MAX)
     unit = keeper.find_unit(ctx, item.uint("model_id"), item.uint("round", U32_MAX), index)
-    data = read_hex(f"{item.path}.data", item.value.get("data"))
-    if unit is None or not keeper.is_payload(ctx, unit, data):
-        raise GenesisInvalid(item.path, "not the payload of a listed unit", "export it again")
-    keeper.put_payload(ctx, unit, data)
+    parts = [read_hex(f"{item.path}.parts[{place}]", text) for place, text in enumerate(item.value.get("parts", []))]
+    if unit is None or len(parts) != unit.parts:
+        raise GenesisInvalid(item.path, "not the payload of a listed unit, or not all parts of it", "export it again")
+    if unit.status != UNIT_STATUS_COMMITTED and not keeper.is_payload(ctx, unit, b"".join(parts)):
+        raise GenesisInvalid(item.path, "not the payload that the unit commits to", "export it again")
+    unit.parts = 0
+    for part in parts:
+        keeper.put_part(ctx, unit, part)
 
 
 def _init_slash(ctx: Ctx, keeper: Keeper, item: Section) -> None:

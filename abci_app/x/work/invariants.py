@@ -4,23 +4,30 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import LIVE_STATUSES
 from abci_app.wire.address import decode_address, encode_address, module_address
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    AUDIT_VERDICT_PENDING, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL,
-    TRAINER_STATUS_ACTIVE, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
-    UNIT_STATUS_REVEALED, Round, Unit,
+    AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_PENDING, AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED,
+    ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, TRAINER_STATUS_ACTIVE, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED,
+    UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED, Round, Unit,
 )
 from abci_app.x.work import keys
 from abci_app.x.work.keeper import Keeper
-from abci_app.x.work.types import PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, STORE, TRAINERS_MAX, is_open
+from abci_app.x.work.types import (
+    PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, STORE, TRAINERS_MAX, is_open, is_running,
+)
 
 
 def check_bonds(ctx: Ctx, keeper: Keeper) -> str | None:
-    """The bonds add up to the module account's balance, and no active trainer's is below the contract's."""
-    total = 0
+    """The bonds add up to the module account's balance, and who is active has the bond that its unit asks for."""
+    total, active = 0, dict[tuple[int, str], int]()
     for trainer in keeper.iter_trainers(ctx):
         total += trainer.bond_ugrad
-        required_ugrad = keeper.models.get_model(ctx, trainer.model_id).spec.economy.bond_ugrad
-        if trainer.status == TRAINER_STATUS_ACTIVE and trainer.bond_ugrad < required_ugrad:
-            return f"{trainer.address} is active in model {trainer.model_id} with a bond of {trainer.bond_ugrad}"
+        if trainer.status == TRAINER_STATUS_ACTIVE:
+            active[trainer.model_id, trainer.address] = trainer.bond_ugrad
+    for unit in keeper.iter_units(ctx):
+        bond_ugrad = active.get((unit.model_id, unit.trainer))
+        if bond_ugrad is not None and is_running(unit):
+            owner = keeper.get_round(ctx, unit.model_id, unit.round)
+            if bond_ugrad < keeper.spec_of(ctx, owner).economy.bond_ugrad:
+                return f"{unit.trainer} works for model {unit.model_id} with a bond of {bond_ugrad}"
     held = keeper.bank.balance(ctx, module_address(STORE))
     return None if total == held else f"bonds of {total} ugrad stand against {held} in the module account"
 
@@ -45,10 +52,12 @@ def check_active(ctx: Ctx, keeper: Keeper) -> str | None:
 
 
 def check_open_units(ctx: Ctx, keeper: Keeper) -> str | None:
-    """A trainer's open units are those of running rounds that name it, so none can leave with one."""
+    """A trainer's open units are those that run or are not settled, so none can leave while one may cost its bond."""
+    rounds = {(found.model_id, found.number): found for found in keeper.iter_rounds(ctx)}
     counted: dict[tuple[int, bytes], int] = {}
     for unit in keeper.iter_units(ctx):
-        if is_open(unit):
+        found = rounds.get((unit.model_id, unit.round))
+        if found is not None and is_open(unit, found):
             owner = (unit.model_id, decode_address(unit.trainer))
             counted[owner] = counted.get(owner, 0) + 1
     for trainer in keeper.iter_trainers(ctx):
@@ -78,16 +87,19 @@ def _find_round_problem(ctx: Ctx, keeper: Keeper, found: Round, units: list[Unit
     model = keeper.models.get_model(ctx, found.model_id)
     if [unit.index for unit in units] != list(range(found.unit_count)):
         return f"{found.unit_count} units counted, {len(units)} kept"
-    if found.number <= model.rounds_closed - model.spec.training.kept_rounds:
+    kept_rounds = keeper.spec_of(ctx, found).training.kept_rounds
+    if found.settled_height and found.number <= model.rounds_closed - kept_rounds:
         return "kept too long"
-    accepted = sum(1 for unit in units if unit.status == UNIT_STATUS_ACCEPTED)
-    if accepted != found.accepted_count:
-        return f"{found.accepted_count} accepted units counted, {accepted} kept"
+    aggregated = sum(1 for unit in units if unit.aggregated)
+    if aggregated != found.accepted_count:
+        return f"{found.accepted_count} accepted units counted, {aggregated} kept"
+    if any(unit.status == UNIT_STATUS_ACCEPTED and not unit.aggregated for unit in units):
+        return "an accepted unit is not in the weights"
     if found.phase == ROUND_PHASE_CLOSED:
-        if found.number > model.rounds_closed or accepted == 0 or any(is_open(unit) for unit in units):
-            return "closed, but not in turn, without an accepted unit, or with an open one"
+        if found.number > model.rounds_closed or aggregated == 0 or any(is_running(unit) for unit in units):
+            return "closed, but not in turn, without an accepted unit, or with one that runs"
         return None
-    if found.number != model.rounds_closed + 1 or accepted:
+    if found.number != model.rounds_closed + 1 or aggregated:
         return f"not closed, but {model.rounds_closed} rounds are, or it has accepted units"
     waiting = _count_waiting(found, units)
     return None if found.waiting_count == waiting else f"waits for {found.waiting_count} units, not {waiting}"
@@ -105,17 +117,27 @@ def _count_waiting(running: Round, units: list[Unit]) -> int:
 
 
 def check_audits(ctx: Ctx, keeper: Keeper) -> str | None:
-    """The indices of pending and of undrawn audits are those of the units and rounds."""
+    """The index of undrawn audits is that of the rounds, and an audit is kept exactly while its outcome is needed."""
     undrawn = [(found.model_id, found.number) for found in keeper.iter_rounds(ctx)
                if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed]
     if keeper.list_undrawn(ctx) != undrawn:
         return f"audits of {undrawn} are not drawn, the index has {keeper.list_undrawn(ctx)}"
-    pending = []
-    for unit in keeper.iter_units(ctx):
-        if unit.verdict == AUDIT_VERDICT_PENDING:
-            pending.append(keys.pending(unit.model_id, unit.round, unit.index))
-    marked = [key for key, _ in ctx.state.store(STORE).iter(keys.PENDING)]
-    return None if marked == sorted(pending) else f"{len(pending)} audits are pending, {len(marked)} are marked"
+    for found in keeper.iter_rounds(ctx):
+        for unit in keeper.list_units(ctx, found.model_id, found.number):
+            has_audit = keeper.audits.find_audit(ctx, keeper.subject_of(ctx, unit)) is not None
+            if not _may_have_audit(unit, found, has_audit):
+                verdict = "an audit" if has_audit else "no audit"
+                return f"model {unit.model_id}, round {unit.round}, unit {unit.index} has {verdict}"
+    return None
+
+
+def _may_have_audit(unit: Unit, owner: Round, has_audit: bool) -> bool:
+    """Whether an audit of the unit may be kept, or may be absent. One that expired may never have had a committee."""
+    if unit.verdict == AUDIT_VERDICT_EXPIRED:
+        return not has_audit or not owner.settled_height
+    is_needed = unit.verdict == AUDIT_VERDICT_PENDING or (
+        unit.verdict != AUDIT_VERDICT_UNSPECIFIED and owner.phase == ROUND_PHASE_AUDIT)
+    return has_audit == is_needed
 
 
 def check_payloads(ctx: Ctx, keeper: Keeper) -> str | None:
@@ -124,12 +146,29 @@ def check_payloads(ctx: Ctx, keeper: Keeper) -> str | None:
     for unit in keeper.iter_units(ctx):
         model = keeper.models.get_model(ctx, unit.model_id)
         kept = unit.round > model.rounds_closed - PAYLOAD_ROUNDS_KEPT
-        if kept and unit.status in (UNIT_STATUS_REVEALED, UNIT_STATUS_ACCEPTED):
-            if keeper.find_payload(ctx, unit) is None:
-                return f"model {unit.model_id}, round {unit.round}, unit {unit.index}: the claimed payload is missing"
-            expected.append(keys.payload(unit.model_id, unit.round, unit.index))
+        whole = unit.status in (UNIT_STATUS_REVEALED, UNIT_STATUS_ACCEPTED)
+        if kept and whole and keeper.find_payload(ctx, unit) is None:
+            return f"model {unit.model_id}, round {unit.round}, unit {unit.index}: the claimed payload is missing"
+        if kept and (whole or unit.status == UNIT_STATUS_COMMITTED):
+            expected += [keys.payload_part(unit.model_id, unit.round, unit.index, part) for part in range(unit.parts)]
     held = [key for key, _ in ctx.state.blobs.iter(keys.PAYLOADS)]
-    return None if held == expected else f"{len(expected)} payloads are to be kept, {len(held)} are"
+    return None if held == expected else f"{len(expected)} parts of payloads are to be kept, {len(held)} are"
+
+
+def check_settling(ctx: Ctx, keeper: Keeper) -> str | None:
+    """Every closed round is settled, or to be settled, or has a dispute; nothing else is to be settled."""
+    expected = []
+    for found in keeper.iter_rounds(ctx):
+        disputed = sum(1 for unit in keeper.list_units(ctx, found.model_id, found.number) if unit.disputed)
+        if disputed != found.disputed_count or disputed and found.settled_height:
+            return (f"model {found.model_id}, round {found.number}: {found.disputed_count} disputes counted, "
+                    f"{disputed} open, or settled all the same")
+        if (found.settle_height > 0) != (found.phase == ROUND_PHASE_CLOSED):
+            return f"model {found.model_id}, round {found.number}: its window ends at {found.settle_height}"
+        if found.settle_height and not found.settled_height and not disputed:
+            expected.append(keys.settling(found.settle_height, found.model_id, found.number))
+    marked = [key for key, _ in ctx.state.store(STORE).iter(keys.SETTLING)]
+    return None if marked == sorted(expected) else f"{len(expected)} rounds are to be settled, {len(marked)} marked"
 
 
 def check_due(ctx: Ctx, keeper: Keeper) -> str | None:

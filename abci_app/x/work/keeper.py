@@ -1,6 +1,6 @@
 """Trainers, rounds, units, payloads and slashes: the only reader and writer of this room's state.
 
-State: store `work` (see keys.py). Payloads are blobs; the Unit records, which are in the state,
+State: store `work` (see keys.py). Payloads are blobs, one for each part; the Unit records, which are in the state,
 commit to them by BLAKE3, and every load in a block is checked against its hash. Every record written or taken away
 costs WRITE_GAS, a payload BLOB_BYTE_GAS for each byte.
 Invariant: the bonds of all trainers add up to the balance of the module account `work`.
@@ -11,19 +11,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import UnitTerms
 from abci_app.runtime.gas import BLOB_BYTE_GAS, WRITE_GAS
 from abci_app.wire.address import decode_address
+from abci_app.wire.audit import unit_subject
 from abci_app.wire.coin import base_coin
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U32_MAX, U64_MAX, u32_bytes, u64_bytes
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import AuditPolicy
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import AuditPolicy, ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    TRAINER_STATUS_ACTIVE, TRAINER_STATUS_STOOD_DOWN, AuditLoad, Round, Slash, SlashReason, Trainer, Unit,
+    SLASH_REASON_DISPUTE, TRAINER_STATUS_ACTIVE, TRAINER_STATUS_SLASHED, TRAINER_STATUS_STOOD_DOWN,
+    UNIT_STATUS_ACCEPTED, UNIT_STATUS_REJECTED, Round, Slash, SlashReason, Trainer, Unit,
 )
 from abci_app.x.work import events, keys
 from abci_app.x.work.errors import RoundNotFound, TrainerNotFound, UnitNotFound
-from abci_app.x.work.needs import Bank, Models, Rewards, Schedule
-from abci_app.x.work.types import RUNNING_PHASES, STORE, compute_payload_root, compute_slash
+from abci_app.x.work.needs import Audits, Bank, Models, Rewards, Schedule
+from abci_app.x.work.types import (
+    DISPUTE_GRACE_BLOCKS, RUNNING_PHASES, STORE, compute_payload_root, compute_slash, is_challengeable, new_unit_terms,
+)
 
 MARK = b"\x01"
 
@@ -35,6 +40,7 @@ class Keeper:
     bank: Bank
     models: Models
     rewards: Rewards
+    audits: Audits
     compute_learning_rate_q16: Schedule
 
     def find_trainer(self, ctx: Ctx, model_id: int, address: bytes) -> Trainer | None:
@@ -97,29 +103,54 @@ class Keeper:
             self._drop(ctx, key)
         self._put(ctx, keys.active_count(model_id), u32_bytes(count))
 
-    def stand_down(self, ctx: Ctx, trainer: Trainer) -> None:
-        """Deal an active trainer no more units until it enrols again. Emits work.trainer_stood_down."""
+    def stand_down(self, ctx: Ctx, trainer: Trainer, return_height: int = 0) -> None:
+        """Deal an active trainer no more units until it enrols again, from return_height on.
+
+        Whoever was slashed since the unit was dealt stays so. Emits work.trainer_stood_down.
+        """
+        if trainer.status == TRAINER_STATUS_SLASHED:
+            return
         trainer.status = TRAINER_STATUS_STOOD_DOWN
+        trainer.return_height = max(trainer.return_height, return_height)
         self.put_trainer(ctx, trainer)
         ctx.emit(events.trainer_stood_down(trainer))
 
-    def slash_bond(self, ctx: Ctx, trainer: Trainer, unit: Unit, reason: SlashReason, policy: AuditPolicy,
-                   slash_ppm: int) -> None:
-        """Take part of the bond: some is burnt, the rest goes to the fees. Writes `trainer` with what is left.
+    def reject_unit(self, ctx: Ctx, unit: Unit, reason: SlashReason, accounts: list[bytes]) -> int:
+        """Refuse a unit that was proved wrong, before or after it was accepted, and slash its trainer's bond.
 
+        What vests for an accepted unit is taken back, and it counts no more as a contribution; the weights stay, for
+        which the rule of aggregation stands in. accounts: who shares what is not burnt. Returns what they get, ugrad.
         Emits work.trainer_slashed.
         """
-        amount_ugrad, burnt_ugrad = compute_slash(trainer.bond_ugrad, slash_ppm, policy.burn_ppm)
+        trainer = self.get_trainer(ctx, unit.model_id, decode_address(unit.trainer))
+        if unit.status == UNIT_STATUS_ACCEPTED:
+            self.rewards.revoke(ctx, unit.model_id, unit.round, unit.index)
+            trainer.units_accepted -= 1
+        unit.status = UNIT_STATUS_REJECTED
+        self.put_unit(ctx, unit)
+        self.drop_payload(ctx, unit)
+        trainer.status = TRAINER_STATUS_SLASHED
+        trainer.open_units -= 1
+        policy = self.spec_of(ctx, self.get_round(ctx, unit.model_id, unit.round)).audit
+        return self.slash_bond(ctx, trainer, unit, reason, policy, accounts)
+
+    def slash_bond(self, ctx: Ctx, trainer: Trainer, unit: Unit, reason: SlashReason, policy: AuditPolicy,
+                   accounts: list[bytes]) -> int:
+        """Take part of the bond and write `trainer` with what is left: some for `accounts`, the rest is burnt.
+
+        Returns what the accounts get together, ugrad. Emits work.trainer_slashed.
+        """
+        amount_ugrad, offered_ugrad = compute_slash(trainer.bond_ugrad, policy, reason)
         trainer.bond_ugrad -= amount_ugrad
         self.put_trainer(ctx, trainer)
-        if burnt_ugrad:
-            self.bank.burn(ctx, STORE, (base_coin(burnt_ugrad),))
-        if amount_ugrad > burnt_ugrad:
-            self.rewards.pay_slash_to_fees(ctx, amount_ugrad - burnt_ugrad)
+        shared_ugrad = self.rewards.share_slash(ctx, offered_ugrad, accounts)
+        if amount_ugrad > shared_ugrad:
+            self.bank.burn(ctx, STORE, (base_coin(amount_ugrad - shared_ugrad),))
         slash = Slash(model_id=unit.model_id, trainer=unit.trainer, round=unit.round, unit=unit.index, reason=reason,
-                      amount_ugrad=amount_ugrad, burnt_ugrad=burnt_ugrad, height=ctx.height)
+                      amount_ugrad=amount_ugrad, burnt_ugrad=amount_ugrad - shared_ugrad, height=ctx.height)
         self.add_slash(ctx, slash)
         ctx.emit(events.trainer_slashed(slash))
+        return shared_ugrad
 
     def add_slash(self, ctx: Ctx, slash: Slash) -> None:
         """Write a slash behind the model's earlier ones."""
@@ -146,6 +177,10 @@ class Keeper:
             raise RoundNotFound(f"model {model_id}, round {number}")
         return found
 
+    def spec_of(self, ctx: Ctx, owner: Round) -> ModelSpec:
+        """The terms of a round, which later ones of its contract do not change."""
+        return self.models.get_spec(ctx, owner.model_id, owner.spec_version)
+
     def has_running_round(self, ctx: Ctx, model_id: int) -> bool:
         """Whether a round of the model has units that somebody works on or that are audited."""
         model = self.models.find_model(ctx, model_id)
@@ -161,12 +196,12 @@ class Keeper:
         for _, raw in ctx.state.store(STORE).iter(keys.ROUNDS):
             yield Round.FromString(raw)
 
-    def drop_round(self, ctx: Ctx, model_id: int, number: int) -> None:
-        """Take away a round with its units and payloads, as far as they are kept; nothing for numbers below 1."""
-        if number < 1:
-            return
-        self.drop_units(ctx, model_id, number)
-        self._drop(ctx, keys.round_(model_id, number))
+    def drop_settled(self, ctx: Ctx, model_id: int, number: int) -> None:
+        """Take away a round with its units and payloads, if it is kept and settled."""
+        found = self.find_round(ctx, model_id, number)
+        if found is not None and found.settled_height:
+            self.drop_units(ctx, model_id, number)
+            self._drop(ctx, keys.round_(model_id, number))
 
     def find_unit(self, ctx: Ctx, model_id: int, number: int, index: int) -> Unit | None:
         """A unit, None when there is none or it is no longer kept."""
@@ -201,19 +236,27 @@ class Keeper:
         for key, _ in ctx.state.store(STORE).iter(keys.units_of(model_id, number)):
             self._drop(ctx, key)
 
-    def put_payload(self, ctx: Ctx, unit: Unit, payload: bytes) -> None:
-        """Keep a revealed unit's payload as a blob."""
-        ctx.gas.use(BLOB_BYTE_GAS * len(payload), "payload")
-        ctx.state.blobs.set(keys.payload(unit.model_id, unit.round, unit.index), payload)
+    def put_part(self, ctx: Ctx, unit: Unit, data: bytes) -> None:
+        """Keep the next part of a unit's payload as a blob. The caller writes `unit`, which counts it."""
+        ctx.gas.use(BLOB_BYTE_GAS * len(data), "payload")
+        ctx.state.blobs.set(keys.payload_part(unit.model_id, unit.round, unit.index, unit.parts), data)
+        unit.parts += 1
+
+    def iter_parts(self, ctx: Ctx, unit: Unit) -> Iterator[bytes]:
+        """The parts of a unit's payload that are kept, in order."""
+        for part in range(unit.parts):
+            data = ctx.state.blobs.get(keys.payload_part(unit.model_id, unit.round, unit.index, part))
+            if data is not None:
+                yield data
 
     def find_payload(self, ctx: Ctx, unit: Unit) -> bytes | None:
         """The payload that the unit's record commits to; None when the blobs do not hold exactly it."""
-        payload = ctx.state.blobs.get(keys.payload(unit.model_id, unit.round, unit.index))
-        return payload if payload is not None and self.is_payload(ctx, unit, payload) else None
+        payload = b"".join(self.iter_parts(ctx, unit))
+        return payload if payload and self.is_payload(ctx, unit, payload) else None
 
     def is_payload(self, ctx: Ctx, unit: Unit, payload: bytes) -> bool:
         """Whether these bytes are what the unit's record commits to."""
-        codec = self.models.get_model(ctx, unit.model_id).spec.training.codec
+        codec = self.spec_of(ctx, self.get_round(ctx, unit.model_id, unit.round)).training.codec
         return compute_payload_root(payload, codec) == unit.payload_root
 
     def get_payload(self, ctx: Ctx, unit: Unit) -> bytes:
@@ -225,20 +268,21 @@ class Keeper:
         return payload
 
     def drop_payload(self, ctx: Ctx, unit: Unit) -> None:
-        """Take away one payload."""
-        ctx.state.blobs.delete(keys.payload(unit.model_id, unit.round, unit.index))
+        """Take away the parts of one payload."""
+        for part in range(unit.parts):
+            ctx.state.blobs.delete(keys.payload_part(unit.model_id, unit.round, unit.index, part))
 
     def drop_payloads(self, ctx: Ctx, model_id: int, number: int) -> None:
         """Take away the payloads of a round, as far as they are kept; nothing for numbers below 1."""
         if number < 1:
             return
         for unit in self.list_units(ctx, model_id, number):
-            if unit.payload_root:
-                self.drop_payload(ctx, unit)
+            self.drop_payload(ctx, unit)
 
     def mark_idle(self, ctx: Ctx, model_id: int) -> None:
-        """A model waits for a round to open."""
-        self._put(ctx, keys.idle(model_id), MARK)
+        """Have a model wait for a round to open; nothing while it has one."""
+        if not self.has_running_round(ctx, model_id):
+            self._put(ctx, keys.idle(model_id), MARK)
 
     def drop_idle(self, ctx: Ctx, model_id: int) -> None:
         """A model's round has opened, or it trains no longer."""
@@ -306,57 +350,70 @@ class Keeper:
             found.append(model_id)
         return found
 
-    def mark_pending(self, ctx: Ctx, unit: Unit) -> None:
-        """Ask proposers for the unit's rows."""
-        self._put(ctx, keys.pending(unit.model_id, unit.round, unit.index), MARK)
+    def mark_settling(self, ctx: Ctx, closed: Round) -> None:
+        """Have a closed round settled with the last block of its window."""
+        self._put(ctx, keys.settling(closed.settle_height, closed.model_id, closed.number), MARK)
 
-    def has_pending(self, ctx: Ctx, unit: Unit) -> bool:
-        """Whether the unit's rows are asked for: its audit is pending, and no evidence of this block has been taken."""
-        return ctx.state.store(STORE).has(keys.pending(unit.model_id, unit.round, unit.index))
+    def drop_settling(self, ctx: Ctx, closed: Round) -> None:
+        """A closed round is settled, or waits for a dispute. Call before its settle_height changes."""
+        self._drop(ctx, keys.settling(closed.settle_height, closed.model_id, closed.number))
 
-    def drop_pending(self, ctx: Ctx, unit: Unit) -> None:
-        """The unit's rows are here, or come no more."""
-        self._drop(ctx, keys.pending(unit.model_id, unit.round, unit.index))
+    def list_settling(self, ctx: Ctx, count: int) -> list[tuple[int, int]]:
+        """(model, round) of at most `count` rounds to settle with this block or earlier, the earliest first."""
+        marks = (keys.read_settling(key) for key, _ in ctx.state.store(STORE).iter(keys.SETTLING, limit=count))
+        return [(model_id, number) for height, model_id, number in marks if height <= ctx.height]
 
-    def list_pending(self, ctx: Ctx, model_id: int) -> list[tuple[int, int]]:
-        """(round, unit) of a model's pending audits, rising; at most the contract's units_max."""
-        marks = ctx.state.store(STORE).iter(keys.pending_of(model_id))
-        return [keys.read_pending(key)[1:] for key, _ in marks]
+    def find_challengeable(self, ctx: Ctx, model_id: int, number: int, index: int) -> Unit | None:
+        """The unit, if anybody may challenge it in this block: accepted, in its window, and nobody does yet."""
+        unit, owner = self.find_unit(ctx, model_id, number, index), self.find_round(ctx, model_id, number)
+        if unit is None or owner is None or not is_challengeable(unit, owner, ctx.height):
+            return None
+        return unit
 
-    def list_pending_models(self, ctx: Ctx, count: int) -> list[int]:
-        """At most `count` models with pending audits, rising and then from the first on.
+    def mark_disputed(self, ctx: Ctx, unit: Unit, disputed: bool) -> None:
+        """Write that a dispute about a kept unit is open, or is over; nothing when that stands there already.
 
-        The app hash decides where to begin, so that no model is always in front of another.
+        A round is not settled while units of it are disputed. When a dispute is over, those whom it kept out have at
+        least DISPUTE_GRACE_BLOCKS left.
         """
-        last = next(ctx.state.store(STORE).iter(keys.PENDING, reverse=True, limit=1), None)
-        if last is None:
-            return []
-        ids = keys.read_pending(last[0])[0] + 1
-        first = int.from_bytes(ctx.last_app_hash, "big") % ids
-        found = self._find_pending_models(ctx, first, ids, count)
-        return found + self._find_pending_models(ctx, 0, first, count - len(found))
+        unit = self.get_unit(ctx, unit.model_id, unit.round, unit.index)
+        if unit.disputed == disputed:
+            return
+        unit.disputed = disputed
+        self.put_unit(ctx, unit)
+        owner = self.get_round(ctx, unit.model_id, unit.round)
+        if owner.disputed_count == 0:
+            self.drop_settling(ctx, owner)
+        owner.disputed_count += 1 if disputed else -1
+        if not disputed:
+            owner.settle_height = max(owner.settle_height, ctx.height + DISPUTE_GRACE_BLOCKS)
+        if owner.disputed_count == 0:
+            self.mark_settling(ctx, owner)
+        self.put_round(ctx, owner)
 
-    def _find_pending_models(self, ctx: Ctx, first: int, end: int, count: int) -> list[int]:
-        """At most `count` models with pending audits and first <= id < end, rising; one seek for each."""
-        found: list[int] = []
-        while len(found) < count and first < end:
-            mark = next(ctx.state.store(STORE).iter(keys.PENDING, keys.pending_of(first), limit=1), None)
-            model_id = end if mark is None else keys.read_pending(mark[0])[0]
-            if model_id >= end:
-                break
-            found.append(model_id)
-            first = model_id + 1
-        return found
+    def lose_dispute(self, ctx: Ctx, model_id: int, number: int, index: int, challenger: bytes) -> int:
+        """Reject a disputed unit whose trainer lost the dispute, and end the dispute.
 
-    def audit_gas_used(self, ctx: Ctx) -> int:
-        """Gas that the audits of this block have used so far."""
-        raw = ctx.state.store(STORE).get(keys.AUDIT_LOAD)
-        load = AuditLoad() if raw is None else AuditLoad.FromString(raw)
-        return load.gas if load.height == ctx.height else 0
+        Returns what the challenger (20 bytes) gets of the bond, ugrad. Emits work.trainer_slashed.
+        Raises InvariantBroken for a unit that is not accepted, which nobody can dispute any more.
+        """
+        unit = self.get_unit(ctx, model_id, number, index)
+        if unit.status != UNIT_STATUS_ACCEPTED or not unit.disputed:
+            raise InvariantBroken(f"model {model_id}, round {number}, unit {index} is lost without a dispute")
+        self.mark_disputed(ctx, unit, False)
+        unit.disputed = False
+        self.audits.close_audit(ctx, self.subject_of(ctx, unit))
+        return self.reject_unit(ctx, unit, SLASH_REASON_DISPUTE, [challenger])
 
-    def put_audit_gas_used(self, ctx: Ctx, gas: int) -> None:
-        """Write the gas that the audits of this block have used."""
-        self._put(ctx, keys.AUDIT_LOAD, _pack(AuditLoad(height=ctx.height, gas=gas)))
+    def subject_of(self, ctx: Ctx, unit: Unit) -> bytes:
+        """By what the audits room knows a kept unit."""
+        attempt = self.get_round(ctx, unit.model_id, unit.round).attempt
+        return unit_subject(unit.model_id, unit.round, attempt, unit.index)
+
+    def compute_terms(self, ctx: Ctx, model_id: int, number: int, index: int) -> UnitTerms:
+        """What a unit was computed from and what was claimed. Raises RoundNotFound, UnitNotFound (work/12, work/14)."""
+        owner, unit = self.get_round(ctx, model_id, number), self.get_unit(ctx, model_id, number, index)
+        return new_unit_terms(self.spec_of(ctx, owner), owner, unit)
 
     def _put(self, ctx: Ctx, key: bytes, value: bytes) -> None:
         ctx.gas.use(WRITE_GAS, "write of a record of work")
@@ -367,7 +424,7 @@ class Keeper:
         ctx.state.store(STORE).delete(key)
 
 
-def _pack(record: Trainer | Round | Unit | Slash | AuditLoad) -> bytes:
+def _pack(record: Trainer | Round | Unit | Slash) -> bytes:
     return record.SerializeToString(deterministic=True)
 
 

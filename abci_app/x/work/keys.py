@@ -4,9 +4,9 @@ Store `work`: 01 model address -> Trainer; 02 model address -> height since when
 03 model -> number of ACTIVE (u32);
 04 model round -> Round; 05 model round unit -> Unit; 06 model ordinal -> Slash; 07 model -> 01 while it waits
 for a round to open; 08 -> last of those that was asked (u64); 09 model -> round whose audits are to be drawn (u32);
-0a model round unit -> 01 while its audit needs rows; 0b -> AuditLoad; 0c model -> number of slashes (u64);
-0d height model -> 01 while its round's phase ends with that block.
-Blobs: work/p/ model round unit -> payload.
+0c model -> number of slashes (u64); 0d height model -> 01 while its round's phase ends with that block;
+0e height model round -> 01 while the closed round is to be settled with that block.
+Blobs: work/p/ model round unit part -> part of a payload.
 """
 
 from abci_app.wire.ints import u32_bytes, u64_bytes
@@ -20,10 +20,9 @@ SLASHES = b"\x06"
 IDLE = b"\x07"
 CURSOR = b"\x08"
 UNDRAWN = b"\x09"
-PENDING = b"\x0a"
-AUDIT_LOAD = b"\x0b"
 SLASH_COUNTS = b"\x0c"
 DUE = b"\x0d"
+SETTLING = b"\x0e"
 PAYLOADS = b"work/p/"
 
 
@@ -108,22 +107,17 @@ def undrawn(model_id: int) -> bytes:
     return UNDRAWN + u64_bytes(model_id)
 
 
-def pending_of(model_id: int) -> bytes:
-    """Prefix of the marks of a model's pending audits."""
-    return PENDING + u64_bytes(model_id)
+def settling(height: int, model_id: int, number: int) -> bytes:
+    """Key of the mark that a closed round is to be settled with the block of `height`; the earliest comes first."""
+    return SETTLING + u64_bytes(height) + u64_bytes(model_id) + u32_bytes(number)
 
 
-def pending(model_id: int, number: int, index: int) -> bytes:
-    """Key of the mark that a unit's audit needs rows."""
-    return pending_of(model_id) + u32_bytes(number) + u32_bytes(index)
+def read_settling(key: bytes) -> tuple[int, int, int]:
+    """(height, model, round) of a settling mark's key."""
+    parts = key[len(SETTLING):]
+    return int.from_bytes(parts[:8], "big"), int.from_bytes(parts[8:16], "big"), int.from_bytes(parts[16:], "big")
 
 
-def read_pending(key: bytes) -> tuple[int, int, int]:
-    """(model, round, unit) of a pending mark's key."""
-    parts = key[len(PENDING):]
-    return int.from_bytes(parts[:8], "big"), int.from_bytes(parts[8:12], "big"), int.from_bytes(parts[12:], "big")
-
-
-def payload(model_id: int, number: int, index: int) -> bytes:
-    """Blob key of a revealed unit's payload."""
-    return PAYLOADS + u64_bytes(model_id) + u32_bytes(number) + u32_bytes(index)
+def payload_part(model_id: int, number: int, index: int, part: int) -> bytes:
+    """Blob key of a part of a unit's payload."""
+    return PAYLOADS + u64_bytes(model_id) + u32_bytes(number) + u32_bytes(index) + u32_bytes(part)

@@ -2,11 +2,11 @@
 
 from functools import partial
 
-from abci_app.runtime.module import InjectedRoute, Invariant, Module, MsgRoute, QueryRoute, bind
+from abci_app.runtime.module import Invariant, Module, MsgRoute, QueryRoute, bind
 from abci_app.wire.pb.gradus.work.v1 import query_pb2, tx_pb2
 from abci_app.x.work import block, genesis, invariants, queries, types
 from abci_app.x.work.keeper import Keeper
-from abci_app.x.work.msgs import audit, claim, trainer
+from abci_app.x.work.msgs import claim, trainer
 
 QUERY = "/gradus.work.v1.Query/"
 
@@ -26,12 +26,8 @@ def new_module(keeper: Keeper) -> Module:
                      bind(claim.commit_work, keeper)),
             MsgRoute(tx_pb2.MsgRevealWork, tx_pb2.MsgRevealWorkResponse, "trainer", types.check_reveal_work,
                      bind(claim.reveal_work, keeper)),
-        ),
-        injected=(
-            InjectedRoute(tx_pb2.AuditEvidence, tx_pb2.AuditEvidenceResponse,
-                          check=lambda ctx, msg: audit.check_evidence(ctx, keeper, msg),
-                          run=bind(audit.run_evidence, keeper),
-                          propose=lambda ctx, source: audit.propose_evidence(ctx, keeper, source)),
+            MsgRoute(tx_pb2.MsgRevealPart, tx_pb2.MsgRevealPartResponse, "trainer", types.check_reveal_part,
+                     bind(claim.reveal_part, keeper)),
         ),
         queries=tuple(QueryRoute(QUERY + name, request, bind(run, keeper)) for name, request, run in (
             ("Trainer", query_pb2.QueryTrainerRequest, queries.query_trainer),
@@ -51,5 +47,6 @@ def new_module(keeper: Keeper) -> Module:
             ("work/audits", invariants.check_audits),
             ("work/payloads", invariants.check_payloads),
             ("work/due", invariants.check_due),
+            ("work/settling", invariants.check_settling),
         )),
     )

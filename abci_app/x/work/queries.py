@@ -5,7 +5,7 @@ from abci_app.runtime.paging import read_page
 from abci_app.wire.address import decode_address
 from abci_app.wire.errors import NotFound
 from abci_app.wire.pb.gradus.work.v1 import query_pb2
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import Slash, Trainer
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_COMMITTED, Slash, Trainer
 from abci_app.x.work import keys
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import STORE
@@ -52,7 +52,8 @@ def query_assignments(ctx: Ctx, keeper: Keeper,
 def query_payload(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryPayloadRequest) -> query_pb2.QueryPayloadResponse:
     """The payload of a revealed unit. Raises NotFound (sdk/22) when there is none or it is no longer kept."""
     unit = keeper.find_unit(ctx, request.model_id, request.round, request.unit)
-    payload = None if unit is None or not unit.payload_root else keeper.find_payload(ctx, unit)
+    is_whole = unit is not None and unit.status != UNIT_STATUS_COMMITTED
+    payload = keeper.find_payload(ctx, unit) if unit is not None and is_whole else None
     if payload is None:
         raise NotFound(f"no payload of model {request.model_id}, round {request.round}, unit {request.unit} is kept")
     return query_pb2.QueryPayloadResponse(payload=payload)

@@ -1,38 +1,48 @@
-"""Stateless checks of messages, and the pure rules of rounds: dealing, drawing, slashing.
+"""Stateless checks of messages, and the pure rules of rounds: dealing, drawing, slashing, parts of payloads.
 
 Reads/Writes: nothing. Every bound has its reason in README.md beside this file, section "Bounds".
 """
 
+from abci_app.runtime.contract import UnitTerms, compute_param_count, compute_unit_policy
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount
 from abci_app.wire.errors import InvalidCoins
 from abci_app.wire.ints import PPM, U64_MAX, mul_div_ceil, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Model, ModelSpec, TrainingPolicy
-from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll, MsgLeave, MsgRevealWork
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    ROUND_PHASE_AUDIT, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
-    UNIT_STATUS_REVEALED, Round, Unit,
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
+    MODEL_STATUS_OPEN, AuditPolicy, ModelSpec, ModelStatus, TrainingPolicy,
 )
-from abci_app.wire.row import join_columns, row_bytes
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import (
+    MsgCommitWork, MsgEnroll, MsgLeave, MsgRevealPart, MsgRevealWork,
+)
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
+    ROUND_PHASE_AUDIT, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, SLASH_REASON_DISPUTE, SLASH_REASON_WITHHELD,
+    UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED, Round, SlashReason, Unit,
+)
 from abci_app.wire.seed import draw_rows, shuffle, unit_seed
-from abci_app.x.work.errors import BondTooLarge, CommitmentMalformed, SaltMalformed, TraceRootMalformed
+from abci_app.x.work.errors import (
+    BondTooLarge, CommitmentMalformed, PayloadRootMalformed, SaltMalformed, TraceRootMalformed,
+)
 from kernels import aggregate
+from kernels.aggregate.types import PAYLOADS_MAX
 from kernels.chunks import chunk_root
-from kernels.payload import region_bytes
+from kernels.payload import payload_bytes, region_bytes
 
 STORE = "work"
 SALT_BYTES = 32
 TRAINERS_MAX = 256
+UNITS_MAX = PAYLOADS_MAX  # of a round
 UNITS_PER_BLOCK = 2_048  # moved on by ends of phases
 IDLE_MODELS_PER_BLOCK = 64
 OPENED_UNITS_PER_BLOCK = 512  # dealt to models that waited
-AUDITED_MODELS_MAX = 1_024  # that a proposer looks at
+SETTLED_UNITS_PER_BLOCK = 512
+DISPUTE_GRACE_BLOCKS = 10
 PAYLOAD_ROUNDS_KEPT = 2
+PART_BYTES = 1 << 19  # of a payload that one transaction reveals, at most
 
 RUNNING_PHASES = (ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, ROUND_PHASE_AUDIT)
-OPEN_STATUSES = (UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED)
+RUNNING_STATUSES = (UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED)
 
 
 def check_enroll(msg: MsgEnroll) -> None:
@@ -54,15 +64,24 @@ def check_commit_work(msg: MsgCommitWork) -> None:
 
 
 def check_reveal_work(msg: MsgRevealWork) -> None:
-    """Stateless validity of MsgRevealWork. Raises InvalidAddress, TraceRootMalformed, SaltMalformed (work/17, work/18).
+    """Stateless validity of MsgRevealWork.
 
-    The payload is checked in the handler, which knows the contract's codec.
+    The payload's part is checked in the handler, which knows the contract's codec.
+    Raises: InvalidAddress (sdk/7), PayloadRootMalformed (work/31), TraceRootMalformed (work/17), SaltMalformed
+    (work/18).
     """
     decode_address(msg.trainer)
+    if len(msg.payload_root) != HASH_BYTES:
+        raise PayloadRootMalformed(f"{len(msg.payload_root)} bytes given")
     if len(msg.trace_root) != HASH_BYTES:
         raise TraceRootMalformed(f"{len(msg.trace_root)} bytes given")
     if len(msg.salt) != SALT_BYTES:
         raise SaltMalformed(f"{len(msg.salt)} bytes given")
+
+
+def check_reveal_part(msg: MsgRevealPart) -> None:
+    """Stateless validity of MsgRevealPart. Raises InvalidAddress (sdk/7)."""
+    decode_address(msg.trainer)
 
 
 def parse_bond(bond: Coin) -> int:
@@ -86,14 +105,26 @@ def compute_payload_root(payload: bytes, codec: str) -> bytes:
     return chunk_root(payload, region_bytes(codec))
 
 
-def compute_trainers_needed(model: Model) -> int:
+def compute_part_bytes(codec: str) -> int:
+    """Bytes of each part of a payload but the last: as many whole regions as PART_BYTES hold."""
+    region = region_bytes(codec)
+    return max(PART_BYTES // region, 1) * region  # rounded down
+
+
+def compute_part_sizes(spec: ModelSpec) -> list[int]:
+    """Bytes of each part of a payload of the contract, in order."""
+    codec = spec.training.codec
+    total, size = payload_bytes(compute_param_count(spec), codec), compute_part_bytes(codec)
+    return [min(size, total - at) for at in range(0, total, size)]
+
+
+def compute_trainers_needed(status: ModelStatus, training: TrainingPolicy) -> int:
     """Active trainers without whom no round opens.
 
     The contract's trainers_min before the first round. Later as many as the rule needs payloads of: a slash that brings
     the trainers below trainers_min must not stop the training, or one cheat could.
     """
-    training = model.spec.training
-    return max(training.trainers_min, 1) if model.status == MODEL_STATUS_OPEN else compute_payloads_needed(training)
+    return max(training.trainers_min, 1) if status == MODEL_STATUS_OPEN else compute_payloads_needed(training)
 
 
 def compute_payloads_needed(training: TrainingPolicy) -> int:
@@ -113,45 +144,50 @@ def draw_units(seed: bytes, revealed: list[int], rate_ppm: int) -> list[int]:
     return sorted(revealed[place] for place in shuffle(seed, len(revealed))[:count])
 
 
-def compute_slash(bond_ugrad: int, slash_ppm: int, burn_ppm: int) -> tuple[int, int]:
-    """(taken from the bond, burnt of that): both rounded down, so never more than there is."""
-    amount_ugrad = ppm_floor(bond_ugrad, slash_ppm)
-    return amount_ugrad, ppm_floor(amount_ugrad, burn_ppm)
+def compute_slash(bond_ugrad: int, policy: AuditPolicy, reason: SlashReason) -> tuple[int, int]:
+    """(taken from the bond, offered of that to those who proved the claim wrong).
+
+    What is taken is rounded down, and so is the part of it that is burnt in any case. The rest is for the auditors, or
+    half of it, rounded down, for who won a dispute: a trainer that challenges itself must lose more than by an audit. A
+    withheld reveal is nobody's merit.
+    """
+    is_withheld = reason == SLASH_REASON_WITHHELD
+    amount_ugrad = ppm_floor(bond_ugrad, policy.withhold_slash_ppm if is_withheld else policy.mismatch_slash_ppm)
+    rest_ugrad = amount_ugrad - ppm_floor(amount_ugrad, policy.burn_ppm)
+    if is_withheld:
+        return amount_ugrad, 0
+    return amount_ugrad, rest_ugrad // 2 if reason == SLASH_REASON_DISPUTE else rest_ugrad  # rounded down
 
 
 def draw_unit_rows(spec: ModelSpec, running: Round, index: int) -> list[int]:
-    """The rows of a unit in the order of use, with repetition. spec: of the version that the round is run by."""
+    """The rows of a unit in the order of use, with repetition. spec: the terms of the round."""
     training = spec.training
     return draw_rows(unit_seed(running.seed, index), training.local_steps * training.batch_rows,
                      spec.dataset.train_rows)
 
 
-def distinct_rows(drawn: list[int]) -> list[int]:
-    """The drawn rows, each once, rising: what evidence holds."""
-    return sorted(dict.fromkeys(drawn))
+def new_unit_terms(spec: ModelSpec, owner: Round, unit: Unit) -> UnitTerms:
+    """What a unit of round `owner` was computed from, and what was claimed of it. spec: the terms of the round."""
+    dataset = spec.dataset
+    return UnitTerms(
+        policy=compute_unit_policy(spec, owner.learning_rate_q16), seed=unit_seed(owner.seed, unit.index), first_step=0,
+        drawn=tuple(draw_unit_rows(spec, owner, unit.index)), rows_root=dataset.rows_root,
+        row_count=dataset.train_rows + dataset.test_rows, features=dataset.features, classes=dataset.classes,
+        weights_root=owner.weights_root, payload_root=unit.payload_root, trace_root=unit.trace_root,
+        claimant=unit.trainer, attempt=owner.attempt)
 
 
-def join_unit_rows(drawn: list[int], distinct: list[int], rows: list[bytes], features: int) -> tuple[bytes, bytes]:
-    """(features, labels) of the `drawn` rows, given the `distinct` ones: the form that a unit takes."""
-    by_index = dict(zip(distinct, rows))
-    return join_columns([by_index[index] for index in drawn], features)
+def is_running(unit: Unit) -> bool:
+    """Whether the round of a unit may still become something by it."""
+    return unit.status in RUNNING_STATUSES
 
 
-def is_usable_row(row: bytes, features: int, classes: int) -> bool:
-    """Whether the numerics take a row: no feature of -128, a label below the number of classes."""
-    return b"\x80" not in row[:features] and int.from_bytes(row[features:], "little") < classes
+def is_open(unit: Unit, owner: Round) -> bool:
+    """Whether a unit of round `owner` binds its trainer's bond: it is running, or accepted and not settled yet."""
+    return is_running(unit) or unit.status == UNIT_STATUS_ACCEPTED and not owner.settled_height
 
 
-def compute_evidence_bytes(spec: ModelSpec, row_count: int) -> int:
-    """Bytes of so many rows."""
-    return row_count * row_bytes(spec.dataset.features)
-
-
-def compute_step_units(model: Model, running: Round) -> int:
-    """Units that the end of a phase handles at most: those of the round, and those of the round dealt next."""
-    return running.unit_count + model.spec.training.units_max
-
-
-def is_open(unit: Unit) -> bool:
-    """Whether the trainer of a unit has still something at stake in the round."""
-    return unit.status in OPEN_STATUSES
+def is_challengeable(unit: Unit, owner: Round, height: int) -> bool:
+    """Whether anybody may challenge a unit of round `owner` in the block of `height`."""
+    has_window = 0 < height <= owner.settle_height and not owner.settled_height
+    return has_window and unit.status == UNIT_STATUS_ACCEPTED and not unit.disputed

@@ -105,7 +105,7 @@ def test_payload_of_a_revealed_unit_is_found(market: Market, client: ChainClient
     weights = client.find_weights(1, 0)
     assert dealing is not None and dealing.round is not None and weights is not None
     rows = market.table.rows
-    found = {unit.index: compute_claim(client.get_model(1), dealing.round, unit.index, weights, rows)
+    found = {unit.index: compute_claim(client.get_model(1).spec, dealing.round, unit.index, weights, rows)
              for unit in dealing.units}
     names = {address_of(name): name for name in TRAINERS}
     for new_message in (new_commit, new_reveal):

@@ -15,12 +15,16 @@ from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour
 from abci_app.miner.journal import Journal
 from abci_app.miner.miner import Miner
+from abci_app.units.claim import compute_answer
 from abci_app.units.events import Event
+from abci_app.wire.audit import decode_subject
 from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1 import models_pb2
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
 from abci_app.x.models.types import default_spec
 from kernels import dispatch
+from tests.auditors import Auditors
 from tests.chain import CHAIN_ID, Chain, address_of, new_test_key
 from tests.local_rpc import LocalNode
 
@@ -46,7 +50,7 @@ class Rig:
         self.store.add(iris())
         accounts = {name: FUNDS_UGRAD for name in (*NAMES, "boss", "mallory")}
         self.chain = Chain(folder / "chain", accounts, chain_id=chain_id)
-        self.node = LocalNode(self.chain, self.store)
+        self.node = LocalNode(self.chain, Auditors(self.chain, self.find_answer))
         self.client = ChainClient(self.node)
         self.events: dict[str, list[Event]] = {}
         self.spec = self.new_spec(rounds, changes)
@@ -65,6 +69,14 @@ class Rig:
                         if name in part.DESCRIPTOR.fields_by_name)
             setattr(part, name, settings[name])
         return spec
+
+    def find_answer(self, audit: Audit) -> bytes:
+        """What an auditor who holds the dataset answers."""
+        subject, ctx = decode_subject(audit.subject), self.chain.ctx()
+        audited = self.chain.app.work.get_round(ctx, subject.model_id, subject.number)
+        spec = self.chain.app.work.spec_of(ctx, audited)
+        weights = self.chain.app.models.load_weights(ctx, subject.model_id, subject.number - 1)
+        return compute_answer(spec, audited, subject.index, weights, self.store.open(spec.dataset.rows_root))
 
     def miner(self, name: str, behaviour: Behaviour = Behaviour.HONEST, node: Node | None = None,
               **options: Any) -> Miner:

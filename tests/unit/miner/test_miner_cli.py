@@ -57,7 +57,7 @@ def test_miner_works_until_the_model_is_trained_and_tells_it_in_json(rig: Rig, h
     told = lines(result)
     assert names(told)[0] == "enrolled" and names(told).count("revealed") == names(told).count("committed") == 3
     assert told[-1] == {"event": "finished", "accepted": 3, "earned_ugrad": 3 * 333_333,
-                        "balance_ugrad": rig.chain.balance("ann"), "bond_ugrad": 6_000_000,
+                        "balance_ugrad": rig.chain.balance("ann"), "bond_ugrad": 12_000_000,
                         "next": "gradus tx work leave 1 --from ann"}
 
 
@@ -66,10 +66,10 @@ def test_plain_lines_and_status_say_the_same_for_people(rig: Rig, home: Path) ->
     assert result.exit_code == 0
     finished = result.stdout.splitlines()[-1]
     assert "finished   accepted 3, earned 0.999999grad" in finished
-    assert finished.endswith("bond 6grad, get the bond back: gradus tx work leave 1 --from ann")
+    assert finished.endswith("bond 12grad, get the bond back: gradus tx work leave 1 --from ann")
     status = json.loads(run(home, "status", "1", "--key", "ann", "--output", "json").stdout)
     assert (status["address"], status["accepted"]) == (address_of("ann"), 3)
-    assert (status["status"], status["bond_ugrad"]) == ("TRAINER_STATUS_ACTIVE", 6_000_000)
+    assert (status["status"], status["bond_ugrad"]) == ("TRAINER_STATUS_ACTIVE", 12_000_000)
     assert "TRAINER_STATUS_ACTIVE" in run(home, "status", "1", "--key", address_of("ann")).stdout
     assert "not enrolled" in run(home, "status", "1", "--key", address_of("mallory")).stdout
 
@@ -83,7 +83,7 @@ def test_terminal_shows_where_things_stand(home: Path) -> None:
 
 @pytest.mark.parametrize("arguments, text", [
     (["start", "9", "--key", "ann"], "there is no model 9"),
-    (["start", "1", "--key", "nobody"], "the bond takes 6000000"),
+    (["start", "1", "--key", "nobody"], "the bond takes 12000000"),
     (["start", "1", "--key", "nobody"],
      f"hint:  send it coins: gradus tx bank send {address_of('nobody')} AMOUNT --from KEY"),
     (["start", "1", "--key", "ann", "--data", "/nowhere"], "trained on a dataset that is not here"),

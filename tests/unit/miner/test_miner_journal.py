@@ -109,7 +109,7 @@ def test_claim_is_what_a_second_implementation_computes(rig: Rig) -> None:
     rows = rig.store.open(iris().manifest.rows_root)
     for unit in range(3):
         claim = compute_unit(rig.model().spec, running, unit, weights, rows).claim
-        expected = claims.compute_claim(rig.model(), running, unit, weights, split_rows(iris().rows, 4))
+        expected = claims.compute_claim(rig.model().spec, running, unit, weights, split_rows(iris().rows, 4))
         assert (claim.payload, claim.trace_root) == (expected.payload, expected.trace_root)
         assert claim == compute_unit(rig.model().spec, running, unit, weights, rows).claim
 
@@ -177,7 +177,7 @@ def test_miner_without_coins_or_model_does_not_start(rig: Rig) -> None:
     with pytest.raises(MinerStopped, match="no model 7"):
         check_model(rig.client, 7)
     poor = rig.miner("nobody")
-    with pytest.raises(MinerStopped, match="the bond takes 6000000"):
+    with pytest.raises(MinerStopped, match="the bond takes 12000000"):
         poor.check()
 
 

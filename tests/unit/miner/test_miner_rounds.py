@@ -99,7 +99,7 @@ def test_miner_says_that_the_escrow_holds_no_more_rounds(tmp_path: Path) -> None
         rig.node.block()
     assert rig.model().rounds_closed == 1
     assert rig.told("ann", "standing")[-1]["waiting_for"] == (
-        "escrow: 40000000 of the 60000000 ugrad that a round pays (gradus tx models fund 1 AMOUNT --from KEY)")
+        "escrow: 37000000 of the 63000000 ugrad that a round pays (gradus tx models fund 1 AMOUNT --from KEY)")
 
 
 def test_miner_of_a_model_that_is_trained_waits_for_nothing(rig: Rig) -> None:
@@ -165,7 +165,7 @@ def test_stood_down_miner_enrols_again_by_itself(tmp_path: Path) -> None:
             other.step()
         rig.node.block()
     assert drive(rig, [late, *others]) == {}
-    assert len(rig.told("ann", "enrolled")) == 2 and rig.told("ann", "enrolled")[1]["bond_ugrad"] == 6_000_000
+    assert len(rig.told("ann", "enrolled")) == 2 and rig.told("ann", "enrolled")[1]["bond_ugrad"] == 12_000_000
     assert rig.client.find_contribution(1, address_of("ann")).units >= 1
     assert list(rig.client.iter_slashes(1)) == []
 

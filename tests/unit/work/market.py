@@ -7,16 +7,19 @@ from google.protobuf.message import Message
 
 from abci_app.runtime.deliver import TxResult
 from abci_app.runtime.events import Event
+from abci_app.wire.audit import decode_subject
 from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
-from abci_app.wire.pb.gradus.work.v1.tx_pb2 import AuditEvidence, MsgEnroll, MsgLeave
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgLeave
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Slash, Trainer, Unit
-from abci_app.wire.tx import decode_injected, encode_injected
+from abci_app.wire.tx import encode_injected
 from abci_app.x.models.types import default_spec
+from tests.auditors import Auditors
 from tests.chain import Chain, address_of, new_test_key
-from tests.sim.claims import Claim, compute_claim, new_commit, new_reveal
-from tests.sim.rows import MemoryRows, RowsTable, new_rows
+from tests.sim.claims import Claim, compute_answer, compute_claim, new_commit, new_reveal
+from tests.sim.rows import RowsTable, new_rows
 
 TRAINERS = ("ann", "ben", "cat", "dan")
 FUNDS_UGRAD = 10**12
@@ -55,8 +58,8 @@ class Market:
         names = ("boss", "eve", *trainers)
         self.chain = Chain(folder, accounts={name: FUNDS_UGRAD for name in names})
         self.names = {address_of(name): name for name in names}
-        self.rows = MemoryRows()
-        self.table = self.rows.add(new_table())
+        self.table = new_table()
+        self.auditors = Auditors(self.chain, self.find_answer)
         self.results: list[TxResult] = []
         self.create(small_spec(**changes), escrow_ugrad)
         if trainers:
@@ -68,13 +71,13 @@ class Market:
         self.block(MsgCreateModel(creator=address_of("boss"), spec=spec, escrow=coin_pb(base_coin(escrow_ugrad))))
         assert self.results[0].code == 0, self.results[0].log
 
-    def block(self, *messages: Message, injected: tuple[Message, ...] = (), evidence: bool = False) -> list[Event]:
+    def block(self, *messages: Message, injected: tuple[Message, ...] = (), votes: bool = False) -> list[Event]:
         """One block with a transaction for each message, by its own signer; returns all events of the block.
 
-        injected: put at its head. evidence: the proposer holds the rows and puts its evidence there.
+        injected: put at its head. votes: the validators have voted on open audits, and the proposer brings that.
         """
         head = [encode_injected(message) for message in injected]
-        head += self.chain.propose(self.rows) if evidence else []
+        head += self.auditors.propose() if votes else []
         sent: dict[str, int] = {}
         txs = []
         for message in messages:
@@ -127,9 +130,20 @@ class Market:
 
     def claim(self, unit: Unit) -> Claim:
         """The right claim."""
-        model, running = self.model(), self.round(unit.round)
+        running = self.round(unit.round)
         weights = self.chain.app.models.load_weights(self.chain.ctx(), 1, unit.round - 1)
-        return compute_claim(model, running, unit.index, weights, self.table.rows)
+        return compute_claim(self.spec_of(running), running, unit.index, weights, self.table.rows)
+
+    def find_answer(self, audit: Audit) -> bytes:
+        """The right answer to an audit of a unit."""
+        subject, ctx = decode_subject(audit.subject), self.chain.ctx()
+        audited = self.chain.app.work.get_round(ctx, subject.model_id, subject.number)
+        weights = self.chain.app.models.load_weights(ctx, subject.model_id, subject.number - 1)
+        return compute_answer(self.spec_of(audited), audited, subject.index, weights, self.table.rows)
+
+    def spec_of(self, owner: Round) -> ModelSpec:
+        """The terms of a round."""
+        return self.chain.app.work.spec_of(self.chain.ctx(), owner)
 
     def commit_all(self, claims: dict[str, Claim] | None = None, absent: tuple[str, ...] = ()) -> list[Event]:
         """A block in which everybody commits; claims: wrong ones by name. For the absent the phase runs to its end."""
@@ -164,15 +178,24 @@ class Market:
         other = Unit(model_id=1, round=own.round, index=own.index + 100)
         return self.claim(other)
 
-    def evidence(self) -> list[AuditEvidence]:
-        """What an honest proposer would inject into the next block."""
-        return [AuditEvidence.FromString(decode_injected(raw).value) for raw in self.chain.propose(self.rows)]
-
     def run_round(self, claims: dict[str, Claim] | None = None) -> list[Event]:
-        """Commit, reveal, audit and close the running round; returns the events of the last block."""
+        """Commit, reveal, audit and close the running round in four blocks; returns the events of the last one."""
+        self.reach_audit(claims)
+        return self.block(votes=True)
+
+    def reach_audit(self, claims: dict[str, Claim] | None = None) -> list[Event]:
+        """Commit, reveal, and the block whose beginning draws the audits; returns its events."""
         self.commit_all(claims)
         self.reveal_all(claims)
-        return self.block(evidence=True)
+        return self.block()
+
+    def audit(self) -> list[Event]:
+        """The block in which audits are drawn, and the one that brings the validators' digests and the answers."""
+        return self.block() + self.block(votes=True)
+
+    def settle(self, number: int) -> list[Event]:
+        """Empty blocks until the window of challenges of a closed round is over; their events."""
+        return self.wait_for(self.round(number).settle_height)
 
 
 def kinds(events: list[Event]) -> list[str]:

@@ -119,8 +119,9 @@ def test_chain_from_an_exported_state_goes_on(new_market: NewMarket, tmp_path: P
     with Chain(tmp_path / "again", app_state=exported) as again:
         assert again.app.export_genesis(again.ctx()) == exported
         market.chain, original = again, market.chain
+        market.auditors.chain = again
         assert market.round().phase == ROUND_PHASE_AUDIT
-        market.block(evidence=True)
+        market.audit()
         assert market.model().rounds_closed == 2
         market.run_round({"ben": market.wrong_claim("ben")})
         assert [market.names[one.trainer] for one in market.slashes()] == ["ann", "ben"]
@@ -148,7 +149,7 @@ def idle_trainer(work: dict[str, Any]) -> None:
 
 
 def wrong_payload(work: dict[str, Any]) -> None:
-    work["payloads"][0]["data"] = "00"
+    work["payloads"][0]["parts"][0] = "00"
 
 
 def double_unit(work: dict[str, Any]) -> None:

@@ -13,7 +13,8 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 )
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.seed import round_seed, shuffle
-from abci_app.x.work.errors import AttemptOver, RoundNotFound
+from abci_app.runtime.contract import compute_round_cost
+from abci_app.x.work.errors import AttemptOver, RoundNotFound, TrainerBusy, TrainerCoolingDown
 from kernels import mlp
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step
@@ -37,9 +38,8 @@ def test_round_opens_in_the_block_after_enough_trainers_are_active(new_market: N
 
 def test_who_enrols_in_the_block_that_deals_a_round_gets_no_unit_of_it(new_market: NewMarket) -> None:
     market = new_market(trainers=("ann", "ben"))
-    market.commit_all()
-    market.reveal_all()
-    events = market.block(market.enroll_msg("eve"), evidence=True)
+    market.reach_audit()
+    events = market.block(market.enroll_msg("eve"), votes=True)
     assert kinds(events)[-1] == "round_opened"
     assert sorted(market.names[unit.trainer] for unit in market.units()) == ["ann", "ben"]
     market.run_round()
@@ -76,7 +76,7 @@ def test_phases_end_as_soon_as_everybody_has_acted(new_market: NewMarket) -> Non
     assert market.round().phase == ROUND_PHASE_REVEAL
     market.reveal_all()
     assert market.round().phase == ROUND_PHASE_AUDIT
-    events = market.block(evidence=True)
+    events = market.audit()
     assert kinds(events)[-2:] == ["round_closed", "round_opened"]
     assert market.round(1).phase == ROUND_PHASE_CLOSED
     assert market.round().number == 2
@@ -99,7 +99,7 @@ def test_missed_unit_costs_nothing_but_its_reward_until_there_are_too_many(new_m
     for _ in range(2):
         market.commit_all(absent=("ann",))
         market.reveal_all(absent=("ann",))
-        market.block(evidence=True)
+        market.audit()
     assert market.trainer("ann").status == TRAINER_STATUS_STOOD_DOWN
     assert market.trainer("ann").bond_ugrad == BOND_UGRAD
     assert market.slashes() == []
@@ -110,7 +110,7 @@ def test_accepted_unit_forgets_the_missed_ones(new_market: NewMarket) -> None:
     market = new_market(commit_blocks=3, missed_rounds_max=2)
     market.commit_all(absent=("ann",))
     market.reveal_all(absent=("ann",))
-    market.block(evidence=True)
+    market.audit()
     assert market.trainer("ann").missed_in_a_row == 1
     market.run_round()
     assert market.trainer("ann").missed_in_a_row == 0
@@ -124,14 +124,13 @@ def test_withheld_reveal_loses_part_of_the_bond_and_stands_down(new_market: NewM
     market.commit_all()
     events = market.reveal_all(absent=("ann",))
     lost = BOND_UGRAD * 333_333 // 1_000_000
-    burnt = lost * 250_000 // 1_000_000
     assert market.trainer("ann").bond_ugrad == BOND_UGRAD - lost
     assert market.trainer("ann").status == TRAINER_STATUS_STOOD_DOWN
     slash = market.slashes()[0]
-    assert (slash.reason, slash.amount_ugrad, slash.burnt_ugrad) == (SLASH_REASON_WITHHELD, lost, burnt)
-    assert market.chain.app.bank.supply(market.chain.ctx()) == supply - burnt
-    assert "rewards.slash_collected" in [event.type for event in events]
-    market.block(evidence=True)
+    assert (slash.reason, slash.amount_ugrad, slash.burnt_ugrad) == (SLASH_REASON_WITHHELD, lost, lost)
+    assert market.chain.app.bank.supply(market.chain.ctx()) == supply - lost
+    assert "trainer_slashed" in kinds(events)
+    market.audit()
     assert [unit.status for unit in market.units(1)].count(UNIT_STATUS_WITHHELD) == 1
     assert market.round(1).accepted_count == 3
 
@@ -165,7 +164,10 @@ def test_round_that_everybody_withholds_waits_until_trainers_are_back(new_market
     assert kinds(events)[-1] == "round_failed"
     assert (market.round().phase, market.round().attempt) == (ROUND_PHASE_WAITING, 1)
     assert market.units() == []
+    assert market.refusal(market.enroll_msg("ann")) == ("work", TrainerCoolingDown.code)
+    market.wait_for(market.trainer("ann").return_height - 1)
     market.block(*(market.enroll_msg(name) for name in TRAINERS))
+    assert [result.code for result in market.results] == [0] * 4
     assert market.round().phase == ROUND_PHASE_WAITING
     market.block()
     assert (market.round().phase, market.round().attempt) == (ROUND_PHASE_COMMIT, 1)
@@ -178,7 +180,7 @@ def test_round_without_an_honest_claim_is_dealt_again(new_market: NewMarket) -> 
     wrong = {name: market.wrong_claim(name) for name in ("ann", "ben")}
     events = market.run_round(wrong)
     assert kinds(events)[-1] == "round_failed"
-    assert attribute(events[-1], "reason") == "rejected"
+    assert [attribute(event, "reason") for event in events if event.type == "work.round_failed"] == ["rejected"]
     assert market.model().rounds_closed == 0
     assert len(market.slashes()) == 2
     assert list(market.chain.ctx().state.blobs.iter(b"work/")) == []
@@ -204,21 +206,22 @@ def test_closing_steps_the_weights_by_the_rule_of_the_contract_and_pays_each_acc
         assert keeper.load_weights(market.chain.ctx(), 1, number) == expected[0] != weights
         assert keeper.load_momentum(market.chain.ctx(), 1) == expected[1]
     reward = market.model().spec.economy.round_reward_ugrad
-    assert market.model().escrow_ugrad == 100_000_000 - 2 * reward
+    assert market.model().escrow_ugrad == 100_000_000 - 2 * compute_round_cost(market.model().spec)
+    market.settle(2)
     fees = 4 * 1_000  # two commits and two reveals with a gas limit of 1_000_000
     assert market.chain.balance("ann") == before + 2 * (reward // 4) - fees
     assert [unit.status for unit in market.units(2)] == [UNIT_STATUS_ACCEPTED] * 4
 
 
 def test_round_waits_for_escrow_and_opens_when_it_is_funded(new_market: NewMarket) -> None:
-    market = new_market(escrow_ugrad=1_000_000)
+    market = new_market(escrow_ugrad=1_050_000)
     events = market.run_round()
     assert kinds(events)[-1] == "round_closed"
     assert market.model().escrow_ugrad < market.model().spec.economy.round_reward_ugrad
     market.block()
     with pytest.raises(RoundNotFound):
         market.round()
-    fund = MsgFundModel(sender=address_of("eve"), model_id=1, amount=coin_pb(base_coin(1_000_000)))
+    fund = MsgFundModel(sender=address_of("eve"), model_id=1, amount=coin_pb(base_coin(1_050_000)))
     assert kinds(market.block(fund)) == ["round_opened"]
 
 
@@ -229,6 +232,8 @@ def test_last_round_leaves_the_model_serving_and_bonds_can_be_taken(new_market: 
     assert market.model().status == MODEL_STATUS_SERVING
     market.block()
     assert list(market.chain.app.work.iter_idle(market.chain.ctx())) == []
+    assert market.refusal(market.leave_msg("ann")) == ("work", TrainerBusy.code)
+    assert kinds(market.settle(1)) == ["round_settled"]
     before = market.chain.balance("ann")
     market.block(market.leave_msg("ann"))
     assert market.chain.balance("ann") == before + BOND_UGRAD - 1_000
@@ -329,5 +334,5 @@ def test_claim_for_an_earlier_dealing_of_the_round_is_refused(new_market: NewMar
     reveal = new_reveal(market.unit_of("ann"), market.claim(market.unit_of("ann")), 0)
     assert market.refusal(reveal) == ("work", AttemptOver.code)
     market.reveal_all()
-    market.block(evidence=True)
+    market.audit()
     assert (market.model().rounds_closed, market.slashes()) == (1, [])

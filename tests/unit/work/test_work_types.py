@@ -1,24 +1,27 @@
-"""The pure rules: dealing, drawing, slashing, evidence rows, gas; and that broken states are noticed."""
+"""The pure rules: dealing, drawing, slashing, parts of payloads, terms; and that broken states are noticed."""
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from abci_app.runtime.context import Ctx
-from abci_app.runtime import contract
 from abci_app.wire.ints import PPM, U64_MAX
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, Model
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    AUDIT_VERDICT_MATCH, ROUND_PHASE_REVEAL, TRAINER_STATUS_STOOD_DOWN, UNIT_STATUS_ACCEPTED, UNIT_STATUS_MISSED, Round,
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
+    MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, AuditPolicy, TrainingPolicy,
 )
-from abci_app.wire.row import split_rows
-from abci_app.x.work import types
-from kernels.unit import unit_cost
-from tests.sim.rows import MemoryRows, new_rows
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
+    AUDIT_VERDICT_MATCH, AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_REVEAL, SLASH_REASON_DISPUTE,
+    SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_STOOD_DOWN, UNIT_STATUS_ACCEPTED, UNIT_STATUS_MISSED,
+    Round, Trainer, Unit,
+)
+from abci_app.x.work import keys, types
+from kernels.payload import CODECS, payload_bytes, region_bytes
 from tests.unit.work.market import Market, small_spec
 
 NewMarket = Callable[..., Market]
+Record = TypeVar("Record", Trainer, Unit, Round)
 SEEDS = st.binary(min_size=32, max_size=32)
 
 
@@ -33,15 +36,13 @@ def test_dealing_gives_one_unit_each_up_to_the_most(seed: bytes, count: int, uni
 
 def test_after_the_first_round_as_many_trainers_are_needed_as_the_rule_needs_payloads() -> None:
     """So who is slashed below trainers_min does not stop the training, while the rule still withstands its trim."""
-    model = Model(status=MODEL_STATUS_OPEN)
-    model.spec.training.trainers_min = 12
+    training = TrainingPolicy(trainers_min=12)
     for rule, trim, needed in (("mean", 0, 1), ("trimmed_mean", 2, 5), ("nnm+median", 2, 5), ("krum", 2, 7),
                                ("nnm+multi_krum", 0, 3)):
-        model.spec.training.aggregation, model.spec.training.trim = rule, trim
-        model.status = MODEL_STATUS_OPEN
-        assert types.compute_trainers_needed(model) == 12
-        model.status = MODEL_STATUS_TRAINING
-        assert types.compute_trainers_needed(model) == types.compute_payloads_needed(model.spec.training) == needed
+        training.aggregation, training.trim = rule, trim
+        assert types.compute_trainers_needed(MODEL_STATUS_OPEN, training) == 12
+        assert types.compute_trainers_needed(MODEL_STATUS_TRAINING, training) == needed
+        assert types.compute_payloads_needed(training) == needed
 
 
 @given(SEEDS, st.lists(st.integers(0, 63), min_size=1, max_size=64, unique=True), st.integers(0, PPM))
@@ -54,89 +55,131 @@ def test_drawing_takes_the_rate_rounded_up_and_at_least_one(seed: bytes, reveale
 
 
 @given(st.integers(0, U64_MAX), st.integers(0, PPM), st.integers(0, PPM))
-def test_slash_never_takes_more_than_there_is(bond_ugrad: int, slash_ppm: int, burn_ppm: int) -> None:
-    amount, burnt = types.compute_slash(bond_ugrad, slash_ppm, burn_ppm)
-    assert 0 <= burnt <= amount <= bond_ugrad
-    assert slash_ppm < PPM or amount == bond_ugrad
-    assert burn_ppm < PPM or burnt == amount
+def test_slash_never_takes_more_than_there_is_and_burns_its_part(bond_ugrad: int, slash_ppm: int,
+                                                                 burn_ppm: int) -> None:
+    policy = AuditPolicy(mismatch_slash_ppm=slash_ppm, withhold_slash_ppm=slash_ppm, burn_ppm=burn_ppm)
+    amount, offered = types.compute_slash(bond_ugrad, policy, SLASH_REASON_MISMATCH)
+    assert amount == bond_ugrad * slash_ppm // PPM
+    assert amount - offered == amount * burn_ppm // PPM
+    assert types.compute_slash(bond_ugrad, policy, SLASH_REASON_DISPUTE) == (amount, offered // 2)
+    assert types.compute_slash(bond_ugrad, policy, SLASH_REASON_WITHHELD) == (amount, 0)
 
 
-@given(SEEDS, st.integers(0, 63))
-def test_evidence_gives_back_the_drawn_rows_in_the_order_of_use(seed: bytes, index: int) -> None:
-    table = new_rows("types", 20, 5, 4, 3)
-    model = Model(id=1, spec=small_spec(local_steps=5, batch_rows=7, trace_every=1))
-    model.spec.dataset.CopyFrom(table.terms)
-    drawn = types.draw_unit_rows(model.spec, Round(seed=seed), index)
-    distinct = types.distinct_rows(drawn)
-    source = MemoryRows()
-    source.add(table)
-    found = source.find_rows(table.terms.rows_root, distinct)
-    assert found is not None and len(drawn) == 35 and max(drawn) < 20
-    features, labels = types.join_unit_rows(drawn, distinct, split_rows(found[0], 4), 4)
-    assert features == b"".join(table.rows[row][:4] for row in drawn)
-    assert labels == b"".join(table.rows[row][4:] for row in drawn)
-
-
-def test_audit_gas_is_a_formula_of_the_shape() -> None:
+def test_parts_of_a_payload_are_whole_regions_and_their_sizes_add_up() -> None:
     spec = small_spec()
-    cost = unit_cost(contract.compute_unit_policy(spec, 1))
-    assert contract.compute_audit_gas(spec) == 4 * 2_000 + -(-cost // 1_000) + 16 * 12 + 2  # 12 rows of 6 bytes
+    for hidden in (1, 300, 10_000, 65_536):
+        spec.mlp_classifier.widths[1] = hidden
+        count = 4 * hidden + hidden + hidden * 3 + 3
+        for spec.training.codec in CODECS:
+            sizes = types.compute_part_sizes(spec)
+            assert sum(sizes) == payload_bytes(count, spec.training.codec)
+            assert all(0 < size <= types.PART_BYTES for size in sizes)
+            assert all(size % region_bytes(spec.training.codec) == 0 for size in sizes[:-1])
+            assert all(2 * size > types.PART_BYTES for size in sizes[:-1])
+    spec.training.codec = "int8/256"
+    assert len(types.compute_part_sizes(spec)) == 2
 
 
-def test_invariants_notice_what_they_are_for(new_market: NewMarket) -> None:
-    market = new_market(rate_ppm=1_000_000)
-    market.commit_all()
-    market.reveal_all()
-    market.block()
-    keeper, ctx = market.chain.app.work, market.chain.ctx()
-    unit, trainer, running = market.units()[0], market.trainer("ann"), market.round()
+def test_terms_of_a_unit_say_all_that_a_replay_needs() -> None:
+    spec = small_spec(local_steps=5, batch_rows=7, trace_every=1)
+    owner = Round(seed=bytes(range(32)), learning_rate_q16=77, weights_root=b"w" * 32, attempt=3)
+    unit = Unit(index=6, trainer="gradus1x", payload_root=b"p" * 32, trace_root=b"t" * 32)
+    terms = types.new_unit_terms(spec, owner, unit)
+    assert (len(terms.drawn), max(terms.drawn) < 32, terms.row_count) == (35, True, 40)
+    assert list(terms.drawn) == types.draw_unit_rows(spec, owner, 6)
+    assert (terms.policy.local_steps, terms.policy.optimiser.learning_rate_q16) == (5, 77)
+    assert (terms.features, terms.classes, terms.rows_root) == (4, 3, spec.dataset.rows_root)
+    assert (terms.weights_root, terms.payload_root, terms.trace_root) == (b"w" * 32, b"p" * 32, b"t" * 32)
+    assert (terms.claimant, terms.attempt, terms.first_step) == ("gradus1x", 3, 0)
 
-    def noticed(change: Callable[[Ctx], object]) -> list[str]:
-        layer = ctx.branch()
+
+def test_only_accepted_units_in_their_window_can_be_challenged() -> None:
+    unit, owner = Unit(status=UNIT_STATUS_ACCEPTED), Round(settle_height=9)
+    assert [types.is_challengeable(unit, owner, height) for height in (1, 9, 10)] == [True, True, False]
+    assert not types.is_challengeable(Unit(status=UNIT_STATUS_ACCEPTED, disputed=True), owner, 5)
+    assert not types.is_challengeable(Unit(status=UNIT_STATUS_MISSED), owner, 5)
+    assert not types.is_challengeable(unit, Round(settle_height=9, settled_height=9), 9)
+    assert not types.is_challengeable(unit, Round(), 1)
+
+
+Change = Callable[[Ctx], object]
+
+
+class Broken:
+    """A market in the audits of its second round, and the names of the invariants that a change of its state breaks."""
+
+    def __init__(self, market: Market) -> None:
+        market.run_round()
+        market.reach_audit()
+        self.app, self.ctx, self.keeper = market.chain.app, market.chain.ctx(), market.chain.app.work
+        self.unit, self.trainer = market.units()[0], market.trainer("ann")
+        self.closed, self.running = market.round(1), market.round()
+
+    def noticed(self, change: Change) -> list[str]:
+        layer = self.ctx.branch()
         change(layer)
-        return [line.partition(":")[0] for line in market.chain.app.check_invariants(layer)]
+        return [line.partition(":")[0] for line in self.app.check_invariants(layer)]
 
-    def with_trainer(**fields: object) -> Callable[[Ctx], object]:
-        changed = type(trainer)()
-        changed.CopyFrom(trainer)
-        for name in fields:
-            setattr(changed, name, fields[name])
-        return lambda layer: keeper.put_trainer(layer, changed)
+    def with_trainer(self, **fields: object) -> list[str]:
+        return self.noticed(lambda layer: self.keeper.put_trainer(layer, changed(self.trainer, fields)))
 
-    def with_unit(**fields: object) -> Callable[[Ctx], object]:
-        changed = type(unit)()
-        changed.CopyFrom(unit)
-        for name in fields:
-            setattr(changed, name, fields[name])
-        return lambda layer: keeper.put_unit(layer, changed)
+    def with_unit(self, **fields: object) -> list[str]:
+        return self.noticed(lambda layer: self.keeper.put_unit(layer, changed(self.unit, fields)))
 
-    def with_round(**fields: object) -> Callable[[Ctx], object]:
-        changed = Round()
-        changed.CopyFrom(running)
-        for name in fields:
-            setattr(changed, name, fields[name])
-        return lambda layer: keeper.put_round(layer, changed)
+    def with_running(self, **fields: object) -> list[str]:
+        return self.noticed(lambda layer: self.keeper.put_round(layer, changed(self.running, fields)))
 
-    assert noticed(lambda layer: None) == []
-    assert noticed(with_trainer(bond_ugrad=trainer.bond_ugrad + 1)) == ["work/bonds"]
-    assert noticed(with_trainer(bond_ugrad=0)) == ["work/bonds"]
-    assert noticed(with_trainer(open_units=2)) == ["work/open_units"]
-    assert noticed(lambda layer: keeper.drop_trainer(layer, trainer)) == ["work/bonds", "work/open_units"]
-    assert noticed(lambda layer: keeper._mark_active(layer, 1, bytes(20), True)) == ["work/active"]
-    assert noticed(with_trainer(status=TRAINER_STATUS_STOOD_DOWN)) == []
-    assert noticed(with_unit(status=UNIT_STATUS_MISSED)) == ["work/open_units", "work/payloads"]
-    assert noticed(with_unit(status=UNIT_STATUS_ACCEPTED)) == ["work/open_units", "work/rounds"]
-    assert noticed(with_unit(verdict=AUDIT_VERDICT_MATCH)) == ["work/rounds", "work/audits"]
-    assert noticed(with_unit(payload_root=bytes(32))) == ["work/payloads"]
-    assert noticed(with_round(waiting_count=1)) == ["work/rounds"]
-    assert noticed(with_round(accepted_count=1)) == ["work/rounds"]
-    assert noticed(with_round(phase=ROUND_PHASE_REVEAL)) == ["work/rounds"]
-    assert noticed(with_round(number=3)) == ["work/rounds", "work/due"]
-    assert noticed(with_round(audit_seed=b"")) == ["work/audits", "work/due"]
-    assert noticed(with_round(deadline_height=99)) == ["work/due"]
-    assert noticed(with_round(due_height=running.due_height - 1)) == ["work/due"]
-    assert noticed(lambda layer: keeper.drop_payload(layer, unit)) == ["work/payloads"]
-    assert noticed(lambda layer: keeper.move_due(layer, running, 0)) == ["work/due"]
-    assert noticed(lambda layer: keeper.mark_idle(layer, 1)) == ["work/due"]
-    assert noticed(lambda layer: keeper.drop_pending(layer, unit)) == ["work/audits"]
-    assert noticed(lambda layer: keeper.drop_units(layer, 1, 1))[:1] == ["work/open_units"]
+    def with_closed(self, **fields: object) -> list[str]:
+        return self.noticed(lambda layer: self.keeper.put_round(layer, changed(self.closed, fields)))
+
+
+def changed(record: Record, fields: dict[str, object]) -> Record:
+    copy = type(record)()
+    copy.CopyFrom(record)
+    for name in fields:
+        setattr(copy, name, fields[name])
+    return copy
+
+
+def test_invariants_notice_broken_trainers_and_units(new_market: NewMarket) -> None:
+    broken = Broken(new_market(rate_ppm=1_000_000, challenge_blocks=6))
+    keeper, trainer, unit = broken.keeper, broken.trainer, broken.unit
+    assert broken.noticed(lambda layer: None) == []
+    assert broken.with_trainer(bond_ugrad=trainer.bond_ugrad + 1) == ["work/bonds"]
+    assert broken.with_trainer(bond_ugrad=0) == ["work/bonds"]
+    assert broken.with_trainer(open_units=3) == ["work/open_units"]
+    assert broken.with_trainer(status=TRAINER_STATUS_STOOD_DOWN) == []
+    assert broken.noticed(lambda layer: keeper.drop_trainer(layer, trainer)) == ["work/bonds", "work/open_units"]
+    assert broken.noticed(lambda layer: keeper._mark_active(layer, 1, bytes(20), True)) == ["work/active"]
+    assert broken.with_unit(status=UNIT_STATUS_MISSED) == ["work/open_units", "work/payloads"]
+    assert broken.with_unit(status=UNIT_STATUS_ACCEPTED) == ["work/rounds"]
+    assert broken.with_unit(aggregated=True) == ["work/rounds"]
+    assert broken.with_unit(verdict=AUDIT_VERDICT_MATCH) == ["work/rounds"]
+    assert broken.with_unit(verdict=AUDIT_VERDICT_UNSPECIFIED) == ["work/rounds", "work/audits"]
+    assert broken.with_unit(payload_root=bytes(32)) == ["work/payloads"]
+    assert broken.with_unit(parts=2) == ["work/payloads"]
+    assert broken.with_unit(disputed=True) == ["work/settling"]
+    assert broken.noticed(lambda layer: keeper.drop_payload(layer, unit)) == ["work/payloads"]
+    assert broken.noticed(lambda layer: keeper.drop_units(layer, 1, 2))[:1] == ["work/open_units"]
+
+
+def test_invariants_notice_broken_rounds_and_marks(new_market: NewMarket) -> None:
+    broken = Broken(new_market(rate_ppm=1_000_000, challenge_blocks=6))
+    keeper, running, closed = broken.keeper, broken.running, broken.closed
+    assert broken.with_running(waiting_count=1) == ["work/rounds"]
+    assert broken.with_running(accepted_count=1) == ["work/rounds"]
+    assert broken.with_running(phase=ROUND_PHASE_REVEAL) == ["work/rounds"]
+    assert broken.with_running(number=4) == ["work/rounds", "work/due"]
+    assert broken.with_running(audit_seed=b"") == ["work/audits", "work/due"]
+    assert broken.with_running(deadline_height=99) == ["work/due"]
+    assert broken.with_running(due_height=running.due_height - 1) == ["work/due"]
+    assert broken.with_running(settle_height=99) == ["work/settling"]
+    assert broken.with_closed(settled_height=5) == ["work/open_units", "work/settling"]
+    assert broken.with_closed(settle_height=99) == ["work/settling"]
+    assert broken.with_closed(disputed_count=1) == ["work/settling"]
+    assert broken.with_closed(accepted_count=3) == ["work/rounds"]
+    assert broken.noticed(lambda layer: keeper.drop_settling(layer, closed)) == ["work/settling"]
+    assert broken.noticed(lambda layer: keeper.move_due(layer, running, 0)) == ["work/due"]
+    assert broken.noticed(lambda layer: layer.state.store("work").set(keys.idle(1), b"\x01")) == ["work/due"]
+    subject = keeper.subject_of(broken.ctx, broken.unit)
+    assert broken.noticed(lambda layer: keeper.audits.close_audit(layer, subject)) == ["work/audits"]

@@ -16,13 +16,13 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from abci_app.wire.errors import ChainError, InsufficientFunds, InvalidAddress, InvalidCoins
-from abci_app.wire.pb.gradus.work.v1.tx_pb2 import AuditEvidence, MsgCommitWork, MsgEnroll, MsgLeave, MsgRevealWork
-from abci_app.wire.tx import decode_injected, encode_injected, type_url
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll, MsgLeave, MsgRevealWork
+from abci_app.wire.tx import type_url
 from abci_app.x.models.errors import ModelNotFound
 from abci_app.x.work import errors
 from kernels import dispatch
 from tests.chain import Chain, address_of, new_test_key
-from tests.sim.claims import Claim, new_commit, new_reveal
+from tests.sim.claims import Claim, new_commit, new_reveal, new_reveals
 from tests.unit.work.market import BOND_UGRAD, FUNDS_UGRAD, TRAINERS, Market
 from tests.vectors.runner import new_tx
 
@@ -35,13 +35,14 @@ Refusal = type[ChainError]
 
 @dataclass
 class Case:
-    """One vector: transactions of `signer`s or injected ones, and why each is refused (None: it is not)."""
+    """One vector: transactions of `signer`s, and why each is refused (None: it is not). height: of their block."""
 
     name: str
     about: str
     market: Market
     txs: list[tuple[str, Message, Refusal | None]]
     stateless: bool = False
+    height: int = 1
 
 
 def changed(message: Message, **fields: Any) -> Message:
@@ -87,9 +88,14 @@ def trainer_cases(opened: Market, slashed: Market, stood_down: Market, invited: 
                stood_down, [("ann", stood_down.enroll_msg("ann", 0), None)])
     yield Case("enroll_after_withholding", "Who lost part of its bond must make it good.", stood_down,
                [("ben", stood_down.enroll_msg("ben", 1), errors.BondTooLow),
-                ("ben", stood_down.enroll_msg("ben", BOND_UGRAD), None)])
-    yield Case("leave_with_an_open_unit", "The bond stays while a unit of the running round is open.", opened,
+                ("ben", stood_down.enroll_msg("ben", BOND_UGRAD), None)],
+               height=stood_down.trainer("ben").return_height)
+    yield Case("enroll_while_cooling_down", "Who withheld a reveal waits before it may come back.", stood_down,
+               [("ben", stood_down.enroll_msg("ben"), errors.TrainerCoolingDown)], height=2)
+    yield Case("leave_with_an_open_unit", "The bond stays while a unit runs.", opened,
                [("ann", opened.leave_msg("ann"), errors.TrainerBusy)])
+    yield Case("leave_before_the_round_is_settled", "The bond stays while an accepted unit can be challenged.", serving,
+               [("ann", serving.leave_msg("ann"), errors.TrainerBusy)])
     yield Case("leave_unknown", "Only who is enrolled can leave.", opened,
                [("eve", opened.leave_msg("eve"), errors.TrainerNotFound)])
     yield Case("leave_with_a_bad_address", "An address with a typing error.", opened,
@@ -132,6 +138,8 @@ def reveal_cases(opened: Market, revealing: Market, missed: Market) -> Iterator[
                [("ann", changed(right, trainer="gradus1ann"), InvalidAddress)], stateless=True)
     yield Case("reveal_with_a_malformed_trace_root", "A trace root of 33 bytes.", revealing,
                [("ann", changed(right, trace_root=bytes(33)), errors.TraceRootMalformed)], stateless=True)
+    yield Case("reveal_with_a_malformed_payload_root", "No payload root.", revealing,
+               [("ann", changed(right, payload_root=b""), errors.PayloadRootMalformed)], stateless=True)
     yield Case("reveal_with_a_malformed_salt", "No salt.", revealing,
                [("ann", changed(right, salt=b""), errors.SaltMalformed)], stateless=True)
     yield Case("reveal_in_an_unknown_round", "Round 2 is not open.", revealing,
@@ -155,34 +163,29 @@ def reveal_cases(opened: Market, revealing: Market, missed: Market) -> Iterator[
     yield Case("reveal_with_another_trace_root", "What is revealed must be what was committed.", revealing,
                [("ann", changed(right, trace_root=bytes(32)), errors.CommitmentMismatch)])
     yield Case("reveal_with_another_payload", "What is revealed must be what was committed.", revealing,
-               [("ann", changed(right, payload=claim.payload + b"\0"), errors.CommitmentMismatch)])
+               [("ann", changed(right, payload=bytes(len(claim.payload))), errors.CommitmentMismatch)])
+    yield Case("reveal_with_another_payload_root", "What is revealed must be what was committed.", revealing,
+               [("ann", changed(right, payload_root=bytes(32)), errors.CommitmentMismatch)])
     bad = new_reveal(revealing.unit_of("dan"), Claim(b"\x80" * len(claim.payload), bytes(32)))
     yield Case("reveal_of_a_payload_that_is_not_canonical", "It was committed, but no encoder writes it.", revealing,
                [("dan", bad, errors.PayloadInvalid)])
 
 
-def evidence_cases(audited: Market) -> Iterator[Case]:
-    """Injected evidence. They are drawn when the block begins, so the evidence is made on a copy."""
-    with open_copy(audited) as chain:
-        proposed = [AuditEvidence.FromString(decode_injected(raw).value) for raw in chain.propose(audited.rows)]
-    by_name = {audited.names[audited.units()[one.unit].trainer]: one for one in proposed}
-    right, wrong = by_name["ann"], by_name["ben"]
-    row = 4 + 2
-    damaged = bytes([right.rows[0] ^ 1]) + right.rows[1:]
-    yield Case("evidence_of_a_right_claim", "The claim matches.", audited, [("", right, None)])
-    yield Case("evidence_of_a_wrong_claim", "The bond is slashed and the payload dropped.", audited,
-               [("", wrong, None)])
-    yield Case("evidence_twice", "An audit ends once.", audited,
-               [("", right, None), ("", right, errors.AuditNotPending)])
-    yield Case("evidence_without_an_audit", "The model has no such unit.", audited,
-               [("", changed(right, unit=77), errors.AuditNotPending)])
-    yield Case("evidence_with_a_row_too_few", "All distinct rows must be there.", audited,
-               [("", changed(right, rows=right.rows[:-row]), errors.EvidenceMalformed)])
-    yield Case("evidence_with_a_changed_row", "The rows must stand under the dataset's root.", audited,
-               [("", changed(right, rows=damaged), errors.EvidenceProofInvalid)])
-    longer = AuditEvidence(model_id=1, round=1, unit=right.unit, rows=right.rows, proof=[*right.proof, bytes(32)])
-    yield Case("evidence_with_a_longer_proof", "A proof is used to its last hash.", audited,
-               [("", longer, errors.EvidenceProofInvalid)])
+def part_cases(revealing: Market) -> Iterator[Case]:
+    """Parts of payloads. All of these are of one part, so that a second one is never due."""
+    unit = revealing.unit_of("ann")
+    claim = revealing.claim(unit)
+    first, second = new_reveals(unit, claim, len(claim.payload) - 1)
+    yield Case("reveal_of_a_part_of_another_size", "A part that is not the last holds as many regions as fit.",
+               revealing, [("ann", first, errors.PartMalformed)])
+    yield Case("part_before_the_reveal", "The first part comes with what the commitment was made of.", revealing,
+               [("ann", second, errors.PartOutOfTurn)])
+    yield Case("part_with_a_bad_address", "An address with a typing error.", revealing,
+               [("ann", changed(second, trainer="gradus1ann"), InvalidAddress)], stateless=True)
+    yield Case("part_behind_the_last", "The payload is whole.", revealing,
+               [("ann", new_reveal(unit, claim), None), ("ann", second, errors.UnitRevealed)])
+    yield Case("part_of_the_unit_of_another", "Nobody can add to another's payload.", revealing,
+               [("ben", changed(second, trainer=address_of("ben")), errors.UnitNotAssigned)])
 
 
 def open_copy(market: Market) -> Chain:
@@ -200,7 +203,6 @@ def new_markets(folder: Path) -> dict[str, Market]:
         "missed": Market(folder / "missed", commit_blocks=3),
         "slashed": Market(folder / "slashed", rate_ppm=1_000_000),
         "stood_down": Market(folder / "stood_down", missed_rounds_max=1, commit_blocks=3, reveal_blocks=3),
-        "audited": Market(folder / "audited", rate_ppm=1_000_000, audit_blocks=50),
         "invited": Market(folder / "invited", invited_trainers=invited),
         "serving": Market(folder / "serving", rounds=1),
     }
@@ -211,9 +213,6 @@ def new_markets(folder: Path) -> dict[str, Market]:
     slashed.run_round({"ann": slashed.wrong_claim("ann")})
     markets["stood_down"].commit_all(absent=("ann",))
     markets["stood_down"].reveal_all(absent=("ann", "ben"))
-    wrong = {"ben": markets["audited"].wrong_claim("ben")}
-    markets["audited"].commit_all(wrong)
-    markets["audited"].reveal_all(wrong)
     markets["serving"].run_round()
     return markets
 
@@ -223,11 +222,15 @@ def new_vector(case: Case) -> dict[str, Any]:
     vector: dict[str, Any] = {"about": case.about, "pre": {}}
     with open_copy(case.market) as chain:
         vector["pre"]["app_state"] = chain.app.export_genesis(chain.ctx())
+        if case.height > 1:
+            vector["pre"]["height"] = str(case.height)
+        while chain.height < case.height - 1:
+            chain.block()
         vector["txs"] = _new_txs(chain, case)
         if case.stateless:
             vector["unchanged"] = True
         else:
-            if any(refusal is None for _, _, refusal in case.txs) or not case.txs[0][0]:
+            if any(refusal is None for _, _, refusal in case.txs):
                 chain.block([new_tx(chain, tx) for tx in vector["txs"]])
             vector["post"] = {"queries": [_answer(chain, name, model_id=1) for name in ANSWERS]}
     text = json.dumps(vector)
@@ -241,9 +244,6 @@ def _new_txs(chain: Chain, case: Case) -> list[dict[str, Any]]:
     txs: list[dict[str, Any]] = []
     for index, (signer, message, refusal) in enumerate(case.txs):
         expect = {"error": {"codespace": refusal.codespace, "code": refusal.code}} if refusal else {}
-        if not signer:
-            txs.append({"raw": encode_injected(message).hex(), "expect": expect})
-            continue
         fields = json_format.MessageToDict(message, preserving_proto_field_name=True)
         tx = {"signer": signer, "messages": [{"@type": type_url(message), **fields}], "expect": expect}
         if index:
@@ -273,7 +273,7 @@ def main() -> None:
             *trainer_cases(m["opened"], m["slashed"], m["stood_down"], m["invited"], m["serving"]),
             *commit_cases(m["opened"], m["revealing"]),
             *reveal_cases(m["opened"], m["revealing"], m["missed"]),
-            *evidence_cases(m["audited"]),
+            *part_cases(m["revealing"]),
         ]
         for case in cases:
             (FOLDER / f"{case.name}.json").write_text(json.dumps(new_vector(case), indent=2) + "\n")

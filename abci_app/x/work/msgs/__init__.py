@@ -1,1 +1,1 @@
-"""The room's handlers, one file for each noun: trainers, claims, audits."""
+"""The room's handlers, one file for each noun: trainers, claims."""

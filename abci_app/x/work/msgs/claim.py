@@ -1,11 +1,11 @@
-"""MsgCommitWork and MsgRevealWork: the two halves of a claim."""
+"""MsgCommitWork, MsgRevealWork, MsgRevealPart: a claim is bound first and shown later, in parts where it is large."""
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import compute_param_count
 from abci_app.wire.address import decode_address
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import (
-    MsgCommitWork, MsgCommitWorkResponse, MsgRevealWork, MsgRevealWorkResponse,
+    MsgCommitWork, MsgCommitWorkResponse, MsgRevealPart, MsgRevealPartResponse, MsgRevealWork, MsgRevealWorkResponse,
 )
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED, Round,
@@ -14,11 +14,11 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 from abci_app.wire.seed import claim_commitment
 from abci_app.x.work import events
 from abci_app.x.work.errors import (
-    AttemptOver, CommitmentMismatch, PayloadInvalid, PhaseNotCommit, PhaseNotReveal, UnitCommitted, UnitNotAssigned,
-    UnitNotCommitted, UnitRevealed,
+    AttemptOver, CommitmentMismatch, PartMalformed, PartOutOfTurn, PayloadInvalid, PhaseNotCommit, PhaseNotReveal,
+    UnitCommitted, UnitNotAssigned, UnitNotCommitted, UnitRevealed,
 )
 from abci_app.x.work.keeper import Keeper
-from abci_app.x.work.types import compute_payload_root
+from abci_app.x.work.types import compute_part_sizes, compute_payload_root
 from kernels import payload as payload_codec
 from kernels.errors import KernelInputError
 
@@ -49,15 +49,41 @@ def commit_work(ctx: Ctx, keeper: Keeper, msg: MsgCommitWork) -> MsgCommitWorkRe
 
 
 def reveal_work(ctx: Ctx, keeper: Keeper, msg: MsgRevealWork) -> MsgRevealWorkResponse:
-    """Take the payload of a committed unit: its root into the state, its bytes beside it.
+    """Show what a commitment was made of, and take the first part of the payload; also again, from the beginning.
 
     Checks, in consensus order: round there, not dealt again since, in its reveal phase, unit there, the sender's,
-    committed and not revealed yet, the commitment matches, the payload is canonical.
+    committed and not revealed yet, the commitment matches; then those of a part.
     Raises: RoundNotFound (work/12), AttemptOver (work/30), PhaseNotReveal (work/19), UnitNotFound (work/14),
     UnitNotAssigned (work/15), UnitNotCommitted (work/20), UnitRevealed (work/21), CommitmentMismatch (work/23),
-    PayloadInvalid (work/22).
-    Emits: work.unit_revealed.    Gas: 2 writes, BLOB_BYTE_GAS for each byte of the payload.
+    PartMalformed (work/32), PayloadInvalid (work/22).
+    Emits: work.unit_revealed or work.part_revealed.    Gas: 1 write, 2 with the last part; BLOB_BYTE_GAS for each byte.
     """
+    running, unit = _find_committed(ctx, keeper, msg)
+    _check_commitment(running, unit, msg)
+    keeper.drop_payload(ctx, unit)
+    unit.payload_root, unit.trace_root, unit.parts = msg.payload_root, msg.trace_root, 0
+    _take_part(ctx, keeper, running, unit, msg.payload)
+    return MsgRevealWorkResponse()
+
+
+def reveal_part(ctx: Ctx, keeper: Keeper, msg: MsgRevealPart) -> MsgRevealPartResponse:
+    """Take the next part of a payload whose reveal has begun; the last one, if the payload is what was committed.
+
+    Checks, in consensus order: round there, not dealt again since, in its reveal phase, unit there, the sender's,
+    committed and not revealed yet, the part is the one that is due, of its size; with the last part: the payload has
+    the committed root and is canonical.
+    Raises: as reveal_work; PartOutOfTurn (work/33).
+    Emits: work.unit_revealed or work.part_revealed.    Gas: as reveal_work.
+    """
+    running, unit = _find_committed(ctx, keeper, msg)
+    if msg.part != unit.parts or unit.parts == 0:
+        raise PartOutOfTurn(f"part {msg.part} of unit {unit.index}, of which {unit.parts} are here")
+    _take_part(ctx, keeper, running, unit, msg.data)
+    return MsgRevealPartResponse()
+
+
+def _find_committed(ctx: Ctx, keeper: Keeper, msg: MsgRevealWork | MsgRevealPart) -> tuple[Round, Unit]:
+    """The round and the unit of a reveal, if it is due."""
     running = keeper.get_round(ctx, msg.model_id, msg.round)
     _check_attempt(running, msg.attempt)
     if running.phase != ROUND_PHASE_REVEAL:
@@ -68,17 +94,28 @@ def reveal_work(ctx: Ctx, keeper: Keeper, msg: MsgRevealWork) -> MsgRevealWorkRe
         raise UnitRevealed(f"unit {unit.index}")
     if unit.status != UNIT_STATUS_COMMITTED:
         raise UnitNotCommitted(f"unit {unit.index}")
-    spec = keeper.models.get_model(ctx, msg.model_id).spec
-    unit.payload_root = compute_payload_root(msg.payload, spec.training.codec)
-    unit.trace_root = msg.trace_root
-    _check_commitment(running, unit, msg.salt)
-    _check_payload(spec, msg.payload)
+    return running, unit
+
+
+def _take_part(ctx: Ctx, keeper: Keeper, running: Round, unit: Unit, data: bytes) -> None:
+    """Keep the part that is due; with the last one the unit is revealed. Writes `unit`."""
+    spec = keeper.spec_of(ctx, running)
+    sizes = compute_part_sizes(spec)
+    if len(data) != sizes[unit.parts]:
+        raise PartMalformed(f"part {unit.parts} of {len(sizes)} has {sizes[unit.parts]} bytes, not {len(data)}")
+    keeper.put_part(ctx, unit, data)
+    if unit.parts < len(sizes):
+        keeper.put_unit(ctx, unit)
+        ctx.emit(events.part_revealed(unit))
+        return
+    payload = b"".join(part for part in keeper.iter_parts(ctx, unit))
+    if compute_payload_root(payload, spec.training.codec) != unit.payload_root:
+        raise CommitmentMismatch(f"the payload of unit {unit.index} does not have the committed root")
+    _check_payload(spec, payload)
     unit.status = UNIT_STATUS_REVEALED
     keeper.put_unit(ctx, unit)
-    keeper.put_payload(ctx, unit, msg.payload)
     _count_act(ctx, keeper, running)
     ctx.emit(events.unit_revealed(unit))
-    return MsgRevealWorkResponse()
 
 
 def _count_act(ctx: Ctx, keeper: Keeper, running: Round) -> None:
@@ -100,9 +137,9 @@ def _check_assigned(unit: Unit, sender: str) -> None:
         raise UnitNotAssigned(f"unit {unit.index} belongs to {unit.trainer}")
 
 
-def _check_commitment(running: Round, unit: Unit, salt: bytes) -> None:
+def _check_commitment(running: Round, unit: Unit, msg: MsgRevealWork) -> None:
     commitment = claim_commitment(decode_address(unit.trainer), unit.model_id, unit.round, running.attempt, unit.index,
-                                  unit.payload_root, unit.trace_root, salt)
+                                  msg.payload_root, msg.trace_root, msg.salt)
     if commitment != unit.commitment:
         raise CommitmentMismatch(f"unit {unit.index} was committed as {unit.commitment.hex()}")
 

@@ -1,8 +1,8 @@
 """MsgEnroll and MsgLeave: putting up a bond and taking it back."""
 
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.contract import AUDIT_GAS_PER_BLOCK, LIVE_STATUSES, compute_audit_gas
-from abci_app.wire.address import decode_address
+from abci_app.runtime.contract import LIVE_STATUSES
+from abci_app.wire.address import decode_address, encode_address
 from abci_app.wire.coin import base_coin
 from abci_app.wire.ints import U64_MAX
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
@@ -10,36 +10,38 @@ from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgEnrollResponse,
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import TRAINER_STATUS_ACTIVE, TRAINER_STATUS_SLASHED, Trainer
 from abci_app.x.work import events
 from abci_app.x.work.errors import (
-    BondTooLarge, BondTooLow, ModelNotLive, TrainerActive, TrainerBusy, TrainerNotInvited, TrainersFull,
-    TrainerSlashed, UnitTooLarge,
+    BondTooLarge, BondTooLow, ModelNotLive, TrainerActive, TrainerBusy, TrainerCoolingDown, TrainerNotInvited,
+    TrainersFull, TrainerSlashed,
 )
 from abci_app.x.work.keeper import Keeper
-from abci_app.x.work.types import RUNNING_PHASES, STORE, TRAINERS_MAX, parse_bond
+from abci_app.x.work.types import STORE, TRAINERS_MAX, parse_bond
 
 
 def enroll(ctx: Ctx, keeper: Keeper, msg: MsgEnroll) -> MsgEnrollResponse:
     """Enrol a new trainer, or bring back one that was stood down; the coins of `bond` are added to its bond.
 
-    Checks, in consensus order: model there, live, auditable, trainer invited, not active, not slashed, room for one
-    more, bond reaches the contract's, coins there.
-    Raises: ModelNotFound (models/2), ModelNotLive (work/2), UnitTooLarge (work/29), TrainerNotInvited (work/3),
-    TrainerActive (work/4), TrainerSlashed (work/5), TrainersFull (work/6), BondTooLow (work/7), BondTooLarge (work/8),
-    InsufficientFunds (sdk/5).
+    An active trainer may add what newer terms of the contract ask for. Checks, in consensus order: model there, live,
+    trainer invited, not active with a bond that is enough, not slashed, not cooling down, room for one more, bond
+    reaches the contract's, coins there.
+    Raises: ModelNotFound (models/2), ModelNotLive (work/2), TrainerNotInvited (work/3), TrainerActive (work/4),
+    TrainerSlashed (work/5), TrainerCoolingDown (work/34), TrainersFull (work/6), BondTooLow (work/7),
+    BondTooLarge (work/8), InsufficientFunds (sdk/5).
     Emits: work.trainer_enrolled.    Gas: 3 writes, 4 where no round runs, and the bank's.
     """
     model = keeper.models.get_model(ctx, msg.model_id)
-    _check_open_to(model, msg.trainer)
     address = decode_address(msg.trainer)
+    _check_open_to(keeper, model, address)
     trainer = keeper.find_trainer(ctx, model.id, address)
     if trainer is None:
         trainer = Trainer(model_id=model.id, address=msg.trainer, enrolled_height=ctx.height)
-    _check_may_return(trainer)
-    if keeper.count_active(ctx, model.id) >= TRAINERS_MAX:
+    required_ugrad = model.spec.economy.bond_ugrad
+    _check_may_return(ctx, trainer, required_ugrad)
+    if trainer.status != TRAINER_STATUS_ACTIVE and keeper.count_active(ctx, model.id) >= TRAINERS_MAX:
         raise TrainersFull(f"{TRAINERS_MAX} are active")
     added_ugrad = parse_bond(msg.bond)
     bond_ugrad = trainer.bond_ugrad + added_ugrad
-    if bond_ugrad < model.spec.economy.bond_ugrad:
-        raise BondTooLow(f"{trainer.bond_ugrad} held, {added_ugrad} offered, {model.spec.economy.bond_ugrad} required")
+    if bond_ugrad < required_ugrad:
+        raise BondTooLow(f"{trainer.bond_ugrad} held, {added_ugrad} offered, {required_ugrad} required")
     if bond_ugrad > U64_MAX:
         raise BondTooLarge(f"{trainer.bond_ugrad} held, {added_ugrad} offered")
     if added_ugrad:
@@ -47,10 +49,9 @@ def enroll(ctx: Ctx, keeper: Keeper, msg: MsgEnroll) -> MsgEnrollResponse:
     trainer.bond_ugrad = bond_ugrad
     trainer.status = TRAINER_STATUS_ACTIVE
     trainer.missed_in_a_row = 0
+    trainer.return_height = 0
     keeper.put_trainer(ctx, trainer)
-    running = keeper.find_round(ctx, model.id, model.rounds_closed + 1)
-    if running is None or running.phase not in RUNNING_PHASES:
-        keeper.mark_idle(ctx, model.id)
+    keeper.mark_idle(ctx, model.id)
     ctx.emit(events.trainer_enrolled(trainer, added_ugrad))
     return MsgEnrollResponse()
 
@@ -58,7 +59,7 @@ def enroll(ctx: Ctx, keeper: Keeper, msg: MsgEnroll) -> MsgEnrollResponse:
 def leave(ctx: Ctx, keeper: Keeper, msg: MsgLeave) -> MsgLeaveResponse:
     """Give a trainer its bond, or what slashing has left of it, and forget it.
 
-    Raises: TrainerNotFound (work/9), TrainerBusy (work/10) while a unit of the running round is open.
+    Raises: TrainerNotFound (work/9), TrainerBusy (work/10) while a unit runs or is not settled yet.
     Emits: work.trainer_left.    Gas: a write, 3 if it was active, and the bank's.
     """
     address = decode_address(msg.trainer)
@@ -72,18 +73,17 @@ def leave(ctx: Ctx, keeper: Keeper, msg: MsgLeave) -> MsgLeaveResponse:
     return MsgLeaveResponse(returned_ugrad=trainer.bond_ugrad)
 
 
-def _check_open_to(model: Model, address: str) -> None:
+def _check_open_to(keeper: Keeper, model: Model, address: bytes) -> None:
     if model.status not in LIVE_STATUSES:
         raise ModelNotLive(f"model {model.id}")
-    gas = compute_audit_gas(model.spec)
-    if gas > AUDIT_GAS_PER_BLOCK:
-        raise UnitTooLarge(f"an audit takes {gas} gas, a block has {AUDIT_GAS_PER_BLOCK}")
-    if model.spec.invited_trainers and address not in model.spec.invited_trainers:
-        raise TrainerNotInvited(f"model {model.id} does not name {address}")
+    if not keeper.models.is_invited(model, address):
+        raise TrainerNotInvited(f"model {model.id} does not name {encode_address(address)}")
 
 
-def _check_may_return(trainer: Trainer) -> None:
-    if trainer.status == TRAINER_STATUS_ACTIVE:
+def _check_may_return(ctx: Ctx, trainer: Trainer, required_ugrad: int) -> None:
+    if trainer.status == TRAINER_STATUS_ACTIVE and trainer.bond_ugrad >= required_ugrad:
         raise TrainerActive(f"with a bond of {trainer.bond_ugrad} ugrad")
     if trainer.status == TRAINER_STATUS_SLASHED:
         raise TrainerSlashed(f"{trainer.bond_ugrad} ugrad are left of the bond")
+    if trainer.return_height > ctx.height:
+        raise TrainerCoolingDown(f"from block {trainer.return_height} on, this is {ctx.height}")

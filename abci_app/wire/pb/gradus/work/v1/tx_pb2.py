@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from abci_app.wire.pb.cosmos.base.v1beta1 import coin_pb2 as cosmos_dot_base_dot_v1beta1_dot_coin__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17gradus/work/v1/tx.proto\x12\x0egradus.work.v1\x1a\x1e\x63osmos/base/v1beta1/coin.proto\"W\n\tMsgEnroll\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\'\n\x04\x62ond\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\x13\n\x11MsgEnrollResponse\"-\n\x08MsgLeave\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"*\n\x10MsgLeaveResponse\x12\x16\n\x0ereturned_ugrad\x18\x01 \x01(\x04\"t\n\rMsgCommitWork\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\r\n\x05round\x18\x03 \x01(\r\x12\x0c\n\x04unit\x18\x04 \x01(\r\x12\x12\n\ncommitment\x18\x05 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\r\"\x17\n\x15MsgCommitWorkResponse\"\x93\x01\n\rMsgRevealWork\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\r\n\x05round\x18\x03 \x01(\r\x12\x0c\n\x04unit\x18\x04 \x01(\r\x12\x0f\n\x07payload\x18\x05 \x01(\x0c\x12\x12\n\ntrace_root\x18\x06 \x01(\x0c\x12\x0c\n\x04salt\x18\x07 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\r\"\x17\n\x15MsgRevealWorkResponse\"[\n\rAuditEvidence\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04unit\x18\x03 \x01(\r\x12\x0c\n\x04rows\x18\x04 \x01(\x0c\x12\r\n\x05proof\x18\x05 \x03(\x0c\"(\n\x15\x41uditEvidenceResponse\x12\x0f\n\x07matched\x18\x01 \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17gradus/work/v1/tx.proto\x12\x0egradus.work.v1\x1a\x1e\x63osmos/base/v1beta1/coin.proto\"W\n\tMsgEnroll\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\'\n\x04\x62ond\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\x13\n\x11MsgEnrollResponse\"-\n\x08MsgLeave\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"*\n\x10MsgLeaveResponse\x12\x16\n\x0ereturned_ugrad\x18\x01 \x01(\x04\"t\n\rMsgCommitWork\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\r\n\x05round\x18\x03 \x01(\r\x12\x0c\n\x04unit\x18\x04 \x01(\r\x12\x12\n\ncommitment\x18\x05 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x06 \x01(\r\"\x17\n\x15MsgCommitWorkResponse\"\xa9\x01\n\rMsgRevealWork\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\r\n\x05round\x18\x03 \x01(\r\x12\x0c\n\x04unit\x18\x04 \x01(\r\x12\x0f\n\x07payload\x18\x05 \x01(\x0c\x12\x12\n\ntrace_root\x18\x06 \x01(\x0c\x12\x0c\n\x04salt\x18\x07 \x01(\x0c\x12\x0f\n\x07\x61ttempt\x18\x08 \x01(\r\x12\x14\n\x0cpayload_root\x18\t \x01(\x0c\"\x17\n\x15MsgRevealWorkResponse\"|\n\rMsgRevealPart\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\r\n\x05round\x18\x03 \x01(\r\x12\x0f\n\x07\x61ttempt\x18\x04 \x01(\r\x12\x0c\n\x04unit\x18\x05 \x01(\r\x12\x0c\n\x04part\x18\x06 \x01(\r\x12\x0c\n\x04\x64\x61ta\x18\x07 \x01(\x0c\"\x17\n\x15MsgRevealPartResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,11 +45,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MSGCOMMITWORKRESPONSE']._serialized_start=394
   _globals['_MSGCOMMITWORKRESPONSE']._serialized_end=417
   _globals['_MSGREVEALWORK']._serialized_start=420
-  _globals['_MSGREVEALWORK']._serialized_end=567
-  _globals['_MSGREVEALWORKRESPONSE']._serialized_start=569
-  _globals['_MSGREVEALWORKRESPONSE']._serialized_end=592
-  _globals['_AUDITEVIDENCE']._serialized_start=594
-  _globals['_AUDITEVIDENCE']._serialized_end=685
-  _globals['_AUDITEVIDENCERESPONSE']._serialized_start=687
-  _globals['_AUDITEVIDENCERESPONSE']._serialized_end=727
+  _globals['_MSGREVEALWORK']._serialized_end=589
+  _globals['_MSGREVEALWORKRESPONSE']._serialized_start=591
+  _globals['_MSGREVEALWORKRESPONSE']._serialized_end=614
+  _globals['_MSGREVEALPART']._serialized_start=616
+  _globals['_MSGREVEALPART']._serialized_end=740
+  _globals['_MSGREVEALPARTRESPONSE']._serialized_start=742
+  _globals['_MSGREVEALPARTRESPONSE']._serialized_end=765
 # @@protoc_insertion_point(module_scope)

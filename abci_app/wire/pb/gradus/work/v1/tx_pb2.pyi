@@ -1,8 +1,7 @@
 from abci_app.wire.pb.cosmos.base.v1beta1 import coin_pb2 as _coin_pb2
-from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
-from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from collections.abc import Mapping as _Mapping
 from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 
 DESCRIPTOR: _descriptor.FileDescriptor
@@ -56,7 +55,7 @@ class MsgCommitWorkResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class MsgRevealWork(_message.Message):
-    __slots__ = ("trainer", "model_id", "round", "unit", "payload", "trace_root", "salt", "attempt")
+    __slots__ = ("trainer", "model_id", "round", "unit", "payload", "trace_root", "salt", "attempt", "payload_root")
     TRAINER_FIELD_NUMBER: _ClassVar[int]
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
@@ -65,6 +64,7 @@ class MsgRevealWork(_message.Message):
     TRACE_ROOT_FIELD_NUMBER: _ClassVar[int]
     SALT_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_ROOT_FIELD_NUMBER: _ClassVar[int]
     trainer: str
     model_id: int
     round: int
@@ -73,28 +73,31 @@ class MsgRevealWork(_message.Message):
     trace_root: bytes
     salt: bytes
     attempt: int
-    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., payload: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., attempt: _Optional[int] = ...) -> None: ...
+    payload_root: bytes
+    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., payload: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., salt: _Optional[bytes] = ..., attempt: _Optional[int] = ..., payload_root: _Optional[bytes] = ...) -> None: ...
 
 class MsgRevealWorkResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
-class AuditEvidence(_message.Message):
-    __slots__ = ("model_id", "round", "unit", "rows", "proof")
+class MsgRevealPart(_message.Message):
+    __slots__ = ("trainer", "model_id", "round", "attempt", "unit", "part", "data")
+    TRAINER_FIELD_NUMBER: _ClassVar[int]
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     UNIT_FIELD_NUMBER: _ClassVar[int]
-    ROWS_FIELD_NUMBER: _ClassVar[int]
-    PROOF_FIELD_NUMBER: _ClassVar[int]
+    PART_FIELD_NUMBER: _ClassVar[int]
+    DATA_FIELD_NUMBER: _ClassVar[int]
+    trainer: str
     model_id: int
     round: int
+    attempt: int
     unit: int
-    rows: bytes
-    proof: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., rows: _Optional[bytes] = ..., proof: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    part: int
+    data: bytes
+    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ..., round: _Optional[int] = ..., attempt: _Optional[int] = ..., unit: _Optional[int] = ..., part: _Optional[int] = ..., data: _Optional[bytes] = ...) -> None: ...
 
-class AuditEvidenceResponse(_message.Message):
-    __slots__ = ("matched",)
-    MATCHED_FIELD_NUMBER: _ClassVar[int]
-    matched: bool
-    def __init__(self, matched: _Optional[bool] = ...) -> None: ...
+class MsgRevealPartResponse(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...

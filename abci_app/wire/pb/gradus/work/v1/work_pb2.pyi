@@ -31,7 +31,6 @@ class UnitStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     UNIT_STATUS_REJECTED: _ClassVar[UnitStatus]
     UNIT_STATUS_MISSED: _ClassVar[UnitStatus]
     UNIT_STATUS_WITHHELD: _ClassVar[UnitStatus]
-    UNIT_STATUS_EXPIRED: _ClassVar[UnitStatus]
 
 class AuditVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -46,6 +45,7 @@ class SlashReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SLASH_REASON_UNSPECIFIED: _ClassVar[SlashReason]
     SLASH_REASON_MISMATCH: _ClassVar[SlashReason]
     SLASH_REASON_WITHHELD: _ClassVar[SlashReason]
+    SLASH_REASON_DISPUTE: _ClassVar[SlashReason]
 TRAINER_STATUS_UNSPECIFIED: TrainerStatus
 TRAINER_STATUS_ACTIVE: TrainerStatus
 TRAINER_STATUS_STOOD_DOWN: TrainerStatus
@@ -64,7 +64,6 @@ UNIT_STATUS_ACCEPTED: UnitStatus
 UNIT_STATUS_REJECTED: UnitStatus
 UNIT_STATUS_MISSED: UnitStatus
 UNIT_STATUS_WITHHELD: UnitStatus
-UNIT_STATUS_EXPIRED: UnitStatus
 AUDIT_VERDICT_UNSPECIFIED: AuditVerdict
 AUDIT_VERDICT_PENDING: AuditVerdict
 AUDIT_VERDICT_MATCH: AuditVerdict
@@ -73,9 +72,10 @@ AUDIT_VERDICT_EXPIRED: AuditVerdict
 SLASH_REASON_UNSPECIFIED: SlashReason
 SLASH_REASON_MISMATCH: SlashReason
 SLASH_REASON_WITHHELD: SlashReason
+SLASH_REASON_DISPUTE: SlashReason
 
 class Trainer(_message.Message):
-    __slots__ = ("model_id", "address", "bond_ugrad", "status", "missed_in_a_row", "open_units", "units_accepted", "enrolled_height")
+    __slots__ = ("model_id", "address", "bond_ugrad", "status", "missed_in_a_row", "open_units", "units_accepted", "enrolled_height", "return_height")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     BOND_UGRAD_FIELD_NUMBER: _ClassVar[int]
@@ -84,6 +84,7 @@ class Trainer(_message.Message):
     OPEN_UNITS_FIELD_NUMBER: _ClassVar[int]
     UNITS_ACCEPTED_FIELD_NUMBER: _ClassVar[int]
     ENROLLED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    RETURN_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     model_id: int
     address: str
     bond_ugrad: int
@@ -92,10 +93,11 @@ class Trainer(_message.Message):
     open_units: int
     units_accepted: int
     enrolled_height: int
-    def __init__(self, model_id: _Optional[int] = ..., address: _Optional[str] = ..., bond_ugrad: _Optional[int] = ..., status: _Optional[_Union[TrainerStatus, str]] = ..., missed_in_a_row: _Optional[int] = ..., open_units: _Optional[int] = ..., units_accepted: _Optional[int] = ..., enrolled_height: _Optional[int] = ...) -> None: ...
+    return_height: int
+    def __init__(self, model_id: _Optional[int] = ..., address: _Optional[str] = ..., bond_ugrad: _Optional[int] = ..., status: _Optional[_Union[TrainerStatus, str]] = ..., missed_in_a_row: _Optional[int] = ..., open_units: _Optional[int] = ..., units_accepted: _Optional[int] = ..., enrolled_height: _Optional[int] = ..., return_height: _Optional[int] = ...) -> None: ...
 
 class Round(_message.Message):
-    __slots__ = ("model_id", "number", "phase", "seed", "weights_root", "learning_rate_q16", "unit_count", "opened_height", "deadline_height", "audit_seed", "accepted_count", "closed_height", "attempt", "waiting_count", "due_height")
+    __slots__ = ("model_id", "number", "phase", "seed", "weights_root", "learning_rate_q16", "unit_count", "opened_height", "deadline_height", "audit_seed", "accepted_count", "closed_height", "attempt", "waiting_count", "due_height", "spec_version", "settle_height", "settled_height", "disputed_count")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +113,10 @@ class Round(_message.Message):
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     WAITING_COUNT_FIELD_NUMBER: _ClassVar[int]
     DUE_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    SPEC_VERSION_FIELD_NUMBER: _ClassVar[int]
+    SETTLE_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    SETTLED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    DISPUTED_COUNT_FIELD_NUMBER: _ClassVar[int]
     model_id: int
     number: int
     phase: RoundPhase
@@ -126,10 +132,14 @@ class Round(_message.Message):
     attempt: int
     waiting_count: int
     due_height: int
-    def __init__(self, model_id: _Optional[int] = ..., number: _Optional[int] = ..., phase: _Optional[_Union[RoundPhase, str]] = ..., seed: _Optional[bytes] = ..., weights_root: _Optional[bytes] = ..., learning_rate_q16: _Optional[int] = ..., unit_count: _Optional[int] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., audit_seed: _Optional[bytes] = ..., accepted_count: _Optional[int] = ..., closed_height: _Optional[int] = ..., attempt: _Optional[int] = ..., waiting_count: _Optional[int] = ..., due_height: _Optional[int] = ...) -> None: ...
+    spec_version: int
+    settle_height: int
+    settled_height: int
+    disputed_count: int
+    def __init__(self, model_id: _Optional[int] = ..., number: _Optional[int] = ..., phase: _Optional[_Union[RoundPhase, str]] = ..., seed: _Optional[bytes] = ..., weights_root: _Optional[bytes] = ..., learning_rate_q16: _Optional[int] = ..., unit_count: _Optional[int] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., audit_seed: _Optional[bytes] = ..., accepted_count: _Optional[int] = ..., closed_height: _Optional[int] = ..., attempt: _Optional[int] = ..., waiting_count: _Optional[int] = ..., due_height: _Optional[int] = ..., spec_version: _Optional[int] = ..., settle_height: _Optional[int] = ..., settled_height: _Optional[int] = ..., disputed_count: _Optional[int] = ...) -> None: ...
 
 class Unit(_message.Message):
-    __slots__ = ("model_id", "round", "index", "trainer", "status", "commitment", "payload_root", "trace_root", "verdict")
+    __slots__ = ("model_id", "round", "index", "trainer", "status", "commitment", "payload_root", "trace_root", "verdict", "parts", "aggregated", "disputed")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -139,6 +149,9 @@ class Unit(_message.Message):
     PAYLOAD_ROOT_FIELD_NUMBER: _ClassVar[int]
     TRACE_ROOT_FIELD_NUMBER: _ClassVar[int]
     VERDICT_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
+    AGGREGATED_FIELD_NUMBER: _ClassVar[int]
+    DISPUTED_FIELD_NUMBER: _ClassVar[int]
     model_id: int
     round: int
     index: int
@@ -148,7 +161,10 @@ class Unit(_message.Message):
     payload_root: bytes
     trace_root: bytes
     verdict: AuditVerdict
-    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., index: _Optional[int] = ..., trainer: _Optional[str] = ..., status: _Optional[_Union[UnitStatus, str]] = ..., commitment: _Optional[bytes] = ..., payload_root: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., verdict: _Optional[_Union[AuditVerdict, str]] = ...) -> None: ...
+    parts: int
+    aggregated: bool
+    disputed: bool
+    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., index: _Optional[int] = ..., trainer: _Optional[str] = ..., status: _Optional[_Union[UnitStatus, str]] = ..., commitment: _Optional[bytes] = ..., payload_root: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., verdict: _Optional[_Union[AuditVerdict, str]] = ..., parts: _Optional[int] = ..., aggregated: _Optional[bool] = ..., disputed: _Optional[bool] = ...) -> None: ...
 
 class Slash(_message.Message):
     __slots__ = ("model_id", "trainer", "round", "unit", "reason", "amount_ugrad", "burnt_ugrad", "height")
@@ -169,11 +185,3 @@ class Slash(_message.Message):
     burnt_ugrad: int
     height: int
     def __init__(self, model_id: _Optional[int] = ..., trainer: _Optional[str] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., reason: _Optional[_Union[SlashReason, str]] = ..., amount_ugrad: _Optional[int] = ..., burnt_ugrad: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
-
-class AuditLoad(_message.Message):
-    __slots__ = ("height", "gas")
-    HEIGHT_FIELD_NUMBER: _ClassVar[int]
-    GAS_FIELD_NUMBER: _ClassVar[int]
-    height: int
-    gas: int
-    def __init__(self, height: _Optional[int] = ..., gas: _Optional[int] = ...) -> None: ...
