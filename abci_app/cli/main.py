@@ -18,6 +18,7 @@ COMMANDS = {
     "tx": ("abci_app.cli.tx:tx", "Send transactions: coins, model contracts, enrolment."),
     "query": ("abci_app.cli.query:query", "Ask a node; with --prove check the answer against a header."),
     "light": ("abci_app.cli.light:light", "The blocks that --prove starts from."),
+    "audit": ("abci_app.cli.audit:audit", "Recompute a round or a whole model, and say whether the chain is right."),
     "data": ("abci_app.cli.data:data", "Turn tables into datasets that miners and auditors check by hash."),
     "bench": ("abci_app.cli.bench:bench", "Load a network with transactions and measure it."),
     "miner": ("abci_app.cli.miner:miner", "Train units of a model and earn."),

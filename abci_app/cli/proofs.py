@@ -87,6 +87,16 @@ def weights_place(model_id: int, number: int) -> Place:
     return Place("models", models_keys.weights(model_id, number))
 
 
+def version_place(model_id: int, version: int) -> Place:
+    """Where a contract's terms stand once others have replaced them."""
+    return Place("models", models_keys.version(model_id, version))
+
+
+def slash_place(model_id: int, ordinal: int) -> Place:
+    """Where a model's slash stands, by its ordinal from 0."""
+    return Place("work", work_keys.slash(model_id, ordinal))
+
+
 def trainer_place(model_id: int, address: str) -> Place:
     """Where a trainer stands."""
     return Place("work", work_keys.trainer(model_id, decode_address(address)))
@@ -135,14 +145,15 @@ def prove(terms: Terms, place: Place) -> Proved:
         return Proved(record, reached, tuple(client.agreed), _notes(client, terms, reached))
 
 
-def follow(terms: Terms) -> Proved:
-    """The newest block of the node, verified and kept in the home; its record is empty."""
+def follow(terms: Terms, height: int = 0) -> Proved:
+    """The block at a height, verified and kept in the home; 0: the node's newest. Its record is empty."""
     with _following(terms) as (client, _, store):
         known = store.find(client.chain_id)
         trust = choose_trust(client, known, terms)
-        height = max(trust.latest.height, client.primary.latest_height())
-        block, reached = client.verify(trust, height)
-        check_fresh(block, client.rules, client.clock())
+        chosen = height or max(trust.latest.height, client.primary.latest_height())
+        block, reached = client.verify(trust, chosen)
+        if not height:
+            check_fresh(block, client.rules, client.clock())
         _keep(store, client, known, reached)
         empty = Record("", b"", None, block.height - 1, block)
         return Proved(empty, reached, tuple(client.agreed), _notes(client, terms, reached))

@@ -133,6 +133,30 @@ def test_kept_network_goes_on_making_blocks_and_its_invariants_hold(finished: Fi
         assert answer.code == 0 and json.loads(answer.value)["broken"] == []
 
 
+def audit(folder: Path, home: Path, manifest: Manifest, *arguments: str) -> tuple[int, dict[str, Any]]:
+    """Status and answer of `gradus audit`, proved from a home that trusts nothing yet, with another node as witness."""
+    witnesses = [part for node in manifest.nodes[1:] for part in ("--witness", node.rpc)]
+    done = subprocess.run(
+        [sys.executable, "-m", "abci_app.cli", "audit", "1", *arguments, "--verify", *witnesses, "--home", str(home),
+         "--data", str(folder / "datasets"), "--node", manifest.nodes[0].rpc, "--output", "json"],
+        cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_whole_model_is_computed_again_from_its_blocks_and_a_round_from_its_proved_records(
+        finished: Finished, tmp_path: Path) -> None:
+    folder, report, manifest = finished
+    status, told = audit(folder, tmp_path, manifest, "--all", "--units")
+    assert (status, told["equal"], told["rounds"]) == (0, True, ROUNDS)
+    assert [one["weights"] for one in told["replayed"]] == ["equal"] * (ROUNDS + 1)
+    claims = [unit["claim"] for one in told["replayed"] for unit in one.get("units", ())]
+    assert claims.count("equal") >= 3 * ROUNDS and "not equal" not in claims
+    assert len(told["proved"]["witnesses"]) == VALIDATORS - 1
+    status, told = audit(folder, tmp_path, manifest, str(ROUNDS))
+    assert (status, told["equal"], told["weights"], told["source"]) == (0, True, "equal", "records")
+
+
 def test_interrupted_demo_says_so_and_leaves_no_process(tmp_path: Path) -> None:
     folder = tmp_path / "net"
     demo = start_demo(folder, "--data", "iris", "--rounds", "50", "--miners", "2", "--validators", "1",

@@ -1,0 +1,75 @@
+"""Records for a replay, each proved against what the chain's validators signed."""
+
+from typing import TypeVar
+
+from google.protobuf.message import Message
+
+from abci_app.cli import proofs
+from abci_app.cli.proofs import Place, Proved, Terms
+from abci_app.client.chain import ChainClient
+from abci_app.client.errors import ProofInvalid
+from abci_app.client.light.blocks import Header
+from abci_app.client.light.errors import ELSEWHERE
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec, SpecVersion, Weights
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Slash, Unit
+
+Record = TypeVar("Record", bound=Message)
+
+
+class ProvedRecords:
+    """replay.records.Records, proved by the light client. proved: the proof that reached the newest block."""
+
+    def __init__(self, terms: Terms, chain: ChainClient) -> None:
+        """chain: says how many slashes there are; each is proved."""
+        self.terms, self.chain = terms, chain
+        self.proved: Proved | None = None
+
+    def find_model(self, model_id: int) -> Model | None:
+        """A contract and where it stands."""
+        return self._find(proofs.model_place(model_id), Model)
+
+    def get_spec(self, model_id: int, version: int) -> ModelSpec:
+        """A version of a contract's terms."""
+        replaced = self._find(proofs.version_place(model_id, version), SpecVersion)
+        if replaced is not None:
+            return replaced.spec
+        model = self.find_model(model_id)
+        if model is None or model.spec_version != version:
+            raise ProofInvalid(f"there is no version {version} of the terms of model {model_id}: that is proved",
+                               ELSEWHERE)
+        return model.spec
+
+    def find_round(self, model_id: int, number: int) -> Round | None:
+        """A round, while it is kept."""
+        return self._find(proofs.round_place(model_id, number), Round)
+
+    def find_unit(self, model_id: int, number: int, index: int) -> Unit | None:
+        """A unit, while its round is kept."""
+        return self._find(proofs.unit_place(model_id, number, index), Unit)
+
+    def find_weights(self, model_id: int, number: int) -> Weights | None:
+        """What the weights after a round are, while they are kept."""
+        return self._find(proofs.weights_place(model_id, number), Weights)
+
+    def list_slashes(self, model_id: int) -> list[Slash]:
+        """A model's slashes, the earliest first."""
+        count = sum(1 for _ in self.chain.iter_slashes(model_id))
+        found = [self._find(proofs.slash_place(model_id, ordinal), Slash) for ordinal in range(count)]
+        return [slash for slash in found if slash is not None]
+
+    def check_header(self, header: Header) -> None:
+        """Raises ProofInvalid for a header that is not the chain's."""
+        verified = proofs.follow(self.terms, header.height)
+        self._keep(verified)
+        if verified.record.header.hash != header.hash:
+            raise ProofInvalid(f"the node shows another block {header.height} than the one that the validators signed",
+                               ELSEWHERE)
+
+    def _find(self, place: Place, kind: type[Record]) -> Record | None:
+        found = proofs.prove(self.terms, place)
+        self._keep(found)
+        return None if found.record.value is None else kind.FromString(found.record.value)
+
+    def _keep(self, found: Proved) -> None:
+        if self.proved is None or found.record.header.height >= self.proved.record.header.height:
+            self.proved = found

@@ -1,0 +1,120 @@
+"""The rounds of a model as blocks tell them: dealt by which seed, what was revealed and accepted, with which root.
+
+Pure: reads blocks that were fetched already. Blocks hold all that records forget when a round is no longer kept.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from abci_app.client.errors import ProofInvalid
+from abci_app.client.light.blocks import Header
+from abci_app.client.light.errors import ELSEWHERE
+from abci_app.replay.blocks import Block, Happening
+from abci_app.wire.errors import ChainError
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgRevealWork
+from abci_app.wire.seed import round_seed
+from abci_app.wire.tx import decode_tx, is_injected, parse_strict, type_url
+from kernels.aggregate.types import PAYLOADS_MAX
+
+OPENED, CLOSED = "work.round_opened", "work.round_closed"
+ACCEPTED = "work.unit_accepted"
+REVEAL = type_url(MsgRevealWork)
+
+
+@dataclass(frozen=True, slots=True)
+class Reveal:
+    """A unit's claim and its bytes, as its trainer revealed them."""
+
+    trainer: str
+    payload: bytes
+    trace_root: bytes
+
+
+@dataclass(slots=True)
+class PastRound:
+    """A dealing of a round. number: from 1. weights_root: after it, as a block says; empty until it is closed.
+
+    header: of the block that closed it, whose hash vouches for that block and all before.
+    """
+
+    number: int
+    attempt: int
+    unit_count: int
+    seed: bytes
+    spec_version: int
+    reveals: dict[int, Reveal] = field(default_factory=dict)
+    accepted: list[int] = field(default_factory=list)
+    weights_root: bytes = b""
+    header: Header | None = None
+
+
+def iter_rounds(blocks: Iterable[Block], model_id: int) -> Iterator[PastRound]:
+    """The closed rounds of a model, from blocks in the order of their heights, from its creation on.
+
+    Raises ProofInvalid when what blocks say contradicts itself.
+    """
+    dealt: PastRound | None = None
+    for block in blocks:
+        if dealt is not None:
+            _take_reveals(block, model_id, dealt)
+        for happening in _iter_of_model(block, model_id):
+            if happening.type == OPENED:
+                dealt = _read_dealing(block, happening, model_id)
+            elif dealt is None:
+                raise ProofInvalid(f"block {block.header.height} speaks of a round of model {model_id} that no block "
+                                   "has opened", ELSEWHERE)
+            elif happening.type == ACCEPTED:
+                dealt.accepted.append(_number(block, happening, "unit"))
+            elif happening.type == CLOSED:
+                dealt.weights_root = _root(block, happening)
+                dealt.header = block.header
+                yield dealt
+
+
+def _iter_of_model(block: Block, model_id: int) -> Iterator[Happening]:
+    for happening in block.happenings:
+        if happening.type in (OPENED, CLOSED, ACCEPTED) and happening.fields.get("model_id") == str(model_id):
+            yield happening
+
+
+def _read_dealing(block: Block, happening: Happening, model_id: int) -> PastRound:
+    """The dealing of a block, with the seed that its header gives."""
+    header = block.header
+    number, attempt, count = (_number(block, happening, name) for name in ("round", "attempt", "unit_count"))
+    version = _number(block, happening, "spec_version") if "spec_version" in happening.fields else 1
+    seed = round_seed(header.chain_id, model_id, number, attempt, header.app_hash, header.last_block_id.hash)
+    return PastRound(number, attempt, min(count, PAYLOADS_MAX), seed, version)
+
+
+def _take_reveals(block: Block, model_id: int, dealt: PastRound) -> None:
+    """The reveals of a dealing in a block's transactions that did what they asked for."""
+    for raw, code in zip(block.txs, block.codes, strict=True):
+        if code or is_injected(raw):
+            continue
+        for message in _iter_messages(block, raw):
+            if (message.model_id, message.round, message.attempt) == (model_id, dealt.number, dealt.attempt):
+                dealt.reveals[message.unit] = Reveal(message.trainer, message.payload, message.trace_root)
+
+
+def _iter_messages(block: Block, raw: bytes) -> Iterator[MsgRevealWork]:
+    try:
+        for packed in decode_tx(raw).body.messages:
+            if packed.type_url == REVEAL:
+                yield parse_strict(MsgRevealWork, packed.value, "a reveal")
+    except ChainError as error:
+        raise ProofInvalid(f"a transaction of block {block.header.height} is said to have succeeded and is malformed: "
+                           f"{error}", ELSEWHERE) from None
+
+
+def _number(block: Block, happening: Happening, name: str) -> int:
+    text = happening.fields.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > 10:
+        raise ProofInvalid(f"{happening.type} of block {block.header.height} has no number {name!r}", ELSEWHERE)
+    return int(text)
+
+
+def _root(block: Block, happening: Happening) -> bytes:
+    try:
+        return bytes.fromhex(happening.fields.get("weights_root", ""))
+    except ValueError:
+        raise ProofInvalid(f"{happening.type} of block {block.header.height} names no root", ELSEWHERE) from None

@@ -1,0 +1,283 @@
+"""Replays a round or a whole model: from records while the chain keeps them, else from blocks, rows from this machine.
+
+A round's claims are recomputed one by one; its weights from the payloads that were accepted. Whatever differs is a
+result; only what cannot be had or does not hold together is an error.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from abci_app.client.chain import ChainClient
+from abci_app.client.errors import ProofInvalid
+from abci_app.client.light.blocks import Header
+from abci_app.client.light.errors import ELSEWHERE
+from abci_app.data.errors import DataError
+from abci_app.replay.blocks import BlockReader
+from abci_app.replay.errors import BlockPruned, DatasetLacking, NothingToReplay
+from abci_app.replay.history import ACCEPTED
+from abci_app.replay.rebuild import FIRST_VERSION, Rebuilt, compute_first_weights, iter_rebuilt
+from abci_app.replay.records import Records
+from abci_app.replay.rounds import (
+    Outcome, PastUnit, Progress, ReplayedUnit, Verdict, close_round, compute_root, replay_units,
+)
+from abci_app.units.source import Datasets, open_dataset
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
+    AUDIT_VERDICT_MISMATCH, ROUND_PHASE_CLOSED, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
+    UNIT_STATUS_MISSED, UNIT_STATUS_REJECTED, UNIT_STATUS_WITHHELD, Round, Unit, UnitStatus,
+)
+from abci_app.x.work.types import compute_payload_root
+from kernels import outer
+from kernels.errors import KernelInputError
+
+UNREVEALED = (UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_MISSED, UNIT_STATUS_WITHHELD)
+ALL = "gradus audit {} --all rebuilds every round from blocks"
+
+
+@dataclass(frozen=True, slots=True)
+class RoundReplay:
+    """What came of a round. number 0: the weights before the first.
+
+    source: `records` or `blocks`. units: those that were replayed. weights: those after the round, compared;
+    root: what the chain names, computed_root: what came out, each empty where there is none. note: why weights were
+    not checked.
+    """
+
+    number: int
+    attempt: int
+    source: str
+    units: tuple[ReplayedUnit, ...]
+    weights: Outcome
+    root: bytes = b""
+    computed_root: bytes = b""
+    note: str = ""
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the chain has it as it came out here, as far as it was compared."""
+        return self.weights is not Outcome.DIFFERENT and all(one.verdict.is_right for one in self.units)
+
+
+class Replayer:
+    """Replays what one chain says, with the datasets of one folder."""
+
+    def __init__(self, chain: ChainClient, records: Records, reader: BlockReader, store: Datasets,
+                 report: Progress = lambda what, done, total: None,
+                 check_header: Callable[[Header], None] = lambda header: None) -> None:
+        """chain: for weights and payloads, which are checked by their roots. check_header: raises when a header is not
+        the chain's."""
+        self.chain, self.records, self.reader, self.store = chain, records, reader, store
+        self.report, self.check_header = report, check_header
+
+    def replay_round(self, model_id: int, number: int, index: int | None = None) -> RoundReplay:
+        """A round, or the claim of its unit `index` alone.
+
+        Raises NothingToReplay, DatasetLacking, BlockPruned, ProofInvalid, and what a node's silence raises.
+        """
+        with _fitting(model_id):
+            return self._replay_round(self._get_model(model_id), number, index)
+
+    def replay_model(self, model_id: int, with_units: bool = False) -> Iterator[RoundReplay]:
+        """The weights of the seed, then every closed round up to now, from blocks; ends after one that is not equal.
+
+        with_units: recompute every claim, too. Raises as replay_round.
+        """
+        with _fitting(model_id):
+            yield from self._replay_model(self._get_model(model_id), with_units)
+
+    def _replay_round(self, model: Model, number: int, index: int | None) -> RoundReplay:
+        if number > model.rounds_closed + 1:
+            raise NothingToReplay(f"model {model.id} has closed {model.rounds_closed} rounds, not {number}",
+                                  f"gradus query work round {model.id} shows the one that runs")
+        running = self.records.find_round(model.id, number)
+        if running is not None:
+            _check_identity(running, model.id, number)
+            weights = self.chain.find_weights(model.id, number - 1, running.weights_root)
+            if weights is not None:
+                return self._replay_kept(model, running, weights, index)
+        elif number > model.rounds_closed:
+            raise NothingToReplay(f"round {number} of model {model.id} has not been opened yet")
+        return self._replay_past(model, number, index)
+
+    def _replay_model(self, model: Model, with_units: bool) -> Iterator[RoundReplay]:
+        yield self._replay_first(model)
+        last = None
+        if model.rounds_closed:
+            slashes = self.records.list_slashes(model.id) if with_units else []
+            for rebuilt in self._iter_rebuilt(model):
+                last = self._compare(model, rebuilt, rebuilt.list_units(slashes) if with_units else [])
+                if not last.is_equal or last.number == model.rounds_closed:
+                    self._check_header(rebuilt)
+                yield last
+                if not last.is_equal:
+                    return
+        if (last.number if last is not None else 0) != model.rounds_closed:
+            raise ProofInvalid(f"the blocks of {self.reader.rpc.url} close {last.number if last else 0} rounds of "
+                               f"model {model.id}, its record says {model.rounds_closed}", ELSEWHERE)
+
+    def _get_model(self, model_id: int) -> Model:
+        model = self.records.find_model(model_id)
+        if model is None:
+            raise NothingToReplay(f"there is no model {model_id} on this chain", "see: gradus query models list")
+        return model
+
+    def _replay_kept(self, model: Model, running: Round, weights: bytes, index: int | None) -> RoundReplay:
+        spec = self.records.get_spec(model.id, FIRST_VERSION)
+        units = [_read_unit(self._get_unit(running, one)) for one in _choose(running.unit_count, index)]
+        replayed = self._replay_units(spec, running, units, weights)
+        if index is not None:
+            return RoundReplay(running.number, running.attempt, "records", tuple(replayed), Outcome.UNKNOWN,
+                               note="one unit was asked for")
+        root = self._find_root(model, running.number)
+        computed, note = self._close_kept(spec, running, replayed, weights)
+        if root and computed:
+            outcome = Outcome.EQUAL if root == computed else Outcome.DIFFERENT
+            return RoundReplay(running.number, running.attempt, "records", tuple(replayed), outcome, root, computed)
+        return RoundReplay(running.number, running.attempt, "records", tuple(replayed), Outcome.UNKNOWN, root,
+                           computed, note or "the chain keeps no root of the weights after the round")
+
+    def _close_kept(self, spec: ModelSpec, running: Round, replayed: list[ReplayedUnit],
+                    weights: bytes) -> tuple[bytes, str]:
+        """(root of the weights that the round's payloads give, "") or (b"", why it cannot be told)."""
+        if running.phase != ROUND_PHASE_CLOSED:
+            return b"", "the round is not closed"
+        if running.number > 1 and spec.training.outer_momentum_q16:
+            return b"", f"the outer momentum before the round is in no record; {ALL.format(running.model_id)}"
+        payloads = []
+        for index in self._list_accepted(running, replayed):
+            payload = self._find_payload(spec, running, replayed[index])
+            if payload is None:
+                return b"", (f"the payload of unit {index} is no longer kept, and is not the one computed here; "
+                             f"{ALL.format(running.model_id)}")
+            payloads.append(payload)
+        momentum = bytes(outer.MOMENTUM_BYTES * (len(weights) // outer.WEIGHT_BYTES))
+        return compute_root(close_round(spec, payloads, weights, momentum)[0]), ""
+
+    def _list_accepted(self, running: Round, replayed: list[ReplayedUnit]) -> list[int]:
+        """The units that were aggregated: a late verdict may have rejected some since, which changed no weights."""
+        accepted = [one.unit.index for one in replayed if one.unit.standing == _name(UNIT_STATUS_ACCEPTED)]
+        if len(accepted) == running.accepted_count:
+            return accepted
+        try:
+            block = self.reader.read(running.closed_height)
+        except BlockPruned:
+            return accepted
+        place = {"model_id": str(running.model_id), "round": str(running.number)}
+        told = [one.fields["unit"] for one in block.happenings
+                if one.type == ACCEPTED and place.items() <= one.fields.items()]
+        return [one.unit.index for one in replayed if str(one.unit.index) in told]
+
+    def _find_payload(self, spec: ModelSpec, running: Round, replayed: ReplayedUnit) -> bytes | None:
+        """An accepted payload: the computed one where it is the claimed one, else the node's, checked by its root."""
+        unit = replayed.unit
+        if replayed.computed is not None and replayed.verdict in (Verdict.EQUAL, Verdict.WRONGED):
+            return replayed.computed.payload
+        found = self.chain.find_payload(running.model_id, running.number, unit.index)
+        if found is not None and compute_payload_root(found, spec.training.codec) != unit.payload_root:
+            raise ProofInvalid(f"the payload of unit {unit.index} does not stand under its root", ELSEWHERE)
+        return found
+
+    def _replay_past(self, model: Model, number: int, index: int | None) -> RoundReplay:
+        slashes = self.records.list_slashes(model.id)
+        for rebuilt in self._iter_rebuilt(model):
+            if rebuilt.past.number == number:
+                units = rebuilt.list_units(slashes)
+                chosen = [units[one] for one in _choose(len(units), index)]
+                self._check_header(rebuilt)
+                return self._compare(model, rebuilt, chosen)
+            if rebuilt.root != rebuilt.past.weights_root:
+                raise ProofInvalid(f"the weights after round {rebuilt.past.number} do not come out of the blocks, so "
+                                   f"round {number} has nothing to begin with", ALL.format(model.id))
+        raise ProofInvalid(f"no block of {self.reader.rpc.url} closes round {number} of model {model.id}", ELSEWHERE)
+
+    def _iter_rebuilt(self, model: Model) -> Iterator[Rebuilt]:
+        last = self.records.find_weights(model.id, model.rounds_closed)
+        if last is None:
+            raise ProofInvalid(f"the chain has no weights after round {model.rounds_closed} of model {model.id}",
+                               ELSEWHERE)
+        return iter_rebuilt(self.records, self.reader, model, last.height, self.report)
+
+    def _check_header(self, rebuilt: Rebuilt) -> None:
+        """See to it that the block that closed a round, and so all that were read before it, are the chain's."""
+        if rebuilt.past.header is not None:
+            self.check_header(rebuilt.past.header)
+
+    def _compare(self, model: Model, rebuilt: Rebuilt, units: list[PastUnit]) -> RoundReplay:
+        """A round from blocks beside its root, as the state has it while it is kept, else as the block says."""
+        past = rebuilt.past
+        replayed = self._replay_units(rebuilt.spec, rebuilt.running, units, rebuilt.weights) if units else []
+        root = self._find_root(model, past.number) or past.weights_root
+        outcome = Outcome.EQUAL if rebuilt.root == root == past.weights_root else Outcome.DIFFERENT
+        return RoundReplay(past.number, past.attempt, "blocks", tuple(replayed), outcome, root, rebuilt.root)
+
+    def _replay_first(self, model: Model) -> RoundReplay:
+        computed, root = compute_root(compute_first_weights(self.records, model)), self._find_root(model, 0)
+        outcome = Outcome.UNKNOWN if not root else Outcome.EQUAL if root == computed else Outcome.DIFFERENT
+        return RoundReplay(0, 0, "records", (), outcome, root, computed,
+                           "" if root else "the chain no longer keeps the weights before the first round")
+
+    def _find_root(self, model: Model, number: int) -> bytes:
+        """The root of the weights after a round, by the state; empty when it is no longer kept."""
+        if number == model.rounds_closed:
+            return model.weights_root
+        record = self.records.find_weights(model.id, number) if number < model.rounds_closed else None
+        return record.root if record is not None else b""
+
+    def _get_unit(self, running: Round, index: int) -> Unit:
+        unit = self.records.find_unit(running.model_id, running.number, index)
+        if unit is None or (unit.model_id, unit.round, unit.index) != (running.model_id, running.number, index):
+            raise ProofInvalid(f"round {running.number} has {running.unit_count} units, and the node does not show "
+                               f"unit {index}", "the round may have been dealt again just now: try once more, then "
+                               "another node (--node URL)")
+        return unit
+
+    def _replay_units(self, spec: ModelSpec, running: Round, units: list[PastUnit],
+                      weights: bytes) -> list[ReplayedUnit]:
+        with _rows_needed():
+            return replay_units(spec, running, units, weights, open_dataset(self.store, spec), self.report)
+
+
+@contextmanager
+def _rows_needed() -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        raise DatasetLacking(f"units are recomputed from the contract's rows: {error}", error.hint) from None
+
+
+@contextmanager
+def _fitting(model_id: int) -> Iterator[None]:
+    """What the numerics refuse was never on the chain."""
+    try:
+        yield
+    except KernelInputError as error:
+        raise ProofInvalid(f"what the node says of model {model_id} does not fit together: {error}",
+                           ELSEWHERE) from None
+
+
+def _choose(count: int, index: int | None) -> list[int]:
+    """The indices to replay. Raises NothingToReplay for one that there is not."""
+    if index is None:
+        return list(range(count))
+    if index >= count:
+        raise NothingToReplay(f"the round has {count} units, from 0 on, and no unit {index}")
+    return [index]
+
+
+def _read_unit(unit: Unit) -> PastUnit:
+    payload_root = b"" if unit.status in UNREVEALED else unit.payload_root
+    return PastUnit(unit.index, unit.trainer, _name(unit.status), payload_root, unit.trace_root,
+                    unit.status == UNIT_STATUS_REJECTED, unit.verdict == AUDIT_VERDICT_MISMATCH)
+
+
+def _name(status: UnitStatus) -> str:
+    """A status in lower case; its number, when a later version of the chain has named it."""
+    known = status in UnitStatus.values()
+    return UnitStatus.Name(status).removeprefix("UNIT_STATUS_").lower() if known else f"status {status}"
+
+
+def _check_identity(running: Round, model_id: int, number: int) -> None:
+    if (running.model_id, running.number) != (model_id, number):
+        raise ProofInvalid(f"asked for round {number} of model {model_id}, the node answered with round "
+                           f"{running.number} of model {running.model_id}", ELSEWHERE)

@@ -1,0 +1,86 @@
+"""Trained models whose blocks are on a tape, made once: honest miners, one cheat, records of the last rounds alone."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from abci_app.client.chain import ChainClient
+from abci_app.miner.behaviour import Behaviour
+from abci_app.miner.errors import MinerStopped
+from abci_app.replay.blocks import BlockReader
+from abci_app.replay.records import NodeRecords
+from abci_app.replay.replay import Replayer
+from kernels import dispatch
+from tests.block_tape import Tape, TapeNode, record
+from tests.unit.miner.conftest import NAMES, Rig
+
+ROUNDS, KEPT = 6, 3
+
+
+class Trained:
+    """A model that is trained, and its chain's blocks."""
+
+    def __init__(self, rig: Rig, tape: Tape) -> None:
+        self.rig, self.tape = rig, tape
+
+    def node(self, lowest: int = 1) -> TapeNode:
+        return TapeNode(self.rig.node, self.tape, lowest)
+
+    def replayer(self, node: TapeNode | None = None) -> Replayer:
+        node = node or self.node()
+        chain = ChainClient(node)  # type: ignore[arg-type]  # it is asked only
+        return Replayer(chain, NodeRecords(chain), BlockReader(node, self.rig.chain.chain_id), self.rig.store)
+
+
+def train(rig: Rig, cheats: tuple[tuple[str, Behaviour], ...] = ()) -> None:
+    """Let miners work until the model is trained; the cheats come when a round is closed."""
+    miners = [rig.miner(name) for name in NAMES]
+    for _ in range(200):
+        closed = rig.model().rounds_closed
+        if closed == rig.spec.training.rounds:
+            return
+        if closed and cheats:
+            miners += [rig.miner(name, behaviour) for name, behaviour in cheats]
+            cheats = ()
+        for miner in list(miners):
+            try:
+                miner.step()
+            except MinerStopped:
+                miners.remove(miner)
+        rig.node.block()
+    raise AssertionError("the model is not trained")
+
+
+@pytest.fixture(scope="module")
+def patch() -> Iterator[pytest.MonkeyPatch]:
+    with pytest.MonkeyPatch.context() as made, dispatch.forced("ref"):
+        made.setattr("abci_app.client.send.INDEX_S", 0.0)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Iterator[Trained]:
+    """A cheat that came after the first round is slashed; records of the last KEPT rounds are kept."""
+    with pytest.MonkeyPatch.context() as recording:
+        tape = record(recording)
+        rig = Rig(tmp_path_factory.mktemp("trained"), ROUNDS, kept_rounds=KEPT, challenge_blocks=6)
+        train(rig, (("mallory", Behaviour.GARBAGE),))
+    yield Trained(rig, tape)
+    rig.chain.database.close()
+
+
+@pytest.fixture(scope="module")
+def moving(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Iterator[Trained]:
+    """With outer momentum, which no record has."""
+    with pytest.MonkeyPatch.context() as recording:
+        tape = record(recording)
+        rig = Rig(tmp_path_factory.mktemp("moving"), 3, outer_momentum_q16=32768)
+        train(rig)
+    yield Trained(rig, tape)
+    rig.chain.database.close()
+
+
+@pytest.fixture(autouse=True)
+def reference_kernels() -> Iterator[None]:
+    with dispatch.forced("ref"):
+        yield
