@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from kernels.transcript.runner import Transcript
 
 __all__ = [
-    "ARITY", "CHUNK_BYTES", "INPUT_BYTES_MAX", "LEAVES_MAX", "OUTPUT_BYTES_MAX", "Operation", "Ref", "Shape",
-    "check_policy", "child_count", "children", "cost", "count", "describe", "execute", "execute_claimed", "find_depth",
-    "find_leaf", "find_path", "hash_children", "input_bytes_max", "is_large", "leaf", "open_leaves",
+    "ARITY", "CHUNK_BYTES", "INPUTS_MAX", "INPUT_BYTES_MAX", "LEAVES_MAX", "OUTPUT_BYTES_MAX", "Operation", "Ref",
+    "Shape", "check_policy", "child_count", "children", "cost", "count", "describe", "execute", "execute_claimed",
+    "find_depth", "find_leaf", "find_path", "hash_children", "input_bytes_max", "is_large", "leaf", "open_leaves",
     "payload_root_index", "root", "run_segment", "run_to", "shape", "state_root_index", "verify_children",
     "verify_leaves",
 ]
 
-INPUT_BYTES_MAX = 640 * 1024  # of any operation of any policy: README.md, section 22.6
+INPUT_BYTES_MAX = 640 * 1024  # of any operation of any policy, as are the next two: README.md, section 22.6
+INPUTS_MAX = 192
 OUTPUT_BYTES_MAX = 65792  # a region of int8/256; all else is 65536 at most
 LARGE_COST = 2**24  # multiply-adds above which a product's claimed output is checked, not computed; of int8 alone
 CALL_COST = 2**19  # multiply-adds in the time of a call: some tenths of a millisecond
@@ -89,7 +90,7 @@ def cost(policy: UnitPolicy, segment: int, index: int) -> int:
     """Multiply-adds in the time that executing an operation and hashing its inputs takes, by shape alone."""
     plan = _find_plan(policy, segment)
     place = plan.find_place(segment, index)
-    moved = sum(ref.size for ref in plan.list_refs(segment, place)) + place.stage.sheet.part_bytes(place.part)
+    moved = plan.count_input_bytes(segment, place) + place.stage.sheet.part_bytes(place.part)
     found = CALL_COST + BYTE_COST * moved + _count_multiply_adds(plan, place)
     if place.stage.kind in VALUE_COSTS:
         found += VALUE_COSTS[place.stage.kind] * plan.list_areas(place)[0].box.values
@@ -99,13 +100,14 @@ def cost(policy: UnitPolicy, segment: int, index: int) -> int:
 def input_bytes_max(policy: UnitPolicy) -> int:
     """The most bytes that one operation of the policy's lists takes; looks at a whole step's, which may take a second.
 
-    It is never above INPUT_BYTES_MAX, whatever the policy.
+    An example counts whole, features and target, since a proof has both. It is never above INPUT_BYTES_MAX, whatever
+    the policy.
     """
     plan = new_plan(policy)
     ends = [range(plan.opening(segment).count + plan.step.count) for segment in (0, plan.segments - 1)]
     ends.append(range(plan.count(plan.segments - 1) - plan.ending.count, plan.count(plan.segments - 1)))
     segments = (0, plan.segments - 1, plan.segments - 1)
-    return max(sum(ref.size for ref in plan.list_refs(segment, plan.find_place(segment, index)))
+    return max(plan.count_input_bytes(segment, plan.find_place(segment, index))
                for segment, indices in zip(segments, ends) for index in indices)
 
 

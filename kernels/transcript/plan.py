@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from kernels import checks, payload
 from kernels.errors import KernelInputError
@@ -20,7 +20,7 @@ from kernels.transcript.sheets import (
     CHUNK_BYTES, FAN, ITEM_BYTES, Area, Sheet, divide_up, read_flat, read_part,
 )
 from kernels.transcript.stages import Held, Phase, Source, Stage
-from kernels.transcript.steps import StepStages, new_state_sheets
+from kernels.transcript.steps import StepStages, count_example_bytes, new_state_sheets
 from kernels.transcript.tree import HASH_BYTES, LEAVES_MAX
 from kernels.unit import UnitPolicy, check_policy, param_count
 
@@ -174,6 +174,12 @@ class Plan:
         for area in self.list_areas(place):
             refs.update(dict.fromkeys(self.list_area_refs(segment, place, area)))
         return tuple(refs)
+
+    def count_input_bytes(self, segment: int, place: Place) -> int:
+        """Bytes of an operation's inputs, where an example counts whole."""
+        size = count_example_bytes(cast(Mlp, self.policy.model))
+        return sum(size if ref.source in (kinds.ROWS, kinds.TARGETS) else ref.size
+                   for ref in self.list_refs(segment, place))
 
 
 class Run(NamedTuple):

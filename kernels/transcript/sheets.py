@@ -145,6 +145,13 @@ def new_strips(rows: int, columns: int, item: str, limit: int) -> Sheet:
     return _new_grid(rows, columns, item, limit, find_strip_columns(columns))
 
 
+def new_load(rows: int, columns: int, item: str, low: int, high: int, example_bytes: int) -> Sheet:
+    """Strips of as few rows that their examples take 64 KiB; of one example where it is larger."""
+    step = find_strip_columns(columns)
+    most = max(1, CHUNK_BYTES // example_bytes)
+    return Sheet(rows, columns, item, min(STRIP_VALUES // step, 1 << (most.bit_length() - 1)), step, low, high)
+
+
 def find_strip_columns(columns: int) -> int:
     """The column step of strips: the lowest power of two that is not below `columns`, bounded to 128..8192."""
     return min(max(TILE, 1 << (columns - 1).bit_length()), STRIP_COLUMNS_MAX)
@@ -152,9 +159,10 @@ def find_strip_columns(columns: int) -> int:
 
 def list_narrower(sheet: Sheet) -> list[Sheet]:
     """The sheets on the way from strips to tiles: columns are divided by 8, to 128 at least."""
-    sheets, step = [], sheet.column_step
-    while step > TILE:
+    sheets, step, height = list[Sheet](), sheet.column_step, sheet.row_step
+    while (height, step) != (TILE, TILE):
         step = max(TILE, step // FAN)
+        height = STRIP_VALUES // step
         sheets.append(_new_grid(sheet.rows, sheet.columns, sheet.item, sheet.high, step))
     return sheets
 

@@ -14,7 +14,7 @@ from kernels.mlp.types import Mlp
 from kernels.transcript import stages as kinds
 from kernels.transcript.sheets import (
     FAN, INT32_MAX, STATE_VALUES, TILE, Area, Box, Sheet, divide_up, list_boxes, list_narrower, list_wider, new_column,
-    new_line, new_strips, new_tiles, read_box, read_flat, read_part,
+    new_line, new_load, new_strips, new_tiles, read_box, read_flat, read_part,
 )
 from kernels.transcript.stages import Held, Phase, Source, Stage
 
@@ -97,6 +97,11 @@ def list_pieces(model: Mlp, begin: int, end: int) -> list[Piece]:
     return pieces
 
 
+def count_example_bytes(model: Mlp) -> int:
+    """Bytes of an example: its features, and its label of two bytes or its targets of four."""
+    return model.widths[0] + (2 if model.task == "classifier" else 4 * model.widths[-1])
+
+
 def new_state_sheets(count: int, has_variance: bool) -> list[Sheet]:
     """w, m and, with Adam, v, of `count` parameters, in parts of 8192."""
     sheets = [new_line(count, "i4", STATE_VALUES, -INT32_MAX - 1, INT32_MAX),
@@ -177,18 +182,16 @@ class StepStages:
         return self.phase.add(
             kinds.MOVE, sheet, lambda part, turn: [Area(stage, sheet.bounds(part))], 1, layer)
 
-    def _add_load(self, name: str, columns: int, item: str, limit: int, layer: int) -> Stage:
-        """Rows of the drawn examples, as tiles."""
-        held = Sheet(self.batch_rows, columns, item, 1, columns, -limit, limit)
-        source = Source(name, held, self.batch_rows)
-        sheet = new_strips(self.batch_rows, columns, item, limit)
-        stage = self.phase.add(
+    def _add_load(self, name: str, columns: int, item: str, low: int, high: int, layer: int) -> Stage:
+        """Features or targets of the drawn examples."""
+        source = Source(name, Sheet(self.batch_rows, columns, item, 1, columns, low, high), self.batch_rows)
+        sheet = new_load(self.batch_rows, columns, item, low, high, count_example_bytes(self.model))
+        return self.phase.add(
             kinds.LOAD, sheet, lambda part, turn: [Area(source, sheet.bounds(part))], 1, layer)
-        return self._add_moves(stage, layer)
 
     def _add_forward(self) -> None:
-        features = self._add_load(kinds.ROWS, self.layers[0].fan_in, "i1", gin1.OPERAND_MAX, 0)
-        self.layers[0].inputs = features
+        features = self._add_load(kinds.ROWS, self.layers[0].fan_in, "i1", -gin1.OPERAND_MAX, gin1.OPERAND_MAX, 0)
+        self.layers[0].inputs = self._add_moves(features, 0)
         for layer, following in zip(self.layers, [*self.layers[1:], None]):
             layer.outputs = self._add_biases(layer, self._add_product(layer), following is not None)
             if following is not None:
@@ -231,6 +234,7 @@ class StepStages:
     def _add_entropy(self) -> Stage:
         layer = self.layers[-1]
         outputs, number = layer.outputs, layer.number
+        labels = self._add_load(kinds.TARGETS, 1, "u2", 0, layer.fan_out - 1, number)
         constant, scales = layer.sum_exponent()
         turns = divide_up(outputs.sheet.across, FAN)
         peaks = new_column(self.batch_rows, INT32_MAX, -INT32_MAX)
@@ -246,7 +250,6 @@ class StepStages:
             kinds.ROW_SUM, sums, lambda part, turn: [read_outputs(part, turn), read_part(peak, part), *scales], turns,
             number, (constant,))
         sheet = new_tiles(self.batch_rows, layer.fan_out, "i4", 1 << gin1.LOSS_EXPONENT)
-        labels = Source(kinds.TARGETS, Sheet(self.batch_rows, 1, "u2", 1, 1, 0, layer.fan_out - 1), self.batch_rows)
 
         def read(part: int, turn: int) -> list[Area]:
             box = sheet.bounds(part)
@@ -259,7 +262,8 @@ class StepStages:
     def _add_square(self) -> Stage:
         layer = self.layers[-1]
         constant, scales = layer.sum_exponent()
-        wanted = self._add_load(kinds.TARGETS, layer.fan_out, "i4", TARGET_MAX, layer.number)
+        targets = self._add_load(kinds.TARGETS, layer.fan_out, "i4", -TARGET_MAX, TARGET_MAX, layer.number)
+        wanted = self._add_moves(targets, layer.number)
         sheet = new_tiles(self.batch_rows, layer.fan_out, "i4", INT32_MAX)
         return self.phase.add(
             kinds.SQUARE, sheet,

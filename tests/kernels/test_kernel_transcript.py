@@ -233,6 +233,8 @@ WIDEST = {
     "batch": new_policy((4095, 129, 127, 3), 1, 4096, 1, ADAM, wide=(0, 1, 2)),
     "layers": new_policy((129, 65, 1025, 2049, 1023, 63, 8, 2), 2, 4096, 2, ADAM, wide=(2, 3)),
     "flat": new_policy((1, 65536, 1), 1, 256, 1, SGD, wide=(0, 1)),
+    "examples": new_policy((65536, 1, 65536), 1, 130, 1, LION, task="regressor"),
+    "narrow": new_policy((1, 1, 1), 1, 4096, 1, ADAM, wide=(0,)),
 }
 
 
@@ -251,13 +253,16 @@ def test_no_operation_of_the_widest_units_exceeds_the_bounds(name: str) -> None:
                 found = transcript.describe(policy, segment, index)
                 assert found.kind == stage.kind
                 assert sum(ref.size for ref in found.inputs) <= transcript.INPUT_BYTES_MAX
+                assert plan.count_input_bytes(segment, plan.find_place(segment, index)) <= transcript.INPUT_BYTES_MAX
+                assert len(found.inputs) <= transcript.INPUTS_MAX
                 assert 0 < found.output_bytes <= transcript.OUTPUT_BYTES_MAX
                 assert 0 < transcript.cost(policy, segment, index) <= 2**26
 
 
 def test_largest_inputs_are_told_exactly() -> None:
     policy = SMALL["adam"]
-    sizes = [sum(ref.size for ref in transcript.describe(policy, segment, index).inputs)
+    sizes = [sum(7 if ref.source in ("rows", "targets") else ref.size
+                 for ref in transcript.describe(policy, segment, index).inputs)
              for segment in (0, 1) for index in range(transcript.count(policy, segment))]
     assert transcript.input_bytes_max(policy) == max(sizes) <= transcript.INPUT_BYTES_MAX
 
@@ -296,11 +301,11 @@ def test_malformed_calls_are_refused_with_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("name, operations, root", [
-    ("sgd", (66, 37), "87e2ea25e480d4b2283f0947739f5f80323a2b5d5a0445505bf593f87d71f948"),
-    ("adam", (37, 39), "84d7d58d4693ca35b1f7cd84f16d393a946e73185b1ca640cfd2de401ab712f2"),
+    ("sgd", (68, 38), "de8083c6d315d4329aab08577f0f3a24ff83657182b433cf85cabcc647c522c2"),
+    ("adam", (38, 40), "bc4b6f24a62eac56256b7d81805d011c9aed3b307efc41dbd50666abde1e81f2"),
     ("lion", (141,), "88b49d55d803b0cea6e17badcf88153bbbdb99b29e0fe033c3555d4c7d0f2efd"),
-    ("one", (22,), "dabb630e98eb83a27c11dbab424980fc6aade9d5abd74c64a3037a802070ecda"),
-    ("columns", (1002, 1010), "698784fba1807744737e6b1311ccf1e3b1960f27ead7724166cae128294c6b5b"),
+    ("one", (23,), "4319f7f52a34df80aef19d1ebed1b37ddd37e6d4e3d5f9123bcd82d4c02630a3"),
+    ("columns", (1004, 1012), "bae7d69217d355c192b24ecfe9b397de91b4518d6b5b77ac03364e6766ddbf1e"),
 ])
 def test_roots_of_lists_are_the_committed_ones(name: str, operations: tuple[int, ...], root: str) -> None:
     worked = Worked(ALL[name])
