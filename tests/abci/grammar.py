@@ -23,7 +23,6 @@ from abci_app.abci.trace import LETTERS
 
 NAMES = {letter: name for name, letter in LETTERS.items()}
 FREE = "qcls"
-EXTENSIONS = "xv"
 
 _ROUND = "[iprxv]*"
 _BLOCKS = f"(?:{_ROUND}fi*C)*{_ROUND}(?:fi*)?"
@@ -43,22 +42,19 @@ class GrammarBroken(Exception):
     """A trace in which a call stands where it may not."""
 
 
-def check_trace(text: str, extensions: bool = False) -> int:
-    """Check the lives of one home, from its first on; the number of calls. Raises GrammarBroken.
-
-    extensions: whether the chain's votes carry extensions.
-    """
+def check_trace(text: str) -> int:
+    """Check the lives of one home, from its first on; the number of calls. Raises GrammarBroken."""
     count, phase = 0, EMPTY
     for number, line in enumerate(filter(None, text.splitlines()), start=1):
-        check_life(line, phase, f"life {number}", extensions)
+        check_life(line, phase, f"life {number}")
         count += len(line)
         phase = compute_phase(line, phase)
     return count
 
 
-def check_life(line: str, phase: "re.Pattern[str]" = EMPTY, name: str = "life", extensions: bool = False) -> None:
+def check_life(line: str, phase: "re.Pattern[str]" = EMPTY, name: str = "life") -> None:
     """Check one life after lives that left the state EMPTY, COMMITTED or UNKNOWN. Raises GrammarBroken."""
-    strangers = [letter for letter in line if letter not in NAMES or letter in EXTENSIONS and not extensions]
+    strangers = [letter for letter in line if letter not in NAMES]
     if strangers:
         raise GrammarBroken(f"{name}: {NAMES.get(strangers[0], 'no call')} ({strangers[0]!r}) has no place here")
     places = [place for place, letter in enumerate(line) if letter not in FREE]

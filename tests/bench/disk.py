@@ -91,6 +91,7 @@ class DiskRun(Chain):
                                         app_state_bytes=json.dumps(state).encode())
         request.consensus_params.block.max_bytes, request.consensus_params.block.max_gas = 32 << 20, 10**9
         request.consensus_params.evidence.max_age_num_blocks = 100
+        request.consensus_params.abci.vote_extensions_enable_height = 1
         request.consensus_params.validator.pub_key_types.append("ed25519")
         for key in VALIDATOR_KEYS:
             request.validators.add(power=10).pub_key.ed25519 = key

@@ -124,6 +124,7 @@ def new_init_request(names: list[str]) -> abci.RequestInitChain:
     request.consensus_params.block.max_bytes = BLOCK_BYTES
     request.consensus_params.block.max_gas = BLOCK_GAS
     request.consensus_params.evidence.max_age_num_blocks = 100
+    request.consensus_params.abci.vote_extensions_enable_height = 1
     request.consensus_params.validator.pub_key_types.append("ed25519")
     request.validators.add(power=10).pub_key.ed25519 = bytes(32)
     return request

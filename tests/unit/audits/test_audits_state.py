@@ -1,0 +1,160 @@
+"""Queries, genesis and invariants of audits."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from abci_app.runtime.genesis import GenesisInvalid
+from abci_app.wire.errors import InvalidRequest, NotFound
+from abci_app.wire.pb.cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
+from abci_app.wire.pb.gradus.audits.v1 import query_pb2
+from abci_app.x.audits import keys
+from tests.chain import PROPOSERS, Chain
+from tests.court import ANSWER, OTHER, Court, subject_of
+
+QUERY = "/gradus.audits.v1.Query/"
+ONE, TWO, THREE = (subject_of(number) for number in (1, 2, 3))
+
+
+def held(court: Court) -> Court:
+    """A court with an audit of each status, a wrong auditor and a missing one."""
+    court.open(ONE, TWO, THREE)
+    court.wait(8)
+    court.decide({0: ANSWER, 1: ANSWER, 2: ANSWER, 3: OTHER}, ONE)
+    court.opener.takes = False
+    court.decide({0: ANSWER, 1: ANSWER, 2: ANSWER}, TWO)
+    court.say({0: ANSWER, 1: ANSWER, 2: ANSWER}, THREE)
+    return court
+
+
+def test_audit_is_found_by_its_subject(court: Court) -> None:
+    court.open(ONE)
+    answer = court.chain.query(QUERY + "Audit", query_pb2.QueryAuditRequest(subject=ONE))
+    assert answer.audit == court.audit(ONE)
+    for subject in (TWO, b"", bytes(300)):
+        with pytest.raises(NotFound):
+            court.chain.query(QUERY + "Audit", query_pb2.QueryAuditRequest(subject=subject))
+
+
+def test_open_audits_of_a_validator_are_those_that_wait_for_its_digest(court: Court) -> None:
+    court.open(ONE, TWO)
+    court.open(THREE, committee_max=1)
+    court.say({0: ANSWER}, ONE)
+    court.decide({1: ANSWER, 2: ANSWER, 3: ANSWER}, TWO)
+
+    def waiting(validator: bytes) -> list[bytes]:
+        request = query_pb2.QueryOpenAuditsRequest(validator=validator)
+        return [audit.subject for audit in court.chain.query(QUERY + "OpenAudits", request).audits]
+
+    single = court.members(THREE)[0]
+    for index, proposer in enumerate(PROPOSERS):
+        expected = ([ONE] if index else []) + ([THREE] if index == single else [])
+        assert waiting(proposer) == expected
+    assert waiting(b"") == [ONE, THREE]
+    assert waiting(bytes(20)) == []
+    with pytest.raises(InvalidRequest):
+        waiting(bytes(19))
+
+
+def test_open_audits_come_by_pages(court: Court) -> None:
+    subjects = [subject_of(number) for number in range(5)]
+    court.open(*subjects)
+    for validator in (b"", PROPOSERS[1]):
+        found, key = [], b""
+        while True:
+            request = query_pb2.QueryOpenAuditsRequest(validator=validator, pagination=PageRequest(key=key, limit=2))
+            answer = court.chain.query(QUERY + "OpenAudits", request)
+            found += [audit.subject for audit in answer.audits]
+            key = answer.pagination.next_key
+            if not key:
+                break
+        assert found == subjects
+
+
+def test_auditors_are_told_when_they_were_judged(court: Court) -> None:
+    request = query_pb2.QueryAuditorRequest(consensus_address=PROPOSERS[3])
+    with pytest.raises(NotFound):
+        court.chain.query(QUERY + "Auditor", request)
+    held(court)
+    assert court.chain.query(QUERY + "Auditor", request).auditor == court.auditor(3)
+    listed = court.chain.query(QUERY + "Auditors", query_pb2.QueryAuditorsRequest()).auditors
+    assert [one.consensus_address for one in listed] == sorted(PROPOSERS)
+    assert court.chain.query(QUERY + "Params", query_pb2.QueryParamsRequest()).params.missed_max == 8
+
+
+def test_exported_audits_start_a_chain_that_goes_on(court: Court, tmp_path: Path) -> None:
+    exported = held(court).opener.app.export_genesis(court.chain.ctx())
+    with Chain(tmp_path / "second", app_state=copy.deepcopy(exported)) as second:
+        assert second.app.export_genesis(second.ctx()) == exported
+        other = Court(second)
+        assert other.keeper.list_decided(second.ctx()) == [(TWO, ANSWER)]
+        second.block()
+        other.decide({}, THREE)
+        assert other.audit(THREE).answer == ANSWER
+
+
+def test_parameters_of_the_genesis_hold(tmp_path: Path, court: Court) -> None:
+    state = court.chain.new_app_state({"alice": 10**9})
+    state["audits"] = {"params": {"missed_max": "1", "missed_excluded_blocks": "5", "wrong_excluded_blocks": "6"}}
+    with Chain(tmp_path / "second", app_state=state) as second:
+        strict = Court(second)
+        strict.open(ONE)
+        strict.wait(8)
+        strict.decide({0: ANSWER, 1: ANSWER, 2: ANSWER}, ONE)
+        assert strict.auditor(3).excluded_until_height == second.height + 5
+
+
+def without(name: str) -> Any:
+    return lambda audits: audits["audits"][0].pop(name)
+
+
+def put(kind: str, name: str, value: Any) -> Any:
+    return lambda audits: audits[kind][0].__setitem__(name, value)
+
+
+@pytest.mark.parametrize("change, said", [
+    (lambda audits: audits.update(more=1), "unknown field"),
+    (lambda audits: audits["params"].update(missed_max="0"), "missed_max"),
+    (lambda audits: audits["params"].update(wrong_excluded_blocks="10000001"), "wrong_excluded_blocks"),
+    (lambda audits: audits["audits"].append(audits["audits"][0]), "twice"),
+    (lambda audits: audits["auditors"].append(audits["auditors"][0]), "twice"),
+    (put("auditors", "consensus_address", "00"), "1 bytes"),
+    (put("auditors", "consensus_address", "00" * 20), "no validator"),
+    (put("auditors", "missed_in_a_row", "8"), "in a row"),
+    (put("audits", "subject", "00"), "subject"), (without("status"), "status"), (without("claimant"), "claimant"),
+    (without("answer"), "answer"), (put("audits", "answer", "00" * 96), "no quorum"), (put("audits", "members", []),
+                                                                                       "members"),
+    (lambda audits: audits["audits"][0]["members"].reverse(), "do not rise"),
+    (lambda audits: audits["audits"][0]["members"][0].pop("power"), "no power"),
+    (lambda audits: audits["audits"][0]["members"][0].update(digest="00"), "a digest of 32"),
+    (lambda audits: audits["audits"][0]["members"][0].update(consensus_address="00" * 20), "no validator"),
+    (lambda audits: audits["audits"][0]["members"][0].pop("digest_height"), "a digest has a height"),
+    (lambda audits: audits["audits"][0]["members"][0].pop("verdict"), "not judged by its answer"),
+    (lambda audits: audits["audits"][0].update(claimant=audits["audits"][0]["members"][1]["operator"]),
+     "judges itself"),
+    (without("ready_height"), "contradict"),
+    (lambda audits: audits["audits"][2].update(decided_height="3"), "it is open, but judged"),
+])
+def test_genesis_that_contradicts_itself_is_refused(court: Court, tmp_path: Path, change: Any, said: str) -> None:
+    state = held(court).opener.app.export_genesis(court.chain.ctx())
+    change(state["audits"])
+    with pytest.raises(GenesisInvalid, match=said):
+        Chain(tmp_path / "second", app_state=state)
+
+
+@pytest.mark.parametrize("key", [keys.waiting(PROPOSERS[0], ONE), keys.ready(ONE), keys.decided(ONE)])
+def test_mark_that_no_record_explains_breaks_the_invariant(court: Court, key: bytes) -> None:
+    held(court)
+    ctx = court.chain.ctx()
+    ctx.state.store("audits").set(key, keys.MARK)
+    assert [line.split(":")[0] for line in court.chain.app.check_invariants(ctx)] == ["audits/marks"]
+
+
+@pytest.mark.parametrize("key", [keys.waiting(PROPOSERS[3], THREE), keys.ready(THREE), keys.decided(TWO)])
+def test_mark_that_is_missing_breaks_the_invariant(court: Court, key: bytes) -> None:
+    held(court)
+    ctx = court.chain.ctx()
+    ctx.state.store("audits").delete(key)
+    assert [line.split(":")[0] for line in court.chain.app.check_invariants(ctx)] == ["audits/marks"]
