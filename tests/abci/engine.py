@@ -21,12 +21,13 @@ from typing import Any
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from abci_app.abci.answers import Answers
 from abci_app.abci.application import Application
 from abci_app.abci.frames import FrameReader, encode_frame
 from abci_app.abci.server import Server, listen_unix
 from abci_app.abci.snapshots import Snapshots
 from abci_app.abci.trace import Trace
-from abci_app.app import STORE_NAMES, new_app
+from abci_app.app import STORE_NAMES, App, new_app
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
 from abci_app.genesis import GAS_PRICE_PPM, new_genesis
 from abci_app.store.disk import Database
@@ -102,7 +103,7 @@ class Node:
     def __init__(self, folder: Path, accounts: dict[str, int] | None = None, initial_height: int = 1,
                  keep_versions: int = 100, retain_blocks: int = 0, block_bytes: int = BLOCK_BYTES,
                  block_gas: int = BLOCK_GAS, snapshot_interval: int = 0, snapshot_keep: int = 2, fsync: bool = False,
-                 evidence_seconds: int = 0) -> None:
+                 evidence_seconds: int = 0, app: App | None = None, validator: bytes | None = None) -> None:
         self.folder, self.initial_height, self.evidence_seconds = folder, initial_height, evidence_seconds
         self.block_bytes, self.block_gas = block_bytes, block_gas
         self.accounts = {"alice": 10**9, "bob": 10**9} if accounts is None else accounts
@@ -111,7 +112,9 @@ class Node:
         self.database = Database.open(folder, STORE_NAMES, keep_versions, fsync=fsync)
         self.trace = Trace(Path(self.socket_folder.name) / "trace")
         self.snapshots = Snapshots(folder.parent / f"{folder.name}-snapshots", snapshot_interval, snapshot_keep)
-        self.application = Application(new_app(), self.database, retain_blocks, self.trace, self.snapshots)
+        self.answers = folder.parent / f"{folder.name}-answers"
+        self.application = Application(app or new_app(), self.database, retain_blocks, self.trace, self.snapshots,
+                                       answers=Answers(self.answers), validator=validator)
         self.server = Server(self.application, listen_unix(self.path))
         self.failure: BaseException | None = None
         self.thread = threading.Thread(target=self._serve, daemon=True)  # a test that fails early closes nothing

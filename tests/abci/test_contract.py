@@ -177,7 +177,7 @@ def test_extensions_in_the_last_commit_do_not_change_a_proposal(node: Node) -> N
 
 
 def test_state_does_not_depend_on_who_signed(tmp_path: Path) -> None:
-    """I23, I31: decided_last_commit is no input of the state, whatever stands in it."""
+    """I23, I31: without votes among the transactions decided_last_commit changes nothing, whatever stands in it."""
     hashes = []
     for flag in (BLOCK_ID_FLAG_COMMIT, BLOCK_ID_FLAG_ABSENT):
         with Four(tmp_path / str(flag)) as node:

@@ -53,3 +53,7 @@ class QuorumMissing(ChainError):
 
 class OpeningsExhausted(ChainError):
     codespace, code, text = "audits", 14, "a block opens at most 256 answers; bring it in the next"
+
+
+class AnswerEarly(ChainError):
+    codespace, code, text = "audits", 15, "members of the committee may still give digests; bring the answer later"

@@ -2,6 +2,7 @@
 
 from abci_app.runtime.context import Ctx
 from abci_app.wire.address import decode_address
+from abci_app.wire.ints import u64_bytes
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
     AUDIT_STATUS_DECIDED, AUDIT_STATUS_OPEN, MEMBER_VERDICT_UNSPECIFIED, Audit,
 )
@@ -16,10 +17,10 @@ def check_marks(ctx: Ctx, keeper: Keeper) -> str | None:
     for audit in keeper.iter_audits(ctx):
         if audit.status == AUDIT_STATUS_OPEN:
             waiting += [member.consensus_address + audit.subject for member in audit.members if not member.digest]
-            ready += [audit.subject] if audit.ready_height else []
+            ready += [u64_bytes(audit.ready_height) + audit.subject] if audit.ready_height else []
         elif audit.status == AUDIT_STATUS_DECIDED:
             decided.append(audit.subject)
-    for name, prefix, expected in (("waiting", keys.WAITING, sorted(waiting)), ("ready", keys.READY, ready),
+    for name, prefix, expected in (("waiting", keys.WAITING, sorted(waiting)), ("ready", keys.READY, sorted(ready)),
                                    ("decided", keys.DECIDED, decided)):
         if keeper.list_marks(ctx, prefix) != expected:
             return f"the index of {name} audits is not that of the records"
@@ -61,7 +62,7 @@ def _find_problem(ctx: Ctx, keeper: Keeper, audit: Audit) -> str | None:
             return "a digest has a height, and no digest has none"
     has_digests = is_quorum([member for member in audit.members if member.digest], audit)
     if has_digests != (audit.ready_height > 0):
-        return "its quorum of digests and its height of readiness contradict each other"
+        return "its quorum of digests and its ready height contradict each other"
     if audit.status == AUDIT_STATUS_OPEN:
         is_judged = any(member.verdict != MEMBER_VERDICT_UNSPECIFIED for member in audit.members)
         return "it is open, but judged" if is_judged or audit.decided_height else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
 from abci_app.wire.address import decode_address, encode_address
+from abci_app.wire.audit import SUBJECT_BYTES
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import u64_bytes
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
@@ -21,7 +22,7 @@ from abci_app.x.audits import events, keys
 from abci_app.x.audits.errors import AuditNotFound
 from abci_app.x.audits.needs import Operators, Validators
 from abci_app.x.audits.types import (
-    COMMITTEE_MAX, DECIDED_PER_BLOCK, MISSED_AFTER_BLOCKS, STORE, draw_committee, is_quorum,
+    COMMITTEE_MAX, DECIDED_PER_BLOCK, PATIENCE_BLOCKS, STORE, compute_ready_height, draw_committee, is_quorum,
     judge_member, list_matching,
 )
 
@@ -128,14 +129,16 @@ class Keeper:
 
     def record_digest(self, ctx: Ctx, validator: bytes, subject: bytes, digest: bytes) -> None:
         """Take a digest that an open audit waits for (`is_waiting`). Emits audits.digest_recorded."""
-        audit = self.get_audit(ctx, subject)
+        audit, store = self.get_audit(ctx, subject), ctx.state.store(STORE)
         for member in audit.members:
             if member.consensus_address == validator:
                 member.digest, member.digest_height = digest, ctx.height
-        ctx.state.store(STORE).delete(keys.waiting(validator, subject))
-        if not audit.ready_height and is_quorum((member for member in audit.members if member.digest), audit):
-            audit.ready_height = ctx.height
-            ctx.state.store(STORE).set(keys.ready(subject), keys.MARK)
+        store.delete(keys.waiting(validator, subject))
+        before, audit.ready_height = audit.ready_height, compute_ready_height(audit, ctx.height)
+        if audit.ready_height != before:
+            if before:
+                store.delete(keys.ready(before, subject))
+            store.set(keys.ready(audit.ready_height, subject), keys.MARK)
         self.put_audit(ctx, audit)
         ctx.emit(events.digest_recorded(subject, validator))
 
@@ -176,7 +179,7 @@ class Keeper:
         if audit.status != AUDIT_STATUS_OPEN:
             return
         if audit.ready_height:
-            store.set(keys.ready(audit.subject), keys.MARK)
+            store.set(keys.ready(audit.ready_height, audit.subject), keys.MARK)
         for member in audit.members:
             if not member.digest:
                 store.set(keys.waiting(member.consensus_address, audit.subject), u64_bytes(audit.opened_height))
@@ -186,9 +189,12 @@ class Keeper:
         return is_quorum(list_matching(audit, answer), audit)
 
     def iter_ready(self, ctx: Ctx, limit: int) -> Iterator[Audit]:
-        """Open audits of which a quorum has given digests, by rising subject, at most `limit`."""
+        """Open audits whose answers may be told now, in the order in which they became so, at most `limit`."""
         for key, _ in ctx.state.store(STORE).iter(keys.READY, limit=limit):
-            yield self.get_audit(ctx, key[len(keys.READY):])
+            audit = self.get_audit(ctx, key[-SUBJECT_BYTES:])
+            if audit.ready_height > ctx.height:
+                return
+            yield audit
 
     def list_marks(self, ctx: Ctx, prefix: bytes) -> list[bytes]:
         """What follows the prefix in the keys under it, rising: for invariants."""
@@ -250,7 +256,7 @@ class Keeper:
             if not member.digest:
                 store.delete(keys.waiting(member.consensus_address, audit.subject))
         if audit.ready_height:
-            store.delete(keys.ready(audit.subject))
+            store.delete(keys.ready(audit.ready_height, audit.subject))
 
     def _count_right(self, ctx: Ctx, member: Member) -> None:
         auditor = self.get_auditor(ctx, member.consensus_address)
@@ -264,8 +270,8 @@ class Keeper:
         self._exclude(ctx, auditor, "wrong", self.params(ctx).wrong_excluded_blocks)
 
     def _count_miss(self, ctx: Ctx, audit: Audit, member: Member) -> None:
-        """A member that gave nothing has missed an audit that was open long enough."""
-        if ctx.height - audit.opened_height < MISSED_AFTER_BLOCKS:
+        """A member that gave nothing in time has missed an audit that was open long enough."""
+        if ctx.height - audit.opened_height < PATIENCE_BLOCKS:
             return
         auditor, params = self.get_auditor(ctx, member.consensus_address), self.params(ctx)
         auditor.missed += 1

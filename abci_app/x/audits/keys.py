@@ -1,9 +1,11 @@
 """Every key of the room: audits, what waits for whom, how auditors have done.
 
 Store `audits`: 01 subject -> Audit; 02 validator subject -> the height that opened it, u64: the audit waits for this
-validator's digest; 03 subject -> 01: digests of more than 2/3 of the power are there, the answer is not; 04 subject ->
-01: decided and not taken; 05 validator -> Auditor; 06 00 -> Params; 06 01 -> BlockLoad.
+validator's digest; 03 height subject -> 01: the answer, which is not known, may be told from this height on; 04 subject
+-> 01: decided and not taken; 05 validator -> Auditor; 06 00 -> Params; 06 01 -> BlockLoad.
 """
+
+from abci_app.wire.ints import u64_bytes
 
 AUDITS = b"\x01"
 WAITING = b"\x02"
@@ -30,9 +32,9 @@ def waiting_of(validator: bytes) -> bytes:
     return WAITING + validator
 
 
-def ready(subject: bytes) -> bytes:
-    """Key of the mark that an audit waits for its answer only."""
-    return READY + subject
+def ready(height: int, subject: bytes) -> bytes:
+    """Key of the mark that an audit waits for its answer only, from a height on."""
+    return READY + u64_bytes(height) + subject
 
 
 def decided(subject: bytes) -> bytes:

@@ -19,8 +19,8 @@ from abci_app.wire.pb.gradus.audits.v1.tx_pb2 import (
     AuditOpening, AuditOpeningResponse, AuditVotes, AuditVotesResponse,
 )
 from abci_app.x.audits.errors import (
-    AnswerMalformed, AuditNotOpen, ExtensionMalformed, ExtensionUnsigned, OpeningsExhausted, QuorumMissing, VoterAbsent,
-    VotersUnordered, VotesCountInvalid, VotesMisplaced, VotesRepeated, VoteStale,
+    AnswerEarly, AnswerMalformed, AuditNotOpen, ExtensionMalformed, ExtensionUnsigned, OpeningsExhausted, QuorumMissing,
+    VoterAbsent, VotersUnordered, VotesCountInvalid, VotesMisplaced, VotesRepeated, VoteStale,
 )
 from abci_app.x.audits.keeper import Keeper
 from abci_app.x.audits.types import OPENINGS_PER_BLOCK, READY_SCANNED_MAX, VOTES_PER_BLOCK
@@ -90,9 +90,10 @@ def propose_votes(ctx: Ctx, keeper: Keeper, source: ProposerSource) -> Iterator[
 def check_opening(ctx: Ctx, keeper: Keeper, msg: AuditOpening) -> None:
     """Whether a block may carry this answer.
 
-    Checks, in consensus order: room for one more in the block, audit there, open, 96 bytes, a quorum's digests.
+    Checks, in consensus order: room for one more in the block, audit there, open, 96 bytes, a quorum's digests, no
+    member that may still answer.
     Raises: OpeningsExhausted (audits/14), AuditNotFound (audits/2), AuditNotOpen (audits/11), AnswerMalformed
-    (audits/12), QuorumMissing (audits/13).
+    (audits/12), QuorumMissing (audits/13), AnswerEarly (audits/15).
     """
     if keeper.block_load(ctx).openings >= OPENINGS_PER_BLOCK:
         raise OpeningsExhausted(f"block {ctx.height}")
@@ -103,6 +104,8 @@ def check_opening(ctx: Ctx, keeper: Keeper, msg: AuditOpening) -> None:
         raise AnswerMalformed(f"{len(msg.answer)} bytes given")
     if not keeper.is_answer(audit, msg.answer):
         raise QuorumMissing(msg.subject.hex())
+    if audit.ready_height > ctx.height:
+        raise AnswerEarly(f"{msg.subject.hex()} can be decided from height {audit.ready_height} on")
 
 
 def run_opening(ctx: Ctx, keeper: Keeper, msg: AuditOpening) -> AuditOpeningResponse:

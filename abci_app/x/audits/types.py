@@ -19,7 +19,7 @@ VOTES_PER_BLOCK = 256
 OPENINGS_PER_BLOCK = 256
 DECIDED_PER_BLOCK = 256  # handed to whoever opened them
 READY_SCANNED_MAX = 1_024  # audits that a proposer looks for answers of
-MISSED_AFTER_BLOCKS = 8  # an audit that ends sooner is missed by nobody
+PATIENCE_BLOCKS = 8  # for those of a committee whose digests are missing when the others' are there
 PARAMS_DEFAULT = Params(missed_max=8, missed_excluded_blocks=1_000, wrong_excluded_blocks=10_000)
 EXCLUDED_BLOCKS_MAX = 10_000_000
 MISSED_MAX = 10_000
@@ -52,6 +52,20 @@ def is_quorum(members: Iterable[Member], audit: Audit) -> bool:
     return 3 * compute_power(members) > 2 * compute_power(audit.members)
 
 
+def compute_ready_height(audit: Audit, height: int) -> int:
+    """From which height on the answer may be told, by what is recorded at `height`; 0 without a quorum of digests.
+
+    Once all members have given theirs there is nobody left who could copy the answer. Else those who are missing have
+    PATIENCE_BLOCKS from the opening on, so that a prompt majority does not make the others look idle.
+    """
+    given = [member for member in audit.members if member.digest]
+    if not is_quorum(given, audit):
+        return 0
+    if len(given) == len(audit.members):
+        return min(height, audit.ready_height or height)
+    return audit.ready_height or max(height, audit.opened_height + PATIENCE_BLOCKS)
+
+
 def list_matching(audit: Audit, answer: bytes) -> list[Member]:
     """The members whose digests are of the answer."""
     return [member for member in audit.members
@@ -59,7 +73,7 @@ def list_matching(audit: Audit, answer: bytes) -> list[Member]:
 
 
 def judge_member(audit: Audit, member: Member) -> MemberVerdict:
-    """How a member of a ready audit has answered. What came after the quorum's digests may have been copied."""
+    """How a member of a ready audit has answered. What came when the answer could be told may have been copied."""
     if not member.digest:
         return MEMBER_VERDICT_MISSING
     if member.digest != compute_digest(member.consensus_address, audit.subject, audit.answer):

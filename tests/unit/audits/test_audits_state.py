@@ -42,7 +42,7 @@ def test_open_audits_of_a_validator_are_those_that_wait_for_its_digest(court: Co
     court.open(ONE, TWO)
     court.open(THREE, committee_max=1)
     court.say({0: ANSWER}, ONE)
-    court.decide({1: ANSWER, 2: ANSWER, 3: ANSWER}, TWO)
+    court.decide(dict.fromkeys(range(4), ANSWER), TWO)
 
     def waiting(validator: bytes) -> list[bytes]:
         request = query_pb2.QueryOpenAuditsRequest(validator=validator)
@@ -90,7 +90,7 @@ def test_exported_audits_start_a_chain_that_goes_on(court: Court, tmp_path: Path
         assert second.app.export_genesis(second.ctx()) == exported
         other = Court(second)
         assert other.keeper.list_decided(second.ctx()) == [(TWO, ANSWER)]
-        second.block()
+        other.wait(11)  # heights go on from those of the exported chain
         other.decide({}, THREE)
         assert other.audit(THREE).answer == ANSWER
 
@@ -144,7 +144,7 @@ def test_genesis_that_contradicts_itself_is_refused(court: Court, tmp_path: Path
         Chain(tmp_path / "second", app_state=state)
 
 
-@pytest.mark.parametrize("key", [keys.waiting(PROPOSERS[0], ONE), keys.ready(ONE), keys.decided(ONE)])
+@pytest.mark.parametrize("key", [keys.waiting(PROPOSERS[0], ONE), keys.ready(10, ONE), keys.decided(ONE)])
 def test_mark_that_no_record_explains_breaks_the_invariant(court: Court, key: bytes) -> None:
     held(court)
     ctx = court.chain.ctx()
@@ -152,7 +152,7 @@ def test_mark_that_no_record_explains_breaks_the_invariant(court: Court, key: by
     assert [line.split(":")[0] for line in court.chain.app.check_invariants(ctx)] == ["audits/marks"]
 
 
-@pytest.mark.parametrize("key", [keys.waiting(PROPOSERS[3], THREE), keys.ready(THREE), keys.decided(TWO)])
+@pytest.mark.parametrize("key", [keys.waiting(PROPOSERS[3], THREE), keys.ready(12, THREE), keys.decided(TWO)])
 def test_mark_that_is_missing_breaks_the_invariant(court: Court, key: bytes) -> None:
     held(court)
     ctx = court.chain.ctx()

@@ -167,7 +167,9 @@ def test_digest_of_who_is_not_in_the_committee_is_refused(court: Court) -> None:
 
 def test_votes_for_a_decided_audit_are_refused(court: Court) -> None:
     court.open(ONE)
+    court.wait(8)
     court.decide(dict.fromkeys(range(3), ANSWER), ONE)
+    assert court.audit(ONE).decided_height == 10
     assert refusal(court, votes_of(court, {3: ANSWER}, ONE)) == ("audits", 10)
 
 
