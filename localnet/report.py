@@ -19,7 +19,7 @@ from rich.console import Console
 
 from abci_app.cli.output import decimal_text
 from abci_app.cli.proofs import Place
-from abci_app.client.chain import ChainClient
+from abci_app.client.chain import ChainClient, compute_earned
 from abci_app.client.evaluate import percent_text
 from abci_app.wire.coin import DISPLAY_DENOM
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SlashReason
@@ -114,8 +114,8 @@ def read_weights(client: ChainClient, model_id: int, number: int) -> bytes:
 
 
 def read_earned(client: ChainClient, model_id: int, miners: Sequence[Participant]) -> dict[str, int]:
-    """What every miner has earned from a model, ugrad by address."""
-    found = {one.trainer: one.earned_ugrad for one in client.iter_contributions(model_id)}
+    """What every miner has earned from a model and the emission, what still vests included: ugrad by address."""
+    found = {one.trainer: compute_earned(one) for one in client.iter_contributions(model_id)}
     return {miner.address: found.get(miner.address, 0) for miner in miners}
 
 

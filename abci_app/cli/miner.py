@@ -13,7 +13,7 @@ from abci_app.cli.options import (
     combine, home_option, model_argument, nodes_option, open_key, output_option, resolve_address,
 )
 from abci_app.cli.output import message_fields, print_fields
-from abci_app.client.chain import ChainClient
+from abci_app.client.chain import ChainClient, compute_earned
 from abci_app.client.node import connect
 from abci_app.client.send import GAS_PRICE_PPM_MAX
 from abci_app.data.store import DatasetStore
@@ -89,7 +89,7 @@ def status(model_id: int, who: str, nodes: tuple[str, ...], chain_id: str | None
     print_fields({
         "address": address, "model_id": model_id, "status": trainer.get("status", "not enrolled"),
         "bond_ugrad": trainer.get("bond_ugrad", 0), "accepted": booked.units if booked else 0,
-        "earned_ugrad": booked.earned_ugrad if booked else 0, "balance_ugrad": chain.balance(address),
+        "earned_ugrad": compute_earned(booked), "balance_ugrad": chain.balance(address),
         "round": running.number if running is not None else 0,
         "phase": message_fields(running).get("phase", "") if running is not None else "",
         "units": [message_fields(unit) for unit in dealing.units],
@@ -107,7 +107,7 @@ def summarise(chain: ChainClient, model_id: int, name: str, address: str) -> dic
     pending = sum(unit.status == UNIT_STATUS_REVEALED for unit in dealing.units)
     bond_ugrad = dealing.trainer.bond_ugrad if dealing.trainer is not None else 0
     return {"accepted": booked.units if booked else 0, **({"pending": pending} if pending else {}),
-            "earned_ugrad": booked.earned_ugrad if booked else 0, "balance_ugrad": chain.balance(address),
+            "earned_ugrad": compute_earned(booked), "balance_ugrad": chain.balance(address),
             "bond_ugrad": bond_ugrad,
             "next": f"gradus tx work leave {model_id} --from {name}" if bond_ugrad else ""}
 

@@ -367,6 +367,11 @@ class ChainClient:
         raise ProofInvalid(f"the pages of {path} do not come to an end")
 
 
+def compute_earned(booked: Contribution | None) -> int:
+    """ugrad that a trainer has earned from a model's escrow and from the emission, what still vests included."""
+    return booked.earned_ugrad + booked.minted_ugrad if booked is not None else 0
+
+
 def _get(found: _Record | None, problem: str) -> _Record:
     if found is None:
         raise QueryRefused(NotFound.codespace, NotFound.code, problem)

@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from google.protobuf.message import Message
 
-from abci_app.client.chain import ChainClient, Dealing
+from abci_app.client.chain import ChainClient, Dealing, compute_earned
 from abci_app.client.errors import ClientError, FeeTooHigh, ProofInvalid, TxRefused
 from abci_app.client.keys import Key
 from abci_app.client.send import GAS_PRICE_PPM_MAX, Sender, Sleep, is_error
@@ -350,7 +350,7 @@ class Miner:
             "phase": _name(RoundPhase, running.phase, "ROUND_PHASE_") if running is not None else "none",
             **({"waiting_for": lacking} if lacking else {}),
             "units": " ".join(f"{index}:{_name(UnitStatus, status, 'UNIT_STATUS_')}" for index, status in units),
-            "accepted": booked.units if booked else 0, "earned_ugrad": booked.earned_ugrad if booked else 0,
+            "accepted": booked.units if booked else 0, "earned_ugrad": compute_earned(booked),
             "balance_ugrad": self.chain.balance(self.key.bech32),
             "bond_ugrad": trainer.bond_ugrad if trainer is not None else 0,
         }
