@@ -33,11 +33,6 @@ def slash_shared(account: str, amount_ugrad: int) -> Event:
     return new_event("rewards.slash_shared", account=account, amount_ugrad=amount_ugrad)
 
 
-def slash_collected(amount_ugrad: int) -> Event:
-    """What is not burnt of a slash went to the fees."""
-    return new_event("rewards.slash_collected", amount_ugrad=amount_ugrad)
-
-
 def fees_paid(proposer: bytes, account: str, amount_ugrad: int) -> Event:
     """The block's fees went to its proposer's account."""
     return new_event("rewards.fees_paid", proposer=proposer.hex().upper(), account=account, amount_ugrad=amount_ugrad)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.gas import WRITE_GAS
-from abci_app.wire.address import FEE_COLLECTOR, decode_address, encode_address, module_address
+from abci_app.wire.address import decode_address, encode_address, module_address
 from abci_app.wire.coin import base_coin
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U32_MAX, U64_MAX
@@ -324,15 +324,6 @@ class Keeper:
             self.bank.send_from_module(ctx, BONDS, account, (base_coin(part_ugrad),))
             ctx.emit(events.slash_shared(encode_address(account), part_ugrad))
         return sum(part_ugrad for _, part_ugrad in parts)
-
-    def pay_slash_to_fees(self, ctx: Ctx, amount_ugrad: int) -> None:
-        """Move what is not burnt of a slash (0 or more) from the bonds to the fees, which go to the proposer.
-
-        Emits rewards.slash_collected.
-        """
-        if amount_ugrad:
-            self.bank.send_between_modules(ctx, BONDS, FEE_COLLECTOR, (base_coin(amount_ugrad),))
-            ctx.emit(events.slash_collected(amount_ugrad))
 
     def _change_backing(self, ctx: Ctx, emission: Emission, owner: bytes, model_id: int, change_ugrad: int) -> None:
         """Settle what the model has accrued, then change its backing, that of the account and that of all."""

@@ -203,3 +203,18 @@ def _find_due_problem(found: Round) -> str | None:
     if found.waiting_count and found.due_height != found.deadline_height:
         return f"it waits for {found.waiting_count} units, and ends before its deadline"
     return None
+
+
+def check_pay(ctx: Ctx, keeper: Keeper) -> str | None:
+    """What vests is the pay of the accepted units of rounds that are closed and not settled, and of no others."""
+    vesting = {(one.model_id, one.round): [(unit.unit, unit.trainer) for unit in one.units]
+               for one in keeper.rewards.iter_vestings(ctx)}
+    for found in keeper.iter_rounds(ctx):
+        if found.phase != ROUND_PHASE_CLOSED or found.settled_height:
+            continue
+        accepted = [(unit.index, unit.trainer) for unit in keeper.list_units(ctx, found.model_id, found.number)
+                    if unit.status == UNIT_STATUS_ACCEPTED]
+        paid = vesting.pop((found.model_id, found.number), [])
+        if paid != accepted:
+            return f"model {found.model_id}, round {found.number}: units {paid} vest, {accepted} are accepted"
+    return f"of {sorted(vesting)} something vests, and no round waits to be settled" if vesting else None

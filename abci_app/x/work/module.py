@@ -48,5 +48,6 @@ def new_module(keeper: Keeper) -> Module:
             ("work/payloads", invariants.check_payloads),
             ("work/due", invariants.check_due),
             ("work/settling", invariants.check_settling),
+            ("work/pay", invariants.check_pay),
         )),
     )

@@ -1,11 +1,13 @@
 """What this room needs of others."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from abci_app.runtime.context import Ctx
 from abci_app.wire.coin import Coin
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import LearningRate, Model, ModelSpec
+from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Vesting
 
 
 class Bank(Protocol):
@@ -55,6 +57,8 @@ class Rewards(Protocol):
 
     def pay_round(self, ctx: Ctx, model_id: int, spec: ModelSpec, number: int, accepted: list[tuple[int, bytes]],
                   dealt: int) -> int: ...
+
+    def iter_vestings(self, ctx: Ctx) -> Iterator[Vesting]: ...
 
     def release_round(self, ctx: Ctx, model_id: int, number: int) -> int: ...
 

@@ -16,6 +16,7 @@ from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCloseModel
 from abci_app.wire.pb.gradus.rewards.v1 import query_pb2
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Params, Unbacking
 from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import SLASH_REASON_MISMATCH
 from abci_app.x.models.errors import ModelNotFound
 from abci_app.x.models.types.terms import compute_burn_min
 from abci_app.x.rewards import block, errors, types
@@ -90,7 +91,8 @@ def test_emission_of_a_unit_never_makes_cheating_pay(bond: int, reward: int, rat
     spec.economy.bond_ugrad = bond
     spec.audit.rate_ppm, spec.audit.mismatch_slash_ppm, spec.audit.burn_ppm = rate, slash, burn
     most = compute_minted_max(spec)
-    burnt = compute_slash(bond, slash, burn)[1]
+    taken, offered = compute_slash(bond, spec.audit, SLASH_REASON_MISMATCH)
+    burnt = taken - offered
     economy = type(spec.economy)()
     for minted, is_deterred in ((most, True), (most + 1, False)):
         if reward + minted > U64_MAX or most == U64_MAX:

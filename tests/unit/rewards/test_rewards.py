@@ -230,21 +230,6 @@ def test_slash_is_shared_in_equal_parts_and_the_rest_is_left_to_burn(rooms: Room
     assert rooms.state() == before
 
 
-def test_what_is_not_burnt_of_a_slash_goes_through_the_fees_to_the_proposer(rooms: Rooms) -> None:
-    rooms.bank.send_to_module(rooms.ctx, BOB, "work", (base_coin(500),))
-    rooms.rewards.pay_slash_to_fees(rooms.ctx, 200)
-    assert (rooms.bank.balance(rooms.ctx, BONDS), rooms.bank.balance(rooms.ctx, FEES)) == (300, 200)
-    assert rooms.events("rewards.slash_collected")[0].attributes == (("amount_ugrad", "200"),)
-    end_block(rooms)
-    assert rooms.bank.balance(rooms.ctx, CAROL) == 200
-
-
-def test_slash_that_is_burnt_whole_moves_nothing_to_the_fees(rooms: Rooms) -> None:
-    before = rooms.state()
-    rooms.rewards.pay_slash_to_fees(rooms.ctx, 0)
-    assert rooms.state() == before
-
-
 def test_fees_go_to_the_proposers_account_at_the_end_of_its_block(rooms: Rooms) -> None:
     pay_in_fees(rooms, 12_345)
     end_block(rooms)

@@ -174,11 +174,15 @@ def test_invariants_notice_broken_rounds_and_marks(new_market: NewMarket) -> Non
     assert broken.with_running(deadline_height=99) == ["work/due"]
     assert broken.with_running(due_height=running.due_height - 1) == ["work/due"]
     assert broken.with_running(settle_height=99) == ["work/settling"]
-    assert broken.with_closed(settled_height=5) == ["work/open_units", "work/settling"]
+    assert broken.with_closed(settled_height=5) == ["work/open_units", "work/settling", "work/pay"]
     assert broken.with_closed(settle_height=99) == ["work/settling"]
     assert broken.with_closed(disputed_count=1) == ["work/settling"]
     assert broken.with_closed(accepted_count=3) == ["work/rounds"]
     assert broken.noticed(lambda layer: keeper.drop_settling(layer, closed)) == ["work/settling"]
+    vesting = broken.app.rewards.find_vesting(broken.ctx, 1, 1)
+    assert vesting is not None
+    vesting.units[0].trainer, vesting.units[1].trainer = vesting.units[1].trainer, vesting.units[0].trainer
+    assert broken.noticed(lambda layer: broken.app.rewards.put_vesting(layer, vesting)) == ["work/pay"]
     assert broken.noticed(lambda layer: keeper.move_due(layer, running, 0)) == ["work/due"]
     assert broken.noticed(lambda layer: layer.state.store("work").set(keys.idle(1), b"\x01")) == ["work/due"]
     subject = keeper.subject_of(broken.ctx, broken.unit)
