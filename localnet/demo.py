@@ -44,8 +44,8 @@ from localnet.parent import die_with_parent
 from localnet.ports import STANDARD_BASE
 from localnet.progress import find_engine_visibly, wait_first_block_visibly
 from localnet.report import (
-    PPM, Participant, Report, bar, count_of, find_problems, print_report, prove_balance, read_earned, read_nodes,
-    read_slashes, read_versions, read_weights,
+    PPM, Participant, Report, bar, count_of, find_problems, print_report, prove_balance, read_auditors, read_earned,
+    read_nodes, read_slashes, read_versions, read_weights,
 )
 
 ROUND_REWARD_UGRAD = 1_000_000
@@ -97,6 +97,7 @@ class Demo:
         clear_folder(self.options.folder)
         self.started_s = time.monotonic()
         net, creator = self.new_network(engine)
+        net.auditors = (HONEST,) * self.options.validators
         dataset = self.share_dataset(made)
         try:
             net.start(attached=not self.options.keep)
@@ -245,7 +246,8 @@ class Demo:
                 seconds=0.0, seconds_to_first_block=round(seconds[0], 2),
                 seconds_per_round=round(seconds[1] / max(len(accuracy) - 1, 1), 3),
                 earned_ugrad=read_earned(client, model_id, self.miners),
-                slashed=read_slashes(client, model_id, self.miners), nodes=read_nodes(net), proved_balance=proved,
+                slashed=read_slashes(client, model_id, self.miners), auditors=read_auditors(client, net),
+                nodes=read_nodes(net), proved_balance=proved,
                 versions=read_versions(net, client.get_model(model_id).spec.numerics))
             balance = client.balance(address, height=proved.height)
         report.seconds = round(time.monotonic() - self.started_s, 2)

@@ -56,6 +56,18 @@ class Slashed:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """How the validator of a node has done as an auditor, by the chain. answers: right, wrong and missing ones."""
+
+    node: str
+    right: int
+    wrong: int
+    missed: int
+    fees_ugrad: int
+    is_excluded: bool
+
+
+@dataclass(frozen=True)
 class ProvedBalance:
     """A balance that the stock light client proved against the header of height + 1."""
 
@@ -81,6 +93,7 @@ class Report:
     seconds_per_round: float
     earned_ugrad: dict[str, int]
     slashed: list[Slashed]
+    auditors: list[Standing]
     nodes: list[dict[str, Any]]
     proved_balance: ProvedBalance
     versions: dict[str, str]
@@ -119,6 +132,14 @@ def read_earned(client: ChainClient, model_id: int, miners: Sequence[Participant
     return {miner.address: found.get(miner.address, 0) for miner in miners}
 
 
+def read_auditors(client: ChainClient, net: Localnet) -> list[Standing]:
+    """How the validators of a network's nodes have done as auditors; nothing of those who were never judged."""
+    height, found = client.height(), {one.consensus_address.hex().upper(): one for one in client.iter_auditors()}
+    named = [(node.name, found[node.address]) for node in net.manifest.nodes if node.address in found]
+    return [Standing(name, one.right, one.wrong, one.missed, one.fees_ugrad, one.excluded_until_height > height)
+            for name, one in named]
+
+
 def prove_balance(net: Localnet, address: str, place: Place) -> ProvedBalance:
     """The balance at its place, as the stock light client proves it, trusting block 1 of node 0."""
     nodes = net.manifest.nodes
@@ -153,6 +174,10 @@ def find_problems(report: Report, miners: Sequence[Participant], rounds: int, ac
             problems.append(f"{miner.name} cheated ({miner.behaviour}) and was not slashed for it")
         if miner.behaviour == "honest" and not report.earned_ugrad.get(miner.address):
             problems.append(f"{miner.name} was honest and earned nothing")
+    if not any(one.right for one in report.auditors):
+        problems.append("no auditor has answered rightly: all claims were accepted without a look")
+    problems += [f"the auditor of {one.node} was honest and has answered wrongly"
+                 for one in report.auditors if one.wrong]
     problems += [f"{node['name']} is at height {node['height']} and has not caught up with {node['compared_height']}"
                  for node in report.nodes if not node["app_hash"]]
     if len({node["app_hash"] for node in report.nodes if node["app_hash"]}) > 1:
@@ -202,6 +227,11 @@ def print_report(report: Report, miners: Sequence[Participant], console: Console
         fate = f"  [red]slashed {grad(slash.amount_ugrad)} in round {slash.round}: {slash.reason}[/]" if slash else ""
         earned = grad(report.earned_ugrad.get(miner.address, 0))
         say(f"{miner.address}  {miner.behaviour:<10}  earned {earned:>11}{fate}")
+    say("\n[bold]Auditors, from the chain[/]")
+    for one in report.auditors:
+        excluded = "  [red]excluded[/]" if one.is_excluded else ""
+        say(f"{one.node:<8}  right {one.right:>5}  wrong {one.wrong}  missed {one.missed}  "
+            f"earned {grad(one.fees_ugrad):>11}{excluded}")
     say(f"\n{count_of(len(report.nodes), 'node')}, app hash after block {report.nodes[0]['compared_height'] - 1}: "
         + " ".join(sorted({node["app_hash"] or "missing" for node in report.nodes})))
     proved = report.proved_balance

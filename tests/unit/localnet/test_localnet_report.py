@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from abci_app.client.evaluate import percent_text
-from localnet.report import Participant, ProvedBalance, Report, Slashed, count_of, find_problems, grad
+from localnet.report import Participant, ProvedBalance, Report, Slashed, Standing, count_of, find_problems, grad
 
 HONEST = Participant("miner0", "gradus1honest", "honest")
 CHEAT = Participant("miner1", "gradus1cheat", "garbage")
@@ -17,6 +17,7 @@ def good_report() -> Report:
         chain_id="gradus-local-1", model_id=1, dataset={}, rpc="http://127.0.0.1:26657", initial_accuracy_ppm=100_000,
         accuracy_ppm_per_round=[800_000, 960_000], baseline_ppm=200_000, seconds=1.0, seconds_to_first_block=1.0,
         seconds_per_round=1.0, earned_ugrad={HONEST.address: 2_000_000, CHEAT.address: 0}, slashed=[SLASH],
+        auditors=[Standing("node0", 3, 0, 0, 7, False), Standing("node1", 0, 0, 2, 0, True)],
         nodes=[{"name": "node0", "height": 9, "compared_height": 9, "app_hash": "aa"},
                {"name": "node1", "height": 10, "compared_height": 9, "app_hash": "aa"}],
         proved_balance=ProvedBalance(HONEST.address, 5, 8, "cometbft light"), versions={})
@@ -41,6 +42,9 @@ def test_run_that_shows_everything_has_no_problem() -> None:
     ({"nodes": [{"app_hash": "aa"}, {"name": "node1", "height": 5, "compared_height": 9, "app_hash": ""}]},
      "node1 is at height 5 and has not caught up with 9"),
     ({"slashed": [replace(SLASH, reason="withheld")]}, "miner1 cheated (garbage) and was not slashed for it"),
+    ({"auditors": [Standing("node0", 0, 0, 9, 0, False)]}, "no auditor has answered rightly"),
+    ({"auditors": []}, "no auditor has answered rightly"),
+    ({"auditors": [Standing("node0", 5, 1, 0, 0, True)]}, "auditor of node0 was honest and has answered wrongly"),
     ({"proved_balance": ProvedBalance(HONEST.address, 6, 8, "cometbft light")}, "the proved balance is 6"),
 ])
 def test_what_is_not_as_it_should_be_is_named(changes: dict, words: str) -> None:
