@@ -33,6 +33,7 @@ class Beside:
     rule: RestartRule = field(default_factory=RestartRule)
     part: Part | None = None
     due_s: float | None = 0.0  # when to start it, by time.monotonic(); None once it is given up
+    is_asked: bool = False
 
     @property
     def phase(self) -> str:
@@ -67,8 +68,9 @@ class Beside:
             "it died too often and is not started again" if delay_s is None else f"starting again in {delay_s:.1f} s"))
 
     def ask_to_end(self) -> None:
-        """SIGTERM; returns at once."""
-        if self.part is not None:
+        """SIGTERM, once: a second one would cut its good end short. Returns at once."""
+        if self.part is not None and not self.is_asked:
+            self.is_asked = True
             signal_group(self.part.process, signal.SIGTERM)
 
     def end(self) -> None:

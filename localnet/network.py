@@ -46,7 +46,7 @@ COMMITTED_HEIGHT = 2  # a node shows a block before its app has committed it, an
 STOP_SECONDS = 40.0
 DATASETS = "datasets"  # one folder for all nodes of a network, so that `gradus data add` reaches every auditor
 
-Part = Literal["app", "engine", "node"]
+Part = Literal["app", "engine", "auditor", "node"]
 Json = dict[str, Any]
 ComposeState = Callable[[str, Sequence[Identity], Sequence[Home]], tuple[Json, Sequence[str]]]
 
@@ -325,7 +325,7 @@ class Localnet:
         self.start_one(index, attached)
 
     def kill(self, index: int, part: Part) -> int:
-        """SIGKILL the app or the engine of a node (its supervisor restarts both), or with "node" all of it.
+        """SIGKILL the app or the engine of a node (its supervisor restarts both), its auditor, or with "node" all.
 
         Returns the pid that was killed. Raises: NodeError when that part is not running.
         """
