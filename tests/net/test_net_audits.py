@@ -23,6 +23,8 @@ from abci_app.miner.behaviour import Behaviour
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Journal
 from abci_app.miner.miner import Miner
+from abci_app.runtime.records import export_record
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Params
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModelResponse
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SLASH_REASON_MISMATCH, Slash
 from localnet import checks, state
@@ -68,7 +70,8 @@ def compose(accounts: dict[str, int]) -> Any:
 
     def made(chain_id: str, identities: Sequence[Identity], homes: Sequence[Home]) -> tuple[dict[str, Any], Any]:
         app_state, operators = usual(chain_id, identities, homes)
-        app_state["audits"]["params"]["missed_max"] = "2"
+        params = Params(missed_max=2, missed_excluded_blocks=10_000, wrong_excluded_blocks=10_000)
+        app_state["audits"] = {"params": export_record(params)}
         return app_state, operators
 
     return made
