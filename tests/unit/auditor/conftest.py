@@ -14,30 +14,28 @@ from abci_app.units.events import Event
 from abci_app.units.source import UnitSource
 from abci_app.wire.answer_file import ANSWERS_FOLDER
 from abci_app.wire.audit import unit_subject
-from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_OPEN, Audit
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import ROUND_PHASE_AUDIT, Round
 from kernels import dispatch
+from tests.chain import SIGNERS
 from tests.unit.miner.conftest import NAMES, Rig
 
-VALIDATOR = bytes(range(20))
+VALIDATOR = SIGNERS[0].address
 
 
 class AskedChain(ChainClient):
-    """A real chain's answers, but for the audits: those are what a test says."""
+    """A chain of whose open audits a test chooses those that wait; `others` are listed beside them."""
 
     def __init__(self, chain: ChainClient) -> None:
         super().__init__(chain.node)
-        self.waiting: list[Audit] = []
-        self.undecided: list[bytes] = []
+        self.chosen: list[bytes] = []
+        self.others: list[Audit] = []
 
     def iter_open_audits(self, validator: bytes = b"") -> Iterator[Audit]:
-        """Those that wait for the test's validator."""
+        """Those of the test's validator."""
         assert validator == VALIDATOR
-        yield from self.waiting
-
-    def find_audit(self, subject: bytes) -> Audit | None:
-        """Open as long as the test says so."""
-        return Audit(subject=subject, status=AUDIT_STATUS_OPEN) if subject in self.undecided else None
+        yield from (audit for audit in super().iter_open_audits(validator) if audit.subject in self.chosen)
+        yield from self.others
 
 
 class Asked:
@@ -45,7 +43,7 @@ class Asked:
 
     def __init__(self, folder: Path) -> None:
         self.rig = Rig(folder, chain_id="gradus-test-1")
-        self.rig.node.rows = None
+        self.jury, self.rig.node.auditors = self.rig.node.auditors, None
         self.chain = AskedChain(self.rig.client)
         self.home = folder / "home"
         self.running = self._reveal_all()
@@ -54,8 +52,18 @@ class Asked:
 
     def ask(self, *units: int) -> None:
         """Have the chain wait for the validator's digests of these units, and of nothing else."""
-        self.chain.undecided = [self.subjects[unit] for unit in units]
-        self.chain.waiting = [Audit(subject=subject, opened_height=7) for subject in self.chain.undecided]
+        self.chain.chosen = [self.subjects[unit] for unit in units]
+
+    def vote(self) -> None:
+        """A block with everybody's digests; no answer is told yet."""
+        assert self.jury is not None
+        self.rig.chain.block(self.rig.chain.propose(votes=self.jury.sign()))
+
+    def decide(self) -> None:
+        """Blocks in which the answers are told."""
+        self.rig.node.auditors = self.jury
+        self.rig.node.block()
+        self.rig.node.auditors = None
 
     def auditor(self, answers: AnswerFolder, behaviour: Behaviour = Behaviour.HONEST, store: object = None) -> Auditor:
         """An auditor over an open folder."""

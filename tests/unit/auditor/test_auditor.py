@@ -13,7 +13,7 @@ from abci_app.data.stores import DatasetStores
 from abci_app.wire.audit import Subject, unit_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from kernels import dispatch
-from tests.unit.auditor.conftest import Asked
+from tests.unit.auditor.conftest import VALIDATOR, Asked
 
 
 def test_every_audit_that_waits_is_answered_rightly_once(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,18 +55,17 @@ def test_answer_stays_while_its_audit_is_undecided_and_goes_with_it(asked: Asked
     with asked.folder() as answers:
         auditor = asked.auditor(answers)
         auditor.step()
-        asked.chain.waiting = []  # the digests are recorded
+        asked.vote()
+        assert list(asked.chain.iter_open_audits(VALIDATOR)) == []
         assert not auditor.step() and len(answers.list_subjects()) == 2
-        asked.chain.undecided = [asked.subjects[1]]
-        assert auditor.step() and answers.list_subjects() == [asked.subjects[1]]
-        asked.chain.undecided = []
+        asked.decide()
         assert auditor.step() and answers.list_subjects() == []
 
 
 def test_audit_of_another_attempt_unit_or_kind_is_passed_over(asked: Asked) -> None:
     others = [unit_subject(1, 1, asked.running.attempt + 1, 0), unit_subject(1, 1, asked.running.attempt, 99),
               unit_subject(1, 50, 0, 0), unit_subject(9, 1, 0, 0), Subject(7, 1, 1, 0, 0).encode()]
-    asked.chain.waiting = [Audit(subject=subject) for subject in others]
+    asked.chain.others = [Audit(subject=subject) for subject in others]
     with asked.folder() as answers:
         auditor = asked.auditor(answers)
         assert not auditor.step() and not auditor.step() and answers.list_subjects() == []
