@@ -11,6 +11,7 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 
 WEIGHTS_KEPT = 4
+SPECS_KEPT = 64
 
 
 class Datasets(Protocol):
@@ -28,11 +29,21 @@ class UnitSource:
 
     def __init__(self, chain: ChainClient, store: Datasets) -> None:
         self.chain, self.store = chain, store
+        self._specs: OrderedDict[tuple[int, int], ModelSpec] = OrderedDict()
         self._weights: OrderedDict[bytes, bytes] = OrderedDict()
 
     def get_spec(self, running: Round) -> ModelSpec:
-        """The terms that a round is run by. Raises QueryRefused and what a node's silence raises."""
-        return self.chain.get_model(running.model_id).spec
+        """The terms that a round is run by, of the model's versions. Raises NodeRefused for a node without them."""
+        place = running.model_id, running.spec_version
+        if place not in self._specs:
+            found = self.chain.find_spec(*place)
+            if found is None:
+                raise NodeRefused(f"{self.chain.node.url} has no version {running.spec_version} of the terms of model "
+                                  f"{running.model_id}")
+            self._specs[place] = found
+            if len(self._specs) > SPECS_KEPT:
+                self._specs.popitem(last=False)
+        return self._specs[place]
 
     def load_weights(self, running: Round) -> bytes:
         """The weights that a round begins with, each chunk checked against the root in the round's record.

@@ -72,7 +72,7 @@ def run(folder: Path, rounds: int, miners: int, validators: int, rate_ppm: int, 
         client = ChainClient(connect([net.manifest.nodes[0].rpc], net.manifest.chain_id))
         spec = new_spec(made.manifest, rounds, miners, ROUND_REWARD_UGRAD, HIDDEN)
         spec.audit.rate_ppm = rate_ppm
-        sent = Sender(client, creator).send([new_contract(creator.bech32, spec, compute_escrow(spec, rounds))])
+        sent = Sender(client, creator).send([new_contract(creator.bech32, spec, compute_escrow(spec))])
         model_id = MsgCreateModelResponse.FromString(sent.responses[0].value).model_id
         demo.start_miners(net, model_id)
         first = wait_rounds(client, model_id, 1)

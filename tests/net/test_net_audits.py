@@ -98,7 +98,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
         creator = Keyring(net.folder / "keys").get(FAUCET)
         spec = new_spec(made.manifest, ROUNDS, len(keys), REWARD_UGRAD, (8,))
         spec.audit.rate_ppm, spec.training.trim = 1_000_000, 0
-        sent = Sender(client, creator).send([new_contract(creator.bech32, spec, compute_escrow(spec, ROUNDS))])
+        sent = Sender(client, creator).send([new_contract(creator.bech32, spec, compute_escrow(spec))])
         assert MsgCreateModelResponse.FromString(sent.responses[0].value).model_id == 1
         running, threads = Market(net, client, [key.bech32 for key in keys]), []
         for key, behaviour in zip(keys, MINERS, strict=True):

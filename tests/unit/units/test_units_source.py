@@ -18,7 +18,7 @@ def rig(tmp_path: Path) -> Rig:
 def get_round(rig: Rig) -> Round:
     record = rig.client.find_weights_record(1, 0)
     assert record is not None
-    return Round(model_id=1, number=1, weights_root=record.root)
+    return Round(model_id=1, number=1, weights_root=record.root, spec_version=1)
 
 
 def test_weights_are_fetched_once_and_terms_are_the_contracts(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -29,6 +29,8 @@ def test_weights_are_fetched_once_and_terms_are_the_contracts(rig: Rig, monkeypa
     assert source.load_weights(running) == find(1, 0)
     assert asked == [(1, 0, running.weights_root)]
     assert source.get_spec(running) == rig.model().spec
+    with pytest.raises(NodeRefused, match="has no version 2 of the terms of model 1"):
+        source.get_spec(Round(model_id=1, spec_version=2))
     assert source.open_rows(rig.spec).manifest.rows_root == rig.spec.dataset.rows_root
 
 
