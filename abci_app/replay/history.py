@@ -11,23 +11,28 @@ from abci_app.client.light.blocks import Header
 from abci_app.client.light.errors import ELSEWHERE
 from abci_app.replay.blocks import Block, Happening
 from abci_app.wire.errors import ChainError
-from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgRevealWork
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgRevealPart, MsgRevealWork
 from abci_app.wire.seed import round_seed
 from abci_app.wire.tx import decode_tx, is_injected, parse_strict, type_url
 from kernels.aggregate.types import PAYLOADS_MAX
 
 OPENED, CLOSED = "work.round_opened", "work.round_closed"
 ACCEPTED = "work.unit_accepted"
-REVEAL = type_url(MsgRevealWork)
 
 
 @dataclass(frozen=True, slots=True)
 class Reveal:
-    """A unit's claim and its bytes, as its trainer revealed them."""
+    """A unit's claim and its bytes, as its trainer revealed them: in parts, of which the last may be missing."""
 
     trainer: str
-    payload: bytes
+    payload_root: bytes
     trace_root: bytes
+    parts: list[bytes]
+
+    @property
+    def payload(self) -> bytes:
+        """The bytes that were revealed."""
+        return b"".join(self.parts)
 
 
 @dataclass(slots=True)
@@ -81,7 +86,7 @@ def _read_dealing(block: Block, happening: Happening, model_id: int) -> PastRoun
     """The dealing of a block, with the seed that its header gives."""
     header = block.header
     number, attempt, count = (_number(block, happening, name) for name in ("round", "attempt", "unit_count"))
-    version = _number(block, happening, "spec_version") if "spec_version" in happening.fields else 1
+    version = _number(block, happening, "spec_version")
     seed = round_seed(header.chain_id, model_id, number, attempt, header.app_hash, header.last_block_id.hash)
     return PastRound(number, attempt, min(count, PAYLOADS_MAX), seed, version)
 
@@ -93,14 +98,29 @@ def _take_reveals(block: Block, model_id: int, dealt: PastRound) -> None:
             continue
         for message in _iter_messages(block, raw):
             if (message.model_id, message.round, message.attempt) == (model_id, dealt.number, dealt.attempt):
-                dealt.reveals[message.unit] = Reveal(message.trainer, message.payload, message.trace_root)
+                _take_reveal(block, dealt, message)
 
 
-def _iter_messages(block: Block, raw: bytes) -> Iterator[MsgRevealWork]:
+def _take_reveal(block: Block, dealt: PastRound, message: MsgRevealWork | MsgRevealPart) -> None:
+    """The first part begins anew what was begun before; another is the next one of what was begun."""
+    if isinstance(message, MsgRevealWork):
+        dealt.reveals[message.unit] = Reveal(message.trainer, message.payload_root, message.trace_root,
+                                             [message.payload])
+        return
+    begun = dealt.reveals.get(message.unit)
+    if begun is None or len(begun.parts) != message.part:
+        raise ProofInvalid(f"block {block.header.height} is said to have taken part {message.part} of unit "
+                           f"{message.unit} out of turn", ELSEWHERE)
+    begun.parts.append(message.data)
+
+
+def _iter_messages(block: Block, raw: bytes) -> Iterator[MsgRevealWork | MsgRevealPart]:
     try:
         for packed in decode_tx(raw).body.messages:
-            if packed.type_url == REVEAL:
+            if packed.type_url == type_url(MsgRevealWork):
                 yield parse_strict(MsgRevealWork, packed.value, "a reveal")
+            elif packed.type_url == type_url(MsgRevealPart):
+                yield parse_strict(MsgRevealPart, packed.value, "a part of a reveal")
     except ChainError as error:
         raise ProofInvalid(f"a transaction of block {block.header.height} is said to have succeeded and is malformed: "
                            f"{error}", ELSEWHERE) from None

@@ -42,13 +42,13 @@ class Rebuilt:
 
     def _read_unit(self, index: int, refuted: list[tuple[int, str]]) -> PastUnit:
         reveal = self.past.reveals.get(index)
-        if reveal is None:
-            return PastUnit(index, "", "not revealed")
+        if reveal is None or compute_payload_root(reveal.payload, self.spec.training.codec) != reveal.payload_root:
+            return PastUnit(index, "" if reveal is None else reveal.trainer, "not revealed")
         is_refuted = (index, reveal.trainer) in refuted
         is_accepted = index in self.past.accepted
         standing = ("accepted" if is_accepted else "not accepted") + (", slashed" if is_refuted else "")
-        return PastUnit(index, reveal.trainer, standing, compute_payload_root(reveal.payload, self.spec.training.codec),
-                        reveal.trace_root, not is_accepted or is_refuted, is_refuted)
+        return PastUnit(index, reveal.trainer, standing, reveal.payload_root, reveal.trace_root,
+                        is_accepted, not is_accepted or is_refuted, is_refuted)
 
 
 def compute_first_weights(records: Records, model: Model) -> bytes:

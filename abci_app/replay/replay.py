@@ -14,9 +14,8 @@ from abci_app.client.light.blocks import Header
 from abci_app.client.light.errors import ELSEWHERE
 from abci_app.data.errors import DataError
 from abci_app.replay.blocks import BlockReader
-from abci_app.replay.errors import BlockPruned, DatasetLacking, NothingToReplay
-from abci_app.replay.history import ACCEPTED
-from abci_app.replay.rebuild import FIRST_VERSION, Rebuilt, compute_first_weights, iter_rebuilt
+from abci_app.replay.errors import DatasetLacking, NothingToReplay
+from abci_app.replay.rebuild import Rebuilt, compute_first_weights, iter_rebuilt
 from abci_app.replay.records import Records
 from abci_app.replay.rounds import (
     Outcome, PastUnit, Progress, ReplayedUnit, Verdict, close_round, compute_root, replay_units,
@@ -24,7 +23,7 @@ from abci_app.replay.rounds import (
 from abci_app.units.source import Datasets, open_dataset
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    AUDIT_VERDICT_MISMATCH, ROUND_PHASE_CLOSED, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
+    AUDIT_VERDICT_MISMATCH, ROUND_PHASE_CLOSED, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
     UNIT_STATUS_MISSED, UNIT_STATUS_REJECTED, UNIT_STATUS_WITHHELD, Round, Unit, UnitStatus,
 )
 from abci_app.x.work.types import compute_payload_root
@@ -123,7 +122,7 @@ class Replayer:
         return model
 
     def _replay_kept(self, model: Model, running: Round, weights: bytes, index: int | None) -> RoundReplay:
-        spec = self.records.get_spec(model.id, FIRST_VERSION)
+        spec = self.records.get_spec(model.id, running.spec_version)
         units = [_read_unit(self._get_unit(running, one)) for one in _choose(running.unit_count, index)]
         replayed = self._replay_units(spec, running, units, weights)
         if index is not None:
@@ -145,28 +144,16 @@ class Replayer:
         if running.number > 1 and spec.training.outer_momentum_q16:
             return b"", f"the outer momentum before the round is in no record; {ALL.format(running.model_id)}"
         payloads = []
-        for index in self._list_accepted(running, replayed):
-            payload = self._find_payload(spec, running, replayed[index])
+        for one in replayed:
+            if not one.unit.is_aggregated:
+                continue
+            payload = self._find_payload(spec, running, one)
             if payload is None:
-                return b"", (f"the payload of unit {index} is no longer kept, and is not the one computed here; "
+                return b"", (f"the payload of unit {one.unit.index} is no longer kept, and is not the computed one; "
                              f"{ALL.format(running.model_id)}")
             payloads.append(payload)
         momentum = bytes(outer.MOMENTUM_BYTES * (len(weights) // outer.WEIGHT_BYTES))
         return compute_root(close_round(spec, payloads, weights, momentum)[0]), ""
-
-    def _list_accepted(self, running: Round, replayed: list[ReplayedUnit]) -> list[int]:
-        """The units that were aggregated: a late verdict may have rejected some since, which changed no weights."""
-        accepted = [one.unit.index for one in replayed if one.unit.standing == _name(UNIT_STATUS_ACCEPTED)]
-        if len(accepted) == running.accepted_count:
-            return accepted
-        try:
-            block = self.reader.read(running.closed_height)
-        except BlockPruned:
-            return accepted
-        place = {"model_id": str(running.model_id), "round": str(running.number)}
-        told = [one.fields["unit"] for one in block.happenings
-                if one.type == ACCEPTED and place.items() <= one.fields.items()]
-        return [one.unit.index for one in replayed if str(one.unit.index) in told]
 
     def _find_payload(self, spec: ModelSpec, running: Round, replayed: ReplayedUnit) -> bytes | None:
         """An accepted payload: the computed one where it is the claimed one, else the node's, checked by its root."""
@@ -268,7 +255,7 @@ def _choose(count: int, index: int | None) -> list[int]:
 def _read_unit(unit: Unit) -> PastUnit:
     payload_root = b"" if unit.status in UNREVEALED else unit.payload_root
     return PastUnit(unit.index, unit.trainer, _name(unit.status), payload_root, unit.trace_root,
-                    unit.status == UNIT_STATUS_REJECTED, unit.verdict == AUDIT_VERDICT_MISMATCH)
+                    unit.aggregated, unit.status == UNIT_STATUS_REJECTED, unit.verdict == AUDIT_VERDICT_MISMATCH)
 
 
 def _name(status: UnitStatus) -> str:

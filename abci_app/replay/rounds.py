@@ -45,7 +45,8 @@ class Outcome(StrEnum):
 class PastUnit:
     """A unit as the chain has it. payload_root: empty where nothing was revealed. standing: the chain's word for it.
 
-    is_rejected: it earned nothing, or lost what it had; is_refuted: because its claim was found wrong.
+    is_aggregated: its payload is in the weights after the round, whatever was found of it since. is_rejected: it earned
+    nothing, or lost what it had; is_refuted: because its claim was found wrong.
     """
 
     index: int
@@ -53,6 +54,7 @@ class PastUnit:
     standing: str
     payload_root: bytes = b""
     trace_root: bytes = b""
+    is_aggregated: bool = False
     is_rejected: bool = False
     is_refuted: bool = False
 
