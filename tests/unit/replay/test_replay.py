@@ -87,6 +87,17 @@ def test_outer_momentum_is_known_from_blocks_alone(moving: Trained) -> None:
     assert last.is_equal and "momentum" in last.note and "--all" in last.note
 
 
+def test_each_round_is_replayed_by_the_terms_and_rows_that_held_in_it(retrained: Trained) -> None:
+    found = list(retrained.replayer().replay_model(1, with_units=True))
+    assert [one.number for one in found] == [0, 1, 2, 3, 4] and all(one.is_equal for one in found)
+    assert [one.verdict for past in found for one in past.units] == [Verdict.EQUAL] * 12
+    versions = [retrained.rig.client.find_spec(1, version) for version in (1, 2)]
+    assert all(versions) and versions[0].dataset.rows_root != versions[1].dataset.rows_root
+    kept = retrained.replayer().replay_round(1, 4)
+    assert (kept.source, kept.weights) == ("records", Outcome.EQUAL)
+    assert [one.verdict for one in kept.units] == [Verdict.EQUAL] * 3
+
+
 def test_one_unit_is_replayed_alone(trained: Trained) -> None:
     found = trained.replayer().replay_round(1, ROUNDS, 2)
     assert [one.unit.index for one in found.units] == [2] and found.units[0].verdict is Verdict.EQUAL

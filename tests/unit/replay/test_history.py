@@ -1,0 +1,117 @@
+"""Rounds from blocks that are made by hand: payloads in parts, what did not succeed, what is another round's."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from google.protobuf.message import Message
+
+from abci_app.client.errors import ProofInvalid
+from abci_app.client.light.blocks import BLOCK_PROTOCOL, BlockId, Header
+from abci_app.client.txs import TxTerms, sign_tx
+from abci_app.replay.blocks import Block, Happening
+from abci_app.replay.history import PastRound, iter_rounds
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgRevealPart, MsgRevealWork
+from abci_app.wire.seed import round_seed
+from tests.chain import new_test_key
+
+CHAIN_ID, MODEL = "gradus-test-1", 7
+ROOT = bytes(range(32))
+
+
+def happening(kind: str, model: int = MODEL, **fields: Any) -> Happening:
+    return Happening(f"work.{kind}", {"model_id": str(model), **{name: str(value) for name, value in fields.items()}})
+
+
+def opened(number: int = 1, attempt: int = 0, **fields: Any) -> Happening:
+    return happening("round_opened", round=number, attempt=attempt, **{"unit_count": 2, "spec_version": 1, **fields})
+
+
+def closed(number: int = 1, root: str = ROOT.hex()) -> Happening:
+    return happening("round_closed", round=number, weights_root=root)
+
+
+def new_block(height: int, messages: Sequence[Message] = (), happenings: Sequence[Happening] = (),
+              code: int = 0) -> Block:
+    """A block with each message in a transaction of its own."""
+    terms = TxTerms(chain_id=CHAIN_ID, account_number=0, sequence=0, gas_limit=1, fee_ugrad=1)
+    txs = tuple(sign_tx(new_test_key("ann"), [message], terms) for message in messages)
+    app_hash = hashlib.sha256(b"%d" % height).digest()
+    header = Header(
+        version_block=BLOCK_PROTOCOL, version_app=0, chain_id=CHAIN_ID, height=height, time_ns=height,
+        last_block_id=BlockId(bytes([height]) * 32, 1, ROOT), last_commit_hash=ROOT, data_hash=ROOT,
+        validators_hash=ROOT, next_validators_hash=ROOT, consensus_hash=ROOT, app_hash=app_hash,
+        last_results_hash=ROOT, evidence_hash=ROOT, proposer_address=bytes(20))
+    return Block(header, txs, (code,) * len(txs), tuple(happenings))
+
+
+def reveal(unit: int = 0, data: bytes = b"first", number: int = 1, attempt: int = 0, model: int = MODEL) -> Message:
+    return MsgRevealWork(trainer="ann", model_id=model, round=number, attempt=attempt, unit=unit, payload=data,
+                         payload_root=ROOT, trace_root=ROOT, salt=bytes(32))
+
+
+def part(index: int, data: bytes, unit: int = 0) -> Message:
+    return MsgRevealPart(trainer="ann", model_id=MODEL, round=1, attempt=0, unit=unit, part=index, data=data)
+
+
+def read(*blocks: Block) -> list[PastRound]:
+    return list(iter_rounds(blocks, MODEL))
+
+
+def test_parts_are_joined_in_turn_and_a_reveal_that_begins_anew_forgets_them() -> None:
+    found, = read(new_block(1, happenings=[opened()]),
+                  new_block(2, [reveal(0), reveal(1, b"one"), part(1, b"lost")]),
+                  new_block(3, [reveal(0), part(1, b" second"), part(2, b" third")]),
+                  new_block(4, happenings=[happening("unit_accepted", round=1, unit=0), closed()]))
+    assert {unit: one.payload for unit, one in found.reveals.items()} == {0: b"first second third", 1: b"one"}
+    assert (found.accepted, found.weights_root, found.unit_count, found.spec_version) == ([0], ROOT, 2, 1)
+    assert found.header is not None and found.header.height == 4
+
+
+def test_seed_is_that_of_the_block_that_dealt_the_round() -> None:
+    dealt = new_block(9, happenings=[opened(attempt=3)])
+    found, = read(dealt, new_block(10, happenings=[closed()]))
+    header = dealt.header
+    assert found.seed == round_seed(CHAIN_ID, MODEL, 1, 3, header.app_hash, header.last_block_id.hash)
+
+
+def test_what_failed_and_what_is_of_another_model_round_or_dealing_is_passed_over() -> None:
+    found, = read(new_block(1, [reveal(0, b"before any round")], [opened(attempt=1)]),
+                  new_block(2, [reveal(0, attempt=0), reveal(1, attempt=1, number=2), reveal(0, attempt=1, model=8)]),
+                  new_block(3, [reveal(0, attempt=1)], code=5),
+                  new_block(4, [reveal(1, b"taken", attempt=1), MsgCommitWork(trainer="ann", model_id=MODEL)]),
+                  new_block(5, happenings=[happening("unit_accepted", model=8, round=1, unit=0), closed()]))
+    assert {unit: one.payload for unit, one in found.reveals.items()} == {1: b"taken"} and found.accepted == []
+
+
+def test_dealing_that_failed_is_forgotten() -> None:
+    found, = read(new_block(1, happenings=[opened()]), new_block(2, [reveal(0, b"old")]),
+                  new_block(3, happenings=[opened(attempt=1)]), new_block(4, [reveal(0, b"new", attempt=1)]),
+                  new_block(5, happenings=[closed()]))
+    assert found.attempt == 1 and found.reveals[0].payload == b"new"
+
+
+def test_round_that_opens_in_the_block_that_closes_the_one_before_is_another() -> None:
+    first, second = read(new_block(1, happenings=[opened()]), new_block(2, happenings=[closed(), opened(2)]),
+                         new_block(3, happenings=[closed(2)]))
+    assert (first.number, second.number) == (1, 2) and first.seed != second.seed
+
+
+@pytest.mark.parametrize("blocks, text", [
+    ([new_block(1, happenings=[closed()])], "no block has opened"),
+    ([new_block(1, happenings=[opened()]), new_block(2, [part(1, b"x")])], "out of turn"),
+    ([new_block(1, happenings=[opened()]), new_block(2, [reveal(0), part(2, b"x")])], "out of turn"),
+    ([new_block(1, happenings=[opened(unit_count="many")])], "no number 'unit_count'"),
+    ([new_block(1, happenings=[opened(unit_count=-1)])], "no number 'unit_count'"),
+    ([new_block(1, happenings=[opened()]), new_block(2, happenings=[closed(root="xy")])], "names no root")])
+def test_blocks_that_contradict_themselves_are_refused(blocks: list[Block], text: str) -> None:
+    with pytest.raises(ProofInvalid, match=text):
+        read(*blocks)
+
+
+def test_transaction_that_cannot_have_succeeded_is_refused() -> None:
+    block = new_block(2)
+    broken = Block(block.header, (b"\x01\x02",), (0,), ())
+    with pytest.raises(ProofInvalid, match="is malformed"):
+        read(new_block(1, happenings=[opened()]), broken)
