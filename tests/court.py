@@ -12,19 +12,20 @@ from abci_app.app import App
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult
 from abci_app.runtime.module import Module
-from abci_app.wire.audit import compute_digest, encode_extension, unit_subject
+from abci_app.wire.audit import Subject, compute_digest, encode_extension
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor
 from tests.chain import SIGNERS, Chain, new_test_key
 
 SEED = hashlib.sha256(b"audit seed").digest()
+KIND = 2
 ANSWER = bytes(range(96))
 OTHER = bytes(96)
 NOBODY = new_test_key("claimant").address
 
 
 def subject_of(number: int) -> bytes:
-    """The first unit of round `number` of model 1."""
-    return unit_subject(1, number, 0, 0)
+    """A subject of a kind that no room asks about, so that no room takes its answer either."""
+    return Subject(KIND, 1, number, 0, 0).encode()
 
 
 @dataclass
