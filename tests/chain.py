@@ -65,10 +65,11 @@ class Chain:
     """One chain in a folder. Also opens again what an earlier Chain left there."""
 
     def __init__(self, folder: Path, accounts: dict[str, int] | None = None, app_state: dict[str, Any] | None = None,
-                 chain_id: str = CHAIN_ID, checks: bool = True, powers: dict[bytes, int] | None = None) -> None:
+                 chain_id: str = CHAIN_ID, checks: bool = True, powers: dict[bytes, int] | None = None,
+                 block_reward_ugrad: int = 0) -> None:
         """accounts: ugrad by name; operator0..operator3 get the fees of the four PROPOSERS. app_state replaces it.
 
-        powers: of the validators at genesis, by key; the four PROPOSERS when left out.
+        powers: of the validators at genesis, by key; the four PROPOSERS when left out. block_reward_ugrad: emitted.
         """
         self.app: App = new_app()
         self.chain_id, self.checks = chain_id, checks
@@ -78,16 +79,17 @@ class Chain:
         self.app_hash = self.database.latest().app_hash
         if self.database.height == 0:
             powers = dict.fromkeys(VALIDATOR_KEYS, VALIDATOR_POWER) if powers is None else powers
-            self._init_chain(app_state or self.new_app_state(accounts or {}), powers)
+            self._init_chain(app_state or self.new_app_state(accounts or {}, block_reward_ugrad), powers)
         self.engine = EngineSet({one.pub_key: one.power for one in self.app.validators.iter_validators(self.ctx())
                                  if one.power})
         self._mempool: Mempool | None = None
 
-    def new_app_state(self, accounts: dict[str, int]) -> dict[str, Any]:
+    def new_app_state(self, accounts: dict[str, int], block_reward_ugrad: int = 0) -> dict[str, Any]:
         """The genesis of this chain with coins by name."""
         validators = [{"consensus_address_hex": proposer.hex(), "operator": address_of(f"operator{index}")}
                       for index, proposer in enumerate(PROPOSERS)]
-        return new_genesis(self.chain_id, validators, {address_of(name): ugrad for name, ugrad in accounts.items()})
+        return new_genesis(self.chain_id, validators, {address_of(name): ugrad for name, ugrad in accounts.items()},
+                           block_reward_ugrad)
 
     def _init_chain(self, app_state: dict[str, Any], powers: dict[bytes, int]) -> None:
         validators = tuple(FoundingValidator("ed25519", key, power) for key, power in powers.items())

@@ -52,11 +52,12 @@ class Market:
     """Blocks, claims and audits of one model on a whole chain; the invariants hold after every block."""
 
     def __init__(self, folder: Path, trainers: tuple[str, ...] = TRAINERS, escrow_ugrad: int = ESCROW_UGRAD,
-                 **changes: Any) -> None:
+                 block_reward_ugrad: int = 0, **changes: Any) -> None:
         """Makes the model and enrols the trainers; the block after theirs deals the first round, if they are enough."""
         self.folder = folder
         names = ("boss", "eve", *trainers)
-        self.chain = Chain(folder, accounts={name: FUNDS_UGRAD for name in names})
+        self.chain = Chain(folder, accounts={name: FUNDS_UGRAD for name in names},
+                           block_reward_ugrad=block_reward_ugrad)
         self.names = {address_of(name): name for name in names}
         self.table = new_table()
         self.auditors = Auditors(self.chain, self.find_answer)
