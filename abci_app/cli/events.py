@@ -89,6 +89,8 @@ def write_event(event: Event) -> str:
             parts.append(f"accepted {value} so far")
         elif name == "pending":
             parts.append(f"{value} still to be accepted when the round closes")
+        elif name == "challengeable":
+            parts.append(f"{value} can still be challenged (gradus watch answers)")
         elif name == "next":
             parts.append(f"get the bond back: {value}" if value else "")
         elif value != "":

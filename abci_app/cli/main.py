@@ -21,6 +21,7 @@ COMMANDS = {
     "audit": ("abci_app.cli.audit:audit", "Recompute a round or a whole model, and say whether the chain is right."),
     "data": ("abci_app.cli.data:data", "Turn tables into datasets that miners and auditors check by hash."),
     "bench": ("abci_app.cli.bench:bench", "Load a network with transactions and measure it."),
+    "watch": ("abci_app.cli.watch:watch", "Replay what miners claim; challenge what is wrong."),
     "miner": ("abci_app.cli.miner:miner", "Train units of a model and earn."),
     "auditor": ("abci_app.cli.auditor:auditor", "Recompute units for a validator; see how it has done."),
 }

@@ -23,7 +23,7 @@ from abci_app.miner.journal import Journal, JournalBusy
 from abci_app.miner.miner import Miner
 from abci_app.miner.preflight import warm_kernels
 from abci_app.units.events import Event
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_REVEALED
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED
 
 chain_option = click.option("--chain-id", help="Refuse nodes of another chain [that of the first node].")
 
@@ -99,14 +99,18 @@ def status(model_id: int, who: str, nodes: tuple[str, ...], chain_id: str | None
 def summarise(chain: ChainClient, model_id: int, name: str, address: str) -> dict[str, int | str]:
     """What the chain says of a miner that has ended, and how it gets its bond back.
 
-    pending: units revealed in a round that still runs, which are not yet accepted; absent when there are none.
+    pending: units revealed in a round that still runs, which are not yet accepted. challengeable: accepted ones that
+    somebody may still challenge. Each is absent when there are none.
     """
     dealing, booked = chain.assignments(model_id, address), chain.find_contribution(model_id, address)
     if chain.assignments(model_id, address) != dealing:  # the round has closed in between: read what it has paid
         dealing, booked = chain.assignments(model_id, address), chain.find_contribution(model_id, address)
     pending = sum(unit.status == UNIT_STATUS_REVEALED for unit in dealing.units)
+    running = sum(unit.status in (UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED) for unit in dealing.units) + pending
+    open_units = dealing.trainer.open_units - running if dealing.trainer is not None else 0
     bond_ugrad = dealing.trainer.bond_ugrad if dealing.trainer is not None else 0
     return {"accepted": booked.units if booked else 0, **({"pending": pending} if pending else {}),
+            **({"challengeable": open_units} if open_units > 0 else {}),
             "earned_ugrad": compute_earned(booked), "balance_ugrad": chain.balance(address),
             "bond_ugrad": bond_ugrad,
             "next": f"gradus tx work leave {model_id} --from {name}" if bond_ugrad else ""}

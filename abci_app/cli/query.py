@@ -15,6 +15,7 @@ from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import ROUND_NUMBER, Hash, model_argument, resolve_address
 from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
+from abci_app.cli.query_disputes import disputes
 from abci_app.cli.query_models import models_versions
 from abci_app.cli.query_rewards import rewards
 from abci_app.cli.records import SETTINGS, asking, show
@@ -38,6 +39,7 @@ def query() -> None:
 
 
 query.add_command(rewards)
+query.add_command(disputes)
 
 
 @query.group()

@@ -7,6 +7,7 @@ import click
 from abci_app.cli.options import model_argument, open_key, resolve_address
 from abci_app.cli.output import grad_text, print_fields
 from abci_app.cli.sending import AMOUNT, send, signing
+from abci_app.cli.tx_disputes import disputes
 from abci_app.cli.tx_models import models
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
@@ -25,6 +26,7 @@ def tx() -> None:
 
 
 tx.add_command(models)
+tx.add_command(disputes)
 
 
 @tx.group()

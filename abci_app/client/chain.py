@@ -23,6 +23,8 @@ from abci_app.wire.pb.cosmos.tx.v1beta1.service_pb2 import SimulateRequest, Simu
 from abci_app.wire.pb.gradus.audits.v1 import query_pb2 as audits_pb2
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor
 from abci_app.wire.pb.gradus.auth.v1 import query_pb2 as price_pb2
+from abci_app.wire.pb.gradus.disputes.v1 import query_pb2 as disputes_pb2
+from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute
 from abci_app.wire.pb.gradus.models.v1 import query_pb2 as models_pb2
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec, SpecVersion, Weights
 from abci_app.wire.pb.gradus.rewards.v1 import query_pb2 as rewards_pb2
@@ -297,6 +299,24 @@ class ChainClient:
         if type(height) is not int or type(broken) is not list or not all(type(line) is str for line in broken):
             raise ProofInvalid(f"the node's answer to {INVARIANTS} is not understood")
         return height, broken
+
+    def find_dispute(self, model_id: int, round_number: int, unit: int) -> Dispute | None:
+        """The open dispute of a unit, None when there is none."""
+        request = disputes_pb2.QueryDisputeRequest(model_id=model_id, round=round_number, unit=unit)
+        found = self._find("/gradus.disputes.v1.Query/Dispute", request, disputes_pb2.QueryDisputeResponse)
+        return None if found is None else found.dispute
+
+    def iter_disputes(self, model_id: int = 0, party: str = "") -> Iterator[Dispute]:
+        """Open disputes of a model (0: of all) and of a claimant or challenger (empty: of anybody), by unit."""
+        request = disputes_pb2.QueryDisputesRequest(model_id=model_id, party=party)
+        for page in self._pages("/gradus.disputes.v1.Query/Disputes", request, disputes_pb2.QueryDisputesResponse):
+            yield from page.disputes
+
+    def find_posted_trace(self, model_id: int, round_number: int, unit: int) -> tuple[bytes, ...] | None:
+        """The digests that the claimant of a disputed unit has posted, while the challenger picks from them."""
+        request = disputes_pb2.QueryTraceRequest(model_id=model_id, round=round_number, unit=unit)
+        found = self._find("/gradus.disputes.v1.Query/Trace", request, disputes_pb2.QueryTraceResponse)
+        return None if found is None else tuple(found.digests)
 
     def iter_validators(self) -> Iterator[Validator]:
         """All validators of the genesis by consensus address; the power of those who were removed is 0."""

@@ -31,6 +31,9 @@ from abci_app.miner.preflight import check_behaviour, check_dataset, check_fees,
 from abci_app.miner.reasons import describe_slash, describe_wait
 from abci_app.units.events import Event, Report
 from abci_app.units.source import UnitSource
+from abci_app.watch.player import Player
+from abci_app.watch.source import ReplaySource
+from abci_app.watch.weights import KeptWeights
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.errors import InsufficientFunds, TxTimeoutHeight, UnknownAddress
 from abci_app.wire.ints import u32_bytes
@@ -69,6 +72,8 @@ class Miner:
         self._model: Model | None = None
         self._terms_version = 0
         self._source = UnitSource(chain, store)
+        replays = ReplaySource(chain, self._source, KeptWeights(journal.folder / "weights"))
+        self._player = Player(chain, self.sender, replays, report) if behaviour is Behaviour.HONEST else None
         self._sent: dict[tuple[bytes, int], int] = {}
         self._told: tuple[object, ...] = ()
         self._problems: dict[tuple[bytes, int], tuple[str, str]] = {}
@@ -86,8 +91,9 @@ class Miner:
             self._compute_bond(trainer)
 
     def run(self) -> None:
-        """Work until the model is trained or drain() was called and nothing is left to reveal. Raises MinerStopped,
-        but not while a unit is committed: what stops the miner may pass before the unit's deadline."""
+        """Work until the model is trained and no unit can be challenged any more, or drain() was called and nothing is
+        left to reveal or to answer. Raises MinerStopped, but not while a unit is committed or disputed: what stops the
+        miner may pass before the deadline."""
         pause, backoff = POLL_S, BACKOFF_S
         while True:
             try:
@@ -113,7 +119,7 @@ class Miner:
         getattr(self.chain.node, "move_on", lambda: None)()
 
     def drain(self) -> None:
-        """Commit to nothing new; run() returns when what is committed is revealed or lost."""
+        """Commit to nothing new; run() returns when what is committed is revealed or lost, and no dispute is open."""
         self.is_draining = True
 
     def step(self) -> bool:
@@ -131,8 +137,19 @@ class Miner:
                                "to return")
         is_active = trainer is not None and trainer.status == TRAINER_STATUS_ACTIVE
         if not is_active and not self._is_bound:
-            return self._tell(dealing) if self.is_draining else self._enroll(trainer)
-        return self._do_all([lambda: self._tell(dealing), *(self._task(running, unit) for unit in dealing.units)])
+            tasks = [lambda: self._tell(dealing) if self.is_draining else self._enroll(trainer)]
+        else:
+            tasks = [lambda: self._tell(dealing), *(self._task(running, unit) for unit in dealing.units)]
+        return self._do_all([*tasks, self._answer_challenges])
+
+    def _answer_challenges(self) -> bool:
+        """Make the moves that are due in disputes about this key's units. A cheat has nothing to answer."""
+        if self._player is None:
+            return False
+        try:
+            return self._player.step()
+        finally:
+            self._is_bound = self._is_bound or self._player.is_bound
 
     def _task(self, running: Round | None, unit: Unit) -> Callable[[], bool]:
         return lambda: running is not None and self._work(running, unit)
@@ -361,11 +378,14 @@ class Miner:
 
     def _is_over(self) -> bool:
         """Whether there is nothing left to wait for."""
+        if self._player is not None and self._player.is_bound:
+            return False
+        dealing = self.chain.assignments(self.model_id, self.key.bech32)
         if self.is_draining:
-            dealing = self.chain.assignments(self.model_id, self.key.bech32)
             due = [unit for unit in dealing.units if unit.status == UNIT_STATUS_COMMITTED]
             return dealing.round is None or not due or not self.behaviour.reveals
-        return self._is_idle and not is_live(self.chain.get_model(self.model_id))
+        is_settled = dealing.trainer is None or not dealing.trainer.open_units or self._player is None
+        return self._is_idle and is_settled and not is_live(self.chain.get_model(self.model_id))
 
 
 def _name(kind: type[RoundPhase] | type[UnitStatus], value: int, prefix: str) -> str:

@@ -1,0 +1,155 @@
+"""The watcher's loop: replay what others claim, challenge what is wrong, and play every dispute of its key to the end.
+
+A step replays one unit at most, the one whose window closes first, and then makes the moves that are due, so that no
+replay costs a dispute. What a restart needs is in the journal and on the chain.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+
+from abci_app.client.chain import ChainClient
+from abci_app.client.errors import ClientError, NodeRefused, ProofInvalid, TimedOut, TxRefused
+from abci_app.client.send import Sender
+from abci_app.data.errors import DataError
+from abci_app.units.events import Event, Report
+from abci_app.watch.game import is_claimed
+from abci_app.watch.journal import Journal
+from abci_app.watch.player import Player
+from abci_app.watch.source import ReplaySource
+from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgChallenge
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import ROUND_PHASE_CLOSED, UNIT_STATUS_ACCEPTED, Round, Unit
+from kernels.errors import KernelInputError
+
+POLL_S = 0.2
+POLL_S_MAX = 1.0
+BACKOFF_S = 0.5
+BACKOFF_S_MAX = 8.0
+DATASET_RETRY_S = 5.0
+
+
+class Watcher:
+    """One watcher of some models or of all; with a sender it has a key, and plays."""
+
+    def __init__(self, chain: ChainClient, source: ReplaySource, journal: Journal, *, models: Sequence[int] = (),
+                 sender: Sender | None = None, challenges: bool = False, report: Report = lambda event: None,
+                 sleep: Callable[[float], None] = time.sleep) -> None:
+        """models: ids; empty: all whose dataset is here. challenges: whether to open disputes, which needs a sender."""
+        self.chain, self.source, self.journal, self.report, self.sleep = chain, source, journal, report, sleep
+        self.models, self.sender, self.challenges = tuple(models), sender, challenges and sender is not None
+        self.player = None if sender is None else Player(chain, sender, source, report)
+        self.is_stopping = False
+        self._told: dict[tuple[int, ...], str] = {}
+        self._lacking: dict[int, float] = {}
+        self._done: dict[int, int] = {}
+        self._clean: dict[tuple[int, int], None] = {}
+
+    def run(self) -> None:
+        """Work until stop() is called, and behind it until no dispute of the key is open: who leaves one loses it."""
+        pause, backoff = POLL_S, BACKOFF_S
+        while not self.is_stopping or (self.player is not None and self.player.is_bound):
+            try:
+                pause = POLL_S if self.step() else min(1.5 * pause, POLL_S_MAX)
+                backoff = BACKOFF_S
+                self.sleep(pause)
+                continue
+            except ClientError as error:
+                self.report(Event("refused" if isinstance(error, ProofInvalid) else "waiting", {"problem": error.text}))
+                getattr(self.chain.node, "move_on", lambda: None)()
+            except OSError as error:
+                self.report(Event("waiting", {"problem": str(error)}))
+            self.sleep(backoff)
+            backoff = min(2 * backoff, BACKOFF_S_MAX)
+
+    def stop(self) -> None:
+        """Replay and challenge nothing more; run() returns when no dispute of the key is open."""
+        self.is_stopping = True
+
+    def step(self) -> bool:
+        """Replay one unit, challenge what is wrong, move where a move is due. True when anything was done."""
+        did = False if self.is_stopping else self._watch()
+        return (self.player is not None and self.player.step()) or did
+
+    def _watch(self) -> bool:
+        """Challenge one wrong unit, or else replay the next one. True when either was done."""
+        units = sorted(self._iter_units(), key=lambda pair: (pair[0].settle_height, pair[0].model_id, pair[1].index))
+        wrong = [(owner, unit) for owner, unit in units if self.journal.find(owner, unit) is False]
+        if self.challenges and any([self._challenge(owner, unit) for owner, unit in wrong if not unit.disputed]):
+            return True
+        return any(self._replay(owner, unit) for owner, unit in units if self.journal.find(owner, unit) is None)
+
+    def _iter_units(self) -> Iterator[tuple[Round, Unit]]:
+        """Units of others that can still be challenged and are not known to be right."""
+        for model in self._iter_models():
+            for number in range(model.rounds_closed, self._done.get(model.id, 0), -1):
+                if (model.id, number) in self._clean:
+                    continue
+                dealing = self.chain.find_round(model.id, number)
+                owner = None if dealing is None else dealing.round
+                if owner is None or dealing is None or owner.settled_height:
+                    self._settle(model.id, number)
+                    break
+                units = [(owner, unit) for unit in dealing.units if self._is_watched(owner, unit)]
+                yield from units
+                if owner.phase == ROUND_PHASE_CLOSED and not units:
+                    self._clean[model.id, number] = None
+
+    def _iter_models(self) -> Iterator[Model]:
+        if not self.models:
+            yield from self.chain.iter_models()
+        for model_id in self.models:
+            yield self.chain.get_model(model_id)
+
+    def _is_watched(self, owner: Round, unit: Unit) -> bool:
+        is_own = self.sender is not None and unit.trainer == self.sender.key.bech32
+        return unit.status == UNIT_STATUS_ACCEPTED and not is_own and not self.journal.find(owner, unit)
+
+    def _settle(self, model_id: int, number: int) -> None:
+        """Rounds up to `number` can be challenged no more."""
+        self._done[model_id] = number
+        self._clean = {place: None for place in self._clean if place[0] != model_id or place[1] > number}
+        self.journal.drop_before(model_id, number + 1)
+
+    def _replay(self, owner: Round, unit: Unit) -> bool:
+        """Compute one unit and note whether its claim is right. False when that cannot be done here."""
+        place, began = (owner.model_id, owner.number, unit.index), time.monotonic()
+        if began < self._lacking.get(owner.model_id, began):
+            return False
+        try:
+            is_right = is_claimed(self.source.open_unit(owner, unit))
+        except DataError as error:
+            self._lacking[owner.model_id] = began + DATASET_RETRY_S
+            return self._skip((owner.model_id,), f"model {owner.model_id}: {error}; {error.hint}")
+        except (KernelInputError, NodeRefused, ProofInvalid) as error:
+            return self._skip(place, f"unit {unit.index} of round {owner.number} of model {owner.model_id} cannot be "
+                                     f"replayed: {error}")
+        self.report(Event("replayed", {**_fields(owner, unit), "found": "right" if is_right else "wrong",
+                                       "milliseconds": int(1000 * (time.monotonic() - began))}))
+        self.journal.put(owner, unit, is_right)
+        return True
+
+    def _challenge(self, owner: Round, unit: Unit) -> bool:
+        """Open a dispute with the contract's bond. False when the chain refuses."""
+        if self.sender is None:
+            return False
+        bond_ugrad = self.source.get_spec(owner).audit.challenge_bond_ugrad
+        message = MsgChallenge(challenger=self.sender.key.bech32, model_id=owner.model_id, round=owner.number,
+                               unit=unit.index, bond=coin_pb(base_coin(bond_ugrad)))
+        try:
+            sent = self.sender.send([message], timeout_height=owner.settle_height)
+        except (TxRefused, TimedOut) as error:
+            return self._skip((owner.model_id, owner.number, unit.index), error.text)
+        self.report(Event("challenged", {**_fields(owner, unit), "bond_ugrad": bond_ugrad, "height": sent.height}))
+        return True
+
+    def _skip(self, key: tuple[int, ...], problem: str) -> bool:
+        """Tell once why something is left out. False, for nothing was done."""
+        if self._told.get(key) != problem:
+            self._told[key] = problem
+            self.report(Event("skipped", {"problem": problem}))
+        return False
+
+
+def _fields(owner: Round, unit: Unit) -> dict[str, int | str]:
+    return {"model_id": owner.model_id, "round": owner.number, "unit": unit.index, "claimant": unit.trainer}

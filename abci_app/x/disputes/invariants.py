@@ -1,0 +1,47 @@
+"""What always holds of disputes."""
+
+from abci_app.runtime.context import Ctx
+from abci_app.wire.address import module_address
+from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_STATE
+from abci_app.x.disputes import keys
+from abci_app.x.disputes.keeper import Keeper
+from abci_app.x.disputes.types import DISPUTES_MAX, STORE
+
+
+def check_bonds(ctx: Ctx, keeper: Keeper) -> str | None:
+    """The challengers' bonds add up to the module account's balance."""
+    total = sum(dispute.bond_ugrad for dispute in keeper.iter_disputes(ctx))
+    held = keeper.bank.balance(ctx, module_address(STORE))
+    return None if total == held else f"bonds of {total} ugrad stand against {held} in the module account"
+
+
+def check_index(ctx: Ctx, keeper: Keeper) -> str | None:
+    """Every dispute has one mark of its deadline, is counted once, and has a trace exactly while one is picked from."""
+    due, traces, counts = [], [], dict[int, int]()
+    for dispute in keeper.iter_disputes(ctx):
+        place = dispute.model_id, dispute.round, dispute.unit
+        due.append(keys.due(dispute.deadline_height, *place))
+        counts[dispute.model_id] = counts.get(dispute.model_id, 0) + 1
+        if dispute.stage == DISPUTE_STAGE_STATE:
+            traces.append(keys.trace(*place))
+    store = ctx.state.store(STORE)
+    if [key for key, _ in store.iter(keys.DUE)] != sorted(due):
+        return f"{len(due)} disputes are open, the marks of their deadlines differ"
+    if [key for key, _ in ctx.state.blobs.iter(keys.TRACES)] != traces:
+        return f"{len(traces)} traces are to be kept, others are"
+    kept = {int.from_bytes(key[len(keys.COUNTS):], "big"): int.from_bytes(raw, "big")
+            for key, raw in store.iter(keys.COUNTS)}
+    if kept != counts:
+        return f"{len(due)} disputes are open, their counts differ"
+    full = [model_id for model_id in sorted(counts) if counts[model_id] > DISPUTES_MAX]
+    return f"model {full[0]} has {counts[full[0]]} open disputes" if full else None
+
+
+def check_units(ctx: Ctx, keeper: Keeper) -> str | None:
+    """Every open dispute is about a unit of its claimant that is still kept."""
+    for dispute in keeper.iter_disputes(ctx):
+        unit = keeper.work.find_unit(ctx, dispute.model_id, dispute.round, dispute.unit)
+        if unit is None or unit.trainer != dispute.claimant:
+            return (f"a dispute of model {dispute.model_id}, round {dispute.round}, unit {dispute.unit} is open, "
+                    f"which {dispute.claimant} does not have")
+    return None
