@@ -95,7 +95,8 @@ def update_model(ctx: Ctx, keeper: Keeper, rounds: Rounds, msg: MsgUpdateModel) 
     Raises: ModelNotFound (models/2), NotAdmin (models/24), ModelRetired (models/25), LimitExceeded (models/29),
     ChangeEmpty (models/31), RoundPolicyInvalid (models/10), check_spec's, VersionsExhausted (models/30).
     Emits: models.terms_changed, or models.terms_pending, or models.terms_withdrawn; for a serving model with more
-    rounds models.training_extended. Gas: 2 writes of this room, one more where a serving model trains again.
+    rounds models.training_extended. Gas: a write while a round runs, else 2; one more where terms waited
+    that no longer do, and where a serving model trains again.
     """
     model = keeper.get_model(ctx, msg.model_id)
     _check_authority(model, msg.authority)

@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 
 from abci_app.runtime.genesis import GenesisInvalid
-from tests.unit.models.rooms import BOB, BOB_TEXT, Rooms, small_spec
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgAttachData, MsgOfferAdmin, MsgPauseModel
+from tests.unit.models.rooms import ALICE_TEXT, BOB, BOB_TEXT, Rooms, small_spec
 
 
 def grown(rooms: Rooms) -> Rooms:
-    """Three models: one open with guests, one training after two rounds with pay, one serving."""
+    """Three models: one open with guests, offered and paused, one training after two rounds with pay, its terms changed
+    once and about to be again, one serving."""
     rooms.create(small_spec(invited_trainers=(BOB_TEXT,), trainers_min=1))
+    rooms.deliver(MsgOfferAdmin(admin=ALICE_TEXT, model_id=1, recipient=BOB_TEXT))
+    rooms.deliver(MsgPauseModel(authority=ALICE_TEXT, model_id=1))
     training = rooms.models.start_training(rooms.ctx, rooms.create())
     for fill in (3, 4):
         rooms.rewards.pay_round(rooms.ctx, training.id, training.spec, fill, [(0, BOB)], 1)
@@ -21,6 +25,10 @@ def grown(rooms: Rooms) -> Rooms:
     spec = small_spec(rounds=1, challenge_blocks=3)
     spec.training.kept_rounds = 2
     rooms.close(rooms.models.start_training(rooms.ctx, rooms.create(spec)), 5)
+    rooms.deliver(MsgAttachData(admin=ALICE_TEXT, model_id=2, rounds_more=1))
+    rooms.rounds.running = [2]
+    rooms.deliver(MsgAttachData(admin=ALICE_TEXT, model_id=2, rounds_more=1))
+    rooms.rounds.running = []
     assert rooms.broken() == []
     return rooms
 
@@ -40,6 +48,8 @@ def test_restarted_chain_goes_on_where_it_stood(rooms: Rooms) -> None:
     again = Rooms(grown(rooms).export())
     model = again.close(again.models.get_model(again.ctx, 2), 6)
     assert model.rounds_closed == 3 and again.create().id == 4
+    assert again.models.get_spec(again.ctx, 2, 1).training.rounds == 25
+    assert again.models.apply_pending(again.ctx, 2).spec.training.rounds == 27
     assert again.broken() == []
 
 
@@ -58,6 +68,11 @@ def drop_at(*path: Any) -> Callable[[Any], None]:
             state = state[step]
         del state[path[-1]]
     return change
+
+
+def repeat_at(name: str) -> Callable[[Any], None]:
+    """Writes the first item of a list twice."""
+    return lambda state: state[name].append(state[name][0])
 
 
 @pytest.mark.parametrize(("change", "path"), [
@@ -91,6 +106,17 @@ def drop_at(*path: Any) -> Callable[[Any], None]:
     (set_at("momentum", 0, "data", "00" * 344), "app_state.models.momentum"),
     (set_at("momentum", 0, "model_id", "9"), "app_state.models.momentum[0].model_id"),
     (drop_at("momentum", 0), "app_state.models.momentum"),
+    (set_at("models", 0, "paused_by", "gradus1"), "app_state.models.models[0]"),
+    (set_at("models", 0, "offered_admin", "bob"), "app_state.models.models[0]"),
+    (set_at("models", 0, "spec", "limits", {"ranges": [{"field": "training.trims"}]}), "app_state.models.models[0]"),
+    (set_at("versions", 0, "version", "2"), "app_state.models.versions[0].version"),
+    (set_at("versions", 0, "version", "0"), "app_state.models.versions[0].version"),
+    (set_at("versions", 0, "model_id", "9"), "app_state.models.versions[0].model_id"),
+    (set_at("versions", 0, "spec", "name", ""), "app_state.models.versions[0]"),
+    (repeat_at("versions"), "app_state.models.versions[1].version"),
+    (set_at("pending", 0, "model_id", "9"), "app_state.models.pending[0].model_id"),
+    (set_at("pending", 0, "spec", "training", "units_max", "65"), "app_state.models.pending[0]"),
+    (repeat_at("pending"), "app_state.models.pending[1].model_id"),
 ])
 def test_mistake_in_the_genesis_is_named_by_its_path(
         rooms: Rooms, change: Callable[[Any], None], path: str) -> None:
