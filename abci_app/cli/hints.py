@@ -25,14 +25,12 @@ HINTS = {
     ("models", 14): _TRAINING,
     ("models", 15): "lower training.local_steps or training.batch_rows, or take narrower layers with --hidden; "
                     + _TERMS,
-    ("models", 16): _TRAINING,
     ("models", 17): _AUDIT,
     ("models", 18): f"economy.bond_ugrad is the bond; leave it out for one that deters, or raise it; {_TERMS}",
     ("models", 19): "--invite ADDRESS names a trainer; repeat it for more, or leave it out for open enrolment",
     ("models", 20): "raise --escrow, or lower --reward",
     ("models", 21): "offer less",
     ("models", 22): "`gradus query models list` shows which models are not retired",
-    ("models", 23): _TRAINING,
     ("models", 24): _ADMIN,
     ("models", 25): "`gradus query models list` shows which models are not retired",
     ("models", 26): "`gradus query work round MODEL` shows the round; `gradus tx models pause MODEL` keeps the next "

@@ -192,7 +192,7 @@ def test_payloads_of_four_bits_are_mixed_and_trimmed_to_a_round_that_pays_all_th
     for name in names:
         shell.json("keys", "add", name, "--keyring", "test")
         shell.json("tx", "bank", "send", name, "20grad", "--from", "faucet")
-    made = shell.json("tx", "models", "create", "--dataset", "iris", "--escrow", "1grad", "--rounds", "1",
+    made = shell.json("tx", "models", "create", "--dataset", "iris", "--rounds", "1",
                       "--trainers-min", "3", "--codec", "int4/256", "--aggregation", "nnm+trimmed_mean",
                       "--from", "faucet")
     model = str(made["model_id"])

@@ -56,7 +56,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
         told(net, "keys", "add", "alice", "--keyring", "test")
         told(net, "tx", "bank", "send", "alice", "50grad", "--from", "faucet")
         told(net, "data", "add", "iris")
-        made = told(net, "tx", "models", "create", "--dataset", "iris", "--escrow", "1grad", "--rounds", "1",
+        made = told(net, "tx", "models", "create", "--dataset", "iris", "--rounds", "1",
                     "--trainers-min", "1", "--from", "faucet")
         assert gradus(net, "miner", "start", str(made["model_id"]), "--key", "alice").returncode == 0
         checks.wait_until(lambda: min(oldest_block(net, i) for i in range(2)) > 1, 240, "the end of the first block")

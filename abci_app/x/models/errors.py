@@ -63,13 +63,6 @@ class UnitTooCostly(ChainError):
     text = "auditors compute a unit again; take fewer local steps, smaller batches or narrower layers"
 
 
-class EvidenceTooLarge(ChainError):
-    """No longer raised: auditors read rows from their own copy of the dataset."""
-
-    codespace, code = "models", 16
-    text = "a unit's rows must fit one transaction; take fewer local steps or smaller batches"
-
-
 class AuditPolicyInvalid(ChainError):
     codespace, code, text = "models", 17, "the audit policy is out of range"
 
@@ -85,7 +78,7 @@ class TrainersInvalid(ChainError):
 
 
 class EscrowTooLow(ChainError):
-    codespace, code, text = "models", 20, "the escrow must hold at least the reward of one round"
+    codespace, code, text = "models", 20, "the escrow must hold what one round takes: its reward and audit fee"
 
 
 class EscrowTooLarge(ChainError):
@@ -94,13 +87,6 @@ class EscrowTooLarge(ChainError):
 
 class ModelNotLive(ChainError):
     codespace, code, text = "models", 22, "the model is closed, so nothing would ever spend the coins"
-
-
-class AuditsTooMany(ChainError):
-    """No longer raised: audits run beside the blocks."""
-
-    codespace, code = "models", 23
-    text = "the audits of a round must fit its audit phase; take more audit_blocks, fewer audits or smaller units"
 
 
 class NotAdmin(ChainError):

@@ -176,7 +176,8 @@ def resume_model(ctx: Ctx, keeper: Keeper, rounds: Rounds, msg: MsgResumeModel) 
     model.status, model.resumed_status, model.paused_by = model.resumed_status, MODEL_STATUS_UNSPECIFIED, ""
     keeper.put_model(ctx, model)
     ctx.emit(events.model_resumed(model))
-    _await_round(ctx, rounds, model)
+    if model.status in LIVE_STATUSES:
+        rounds.mark_idle(ctx, model.id)
     return MsgResumeModelResponse()
 
 
@@ -268,15 +269,9 @@ def _change_terms(ctx: Ctx, keeper: Keeper, rounds: Rounds, model: Model, before
         keeper.drop_pending(ctx, model.id)
     was_live = model.status in LIVE_STATUSES
     model = keeper.change_spec(ctx, model, after)
-    if not was_live:
-        _await_round(ctx, rounds, model)
-    return model.spec_version
-
-
-def _await_round(ctx: Ctx, rounds: Rounds, model: Model) -> None:
-    """Have a model that is live again wait for a round, unless one runs: then the next is dealt when that has ended."""
-    if model.status in LIVE_STATUSES and not rounds.has_running_round(ctx, model.id):
+    if model.status in LIVE_STATUSES and not was_live:
         rounds.mark_idle(ctx, model.id)
+    return model.spec_version
 
 
 def _check_admin(model: Model, signer: str) -> None:

@@ -13,7 +13,8 @@ class Rounds(Protocol):
 
     def has_running_round(self, ctx: Ctx, model_id: int) -> bool: ...
 
-    def mark_idle(self, ctx: Ctx, model_id: int) -> None: ...
+    def mark_idle(self, ctx: Ctx, model_id: int) -> None:
+        """Have a live model wait for a round; nothing while one runs, whose end deals the next."""
 
 
 class Bank(Protocol):

@@ -167,7 +167,7 @@ def _open_waiting(ctx: Ctx, keeper: Keeper) -> None:
         if dealing is None:
             keeper.drop_idle(ctx, model_id)
         elif dealing.ready:
-            if not budget.take(min(len(dealing.ready), dealing.spec.training.units_max)):
+            if not budget.take(min(len(dealing.ready), dealing.model.spec.training.units_max)):
                 break
             keeper.drop_idle(ctx, model_id)
             _deal_round(ctx, keeper, dealing)
@@ -190,8 +190,6 @@ class Dealing:
     """What a round can be dealt from. ready: rising addresses; none while there are too few, or too little escrow."""
 
     model: Model
-    spec: ModelSpec
-    version: int
     attempt: int
     ready: list[bytes]
 
@@ -199,34 +197,31 @@ class Dealing:
 def _find_dealing(ctx: Ctx, keeper: Keeper, model_id: int) -> Dealing | None:
     """From what a model's next round can be dealt; None when the model trains no longer.
 
-    New terms of the contract come into force here, between two rounds; a round that is dealt again keeps its own.
+    New terms of the contract come into force here, between two rounds, and for a round that is dealt again: it may have
+    failed by its terms, and nothing of its earlier attempt counts.
     """
     model = keeper.models.get_model(ctx, model_id)
     if model.status not in LIVE_STATUSES:
         return None
+    model = keeper.models.apply_pending(ctx, model_id)
     waiting = keeper.find_round(ctx, model_id, model.rounds_closed + 1)
-    if waiting is None:
-        model = keeper.models.apply_pending(ctx, model_id)
-        spec, version, attempt = model.spec, model.spec_version, 0
-    else:
-        spec, version, attempt = keeper.spec_of(ctx, waiting), waiting.spec_version, waiting.attempt
-    return Dealing(model, spec, version, attempt, _list_ready(ctx, keeper, model, spec))
+    return Dealing(model, 0 if waiting is None else waiting.attempt, _list_ready(ctx, keeper, model))
 
 
-def _list_ready(ctx: Ctx, keeper: Keeper, model: Model, spec: ModelSpec) -> list[bytes]:
+def _list_ready(ctx: Ctx, keeper: Keeper, model: Model) -> list[bytes]:
     """The trainers to whom a round can be dealt; none while there are too few of them or too little escrow."""
-    needed = compute_trainers_needed(model.status, spec.training)
-    if keeper.count_active(ctx, model.id) < needed or model.escrow_ugrad < compute_round_cost(spec):
+    needed = compute_trainers_needed(model.status, model.spec.training)
+    if keeper.count_active(ctx, model.id) < needed or model.escrow_ugrad < compute_round_cost(model.spec):
         return []
     ready = [address for address in keeper.list_dealable(ctx, model.id)
-             if keeper.get_trainer(ctx, model.id, address).bond_ugrad >= spec.economy.bond_ugrad
+             if keeper.get_trainer(ctx, model.id, address).bond_ugrad >= model.spec.economy.bond_ugrad
              and keeper.models.is_invited(model, address)]
     return ready if len(ready) >= needed else []
 
 
 def _deal_round(ctx: Ctx, keeper: Keeper, dealing: Dealing) -> None:
     """Deal the next round to some of those who are ready. Emits work.round_opened."""
-    model, training = dealing.model, dealing.spec.training
+    model, training = dealing.model, dealing.model.spec.training
     if model.status == MODEL_STATUS_OPEN:
         model = keeper.models.start_training(ctx, model)
     number = model.rounds_closed + 1
@@ -242,7 +237,7 @@ def _deal_round(ctx: Ctx, keeper: Keeper, dealing: Dealing) -> None:
     opened = Round(model_id=model.id, number=number, phase=ROUND_PHASE_COMMIT, seed=seed,
                    weights_root=model.weights_root, learning_rate_q16=rate_q16, unit_count=len(dealt),
                    opened_height=ctx.height, deadline_height=ctx.height + training.commit_blocks,
-                   attempt=dealing.attempt, waiting_count=len(dealt), spec_version=dealing.version)
+                   attempt=dealing.attempt, waiting_count=len(dealt), spec_version=model.spec_version)
     keeper.move_due(ctx, opened, opened.deadline_height)
     keeper.put_round(ctx, opened)
     keeper.rewards.open_round(ctx, model.id)

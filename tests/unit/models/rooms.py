@@ -57,8 +57,9 @@ class NamedRounds:
         return model_id in self.running
 
     def mark_idle(self, ctx: Ctx, model_id: int) -> None:
-        """The model waits for a round."""
-        self.idle.append(model_id)
+        """The model waits for a round, unless one runs."""
+        if model_id not in self.running:
+            self.idle.append(model_id)
 
 
 class Rooms:

@@ -175,7 +175,7 @@ def test_contract_at_the_edge_of_the_terms_is_accepted(rooms: Rooms, change: str
 
 @pytest.mark.parametrize(("message", "error"), [
     (MsgCreateModel(creator="gradus1", spec=small_spec()), InvalidAddress),
-    (create_msg(escrow_ugrad=999_999), errors.EscrowTooLow),
+    (create_msg(escrow_ugrad=1_049_999), errors.EscrowTooLow),
     (MsgCreateModel(creator=ALICE_TEXT, spec=small_spec()), errors.EscrowTooLow),
     (create_msg(escrow_ugrad=0), InvalidCoins),
     (create_msg(escrow_ugrad=2**64), InvalidCoins),

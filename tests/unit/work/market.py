@@ -43,6 +43,8 @@ def small_spec(**changes: Any) -> ModelSpec:
                     if name in part.DESCRIPTOR.fields_by_name)
         if isinstance(settings[name], (list, tuple)):
             getattr(part, name)[:] = settings[name]
+        elif isinstance(settings[name], Message):
+            getattr(part, name).CopyFrom(settings[name])
         else:
             setattr(part, name, settings[name])
     return spec

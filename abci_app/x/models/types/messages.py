@@ -3,6 +3,7 @@
 Reads/Writes: nothing. Source: README.md of the room.
 """
 
+from abci_app.runtime.contract import compute_round_cost
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import parse_base_amount
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import (
@@ -20,9 +21,9 @@ def check_create_model(msg: MsgCreateModel) -> None:
     check_spec(msg.spec)
     check_initial_policies(msg.spec)
     escrow_ugrad = parse_base_amount(msg.escrow) if msg.HasField("escrow") else 0
-    reward_ugrad = msg.spec.economy.round_reward_ugrad
-    if escrow_ugrad < reward_ugrad:
-        raise EscrowTooLow(f"{escrow_ugrad} ugrad offered, a round pays {reward_ugrad}")
+    cost_ugrad = compute_round_cost(msg.spec)
+    if escrow_ugrad < cost_ugrad:
+        raise EscrowTooLow(f"{escrow_ugrad} ugrad offered, a round takes {cost_ugrad}")
 
 
 def check_fund_model(msg: MsgFundModel) -> None:
