@@ -55,7 +55,9 @@ def pay(rooms: Rooms, model: Model, number: int, trainers: list[bytes], dealt: i
        rounds=st.lists(st.lists(st.integers(0, 6), max_size=12), max_size=6))
 def test_no_coin_is_made_or_lost_whatever_the_rounds(reward: int, surplus: int, rounds: list[list[int]]) -> None:
     rooms = Rooms()
-    model = rooms.create(small_spec(round_reward_ugrad=reward), escrow_ugrad=reward + surplus)
+    spec = small_spec(round_reward_ugrad=reward)
+    spec.audit.audit_fee_ppm = 0
+    model = rooms.create(spec, escrow_ugrad=reward + surplus)
     supply = rooms.bank.supply(rooms.ctx)
     earned, units = dict.fromkeys(range(7), 0), dict.fromkeys(range(7), 0)
     for number, accepted in enumerate(rounds, 1):
@@ -124,7 +126,9 @@ def test_round_without_accepted_units_pays_nobody(rooms: Rooms) -> None:
 
 
 def test_units_are_booked_when_the_escrow_is_empty(rooms: Rooms) -> None:
-    model = rooms.create(escrow_ugrad=1_000_000)
+    spec = small_spec()
+    spec.audit.audit_fee_ppm = 0
+    model = rooms.create(spec, escrow_ugrad=1_000_000)
     assert pay(rooms, model, 1, [BOB]) == 1_000_000
     assert pay(rooms, model, 2, [BOB]) == 0
     booked = rooms.rewards.find_contribution(rooms.ctx, model.id, BOB)
