@@ -1,4 +1,4 @@
-"""What should never do anything: malformed bytes, replays, refused messages, evidence that is not evidence."""
+"""What should never do anything: malformed bytes, replays, refused messages, votes that were not cast."""
 
 import random
 from collections.abc import Iterator
@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from google.protobuf.message import Message
 
 from abci_app.wire.coin import base_coin, coin_pb
-from abci_app.wire.pb.gradus.work.v1.tx_pb2 import AuditEvidence, MsgCommitWork, MsgEnroll, MsgLeave, MsgRevealWork
-from abci_app.wire.tx import INJECTED_MARK, decode_injected, encode_injected
+from abci_app.wire.pb.gradus.audits.v1.tx_pb2 import AuditOpening, AuditVotes
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgEnroll, MsgLeave, MsgRevealPart, MsgRevealWork
+from abci_app.wire.tx import INJECTED_MARK, decode_injected, encode_injected, type_url
 from tests.chain import address_of
 
 NUMBERS = (0, 1, 2, 3, 2**31, 2**32 - 1)
@@ -35,24 +36,33 @@ def iter_refused(dice: random.Random, name: str) -> Iterator[Message]:
         MsgLeave(trainer=address, model_id=model_id),
         MsgCommitWork(trainer=address, model_id=model_id, round=number, unit=unit, commitment=dice.randbytes(32)),
         MsgRevealWork(trainer=address, model_id=model_id, round=number, unit=unit, payload=dice.randbytes(9),
-                      trace_root=dice.randbytes(32), salt=dice.randbytes(32)),
+                      trace_root=dice.randbytes(32), salt=dice.randbytes(32), payload_root=dice.randbytes(32)),
+        MsgRevealPart(trainer=address, model_id=model_id, round=number, unit=unit, part=1, data=dice.randbytes(9)),
     )
     if dice.random() < 0.5:
         yield dice.choice(kinds)
 
 
-def spoil_evidence(dice: random.Random, raw: bytes) -> bytes:
-    """Evidence with one thing changed."""
-    evidence = AuditEvidence.FromString(decode_injected(raw).value)
-    how = dice.randrange(4)
-    if how == 0:
-        spoilt = bytearray(evidence.rows)
+def spoil_injected(dice: random.Random, raw: bytes) -> bytes:
+    """What a proposer brought of an audit, with one thing changed."""
+    packed = decode_injected(raw)
+    if packed.type_url == type_url(AuditOpening):
+        opening = AuditOpening.FromString(packed.value)
+        spoilt = bytearray(opening.answer)
         spoilt[dice.randrange(len(spoilt))] ^= 1 << dice.randrange(8)
-        evidence.rows = bytes(spoilt)
+        opening.answer = bytes(spoilt)
+        return encode_injected(opening)
+    votes = AuditVotes.FromString(packed.value)
+    vote = dice.choice(votes.votes)
+    how = dice.randrange(5)
+    if how == 0:
+        vote.extension = bytes([*vote.extension[:-1], vote.extension[-1] ^ 1])  # another digest than the signed one
     elif how == 1:
-        evidence.rows += b"\0"
+        vote.signature = bytes([vote.signature[0] ^ 1]) + vote.signature[1:]
     elif how == 2:
-        evidence.proof.append(bytes(32))
+        votes.height -= 1
+    elif how == 3:
+        votes.votes.append(vote)
     else:
-        evidence.unit += 1_000
-    return encode_injected(evidence)
+        vote.validator = dice.randbytes(20)
+    return encode_injected(votes)

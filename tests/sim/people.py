@@ -42,38 +42,49 @@ class Person:
         """What it sends into the next block."""
         for model in markets.models(ctx):
             trainer = markets.work.find_trainer(ctx, model.id, new_test_key(self.name).address)
+            if trainer is not None and dice.random() < 0.02:
+                yield self._leave(trainer)
+                if not trainer.open_units:
+                    continue
             if trainer is None or trainer.status != TRAINER_STATUS_ACTIVE:
-                yield from self._join(model, trainer, dice)
+                yield from self._join(ctx, model, trainer, dice)
             elif trainer.open_units:
                 yield from self._work(ctx, markets, model, dice)
-            elif dice.random() < 0.02:
-                yield Intent(self.name, MsgLeave(trainer=self.address, model_id=model.id), succeeds=True)
 
-    def _join(self, model: Model, trainer: Trainer | None, dice: random.Random) -> Iterator[Intent]:
+    def _leave(self, trainer: Trainer) -> Intent:
+        """Take the bond and go, which must fail while a unit may still cost it."""
+        return Intent(self.name, MsgLeave(trainer=self.address, model_id=trainer.model_id),
+                      succeeds=trainer.open_units == 0)
+
+    def _join(self, ctx: Ctx, model: Model, trainer: Trainer | None, dice: random.Random) -> Iterator[Intent]:
         """Enrol, come back, or go."""
         may_enroll = model.status in (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING) and (
             not model.spec.invited_trainers or self.address in model.spec.invited_trainers)
         slashed = trainer is not None and trainer.status == TRAINER_STATUS_SLASHED
         if slashed or not may_enroll:
             if trainer is not None and dice.random() < 0.2:
-                yield Intent(self.name, MsgLeave(trainer=self.address, model_id=model.id), succeeds=True)
+                yield self._leave(trainer)
         elif dice.random() < 0.25:
             held = 0 if trainer is None else trainer.bond_ugrad
             missing = max(0, model.spec.economy.bond_ugrad - held)
             enough = dice.random() < 0.9 or missing == 0
+            cool = trainer is None or trainer.return_height <= ctx.height + 1
             bond = coin_pb(base_coin(missing if enough else missing - 1))
-            yield Intent(self.name, MsgEnroll(trainer=self.address, model_id=model.id, bond=bond), succeeds=enough)
+            yield Intent(self.name, MsgEnroll(trainer=self.address, model_id=model.id, bond=bond),
+                         succeeds=enough and cool)
 
     def _work(self, ctx: Ctx, markets: Markets, model: Model, dice: random.Random) -> Iterator[Intent]:
         """Commit or reveal the unit of the running round."""
-        running = markets.work.get_round(ctx, model.id, model.rounds_closed + 1)
+        running = markets.work.find_round(ctx, model.id, model.rounds_closed + 1)
+        if running is None:
+            return
         for unit in markets.work.list_units(ctx, model.id, running.number):
             if unit.trainer != self.address:
                 continue
             is_last = ctx.height + 2 >= running.deadline_height  # one block is left if this one leaves it out
             if running.phase == ROUND_PHASE_COMMIT and unit.status == UNIT_STATUS_ASSIGNED:
                 if self._commits(is_last, dice):
-                    claim = markets.keep_claim(running, unit, self._claim(ctx, markets, model, running, unit, dice))
+                    claim = markets.keep_claim(running, unit, self._claim(ctx, markets, running, unit, dice))
                     yield Intent(self.name, new_commit(unit, claim, running.attempt), succeeds=True)
             elif running.phase == ROUND_PHASE_REVEAL and unit.status == UNIT_STATUS_COMMITTED:
                 if self._reveals(is_last, dice):
@@ -90,17 +101,17 @@ class Person:
             return dice.random() < 0.2
         return is_last or self.behaviour != "lazy"
 
-    def _claim(self, ctx: Ctx, markets: Markets, model: Model, running: Round, unit: Unit,
-               dice: random.Random) -> Claim:
+    def _claim(self, ctx: Ctx, markets: Markets, running: Round, unit: Unit, dice: random.Random) -> Claim:
         """The right claim, or what this behaviour has instead."""
         if self.behaviour not in ("garbage", "copy", "wrong-data") or dice.random() < 0.3:
-            return markets.right_claim(ctx, model, running, unit.index)
+            return markets.right_claim(ctx, running, unit.index)
         if self.behaviour == "wrong-data":
-            return markets.claim_on_other_rows(ctx, model, running, unit.index)
-        copied = markets.find_earlier_claim(model, running, dice) if self.behaviour == "copy" else None
+            return markets.claim_on_other_rows(ctx, running, unit.index)
+        copied = markets.find_earlier_claim(running, dice) if self.behaviour == "copy" else None
         if copied is not None:
             return copied
-        count = mlp.param_count(tuple(model.spec.mlp_classifier.widths))
+        spec = markets.work.spec_of(ctx, running)
+        count = mlp.param_count(tuple(spec.mlp_classifier.widths))
         delta = b"".join(dice.randint(-2**20, 2**20).to_bytes(8, "little", signed=True) for _ in range(count))
-        codec = model.spec.training.codec
+        codec = spec.training.codec
         return Claim(payload.encode(delta, count, dice.randbytes(32), codec), dice.randbytes(32), codec)

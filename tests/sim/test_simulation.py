@@ -9,16 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from abci_app.units.claim import compute_unit
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
+from abci_app.runtime.context import Ctx
+from abci_app.units.claim import compute_answer, compute_unit
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.row import join_columns
+from abci_app.x.rewards.keeper import Keeper as RewardsKeeper
 from abci_app.x.work import block
-from abci_app.x.work.msgs import audit
 from kernels import dispatch, mlp
 from kernels.aggregate import aggregate
 from tests.chain import Chain
 from tests.sim import checks
+from tests.sim.claims import compute_answer as compute_sim_answer
 from tests.sim.claims import compute_claim
 from tests.sim.world import SimulationFailed, World
 from tests.unit.work.market import new_table, small_spec
@@ -47,10 +49,12 @@ def test_invariants_hold_and_honest_trainers_are_never_slashed(tmp_path: Path) -
     seen: Counter[str] = Counter()
     for seed in SEEDS:
         seen += simulate(tmp_path / str(seed), seed, BLOCKS)
-    for kind in ("verdict match", "verdict mismatch", "verdict expired", "slashed for mismatch", "slashed for withheld",
-                 "work.unit_missed", "work.trainer_stood_down", "work.trainer_left", "work.round_failed",
-                 "models.training_finished", "models.model_funded", "validators.misbehaviour_recorded",
-                 "validators.misbehaviour_ignored", "validators.validator_removed",
+    for kind in ("verdict match", "verdict mismatch", "verdict expired", "late verdict match", "late verdict mismatch",
+                 "slashed for mismatch", "slashed for withheld", "work.unit_missed", "work.trainer_stood_down",
+                 "work.trainer_left", "work.round_failed", "work.round_settled", "models.training_finished",
+                 "models.model_funded", "rewards.unit_revoked", "rewards.slash_shared", "rewards.auditor_paid",
+                 "rewards.block_rewarded", "rewards.model_backed", "rewards.model_unbacked", "audits.auditor_excluded",
+                 "validators.misbehaviour_recorded", "validators.misbehaviour_ignored", "validators.validator_removed",
                  "validators.last_validator_kept"):
         assert seen[kind] > 0, f"{kind} never happened: the simulation is too tame"
     assert seen["work.round_closed"] > 200
@@ -61,7 +65,7 @@ def test_rounds_go_on_when_blocks_bear_hardly_anything(tmp_path: Path, monkeypat
     monkeypatch.setattr(block, "IDLE_MODELS_PER_BLOCK", 1)
     monkeypatch.setattr(block, "OPENED_UNITS_PER_BLOCK", 1)
     monkeypatch.setattr(block, "CLOSE_COST_PER_BLOCK", 1)
-    monkeypatch.setattr(audit, "AUDIT_GAS_PER_BLOCK", 11_000)
+    monkeypatch.setattr(block, "SETTLED_UNITS_PER_BLOCK", 1)
     seen = simulate(tmp_path / "chain", 2, BLOCKS)
     assert seen["work.round_closed"] > 10
     assert seen["verdict mismatch"] > 0
@@ -96,14 +100,39 @@ def test_state_of_a_simulation_can_be_exported_and_gone_on_with(tmp_path: Path) 
 
 def test_failure_names_seed_and_height(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An honest trainer that is taken for a cheat is noticed, and the failure says how to see it again."""
-    monkeypatch.setattr(audit, "compute_payload_root", lambda payload, codec: bytes(32))
+    monkeypatch.setattr(block, "split_answer", lambda answer: (bytes(32), bytes(32), bytes(32)))
     with pytest.raises(SimulationFailed, match=r"seed 2, height \d+: AssertionError: .*\nagain: python -m tests.sim"):
         simulate(tmp_path / "chain", 2, BLOCKS)
 
 
+class Agreeing:
+    """Equal to whatever it is compared with."""
+
+    def __getitem__(self, part: slice) -> "Agreeing":
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+
 def test_audit_that_believes_everything_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audit, "judge_unit", lambda *args: True)
+    monkeypatch.setattr(block, "split_answer", lambda answer: Agreeing())
     with pytest.raises(SimulationFailed, match="verdict"):
+        simulate(tmp_path / "chain", 2, BLOCKS)
+
+
+def test_pay_before_its_window_is_over_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    release = RewardsKeeper.release_round
+    booked = RewardsKeeper.pay_round
+
+    def pay_at_once(self: RewardsKeeper, ctx: Ctx, model_id: int, spec: ModelSpec, number: int,
+                    accepted: list[tuple[int, bytes]], dealt: int) -> int:
+        share = booked(self, ctx, model_id, spec, number, accepted, dealt)
+        release(self, ctx, model_id, number)
+        return share
+
+    monkeypatch.setattr(RewardsKeeper, "pay_round", pay_at_once)
+    with pytest.raises(SimulationFailed, match="paid while it can be challenged|work/pay"):
         simulate(tmp_path / "chain", 2, BLOCKS)
 
 
@@ -114,11 +143,11 @@ def test_weights_from_other_payloads_are_noticed(tmp_path: Path, monkeypatch: py
         simulate(tmp_path / "chain", 2, BLOCKS)
 
 
-def test_claim_of_a_miner_is_the_one_that_the_simulation_computes() -> None:
+def test_claims_of_miners_and_answers_of_auditors_are_those_that_the_simulation_computes() -> None:
     """Two implementations over the same kernels, written apart."""
     market_rows = new_table()
-    model = Model(id=1, spec=small_spec())
-    running = Round(model_id=1, number=4, seed=bytes(range(32)), learning_rate_q16=5_000)
+    spec = small_spec()
+    running = Round(model_id=1, number=4, seed=bytes(range(32)), learning_rate_q16=5_000, audit_seed=bytes(32))
     weights = mlp.init_weights((4, 5, 3), bytes(32))
 
     class Rows:
@@ -126,6 +155,8 @@ def test_claim_of_a_miner_is_the_one_that_the_simulation_computes() -> None:
             return join_columns([market_rows.rows[index] for index in indices], 4)
 
     for unit in range(5):
-        mine = compute_claim(model, running, unit, weights, market_rows.rows)
-        theirs = compute_unit(model.spec, running, unit, weights, Rows()).claim
+        mine = compute_claim(spec, running, unit, weights, market_rows.rows)
+        theirs = compute_unit(spec, running, unit, weights, Rows()).claim
         assert (mine.payload, mine.trace_root) == (theirs.payload, theirs.trace_root)
+        assert compute_answer(spec, running, unit, weights, Rows()) == compute_sim_answer(
+            spec, running, unit, weights, market_rows.rows)

@@ -7,16 +7,21 @@ shift the others.
 import random
 from pathlib import Path
 
-from abci_app.runtime.validators import Misbehaviour
+from abci_app.runtime.contract import compute_round_cost
+from abci_app.runtime.validators import FLAG_COMMIT, LastCommit, Misbehaviour
 from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel, MsgFundModel
+from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack, MsgUnback
+from tests.auditors import Auditors
 from tests.chain import BLOCK_NS, GENESIS_TIME_NS, PROPOSERS, VALIDATOR_POWER, Chain, address_of
 from tests.sim.checks import Checks
 from tests.sim.market import Intent, Markets
-from tests.sim.noise import iter_garbage, iter_refused, spoil_evidence
+from tests.sim.noise import iter_garbage, iter_refused, spoil_injected
 from tests.sim.people import BEHAVIOURS, TRUSTWORTHY, Person
 from tests.sim.terms import new_terms
+from tests.sim.validators import Validators, new_behaviours
 
 FUNDS_UGRAD = 10**12
 MODELS_MAX = 4
@@ -40,11 +45,16 @@ class World:
         self.people = [Person(f"trainer{index}", dice.choice(BEHAVIOURS)) for index in range(count)]
         self.people += [Person("trainer-a", "honest"), Person("trainer-b", "honest")]
         accounts = {name: FUNDS_UGRAD for name in ("creator", "mallory", "user", *(one.name for one in self.people))}
-        self.chain = Chain(folder, accounts=accounts)
+        self.chain = Chain(folder, accounts=accounts, block_reward_ugrad=dice.choice((0, 0, 1_000, 70_001)))
         app = self.chain.app
         self.markets = Markets(app.models, app.work)
+        self.validators = Validators(new_behaviours(dice), self._dice)
+        self.auditors = Auditors(self.chain, self._find_answer, self.validators.choose)
         trustworthy = frozenset(one.address for one in self.people if one.behaviour in TRUSTWORTHY)
-        self.checks = Checks(self.markets, app.bank, app.rewards, trustworthy, app.bank.supply(self.chain.ctx()))
+        honest = frozenset(address.hex().upper() for address in PROPOSERS
+                           if self.validators.behaviours[address] == "honest")
+        self.checks = Checks(self.markets, app.bank, app.rewards, trustworthy, honest,
+                             app.bank.supply(self.chain.ctx()))
         self._last_txs: list[bytes] = []
         self._censored_last = False
 
@@ -66,12 +76,12 @@ class World:
 
     def step(self) -> None:
         """One block: what everybody wants, what the proposer makes of it, and what must be true afterwards."""
-        views = self.checks.look(self.chain.ctx())
-        injected = self._propose()
+        before, commit = self.checks.look(self.chain.ctx()), self.chain.last_commit(self.validators.list_absent())
+        injected = self._propose(commit)
         intents = self._censor(self._intents())
         txs = self._sign(intents)
         noise = list(iter_garbage(self._dice("garbage"), txs)) + self._last_txs
-        results = self.chain.block(injected + txs + noise, misbehaviour=self._misbehaviour())
+        results = self.chain.block(injected + txs + noise, misbehaviour=self._misbehaviour(), last_commit=commit)
         for intent, result in zip(intents, results[len(injected):]):
             if intent.succeeds is not None:
                 assert (result.code == 0) == intent.succeeds, f"{intent}: {result.codespace}/{result.code} {result.log}"
@@ -79,7 +89,10 @@ class World:
         assert all(result.codespace != "internal" for result in results), [result.log for result in results]
         self._last_txs = txs[:2]
         events = [event for result in results for event in result.events] + list(self.chain.events)
-        self.checks.check_block(views, self.chain.ctx(), events)
+        self.checks.check_block(before, self.chain.ctx(), events)
+
+    def _find_answer(self, audit: Audit) -> bytes:
+        return self.markets.find_answer(self.chain.ctx(), audit.subject)
 
     def _dice(self, topic: str) -> random.Random:
         height = self.chain.height if hasattr(self, "chain") else 0
@@ -96,7 +109,16 @@ class World:
         if dice.random() < 0.3:
             recipient = dice.choice(self.people).name
             intents.append(Intent("user", self.chain.send_msg("user", recipient, dice.randint(1, 999)), succeeds=True))
-        return intents
+        return intents + self._backings()
+
+    def _backings(self) -> list[Intent]:
+        """Coins behind models, by which they earn of what the chain emits; and some of them taken back."""
+        dice, models = self._dice("backings"), self.markets.models(self.chain.ctx())
+        if not models or dice.random() > 0.1:
+            return []
+        kind = MsgBack if dice.random() < 0.7 else MsgUnback
+        return [Intent("user", kind(owner=address_of("user"), model_id=dice.choice(models).id,
+                                    amount=coin_pb(base_coin(dice.randint(1, 10**6)))))]
 
     def _creations(self) -> list[Intent]:
         """New models, and coins for models that have run dry."""
@@ -106,14 +128,14 @@ class World:
         live = [model for model in models if model.status in (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)]
         if len(live) < MODELS_MAX and dice.random() < (0.5 if not live else 0.1):
             spec, table = new_terms(dice, f"model {len(models) + 1}", [one.address for one in self.people])
-            self.markets.rows.add(table)
-            escrow = spec.economy.round_reward_ugrad * dice.randint(1, 6)
+            self.markets.add(table)
+            escrow = compute_round_cost(spec) * dice.randint(1, 6)
             intents.append(Intent("creator", MsgCreateModel(creator=address_of("creator"), spec=spec,
                                                             escrow=coin_pb(base_coin(escrow))), succeeds=True))
         for model in live:
-            reward = model.spec.economy.round_reward_ugrad
-            if model.escrow_ugrad < reward and dice.random() < 0.2:
-                amount = coin_pb(base_coin(reward * dice.randint(1, 5)))
+            cost = compute_round_cost(model.spec)
+            if model.escrow_ugrad < cost and dice.random() < 0.2:
+                amount = coin_pb(base_coin(cost * dice.randint(1, 5)))
                 intents.append(Intent("creator", MsgFundModel(sender=address_of("creator"), model_id=model.id,
                                                               amount=amount), succeeds=True))
         return intents
@@ -135,22 +157,29 @@ class World:
             sent[intent.name] = sent.get(intent.name, 0) + 1
         return txs
 
-    def _propose(self) -> list[bytes]:
-        """The head of the block: all evidence, some, none, or some that is spoilt and must do nothing."""
-        dice, evidence = self._dice("proposer"), self.chain.propose(self.markets.rows)
-        assert self.chain.accepts(evidence), "honest evidence is refused"
+    def _propose(self, commit: LastCommit) -> list[bytes]:
+        """The head of the block: all votes and answers, some, none, or some that are spoilt and must do nothing."""
+        dice, injected = self._dice("proposer"), self._collect(commit)
+        assert self.chain.accepts(injected, commit), "honest votes are refused"
         way = dice.random()
-        if way < 0.25:
-            evidence = []
-        elif way < 0.5:
-            evidence = evidence[:dice.randint(0, len(evidence))]
-        if evidence and dice.random() < 0.2:
-            spoilt = spoil_evidence(dice, dice.choice(evidence))
-            assert not self.chain.accepts([spoilt]), "spoilt evidence is accepted"
-            evidence.insert(dice.randint(0, len(evidence)), spoilt)
-        if evidence and dice.random() < 0.1:
-            evidence.append(evidence[0])
-        return evidence
+        if way < 0.15:
+            injected = []
+        elif way < 0.3:
+            injected = injected[:1]
+        if injected and dice.random() < 0.2:
+            spoilt = spoil_injected(dice, dice.choice(injected))
+            assert not self.chain.accepts([spoilt], commit), "spoilt votes are accepted"
+            injected.insert(dice.randint(0, len(injected)), spoilt)
+        if injected and dice.random() < 0.1:
+            injected.append(injected[0])
+        return injected
+
+    def _collect(self, commit: LastCommit) -> list[bytes]:
+        """What a proposer has of the validators that signed, and the answers, which somebody always knows."""
+        height, round_number, votes = self.auditors.sign()
+        signed = [vote.address for vote in commit.votes if vote.flag == FLAG_COMMIT]
+        kept = tuple(vote for vote in votes if vote[0] in signed)
+        return self.chain.propose((height, round_number, kept), self.auditors.answers(), commit)
 
     def _misbehaviour(self) -> tuple[Misbehaviour, ...]:
         """What the block's evidence proves, in some blocks: of some validators, again, of strangers, too old."""
