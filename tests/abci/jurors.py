@@ -71,9 +71,10 @@ class Juror(Node):
             commit.votes.add(validator=vote.validator, block_id_flag=vote.block_id_flag)
         return commit
 
-    def propose(self, said: Mapping[int, bytes], txs: Sequence[bytes] = (), absent: Sequence[int] = ()) -> list[bytes]:
-        """PrepareProposal's transactions."""
-        request = abci.RequestPrepareProposal(txs=txs, max_tx_bytes=1 << 20, **self.block_fields(),
+    def propose(self, said: Mapping[int, bytes], txs: Sequence[bytes] = (), absent: Sequence[int] = (),
+                room: int = 1 << 20) -> list[bytes]:
+        """PrepareProposal's transactions. room: the bytes that they may take."""
+        request = abci.RequestPrepareProposal(txs=txs, max_tx_bytes=room, **self.block_fields(),
                                               local_last_commit=self.extended_commit(said, absent))
         return list(self.engine.ask("prepare_proposal", request).txs)
 
