@@ -122,7 +122,8 @@ def test_good_transactions_of_a_decided_block_count_whatever_stands_around_them(
     """I17, I20: the state of a block with garbage is that of its good transactions."""
     one, other = pair
     good = [one.send_tx("alice", "dave", 5), one.send_tx("bob", "dave", 7), one.propose(SAID)[0]]
-    block = [b"", good[0], b"\xff" * 300, INJECTED_MARK, good[2], INJECTED_MARK + b"\xff", good[0], good[1], bytes(1000)]
+    block = [b"", good[0], b"\xff" * 300, INJECTED_MARK, good[2], INJECTED_MARK + b"\xff", good[0], good[1],
+             bytes(1000)]
     assert not one.process(block) and not other.process(block)
     answers = [node.run(block) for node in pair]
     assert answers[0] == answers[1]

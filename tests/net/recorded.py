@@ -19,18 +19,22 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from abci_app.abci.answers import Answers
 from abci_app.abci.application import Application
 from abci_app.abci.server import Server, listen_unix
 from abci_app.abci.trace import Trace
 from abci_app.app import STORE_NAMES, new_app
 from abci_app.client.rpc import Rpc
 from abci_app.store.disk import Database
+from abci_app.wire.answer_file import ANSWERS_FOLDER, encode_answer_file, file_name
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from localnet import checks
 from localnet.engine import find_engine
 from localnet.genesis import new_composer
 from localnet.homes import socket_path
 from localnet.network import Localnet
 from localnet.releases import engine_environment
+from tests.court import NOBODY, Opener
 
 STOP_SECONDS = 30
 PR_SET_PDEATHSIG = 1
@@ -52,24 +56,29 @@ class Notes(Application):
 class Recorded:
     """A network of validators whose applications run here."""
 
-    def __init__(self, net: Localnet) -> None:
-        self.net = net
+    def __init__(self, net: Localnet, opened: dict[int, list[bytes]]) -> None:
+        self.net, self.opened = net, opened
         self.apps: list[Notes] = []
         self.failures: list[BaseException] = []
         self._closing: list[Callable[[], None]] = []
         self._engines: dict[int, subprocess.Popen[bytes]] = {}
 
     @classmethod
-    def new(cls, folder: Path, powers: Sequence[int], initial_height: int = 1) -> "Recorded":
-        """Homes of a new network with these powers, whose first block has this height; nothing runs yet."""
+    def new(cls, folder: Path, powers: Sequence[int], initial_height: int = 1,
+            opened: dict[int, list[bytes]] | None = None) -> "Recorded":
+        """Homes of a new network with these powers, whose first block has this height; nothing runs yet.
+
+        opened: the audits that blocks open, by height.
+        """
         net = Localnet.new(folder, len(powers), base_port=0, compose=new_composer(), engine=find_engine())
         for node in net.manifest.nodes:
             document = json.loads(node.paths.genesis.read_text()) | {"initial_height": str(initial_height)}
+            document["consensus_params"]["abci"] = {"vote_extensions_enable_height": str(initial_height)}
             power_of = {one.address: power for one, power in zip(net.manifest.nodes, powers, strict=True)}
             for validator in document["validators"]:
                 validator["power"] = str(power_of[validator["address"]])
             node.paths.genesis.write_text(json.dumps(document))
-        return cls(net)
+        return cls(net, opened or {})
 
     def __enter__(self) -> "Recorded":
         self.net.claim.release()
@@ -92,7 +101,10 @@ class Recorded:
         path.parent.mkdir(parents=True, exist_ok=True)
         database = Database.open(home.path / "state", STORE_NAMES, fsync=False)
         trace = Trace(home.path / "abci.trace")
-        app = Notes(new_app(), database, trace=trace)
+        opener = Opener(new_app(), {height: [(subject, NOBODY, 4) for subject in subjects]
+                                    for height, subjects in self.opened.items()})
+        app = Notes(opener.new_app(), database, trace=trace, answers=Answers(home.path / ANSWERS_FOLDER),
+                    validator=bytes.fromhex(self.net.manifest.nodes[index].address))
         app.noted = []
         server = Server(app, listen_unix(path))
 
@@ -131,6 +143,18 @@ class Recorded:
         engine = self._engines.pop(index)
         engine.terminate()
         engine.wait(STOP_SECONDS)
+
+    def answer(self, index: int, subject: bytes, answer: bytes) -> None:
+        """An answer that the auditor beside a node has finished."""
+        folder = self.net.manifest.nodes[index].paths.path / ANSWERS_FOLDER
+        folder.mkdir(exist_ok=True)
+        (folder / "new").write_bytes(encode_answer_file(subject, answer))
+        (folder / "new").rename(folder / file_name(subject))
+
+    def find_audit(self, subject: bytes, index: int = 0) -> Audit | None:
+        """An audit in the state of a node."""
+        app = self.apps[index]
+        return app._app.audits.find_audit(app._new_check_ctx(), subject)
 
     def rpc(self, index: int = 0) -> Rpc:
         """A node's RPC."""

@@ -16,6 +16,7 @@ from abci_app.client.keys import get_key
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import MEMBER_VERDICT_RIGHT
 from abci_app.wire.pb.gradus.validators.v1 import query_pb2
 from abci_app.wire.pb.gradus.validators.v1.validators_pb2 import MISBEHAVIOUR_KIND_DUPLICATE_VOTE
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
@@ -25,18 +26,22 @@ from abci_app.wire.pb.tendermint.types.validator_pb2 import (
 from localnet import checks
 from tests.abci.grammar import check_trace
 from tests.chain import address_of
+from tests.court import ANSWER, subject_of
 from tests.net.evidence import new_double_vote
 from tests.net.recorded import Recorded
 
 pytestmark = pytest.mark.net
 POWERS = (40, 10, 30, 20)  # of nodes 0 to 3; the engine orders by power
 LIAR = 1
+OPENED_HEIGHT = 5
+SUBJECT = subject_of(1)
 
 
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Recorded]:
     """Four validators of different power."""
-    with Recorded.new(tmp_path_factory.mktemp("contract") / "net", POWERS) as one:
+    opened = {OPENED_HEIGHT: [SUBJECT]}
+    with Recorded.new(tmp_path_factory.mktemp("contract") / "net", POWERS, opened=opened) as one:
         one.wait_height(4)
         yield one
 
@@ -129,16 +134,36 @@ def test_proposal_and_decided_block_are_the_same_request(net: Recorded) -> None:
     assert all(answer.status == abci.ResponseProcessProposal.ACCEPT for answer in net.answers(0, "process_proposal"))
 
 
-def test_votes_carry_no_extensions_and_no_params_change(net: Recorded) -> None:
-    """I34: extensions are off, so neither call comes; I27, I28: no parameter is ever updated."""
+def test_audit_is_decided_by_extensions_that_the_engines_signed(net: Recorded) -> None:
+    """I34, I35, I36: said with precommits, accepted, brought by a proposer, verified and tallied by every node."""
+    net.wait_height(OPENED_HEIGHT)
+    opened = net.find_audit(SUBJECT)
+    assert opened is not None and len(opened.members) == 4
     for index in range(4):
-        assert net.requests(index, "extend_vote") == net.requests(index, "verify_vote_extension") == []
+        net.answer(index, SUBJECT, ANSWER)
+    checks.wait_until(lambda: all((net.find_audit(SUBJECT, index) or opened).decided_height for index in range(4)), 40,
+                      "the audit's answer")
+    audits = [net.find_audit(SUBJECT, index) for index in range(4)]
+    assert audits[0] is not None and audits[0].answer == ANSWER and audits == [audits[0]] * 4
+    assert sorted(member.power for member in audits[0].members) == sorted(POWERS)
+    right = sum(member.power for member in audits[0].members if member.verdict == MEMBER_VERDICT_RIGHT)
+    assert 3 * right > 2 * sum(POWERS)
+    said = [answer.vote_extension for index in range(4) for answer in net.answers(index, "extend_vote")]
+    assert any(said) and max(map(len, said)) <= 2_048
+    verified = [answer.status for index in range(4) for answer in net.answers(index, "verify_vote_extension")]
+    assert verified and all(status == abci.ResponseVerifyVoteExtension.ACCEPT for status in verified)
+    brought = [result for answer in net.answers(0, "finalize_block") for result in answer.tx_results
+               if any(event.type == "audits.digest_recorded" for event in result.events)]
+    assert brought and all(result.code == 0 for result in brought)
+
+
+def test_extensions_are_on_from_the_first_block_and_no_params_change(net: Recorded) -> None:
+    """I27, I28: no parameter is ever updated."""
+    for index in range(4):
         assert not any(answer.HasField("consensus_param_updates") for answer in net.answers(index, "finalize_block"))
-        for request in net.requests(index, "prepare_proposal"):
-            assert all(not vote.vote_extension for vote in request.local_last_commit.votes)
     first, later = (net.rpc().consensus_params(height)["consensus_params"] for height in (1, net.height() - 1))
     assert first == later
-    assert str(first["abci"]["vote_extensions_enable_height"]) == "0"
+    assert str(first["abci"]["vote_extensions_enable_height"]) == "1"
 
 
 def test_stopped_validator_is_absent_from_the_last_commit(net: Recorded) -> None:
@@ -237,6 +262,6 @@ def test_calls_of_four_validators_are_in_the_protocols_order(net: Recorded) -> N
     for index in (0, 1, 2):
         text = (net.net.manifest.nodes[index].paths.path / "abci.trace").read_text()
         assert check_trace(text) > 20
-        assert all(letter in text for letter in "iIprfC")
+        assert all(letter in text for letter in "iIprxvfC")
     heights = [request.height for request in net.requests(0, "finalize_block")]
     assert all(later == earlier + 1 for earlier, later in pairwise(heights))
