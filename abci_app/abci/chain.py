@@ -19,9 +19,9 @@ CHAIN_KEY = b"chain"
 BLOCK_KEY = b"block"
 MARK_PREFIX = b"mark/"
 MARKS = 64  # in the time in which a misbehaviour can be told
-BLOCK_BYTES_MIN = 2 * TX_BYTES_MAX  # so that the injected share takes the largest evidence
+BLOCK_BYTES_MIN = 2 * TX_BYTES_MAX  # so that the injected share takes the votes of a block
 BLOCK_BYTES_MAX = 64 << 20
-INJECTED_SHARE_PPM = PPM >> 1  # of a block's bytes, so that evidence never crowds out users
+INJECTED_SHARE_PPM = PPM >> 1  # of a block's bytes, so that votes never crowd out users
 
 
 @dataclass(frozen=True)
