@@ -18,3 +18,8 @@ class BackingTooLarge(ChainError):
 class BackingTooSmall(ChainError):
     codespace, code = "rewards", 5
     text = "the model is not backed by so much of yours; ask what is with a backing query, and take that or less"
+
+
+class UnbackingTooLarge(ChainError):
+    codespace, code = "rewards", 6
+    text = "what comes back from a model at one height stays below 2^64 ugrad; take the rest in the next block"

@@ -17,6 +17,7 @@ from abci_app.runtime.records import export_record, read_record
 from abci_app.wire.address import ADDRESS_BYTES, decode_address, encode_address
 from abci_app.wire.errors import ChainError
 from abci_app.wire.ints import U64_MAX, U128_MAX
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import (
     Backing, Contribution, Emission, Ledger, Params, Payout, Unbacking, Vesting,
 )
@@ -39,7 +40,10 @@ def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
     _init_emission(ctx, keeper, section)
     for item in section.sections("ledgers"):
         ledger = read_record(item, Ledger)
-        _check_model(ctx, keeper, item, ledger.model_id)
+        model = _check_model(ctx, keeper, item, ledger.model_id)
+        if ledger.booked_round > model.rounds_closed:
+            raise GenesisInvalid(f"{item.path}.booked_round", f"{ledger.booked_round}, and the model has closed "
+                                 f"{model.rounds_closed} rounds", "the last round that was paid")
         _check_q64(item, "settled_q64", ledger.settled_q64)
         _check_new(item, "model_id", ledger if keeper.has_ledger(ctx, ledger.model_id) else None)
         keeper.put_ledger(ctx, ledger)
@@ -106,9 +110,11 @@ def _check_new(item: Section, name: str, found: Message | None) -> None:
         raise GenesisInvalid(f"{item.path}.{name}", "stands in the list twice", "take one of them out")
 
 
-def _check_model(ctx: Ctx, keeper: Keeper, item: Section, model_id: int) -> None:
-    if keeper.models.find_model(ctx, model_id) is None:
+def _check_model(ctx: Ctx, keeper: Keeper, item: Section, model_id: int) -> Model:
+    model = keeper.models.find_model(ctx, model_id)
+    if model is None:
         raise GenesisInvalid(f"{item.path}.model_id", f"no model {model_id}", "list the model first")
+    return model
 
 
 def _check_amount(item: Section, amount_ugrad: int) -> None:

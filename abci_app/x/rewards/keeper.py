@@ -21,7 +21,7 @@ from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import (
     Backing, Contribution, Emission, Ledger, Params, Payout, Unbacking, Vesting, VestingUnit,
 )
 from abci_app.x.rewards import events, keys
-from abci_app.x.rewards.errors import BackingTooLarge, BackingTooSmall, ModelRetired
+from abci_app.x.rewards.errors import BackingTooLarge, BackingTooSmall, ModelRetired, UnbackingTooLarge
 from abci_app.x.rewards.needs import Bank, Models
 from abci_app.x.rewards.types import (
     BONDS, Q64_BYTES, STORE, compute_accrued, compute_minted_share, compute_parts, compute_share, default_params,
@@ -187,16 +187,18 @@ class Keeper:
         """Take coins (1..2^64-1) of an account (20 bytes) from behind a model; returns the height at whose end they
         come back. Emits rewards.model_unbacked.
 
-        Raises BackingTooSmall (rewards/5).
+        Raises BackingTooSmall (rewards/5), UnbackingTooLarge (rewards/6).
         """
         backing = self.find_backing(ctx, model_id, owner)
         if backing is None or backing.amount_ugrad < amount_ugrad:
             held_ugrad = 0 if backing is None else backing.amount_ugrad
             raise BackingTooSmall(f"{held_ugrad} ugrad of yours back model {model_id}, {amount_ugrad} are asked")
-        self._change_backing(ctx, self.emission(ctx), owner, model_id, -amount_ugrad)
         due_height = ctx.height + self.params(ctx).unback_blocks
         unbacking = self.find_unbacking(ctx, due_height, owner, model_id) or Unbacking(
             owner=encode_address(owner), due_height=due_height, model_id=model_id)
+        if unbacking.amount_ugrad + amount_ugrad > U64_MAX:
+            raise UnbackingTooLarge(f"{unbacking.amount_ugrad} ugrad come back at {due_height}, {amount_ugrad} are asked")
+        self._change_backing(ctx, self.emission(ctx), owner, model_id, -amount_ugrad)
         unbacking.amount_ugrad += amount_ugrad
         self.put_unbacking(ctx, unbacking)
         ctx.emit(events.model_unbacked(model_id, unbacking.owner, amount_ugrad, due_height))

@@ -23,9 +23,10 @@ def back(ctx: Ctx, keeper: Keeper, msg: MsgBack) -> MsgBackResponse:
 def unback(ctx: Ctx, keeper: Keeper, msg: MsgUnback) -> MsgUnbackResponse:
     """Take coins from behind a model, whatever its status; they come back after unback_blocks.
 
-    Checks, in consensus order: the signer's backing of the model is at least as much.
+    Checks, in consensus order: the signer's backing of the model is at least as much, what comes back with it stays
+    below 2^64.
 
-    Raises: BackingTooSmall (rewards/5). Emits: rewards.model_unbacked. Gas: 5 writes of this room.
+    Raises: BackingTooSmall (rewards/5), UnbackingTooLarge (rewards/6). Emits: rewards.model_unbacked. Gas: 5 writes of this room.
     """
     due_height = keeper.unback(ctx, decode_address(msg.owner), msg.model_id, parse_base_amount(msg.amount))
     return MsgUnbackResponse(due_height=due_height)

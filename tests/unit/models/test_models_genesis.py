@@ -20,7 +20,7 @@ def grown(rooms: Rooms) -> Rooms:
     rooms.deliver(MsgPauseModel(authority=ALICE_TEXT, model_id=1))
     training = rooms.models.start_training(rooms.ctx, rooms.create())
     for fill in (3, 4):
-        rooms.rewards.pay_round(rooms.ctx, training.id, training.spec, fill, [(0, BOB)], 1)
+        rooms.rewards.pay_round(rooms.ctx, training.id, training.spec, training.rounds_closed + 1, [(0, BOB)], 1)
         training = rooms.close(training, fill)
     spec = small_spec(rounds=1, challenge_blocks=3)
     spec.training.kept_rounds = 2

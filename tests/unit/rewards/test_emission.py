@@ -324,6 +324,23 @@ def test_refused_backing_changes_nothing() -> None:
         assert rooms.state() == before
 
 
+def test_what_comes_back_at_one_height_fits_its_record() -> None:
+    rooms = new_rooms()
+    rooms.create()
+    rooms.bank.mint(rooms.ctx, "rewards", (base_coin(2**65),))
+    rooms.bank.send_from_module(rooms.ctx, "rewards", BOB, (base_coin(2**65),))
+    back(rooms, BOB_TEXT, U64_MAX)
+    unback(rooms, BOB_TEXT, U64_MAX)
+    back(rooms, BOB_TEXT, 2)
+    before = rooms.state()
+    with pytest.raises(errors.UnbackingTooLarge):
+        unback(rooms, BOB_TEXT, 1)
+    assert rooms.state() == before and rooms.broken() == []
+    end_block(rooms)
+    unback(rooms, BOB_TEXT, 1)
+    assert rooms.broken() == []
+
+
 def test_parameters_and_rewards_of_blocks_are_answered() -> None:
     rooms = new_rooms()
     assert rooms.query(PATH + "Params", query_pb2.QueryParamsRequest()).params.unback_blocks == 5
@@ -404,7 +421,7 @@ def test_export_starts_the_same_money_again() -> None:
     unback(rooms, BOB_TEXT, 50)
     rooms.rewards.open_round(rooms.ctx, model.id)
     end_block(rooms, 2)
-    pay(rooms, model, 1, [ALICE, BOB], dealt=3)
+    pay(rooms, rooms.close(rooms.models.start_training(rooms.ctx, model), 1), 1, [ALICE, BOB], dealt=3)
     end_block(rooms)
     exported = rooms.export()
     again = Rooms(exported)

@@ -331,6 +331,7 @@ def params_json(**changes: str) -> dict[str, str]:
     ({"params": params_json(initial_block_reward_ugrad=str(2**59), halving_blocks="8"),
       "emission": {"scheduled_ugrad": str(3 * 2**62), "accrued_q64": "00" * 16}}, "params.initial_block_reward_ugrad"),
     ({"emission": {}}, "emission.accrued_q64"),
+    ({"ledgers": [{"model_id": "1", "booked_round": "1"}]}, "ledgers[0].booked_round"),
     ({"ledgers": [{"model_id": "1", "settled_q64": "00"}]}, "ledgers[0].settled_q64"),
     ({"ledgers": [{"model_id": "2", "settled_q64": "00" * 16}]}, "ledgers[0].model_id"),
     ({"ledgers": [{"model_id": "1", "settled_q64": "00" * 16}] * 2}, "ledgers[1].model_id"),
