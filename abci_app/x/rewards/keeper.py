@@ -197,7 +197,7 @@ class Keeper:
         unbacking = self.find_unbacking(ctx, due_height, owner, model_id) or Unbacking(
             owner=encode_address(owner), due_height=due_height, model_id=model_id)
         if unbacking.amount_ugrad + amount_ugrad > U64_MAX:
-            raise UnbackingTooLarge(f"{unbacking.amount_ugrad} ugrad come back at {due_height}, {amount_ugrad} are asked")
+            raise UnbackingTooLarge(f"{unbacking.amount_ugrad} ugrad come back at height {due_height}")
         self._change_backing(ctx, self.emission(ctx), owner, model_id, -amount_ugrad)
         unbacking.amount_ugrad += amount_ugrad
         self.put_unbacking(ctx, unbacking)

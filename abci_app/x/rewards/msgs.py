@@ -26,7 +26,8 @@ def unback(ctx: Ctx, keeper: Keeper, msg: MsgUnback) -> MsgUnbackResponse:
     Checks, in consensus order: the signer's backing of the model is at least as much, what comes back with it stays
     below 2^64.
 
-    Raises: BackingTooSmall (rewards/5), UnbackingTooLarge (rewards/6). Emits: rewards.model_unbacked. Gas: 5 writes of this room.
+    Raises: BackingTooSmall (rewards/5), UnbackingTooLarge (rewards/6). Emits: rewards.model_unbacked. Gas: 5
+    writes of this room.
     """
     due_height = keeper.unback(ctx, decode_address(msg.owner), msg.model_id, parse_base_amount(msg.amount))
     return MsgUnbackResponse(due_height=due_height)

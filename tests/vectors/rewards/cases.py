@@ -21,6 +21,7 @@ FEE_UGRAD = 1_000
 PEOPLE = ("alice", "bob", "operator0", "operator1", "operator2", "operator3")
 NO_COINS, INVALID_COINS, INVALID_ADDRESS, NOT_FOUND = ("sdk", 5), ("sdk", 10), ("sdk", 7), ("sdk", 22)
 NO_MODEL, RETIRED, TOO_LARGE, TOO_SMALL = ("models", 2), ("rewards", 3), ("rewards", 4), ("rewards", 5)
+BEYOND_RECORD = ("rewards", 6)
 Json = dict[str, Any]
 Refusal = tuple[str, int]
 
@@ -130,6 +131,13 @@ def unbacking_cases(create: Json, close: Json) -> Iterator[Json]:
                queries=[backing(0), unbacking(300)])
     yield case("unback_a_closed_model", "Whoever backs a closed model has its coins back.", *backed, close,
                tx("bob", unback(300), sequence=1), queries=[backing(0), unbacking(300)])
+    rich = {"alice": str(2**64 - 1), "bob": str(2**64 - 1)}
+    gift = {"@type": "/cosmos.bank.v1beta1.MsgSend", "from_address": "@alice", "to_address": "@bob",
+            "amount": [coin(1 << 20)]}
+    yield case("unback_beyond_a_record", "What comes back at one height stays below 2^64.", create,
+               tx("alice", gift, sequence=1), tx("bob", back(2**63)), tx("bob", unback(2**63), sequence=1),
+               tx("bob", back(2**63), sequence=2), tx("bob", unback(2**63), BEYOND_RECORD, 3),
+               queries=[backing(2**63), unbacking(2**63)], accounts=rich)
     yield case("unback_more_than_there_is", "One ugrad more than the account has put there.", *backed,
                tx("bob", unback(301), TOO_SMALL, 1), queries=[backing(300)])
     yield case("unback_what_another_backs", "Nobody takes what is another's.", *backed,
