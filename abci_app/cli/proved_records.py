@@ -23,13 +23,21 @@ class ProvedRecords:
         """chain: says how many slashes there are; each is proved."""
         self.terms, self.chain = terms, chain
         self.proved: Proved | None = None
+        self._specs: dict[tuple[int, int], ModelSpec] = {}
 
     def find_model(self, model_id: int) -> Model | None:
         """A contract and where it stands."""
         return self._find(proofs.model_place(model_id), Model)
 
     def get_spec(self, model_id: int, version: int) -> ModelSpec:
-        """A version of a contract's terms."""
+        """A version of a contract's terms, proved once: they never change."""
+        place = model_id, version
+        if place not in self._specs:
+            self._specs[place] = self._prove_spec(model_id, version)
+        return self._specs[place]
+
+    def _prove_spec(self, model_id: int, version: int) -> ModelSpec:
+        """Replaced terms stand for themselves, those in force in the contract."""
         replaced = self._find(proofs.version_place(model_id, version), SpecVersion)
         if replaced is not None:
             return replaced.spec
