@@ -135,12 +135,7 @@ def run_segment(
     policy: UnitPolicy, segment: int, state: bytes, rows: bytes, targets: bytes, seed: bytes, first_step: int,
     start_weights: bytes, progress: Progress | None = None,
 ) -> Transcript:
-    """The list of a segment with all its outputs.
-
-    state: the bytes before it, as run_to gives them. rows, targets, seed, first_step: those of the whole unit, as
-    run_unit takes them. start_weights: int32 [P], with which the unit began. progress(done, total) counts operations,
-    step by step.
-    """
+    """The list of a segment with all its outputs; arguments as the package has them."""
     plan = new_plan(policy)
     checks.check_int("segment", segment, 0, plan.segments - 1)
     _check_unit(seed, first_step)
@@ -156,7 +151,7 @@ def run_segment(
 def run_to(
     policy: UnitPolicy, segment: int, weights: bytes, rows: bytes, targets: bytes, seed: bytes, first_step: int
 ) -> bytes:
-    """The state before a segment: w as int32, m as int64 and with Adam v as int64, each over all parameters."""
+    """The state before a segment, as bytes; computed on the back end in use."""
     plan = new_plan(policy)
     checks.check_int("segment", segment, 0, plan.segments - 1)
     states = iter_states(policy, weights, rows, targets, seed, first_step)

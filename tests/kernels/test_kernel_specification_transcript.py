@@ -44,7 +44,7 @@ def check_lists(worked: Worked) -> None:
         assert found.leaves == [transcript.leaf(output) for output in outputs_told]
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(policy=draw_policies())
 def test_any_list_is_the_one_of_the_text(policy: unit.UnitPolicy) -> None:
     model = replace(policy.model, widths=tuple(min(width, 20) for width in policy.model.widths))

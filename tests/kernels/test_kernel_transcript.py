@@ -31,7 +31,7 @@ LARGE = {
     "targets": new_policy((6, 1500), 2, 140, 2, SGD, "int8/256", "regressor"),
 }
 ALL = {**SMALL, **LARGE}
-FEW = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def check_list(worked: Worked) -> None:
