@@ -25,8 +25,9 @@ TX_GAS = 40_000  # more than a commitment takes, and a reveal besides its payloa
 
 
 def is_live(model: Model) -> bool:
-    """Whether the model still trains, or will."""
-    return model.status in (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
+    """Whether the model still trains, or will: one that is paused goes on as what it was."""
+    live = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
+    return model.status in live or model.resumed_status in live
 
 
 def check_behaviour(behaviour: Behaviour, chain_id: str) -> None:

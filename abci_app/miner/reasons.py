@@ -13,10 +13,12 @@ SLASHED = {SLASH_REASON_MISMATCH: "an audit proved its claim wrong", SLASH_REASO
 
 
 def describe_wait(chain: ChainClient, model_id: int) -> str:
-    """What a model that trains lacks for its next round: escrow, active trainers, or nothing but a block."""
+    """What a model that trains lacks for its next round: to be resumed, escrow, trainers, or nothing but a block."""
     model, lacking = chain.get_model(model_id), list[str]()
     if not is_live(model):
         return ""
+    if model.paused_by:
+        return f"an end of its pause: {model.paused_by} paused it, and resumes it"
     cost_ugrad = compute_round_cost(model.spec)
     if model.escrow_ugrad < cost_ugrad:
         lacking.append(f"escrow: {model.escrow_ugrad} of the {cost_ugrad} ugrad that a round pays "

@@ -7,17 +7,19 @@ import pytest
 
 from abci_app.client.errors import NodeUnreachable
 from abci_app.client.node import Nodes
+from abci_app.client.send import Sender
 from abci_app.miner.behaviour import Behaviour
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.miner import Miner
 from abci_app.miner.preflight import is_live
 from abci_app.miner.reasons import describe_slash, describe_wait
+from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgPauseModel, MsgResumeModel
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_ACTIVE, TRAINER_STATUS_SLASHED,
     TRAINER_STATUS_STOOD_DOWN,
 )
 from kernels import mlp
-from tests.chain import address_of
+from tests.chain import address_of, new_test_key
 from tests.unit.miner.conftest import NAMES, Rig, iris
 
 
@@ -100,6 +102,22 @@ def test_miner_says_that_the_escrow_holds_no_more_rounds(tmp_path: Path) -> None
     assert rig.model().rounds_closed == 1
     assert rig.told("ann", "standing")[-1]["waiting_for"] == (
         "escrow: 37000000 of the 63000000 ugrad that a round pays (gradus tx models fund 1 AMOUNT --from KEY)")
+
+
+def test_miner_waits_for_the_end_of_a_pause_and_trains_on(rig: Rig) -> None:
+    miners = [rig.miner(name) for name in NAMES]
+    boss = Sender(rig.client, new_test_key("boss"), sleep=rig.node.sleep)
+    for count in range(14):
+        for miner in miners:
+            miner.step()
+        rig.node.block()
+        if count == 2:
+            boss.send([MsgPauseModel(authority=address_of("boss"), model_id=1)])
+    assert rig.model().rounds_closed == 1
+    assert rig.told("ann", "standing")[-1]["waiting_for"] == (
+        f"an end of its pause: {address_of('boss')} paused it, and resumes it")
+    boss.send([MsgResumeModel(authority=address_of("boss"), model_id=1)])
+    assert drive(rig, miners) == {} and rig.model().rounds_closed == 3
 
 
 def test_miner_of_a_model_that_is_trained_waits_for_nothing(rig: Rig) -> None:
