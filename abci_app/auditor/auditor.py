@@ -117,14 +117,17 @@ class Auditor:
         if found is None:  # dealt again, or closed, since the audit was listed
             return False
         running, unit = found
-        spec, began, began_cpu = self.source.get_spec(running), time.monotonic(), time.process_time()
+        spec, now = self.source.get_spec(running), time.monotonic()
         root = spec.dataset.rows_root
-        if began < self._lacking.get(root, began):
+        if now < self._lacking.get(root, now):
             return False
         try:
+            if self.behaviour.computes:
+                self._prepare(spec)
+            began, began_cpu = time.monotonic(), time.process_time()
             answer = make_answer(self.behaviour, unit, lambda: self._compute(spec, running, unit))
         except DataError as error:
-            self._lacking[root] = began + DATASET_RETRY_S
+            self._lacking[root] = now + DATASET_RETRY_S
             return self._skip(root, f"model {running.model_id}: {error}; {error.hint}")
         except (KernelInputError, IndexError, OSError) as error:
             return self._skip(audit.subject, f"unit {unit.index} of round {running.number} of model "
@@ -150,14 +153,15 @@ class Auditor:
         return next(((dealing.round, unit) for unit in dealing.units if unit.index == subject.index), None)
 
     def _compute(self, spec: ModelSpec, running: Round, unit: Unit) -> bytes:
-        rows = self.source.open_rows(spec)
+        weights, rows = self.source.load_weights(running), self.source.open_rows(spec)
+        return compute_answer(spec, running, unit.index, weights, rows)
+
+    def _prepare(self, spec: ModelSpec) -> None:
+        """Open a contract's dataset, and have the back end prove itself on its shape before the first unit: a wrong
+        answer excludes."""
+        self.source.open_rows(spec)
         self._lacking.pop(spec.dataset.rows_root, None)
         self._told.pop(spec.dataset.rows_root, None)
-        self._warm(spec)
-        return compute_answer(spec, running, unit.index, self.source.load_weights(running), rows)
-
-    def _warm(self, spec: ModelSpec) -> None:
-        """Have the back end prove itself on a contract's shape before its first unit: a wrong answer excludes."""
         policy = compute_unit_policy(spec, spec.training.learning_rate.peak_q16)
         key = repr(policy).encode()
         if key not in self._warmed:

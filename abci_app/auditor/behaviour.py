@@ -22,6 +22,11 @@ class Behaviour(StrEnum):
     COPY = "copy"
     WRONG = "wrong"
 
+    @property
+    def computes(self) -> bool:
+        """Whether it computes what it is asked about."""
+        return self in (Behaviour.HONEST, Behaviour.WRONG)
+
 
 def check_behaviour(behaviour: Behaviour, chain_id: str) -> None:
     """Raises AuditorStopped for a cheat on a chain that is no test network."""

@@ -136,17 +136,17 @@ def summarise(values: list[float]) -> dict[str, float]:
             "max": round(max(found), 3)}
 
 
-def print_figures(all_figures: list[Figures], console: Console) -> None:
+def print_figures(all_figures: list[Figures]) -> None:
     """For people."""
     for one in all_figures:
-        console.print(f"\n{one.auditors} auditors: {one.rounds} rounds, {one.blocks} blocks in {one.seconds} s; "
-                      f"block time {one.block_s} s", highlight=False)
-        console.print(f"  extensions that a block brought: {one.extensions}, bytes {one.extension_bytes}; "
-                      f"injected bytes a block {one.injected_bytes_per_block}", highlight=False)
+        click.echo(f"\n{one.auditors} auditors: {one.rounds} rounds, {one.blocks} blocks in {one.seconds} s; "
+                   f"block time {one.block_s} s")
+        click.echo(f"  extensions that a block brought: {one.extensions}, bytes {one.extension_bytes}; "
+                   f"injected bytes a block {one.injected_bytes_per_block}")
         work, audit = one.unit_cpu_ms["miners"], one.unit_cpu_ms["auditors"]
-        console.print(f"  units computed {one.units}, CPU ms {one.unit_cpu_ms}: auditing is "
-                      f"{audit * PPM // max(1, work) / 10_000:.1f} % of the work", highlight=False)
-        console.print(f"  CPU s of whole processes, starts included: {one.process_cpu_s}", highlight=False)
+        click.echo(f"  units computed {one.units}, CPU ms {one.unit_cpu_ms}: auditing is "
+                   f"{audit * PPM // max(1, work) / 10_000:.1f} % of the work")
+        click.echo(f"  CPU s of whole processes, starts included: {one.process_cpu_s}")
 
 
 @click.command(cls=Command)
@@ -163,7 +163,7 @@ def main(rounds: int, miners: int, validators: int, rate_ppm: int, save: str | N
     for is_audited in (True, False):
         with tempfile.TemporaryDirectory(prefix="gradus-audits-") as folder:
             found.append(run(Path(folder) / "net", rounds, miners, validators, rate_ppm, is_audited))
-    print_figures(found, Console())
+    print_figures(found)
     if save:
         report = {"rounds": rounds, "miners": miners, "validators": validators, "rate_ppm": rate_ppm,
                   "runs": [asdict(one) for one in found]}
