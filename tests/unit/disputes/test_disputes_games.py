@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_OPERATION, Dispute
+from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgProveOperation
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     SLASH_REASON_DISPUTE, TRAINER_STATUS_SLASHED, UNIT_STATUS_ACCEPTED, UNIT_STATUS_REJECTED,
 )
@@ -14,7 +15,7 @@ from abci_app.watch.game import find_move, is_claimed
 from abci_app.x.disputes.msgs.proof import prove_operation
 from abci_app.x.disputes.types import find_operation
 from kernels import transcript
-from tests.unit.disputes.duel import BOND_UGRAD, CHALLENGER, CLAIMANT, Duel, Lie, outcome
+from tests.unit.disputes.duel import BOND_UGRAD, CHALLENGER, CLAIMANT, Duel, Lie, find_end, outcome
 from tests.unit.disputes.liars import (
     find_first, lie_about_operation, lie_about_payload, lie_about_trace, lie_about_tree,
 )
@@ -117,19 +118,27 @@ def test_claimant_whose_trace_root_has_no_digests_cannot_move_and_loses(new_duel
     assert duel.status() == UNIT_STATUS_REJECTED
 
 
+@pytest.mark.parametrize("large_cost", (None, 0), ids=("computed", "checked"))
 @pytest.mark.parametrize("segment", (0, 1))
-def test_every_operation_of_a_unit_executes_to_what_it_gave_and_to_nothing_else(new_duel: Callable[..., Duel],
-                                                                                segment: int) -> None:
-    """The last move of the game from every place it can end at, on layers that nobody keeps."""
+def test_every_operation_of_a_unit_executes_to_what_it_gave_and_to_nothing_else(
+        new_duel: Callable[..., Duel], monkeypatch: pytest.MonkeyPatch, segment: int, large_cost: int | None) -> None:
+    """The last move of the game from every place it can end at, on layers that nobody keeps.
+
+    checked: products of any size count as large, so that their claimed outputs are checked and not computed.
+    """
+    if large_cost is not None:
+        monkeypatch.setattr(transcript, "LARGE_COST", large_cost)
     duel = new_duel()
     duel.send(duel.challenge_msg())
     held, truth, chain = duel.dispute, duel.truth, duel.market.chain
     assert held is not None
     leaves = truth.list_leaves(segment)
-    kinds = dict[str, int]()
+    kinds, checked = dict[str, int](), 0
     for place, leaf in enumerate(leaves):
         kinds[transcript.describe(truth.terms.policy, segment, place).kind] = place
-        for node, is_right in ((leaf, True), (bytes(32), False)):
+        is_large = transcript.is_large(truth.terms.policy, segment, place)
+        checked += is_large
+        for node, is_right in ((leaf, True),) if is_large else ((leaf, True), (bytes(32), False)):
             dispute = Dispute()
             dispute.CopyFrom(held)
             dispute.MergeFrom(Dispute(
@@ -141,7 +150,22 @@ def test_every_operation_of_a_unit_executes_to_what_it_gave_and_to_nothing_else(
             assert message is not None
             assert prove_operation(ctx, chain.app.disputes, message).is_right == is_right
             assert chain.app.disputes.find_dispute(ctx, 1, duel.unit.round, duel.unit.index) is None
-    assert len(kinds) >= 15
+    assert len(kinds) >= 15 and (checked > 0) == (large_cost == 0)
+
+
+def test_lie_about_a_large_product_loses_though_nobody_computes_it(
+        new_duel: Callable[..., Duel], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transcript, "LARGE_COST", 0)
+    duel = new_duel(new_lie(0, "forward"))
+    duel.reach(DISPUTE_STAGE_OPERATION)
+    proof = duel.next_move()
+    assert isinstance(proof, MsgProveOperation) and proof.output
+    for output in (b"", duel.truth.read_output(0, find_first(duel.truth, 0, "forward"))):
+        other = MsgProveOperation()
+        other.CopyFrom(proof)
+        other.output = output
+        assert duel.market.refusal(other) == ("disputes", 24)
+    assert outcome(find_end(duel.send(proof))) == ("challenger", "executed")
 
 
 def test_several_units_are_disputed_at_once_and_end_each_for_itself(new_duel: Callable[..., Duel]) -> None:
