@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from abci_app.auditor.answers import AnswerFolder
 from abci_app.auditor.behaviour import Behaviour, check_behaviour, make_answer
+from abci_app.auditor.errors import AuditorStopped
 from abci_app.client.chain import ChainClient, Dealing
 from abci_app.client.errors import ClientError, ProofInvalid
 from abci_app.data.errors import DataError
@@ -50,8 +51,13 @@ class Auditor:
     def run(self) -> None:
         """Work until stop() is called: what a node does not answer, or a disk does not take, is tried again.
 
-        Raises AuditorStopped for a behaviour that this chain does not allow.
+        The back end is chosen and compiled first, so that the first audit does not wait for that. Raises AuditorStopped
+        for one that there is not, and for a behaviour that this chain does not allow.
         """
+        try:
+            dispatch.warm()
+        except KernelInputError as error:
+            raise AuditorStopped(str(error), f"set or unset {dispatch.BACKEND_VARIABLE}") from None
         pause, backoff = POLL_S, BACKOFF_S
         while not self.is_stopping:
             try:

@@ -13,6 +13,7 @@ from abci_app.data.stores import DatasetStores
 from abci_app.wire.audit import Subject, unit_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from kernels import dispatch
+from kernels.errors import KernelInputError
 from tests.unit.auditor.conftest import VALIDATOR, Asked
 
 
@@ -131,6 +132,18 @@ def test_cheat_is_refused_on_a_chain_that_is_no_test_network(asked: Asked, monke
         with pytest.raises(AuditorStopped, match="behaviour wrong is for test networks; this is chain 'gradus-1'"):
             asked.auditor(answers, Behaviour.WRONG).run()
         assert not asked.auditor(answers).step()
+
+
+def test_back_end_that_there_is_not_ends_the_auditor_before_its_first_step(
+        asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise KernelInputError("unknown back end 'abacus'")
+
+    monkeypatch.setattr(dispatch, "warm", refuse)
+    with asked.folder() as answers:
+        with pytest.raises(AuditorStopped, match="unknown back end 'abacus'") as caught:
+            asked.auditor(answers).run()
+    assert caught.value.hint == "set or unset GRADUS_KERNELS_BACKEND"
 
 
 def test_silent_node_and_full_disk_are_waited_for(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
