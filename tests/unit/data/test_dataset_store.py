@@ -1,6 +1,5 @@
 """The folder of datasets: whole or not at all, checked on opening and on every read, silent to proposers."""
 
-import logging
 import os
 from pathlib import Path
 
@@ -80,27 +79,12 @@ def test_damaged_dataset_is_replaced_by_the_same_rows_split_otherwise(store: Dat
     assert store.read_manifests() == [other.manifest]
 
 
-def test_proposer_is_told_whether_a_dataset_is_here_without_reading_it(
-        store: DatasetStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    dataset = new_small()
-    root = dataset.manifest.rows_root
-    assert not store.has_rows(root)
-    store.add(dataset)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "open", None)
-        assert store.has_rows(root)
-    damage_rows(store.folder / root.hex())
-    assert store.has_rows(root) and store.find_rows(root, [0]) is None
-    assert not store.has_rows(root)
-
-
 @pytest.mark.parametrize("indices", [[0], [36], [0, 1, 2], [3, 17, 30, 35, 36], list(range(37))])
 def test_found_rows_verify_against_the_root(store: DatasetStore, indices: list[int]) -> None:
     dataset = new_small()
     store.add(dataset)
-    found = store.find_rows(dataset.manifest.rows_root, indices)
-    assert found is not None
-    assert verify_leaves(dataset.manifest.rows_root, 37, indices, split_rows(found[0], 1), found[1])
+    stored = store.open(dataset.manifest.rows_root)
+    assert verify_leaves(dataset.manifest.rows_root, 37, indices, stored.read_rows(indices), stored.prove(indices))
 
 
 def test_manifest_survives_writing_and_reading_and_only_in_canonical_form() -> None:
@@ -113,8 +97,7 @@ def test_manifest_survives_writing_and_reading_and_only_in_canonical_form() -> N
             decode_manifest(bad)
 
 
-def test_missing_dataset_is_none_for_a_proposer_and_an_error_with_a_hint_for_others(store: DatasetStore) -> None:
-    assert store.find_rows(bytes(32), [0]) is None
+def test_missing_dataset_is_an_error_with_a_hint(store: DatasetStore) -> None:
     with pytest.raises(DatasetMissing) as caught:
         store.open(bytes(32))
     assert "gradus data add" in caught.value.hint
@@ -143,21 +126,17 @@ DAMAGES = [damage_rows, cut_rows, damage_manifest, replace_rows_by_folder]
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_dataset_is_refused_logged_once_and_mended_by_adding_again(
-        store: DatasetStore, damage: object, caplog: pytest.LogCaptureFixture) -> None:
+def test_damaged_dataset_is_refused_and_mended_by_adding_again(store: DatasetStore, damage: object) -> None:
     dataset = new_small()
     root = dataset.manifest.rows_root
     store.add(dataset)
     damage(store.folder / root.hex())  # type: ignore[operator]
-    with caplog.at_level(logging.ERROR):
-        assert [store.find_rows(root, [0]) for _ in range(3)] == [None] * 3
-    assert len(caplog.records) == 1 and root.hex() in caplog.text
     with pytest.raises(DatasetCorrupt):
         store.verify(root)
     with pytest.raises(DatasetCorrupt):
         store.open(root)
     assert store.add(dataset) is True
-    assert store.find_rows(root, [0]) is not None
+    assert store.open(root).read_rows([0]) == split_rows(dataset.rows, 1)[:1]
 
 
 def test_manifest_of_another_root_is_refused(store: DatasetStore) -> None:
@@ -178,7 +157,6 @@ def test_damage_after_opening_is_found_when_the_row_is_read(store: DatasetStore)
     assert stored.read_rows([1]) == [split_rows(dataset.rows, 1)[1]]
     with pytest.raises(DatasetCorrupt):
         stored.read_rows([0])
-    assert store.find_rows(root, [0]) is None
     with (store.folder / root.hex() / "rows.bin").open("r+b") as file:
         file.truncate(5)
     with pytest.raises(DatasetCorrupt):
@@ -186,11 +164,11 @@ def test_damage_after_opening_is_found_when_the_row_is_read(store: DatasetStore)
 
 
 @pytest.mark.parametrize("indices", [[37], [-1], [1, 0], [0, 0], []])
-def test_indices_that_do_not_rise_or_do_not_exist_give_nothing(store: DatasetStore, indices: list[int]) -> None:
+def test_indices_that_do_not_rise_or_do_not_exist_are_not_proved(store: DatasetStore, indices: list[int]) -> None:
     dataset = new_small()
     store.add(dataset)
-    assert store.find_rows(dataset.manifest.rows_root, indices) is None
-    assert store.find_rows(dataset.manifest.rows_root, [0]) is not None
+    with pytest.raises((ValueError, IndexError)):
+        store.open(dataset.manifest.rows_root).prove(indices)
 
 
 def test_at_most_open_max_datasets_stay_open(store: DatasetStore) -> None:

@@ -7,7 +7,7 @@ from abci_app.runtime.router import new_router
 from abci_app.wire.errors import TxDecodeError, UnknownRequest
 from abci_app.wire.tx import pack
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgMultiSend, MsgSend
-from abci_app.wire.pb.gradus.work.v1.tx_pb2 import AuditEvidence
+from abci_app.wire.pb.gradus.audits.v1.tx_pb2 import AuditVotes
 
 
 def test_type_served_twice_is_a_programming_error() -> None:
@@ -39,8 +39,8 @@ def test_message_without_a_route_is_refused() -> None:
 
 @pytest.mark.parametrize("more", [b"\x08\x02", b"\x08\x00", b"\x10\x01", b"\x08\x82\x00"])
 def test_injected_transaction_has_one_form_of_bytes_inside_too(more: bytes) -> None:
-    router, packed = new_app().router, pack(AuditEvidence(model_id=2, round=1))
-    assert router.decode_injected(packed)[1] == AuditEvidence(model_id=2, round=1)
+    router, packed = new_app().router, pack(AuditVotes(height=2, round=1))
+    assert router.decode_injected(packed)[1] == AuditVotes(height=2, round=1)
     packed.value += more
     with pytest.raises(TxDecodeError, match="canonical"):
         router.decode_injected(packed)
