@@ -6,7 +6,7 @@ Invariants: the marks 02, 03 and 04 are those of the audits' records; see invari
 Source: README.md beside this file.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
@@ -127,20 +127,23 @@ class Keeper:
         store.delete(keys.audit(subject))
         ctx.emit(events.audit_closed(audit))
 
-    def record_digest(self, ctx: Ctx, validator: bytes, subject: bytes, digest: bytes) -> None:
-        """Take a digest that an open audit waits for (`is_waiting`). Emits audits.digest_recorded."""
+    def record_digests(self, ctx: Ctx, subject: bytes, digests: Mapping[bytes, bytes]) -> None:
+        """Take digests that an open audit waits for (`is_waiting`), by validator.
+
+        All of a block at once, because the record is as long as its committee. Emits audits.digest_recorded for each.
+        """
         audit, store = self.get_audit(ctx, subject), ctx.state.store(STORE)
         for member in audit.members:
-            if member.consensus_address == validator:
-                member.digest, member.digest_height = digest, ctx.height
-        store.delete(keys.waiting(validator, subject))
+            if member.consensus_address in digests:
+                member.digest, member.digest_height = digests[member.consensus_address], ctx.height
+                store.delete(keys.waiting(member.consensus_address, subject))
+                ctx.emit(events.digest_recorded(subject, member.consensus_address))
         before, audit.ready_height = audit.ready_height, compute_ready_height(audit, ctx.height)
         if audit.ready_height != before:
             if before:
                 store.delete(keys.ready(before, subject))
             store.set(keys.ready(audit.ready_height, subject), keys.MARK)
         self.put_audit(ctx, audit)
-        ctx.emit(events.digest_recorded(subject, validator))
 
     def decide(self, ctx: Ctx, audit: Audit, answer: bytes) -> None:
         """Settle an open audit by its answer, of which a quorum has given digests, and judge its members.

@@ -58,12 +58,13 @@ def run_votes(ctx: Ctx, keeper: Keeper, msg: AuditVotes) -> AuditVotesResponse:
     load = keeper.block_load(ctx)
     load.votes += 1
     keeper.put_block_load(ctx, load)
-    recorded = 0
+    said: dict[bytes, dict[bytes, bytes]] = {}
     for vote in msg.votes:
         for subject, digest in _list_new(ctx, keeper, vote):
-            keeper.record_digest(ctx, vote.validator, subject, digest)
-            recorded += 1
-    return AuditVotesResponse(recorded=recorded)
+            said.setdefault(subject, {})[vote.validator] = digest
+    for subject in sorted(said):
+        keeper.record_digests(ctx, subject, said[subject])
+    return AuditVotesResponse(recorded=sum(len(said[subject]) for subject in sorted(said)))
 
 
 def propose_votes(ctx: Ctx, keeper: Keeper, source: ProposerSource) -> Iterator[AuditVotes]:
