@@ -140,9 +140,14 @@ class Keeper:
         ctx.emit(events.dispute_ended(dispute, "challenger", reason, won_ugrad, 0))
 
     def end_moot(self, ctx: Ctx, dispute: Dispute) -> None:
-        """Nothing is left to decide: the challenger's bond comes back. Emits disputes.dispute_ended."""
+        """Nothing is left to decide: the challenger's bond comes back, and the round no longer waits for the dispute.
+
+        Emits disputes.dispute_ended.
+        """
         self._drop_dispute(ctx, dispute)
         self._return_bond(ctx, dispute)
+        unit = self.work.get_unit(ctx, dispute.model_id, dispute.round, dispute.unit)
+        self.work.mark_disputed(ctx, unit, False)
         ctx.emit(events.dispute_ended(dispute, "none", "moot", 0, 0))
 
     def _return_bond(self, ctx: Ctx, dispute: Dispute) -> None:

@@ -162,3 +162,7 @@ def test_late_verdict_of_the_auditors_makes_a_dispute_moot(new_duel: Callable[..
     end = find_end(duel.market.wait_for(duel.dispute.deadline_height))
     assert outcome(end) == ("none", "moot")
     assert duel.market.chain.balance(CHALLENGER) == before + 1_000_001
+    closed = duel.market.chain.app.work.get_round(duel.market.chain.ctx(), 1, duel.unit.round)
+    assert closed.disputed_count == 0
+    duel.market.wait_for(closed.settle_height)
+    assert duel.market.chain.app.work.get_round(duel.market.chain.ctx(), 1, duel.unit.round).settled_height > 0
