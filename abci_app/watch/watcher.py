@@ -19,7 +19,7 @@ from abci_app.watch.source import ReplaySource
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgChallenge
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import ROUND_PHASE_CLOSED, UNIT_STATUS_ACCEPTED, Round, Unit
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_ACCEPTED, Round, Unit
 from kernels.errors import KernelInputError
 
 POLL_S = 0.2
@@ -43,7 +43,7 @@ class Watcher:
         self._told: dict[tuple[int, ...], str] = {}
         self._lacking: dict[int, float] = {}
         self._done: dict[int, int] = {}
-        self._clean: dict[tuple[int, int], None] = {}
+        self._over: dict[tuple[int, int], None] = {}
 
     def run(self) -> None:
         """Work until stop() is called, and behind it until no dispute of the key is open: who leaves one loses it."""
@@ -82,18 +82,25 @@ class Watcher:
     def _iter_units(self) -> Iterator[tuple[Round, Unit]]:
         """Units of others that can still be challenged and are not known to be right."""
         for model in self._iter_models():
-            for number in range(model.rounds_closed, self._done.get(model.id, 0), -1):
-                if (model.id, number) in self._clean:
-                    continue
+            for number in self._list_open(model):
                 dealing = self.chain.find_round(model.id, number)
                 owner = None if dealing is None else dealing.round
-                if owner is None or dealing is None or owner.settled_height:
-                    self._settle(model.id, number)
-                    break
-                units = [(owner, unit) for unit in dealing.units if self._is_watched(owner, unit)]
+                if owner is None and number > model.rounds_closed - model.spec.training.kept_rounds:
+                    continue  # a node that is behind
+                units: list[tuple[Round, Unit]] = []
+                if owner is not None and dealing is not None and not owner.settled_height:
+                    units = [(owner, unit) for unit in dealing.units if self._is_watched(owner, unit)]
+                if not units:
+                    self._end_round(model, number)
                 yield from units
-                if owner.phase == ROUND_PHASE_CLOSED and not units:
-                    self._clean[model.id, number] = None
+
+    def _list_open(self, model: Model) -> list[int]:
+        """Closed rounds in which there may be something to watch, the latest first.
+
+        Rounds are not settled in their order: a dispute, even one of a cheat with itself, holds up an early one.
+        """
+        first = self._done.setdefault(model.id, max(0, model.rounds_closed - model.spec.training.kept_rounds)) + 1
+        return [number for number in range(model.rounds_closed, first - 1, -1) if (model.id, number) not in self._over]
 
     def _iter_models(self) -> Iterator[Model]:
         if not self.models:
@@ -105,11 +112,16 @@ class Watcher:
         is_own = self.sender is not None and unit.trainer == self.sender.key.bech32
         return unit.status == UNIT_STATUS_ACCEPTED and not is_own and not self.journal.find(owner, unit)
 
-    def _settle(self, model_id: int, number: int) -> None:
-        """Rounds up to `number` can be challenged no more."""
-        self._done[model_id] = number
-        self._clean = {place: None for place in self._clean if place[0] != model_id or place[1] > number}
-        self.journal.drop_before(model_id, number + 1)
+    def _end_round(self, model: Model, number: int) -> None:
+        """A closed round is settled, or all its claims are known to be right: there is nothing to watch any more."""
+        done = before = self._done[model.id]
+        self._over[model.id, number] = None
+        while (model.id, done + 1) in self._over:
+            done += 1
+            del self._over[model.id, done]
+        self._done[model.id] = done
+        if done > before:  # what is still kept may be asked for again by the next process
+            self.journal.drop_before(model.id, min(done, model.rounds_closed - model.spec.training.kept_rounds) + 1)
 
     def _replay(self, owner: Round, unit: Unit) -> bool:
         """Compute one unit and note whether its claim is right. False when that cannot be done here."""

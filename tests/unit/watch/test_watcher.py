@@ -113,6 +113,23 @@ def test_watcher_of_a_settled_round_has_nothing_to_do(new_rig: Callable[..., Wat
     assert rig.told_by("watcher") == []
 
 
+def test_round_that_a_dispute_holds_up_is_watched_when_later_ones_are_settled(
+        new_rig: Callable[..., WatchedRig]) -> None:
+    """Else a cheat would dispute its own unit until a later round is settled, and be forgotten."""
+    rig = new_rig(rounds=2, challenge_blocks=12)
+    rig.run_rounds({})
+    challenge(rig, rig.unit("ann", 1), "boss")
+    rig.miners["ann"].step()
+    work = rig.chain.app.work
+    while not work.get_round(rig.chain.ctx(), 1, 2).settled_height:
+        rig.node.block()
+    assert work.get_round(rig.chain.ctx(), 1, 1).disputed_count == 1
+    watcher = rig.watcher()
+    while watcher.step():
+        pass
+    assert [fields["round"] for fields in rig.told("watcher", "replayed")] == [1, 1, 1]
+
+
 class Picker:
     """A challenger who says of anything that it is wrong."""
 
