@@ -75,7 +75,7 @@ def extend(app: App, ctx: Ctx, validator: bytes, answers: Answers) -> bytes:
             digests.append((subject, compute_digest(validator, subject, answer)))
         if len(digests) == count:
             break
-    return encode_extension(sorted(digests), openings)
+    return encode_extension(sorted(digests), sorted(openings))
 
 
 def is_acceptable(extension: bytes) -> bool:

@@ -118,6 +118,14 @@ def test_answers_whose_digests_are_in_are_told_and_leave_room_for_digests(tmp_pa
         assert node.verify(node.extend()) and len(node.extend()) == 2_025
 
 
+def test_answers_that_became_ready_in_another_order_than_their_subjects_are_told(juror: Juror) -> None:
+    juror.run()
+    juror.run(juror.propose({index: say(index, SECOND) for index in range(4)}))
+    juror.run(juror.propose({index: say(index, FIRST) for index in range(4)}))
+    juror.answer(FIRST, SECOND)
+    assert decode_extension(juror.extend()) == Extension((), ((FIRST, ANSWER), (SECOND, ANSWER)))
+
+
 @pytest.mark.parametrize("damage", ["short", "long", "bit", "another", "empty", "folder", "strange names", "gone"])
 def test_damaged_answer_is_none_and_costs_nothing_else(juror: Juror, damage: str) -> None:
     juror.answer(FIRST, SECOND)

@@ -22,8 +22,8 @@ from abci_app.x.audits import events, keys
 from abci_app.x.audits.errors import AuditNotFound
 from abci_app.x.audits.needs import Operators, Validators
 from abci_app.x.audits.types import (
-    COMMITTEE_MAX, DECIDED_PER_BLOCK, PATIENCE_BLOCKS, STORE, compute_ready_height, draw_committee, is_quorum,
-    judge_member, list_matching,
+    COMMITTEE_MAX, DECIDED_PER_BLOCK, PATIENCE_BLOCKS, STORE, compute_ready_height, draw_committee, is_answerable,
+    is_quorum, judge_member, list_matching,
 )
 
 
@@ -109,8 +109,9 @@ class Keeper:
                 self.put_auditor(ctx, auditor)
 
     def close_audit(self, ctx: Ctx, subject: bytes) -> None:
-        """Forget an audit; nothing happens when there is none. Who has not answered an undecided one has missed it.
+        """Forget an audit; nothing happens when there is none.
 
+        Who has not answered an undecided one has missed it, where others could answer (`is_answerable`).
         Emits audits.audit_closed, and audits.auditor_excluded for who missed too many.
         """
         audit = self.find_audit(ctx, subject)
@@ -119,7 +120,7 @@ class Keeper:
         store = ctx.state.store(STORE)
         if audit.status == AUDIT_STATUS_OPEN:
             self._drop_open_marks(ctx, audit)
-            for member in audit.members:
+            for member in audit.members if is_answerable(audit) else ():
                 if not member.digest:
                     self._count_miss(ctx, audit, member)
         elif audit.status == AUDIT_STATUS_DECIDED:

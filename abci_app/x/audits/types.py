@@ -52,6 +52,16 @@ def is_quorum(members: Iterable[Member], audit: Audit) -> bool:
     return 3 * compute_power(members) > 2 * compute_power(audit.members)
 
 
+def is_answerable(audit: Audit) -> bool:
+    """Whether enough members have given digests to hold it against the others that they have not.
+
+    Of an audit that hardly anybody answers it is the opener's data that is missing, as likely as the members' work: who
+    asks about data that nobody has must not get all auditors excluded. One member alone could be in league with it.
+    """
+    given = [member for member in audit.members if member.digest]
+    return len(given) > 1 and 3 * compute_power(given) > compute_power(audit.members)
+
+
 def compute_ready_height(audit: Audit, height: int) -> int:
     """From which height on the answer may be told, by what is recorded at `height`; 0 without a quorum of digests.
 

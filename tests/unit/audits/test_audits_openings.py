@@ -169,11 +169,33 @@ def test_late_digest_still_counts_for_the_quorum(court: Court) -> None:
 
 def test_audit_that_is_closed_soon_is_missed_by_nobody(court: Court) -> None:
     court.open(ONE, TWO)
-    court.wait(6)
+    court.say({0: ANSWER, 1: ANSWER}, ONE, TWO)
+    court.wait(5)
     court.close(ONE)
     assert [court.auditor(index).missed for index in range(4)] == [0, 0, 0, 0]
     court.close(TWO)
-    assert [court.auditor(index).missed for index in range(4)] == [1, 1, 1, 1]
+    assert [court.auditor(index).missed for index in range(4)] == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("said", [{}, {0: ANSWER}, {1: OTHER}])
+def test_audit_that_hardly_anybody_can_answer_is_missed_by_nobody(court: Court, said: dict[int, bytes]) -> None:
+    """A contract over data that only its trainers have must not exclude those who would audit other contracts."""
+    subjects = [subject_of(number) for number in range(9)]
+    court.open(*subjects)
+    court.say(said, *subjects)
+    court.wait(8)
+    court.close(*subjects)
+    for index in range(4):
+        assert (court.auditor(index).missed, court.auditor(index).excluded_until_height) == (0, 0)
+
+
+def test_one_of_two_members_cannot_make_the_other_miss(court: Court) -> None:
+    court.open(ONE, committee_max=2)
+    first, second = court.members(ONE)
+    court.say({first: OTHER}, ONE)
+    court.wait(8)
+    court.close(ONE)
+    assert court.auditor(second).missed == 0
 
 
 def test_closing_an_undecided_audit_counts_those_who_gave_nothing(court: Court) -> None:
