@@ -43,7 +43,7 @@ class Person:
         for model in markets.models(ctx):
             trainer = markets.work.find_trainer(ctx, model.id, new_test_key(self.name).address)
             if trainer is not None and dice.random() < 0.02:
-                yield self._leave(trainer)
+                yield self._leave(ctx, trainer)
                 if not trainer.open_units:
                     continue
             if trainer is None or trainer.status != TRAINER_STATUS_ACTIVE:
@@ -51,10 +51,10 @@ class Person:
             elif trainer.open_units:
                 yield from self._work(ctx, markets, model, dice)
 
-    def _leave(self, trainer: Trainer) -> Intent:
-        """Take the bond and go, which must fail while a unit may still cost it."""
+    def _leave(self, ctx: Ctx, trainer: Trainer) -> Intent:
+        """Take the bond and go, which must fail while a unit may still cost it, or a withheld reveal keeps it."""
         return Intent(self.name, MsgLeave(trainer=self.address, model_id=trainer.model_id),
-                      succeeds=trainer.open_units == 0)
+                      succeeds=trainer.open_units == 0 and trainer.return_height <= ctx.height + 1)
 
     def _join(self, ctx: Ctx, model: Model, trainer: Trainer | None, dice: random.Random) -> Iterator[Intent]:
         """Enrol, come back, or go."""
@@ -63,7 +63,7 @@ class Person:
         slashed = trainer is not None and trainer.status == TRAINER_STATUS_SLASHED
         if slashed or not may_enroll:
             if trainer is not None and dice.random() < 0.2:
-                yield self._leave(trainer)
+                yield self._leave(ctx, trainer)
         elif dice.random() < 0.25:
             held = 0 if trainer is None else trainer.bond_ugrad
             missing = max(0, model.spec.economy.bond_ugrad - held)

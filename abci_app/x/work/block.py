@@ -147,8 +147,8 @@ def _settle_round(ctx: Ctx, keeper: Keeper, closed: Round) -> None:
     closed.settled_height = ctx.height
     keeper.put_round(ctx, closed)
     ctx.emit(events.round_settled(closed, paid_ugrad))
-    kept_rounds = keeper.spec_of(ctx, closed).training.kept_rounds
-    if closed.number <= keeper.models.get_model(ctx, closed.model_id).rounds_closed - kept_rounds:
+    model = keeper.models.get_model(ctx, closed.model_id)
+    if closed.number <= model.rounds_closed - model.spec.training.kept_rounds:
         keeper.drop_settled(ctx, closed.model_id, closed.number)
 
 

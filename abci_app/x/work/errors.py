@@ -116,4 +116,4 @@ class PartOutOfTurn(ChainError):
 
 
 class TrainerCoolingDown(ChainError):
-    codespace, code, text = "work", 34, "a trainer that withheld a reveal waits before it may enrol again"
+    codespace, code, text = "work", 34, "a trainer that withheld a reveal waits before it may enrol again or leave"

@@ -87,8 +87,7 @@ def _find_round_problem(ctx: Ctx, keeper: Keeper, found: Round, units: list[Unit
     model = keeper.models.get_model(ctx, found.model_id)
     if [unit.index for unit in units] != list(range(found.unit_count)):
         return f"{found.unit_count} units counted, {len(units)} kept"
-    kept_rounds = keeper.spec_of(ctx, found).training.kept_rounds
-    if found.settled_height and found.number <= model.rounds_closed - kept_rounds:
+    if found.settled_height and found.number <= model.rounds_closed - model.spec.training.kept_rounds:
         return "kept too long"
     aggregated = sum(1 for unit in units if unit.aggregated)
     if aggregated != found.accepted_count:

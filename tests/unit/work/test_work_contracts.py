@@ -22,8 +22,9 @@ BOSS = address_of("boss")
 def new_limits() -> PolicyLimits:
     """The admin may change almost anything that these tests change."""
     limits = PolicyLimits()
-    for field in ("economy.bond_ugrad", "economy.round_reward_ugrad", "training.commit_blocks", "training.local_steps",
-                  "training.rounds", "training.trainers_min", "training.trim", "training.units_max"):
+    for field in ("economy.bond_ugrad", "economy.round_reward_ugrad", "training.commit_blocks", "training.kept_rounds",
+                  "training.local_steps", "training.rounds", "training.trainers_min", "training.trim",
+                  "training.units_max"):
         limits.ranges.add(field=field, max=10**9)
     limits.choices.add(field="training.codec", values=["int4/256", "int8/256"])
     return limits
@@ -121,6 +122,21 @@ def test_rounds_added_in_the_last_round_follow_it_at_once(new_market: NewMarket)
     market.block(MsgAttachData(admin=BOSS, model_id=1, rounds_more=1))
     market.run_round()
     assert (market.model().status, market.round().number, market.round().spec_version) == (MODEL_STATUS_TRAINING, 2, 2)
+
+
+def test_rounds_of_replaced_terms_are_kept_as_long_as_the_newest_terms_say(new_market: NewMarket) -> None:
+    market = new_market(limits=new_limits(), kept_rounds=3)
+
+    def keep_longer(spec: ModelSpec) -> None:
+        spec.training.kept_rounds = 5
+
+    for _ in range(3):
+        market.run_round()
+    update(market, keep_longer)
+    while market.model().rounds_closed < 7:
+        market.run_round()
+    kept = [one.number for one in market.chain.app.work.iter_rounds(market.chain.ctx())]
+    assert kept == [3, 4, 5, 6, 7, 8]
 
 
 def test_round_that_never_succeeds_by_its_terms_is_mended_by_others(new_market: NewMarket) -> None:

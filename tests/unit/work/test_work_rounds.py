@@ -165,6 +165,7 @@ def test_round_that_everybody_withholds_waits_until_trainers_are_back(new_market
     assert (market.round().phase, market.round().attempt) == (ROUND_PHASE_WAITING, 1)
     assert market.units() == []
     assert market.refusal(market.enroll_msg("ann")) == ("work", TrainerCoolingDown.code)
+    assert market.refusal(market.leave_msg("ann")) == ("work", TrainerCoolingDown.code), "nor as a new trainer"
     market.wait_for(market.trainer("ann").return_height - 1)
     market.block(*(market.enroll_msg(name) for name in TRAINERS))
     assert [result.code for result in market.results] == [0] * 4

@@ -92,6 +92,8 @@ def trainer_cases(opened: Market, slashed: Market, stood_down: Market, invited: 
                height=stood_down.trainer("ben").return_height)
     yield Case("enroll_while_cooling_down", "Who withheld a reveal waits before it may come back.", stood_down,
                [("ben", stood_down.enroll_msg("ben"), errors.TrainerCoolingDown)], height=2)
+    yield Case("leave_while_cooling_down", "Who withheld a reveal and left could enrol anew at once.", stood_down,
+               [("ben", stood_down.leave_msg("ben"), errors.TrainerCoolingDown)], height=2)
     yield Case("leave_with_an_open_unit", "The bond stays while a unit runs.", opened,
                [("ann", opened.leave_msg("ann"), errors.TrainerBusy)])
     yield Case("leave_before_the_round_is_settled", "The bond stays while an accepted unit can be challenged.", serving,

@@ -59,13 +59,16 @@ def enroll(ctx: Ctx, keeper: Keeper, msg: MsgEnroll) -> MsgEnrollResponse:
 def leave(ctx: Ctx, keeper: Keeper, msg: MsgLeave) -> MsgLeaveResponse:
     """Give a trainer its bond, or what slashing has left of it, and forget it.
 
-    Raises: TrainerNotFound (work/9), TrainerBusy (work/10) while a unit runs or is not settled yet.
+    Who withheld a reveal waits with its bond: by leaving it would be forgotten that it has to.
+    Checks, in consensus order: enrolled, no unit that runs or is not settled yet, not cooling down.
+    Raises: TrainerNotFound (work/9), TrainerBusy (work/10), TrainerCoolingDown (work/34).
     Emits: work.trainer_left.    Gas: a write, 3 if it was active, and the bank's.
     """
     address = decode_address(msg.trainer)
     trainer = keeper.get_trainer(ctx, msg.model_id, address)
     if trainer.open_units:
         raise TrainerBusy(f"{trainer.open_units} open")
+    _check_cooled_down(ctx, trainer)
     keeper.drop_trainer(ctx, trainer)
     if trainer.bond_ugrad:
         keeper.bank.send_from_module(ctx, STORE, address, (base_coin(trainer.bond_ugrad),))
@@ -85,5 +88,9 @@ def _check_may_return(ctx: Ctx, trainer: Trainer, required_ugrad: int) -> None:
         raise TrainerActive(f"with a bond of {trainer.bond_ugrad} ugrad")
     if trainer.status == TRAINER_STATUS_SLASHED:
         raise TrainerSlashed(f"{trainer.bond_ugrad} ugrad are left of the bond")
+    _check_cooled_down(ctx, trainer)
+
+
+def _check_cooled_down(ctx: Ctx, trainer: Trainer) -> None:
     if trainer.return_height > ctx.height:
         raise TrainerCoolingDown(f"from block {trainer.return_height} on, this is {ctx.height}")
