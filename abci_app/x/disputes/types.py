@@ -16,6 +16,7 @@ from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import (
     MsgChallenge, MsgPickChild, MsgPickState, MsgPostNode, MsgPostSegment, MsgPostTrace, MsgProveOperation,
 )
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import TrainingPolicy
 from abci_app.x.disputes.errors import NodeMalformed, RootMalformed, TraceMalformed
 from kernels import transcript
 from kernels.mlp import WEIGHT_BYTES
@@ -81,9 +82,10 @@ def is_challenger_due(stage: DisputeStage) -> bool:
     return stage in CHALLENGER_STAGES
 
 
-def compute_move_blocks(reveal_blocks: int) -> int:
-    """How many blocks a side has for a move: as many as for a reveal, and so many that proposers cannot keep it out."""
-    return max(reveal_blocks, MOVE_BLOCKS_MIN)
+def compute_move_blocks(training: TrainingPolicy) -> int:
+    """How many blocks a side has for a move: who was started anew computes the whole unit first, for which a contract
+    gives the blocks of a commit; and so many that proposers cannot keep the move out."""
+    return max(training.commit_blocks, training.reveal_blocks, MOVE_BLOCKS_MIN)
 
 
 def compute_won(bond_ugrad: int) -> int:

@@ -93,8 +93,11 @@ def test_move_in_the_block_of_its_deadline_counts(new_duel: Callable[..., Duel],
     assert duel.status() == UNIT_STATUS_ACCEPTED
 
 
-def test_side_has_as_many_blocks_as_a_reveal_where_those_are_more(new_duel: Callable[..., Duel]) -> None:
-    duel = new_duel(reveal_blocks=25, kept_rounds=10)
+@pytest.mark.parametrize("phase", ("commit_blocks", "reveal_blocks"))
+def test_side_has_as_many_blocks_as_a_commit_or_a_reveal_where_those_are_more(new_duel: Callable[..., Duel],
+                                                                              phase: str) -> None:
+    """A claimant that was started anew computes its unit again, for which it has the blocks of a commit."""
+    duel = new_duel(kept_rounds=10, **{phase: 25})
     duel.send(duel.challenge_msg())
     assert duel.dispute is not None
     assert duel.dispute.deadline_height == duel.market.chain.height + 25

@@ -56,7 +56,7 @@ def challenge(ctx: Ctx, keeper: Keeper, msg: MsgChallenge) -> MsgChallengeRespon
         raise BondTooLow(f"{dispute.bond_ugrad} offered, {spec.audit.challenge_bond_ugrad} required")
     keeper.bank.send_to_module(ctx, decode_address(msg.challenger), STORE, (base_coin(dispute.bond_ugrad),))
     keeper.work.mark_disputed(ctx, unit, True)
-    dispute.deadline_height = ctx.height + compute_move_blocks(spec.training.reveal_blocks)
+    dispute.deadline_height = ctx.height + compute_move_blocks(spec.training)
     keeper.put_dispute(ctx, dispute)
     ctx.emit(events.unit_challenged(dispute))
     return MsgChallengeResponse(deadline_height=dispute.deadline_height)
@@ -175,6 +175,6 @@ def get_waiting(ctx: Ctx, keeper: Keeper, msg: Move, sender: str, stage: Dispute
 def _move_on(ctx: Ctx, keeper: Keeper, dispute: Dispute, stage: DisputeStage) -> None:
     """Wait for the next move. Emits disputes.move_made."""
     dispute.stage = stage
-    dispute.deadline_height = ctx.height + compute_move_blocks(keeper.get_spec(ctx, dispute).training.reveal_blocks)
+    dispute.deadline_height = ctx.height + compute_move_blocks(keeper.get_spec(ctx, dispute).training)
     keeper.put_dispute(ctx, dispute)
     ctx.emit(events.move_made(dispute))
