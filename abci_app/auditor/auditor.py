@@ -16,6 +16,7 @@ from abci_app.client.errors import ClientError, ProofInvalid
 from abci_app.data.errors import DataError
 from abci_app.runtime.contract import compute_unit_policy
 from abci_app.units.claim import compute_answer
+from abci_app.units.errors import WeightsGone
 from abci_app.units.events import Event, Report
 from abci_app.units.source import UnitSource
 from abci_app.wire.audit import UNIT, Subject, decode_subject
@@ -29,7 +30,7 @@ POLL_S = 0.2
 POLL_S_MAX = 1.0
 BACKOFF_S = 0.5
 BACKOFF_S_MAX = 8.0
-DATASET_RETRY_S = 5.0
+LACKING_RETRY_S = 5.0  # for a dataset or for weights
 
 
 class Auditor:
@@ -125,7 +126,7 @@ class Auditor:
         running, unit = found
         spec, now = self.source.get_spec(running), time.monotonic()
         root = spec.dataset.rows_root
-        if now < self._lacking.get(root, now):
+        if now < max(self._lacking.get(root, now), self._lacking.get(running.weights_root, now)):
             return False
         try:
             if self.behaviour.computes:
@@ -133,8 +134,11 @@ class Auditor:
             began, began_cpu = time.monotonic(), time.process_time()
             answer = make_answer(self.behaviour, unit, lambda: self._compute(spec, running, unit))
         except DataError as error:
-            self._lacking[root] = now + DATASET_RETRY_S
+            self._lacking[root] = now + LACKING_RETRY_S
             return self._skip(root, f"model {running.model_id}: {error}; {error.hint}")
+        except WeightsGone as error:  # of an audit that stays open after its round: no reason to wait for the node
+            self._lacking[running.weights_root] = now + LACKING_RETRY_S
+            return self._skip(running.weights_root, error.text)
         except (KernelInputError, IndexError, OSError) as error:
             return self._skip(audit.subject, f"unit {unit.index} of round {running.number} of model "
                               f"{running.model_id} cannot be computed: {error}")

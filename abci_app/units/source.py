@@ -6,7 +6,7 @@ from typing import Protocol
 from abci_app.client.chain import ChainClient
 from abci_app.client.errors import NodeRefused
 from abci_app.data.store import StoredDataset
-from abci_app.units.errors import DatasetUnfit
+from abci_app.units.errors import DatasetUnfit, WeightsGone
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 
@@ -48,13 +48,13 @@ class UnitSource:
     def load_weights(self, running: Round) -> bytes:
         """The weights that a round begins with, each chunk checked against the root in the round's record.
 
-        Raises NodeRefused when the node keeps them no longer, ProofInvalid for what does not stand under the root.
+        Raises WeightsGone when the node keeps them no longer, ProofInvalid for what does not stand under the root.
         """
         root = running.weights_root
         if root not in self._weights:
             found = self.chain.find_weights(running.model_id, running.number - 1, root)
             if found is None:
-                raise NodeRefused(f"{self.chain.node.url} does not hold the weights of model {running.model_id} after "
+                raise WeightsGone(f"{self.chain.node.url} does not hold the weights of model {running.model_id} after "
                                   f"round {running.number - 1}")
             self._weights[root] = found
             if len(self._weights) > WEIGHTS_KEPT:

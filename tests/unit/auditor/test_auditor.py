@@ -112,6 +112,21 @@ def test_one_audit_that_cannot_be_answered_does_not_hold_up_the_others(
         assert auditor.step() and len(answers.list_subjects()) == 2
 
 
+def test_audit_whose_weights_are_gone_is_told_once_and_delays_no_other(
+        asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may stay open for a long window: a step that failed for it would be followed by longer and longer waits."""
+    asked.ask(0)
+    monkeypatch.setattr(asked.chain, "find_weights", lambda *_arguments: None)
+    with asked.folder() as answers:
+        auditor = asked.auditor(answers)
+        for _ in range(3):
+            assert not auditor.step()
+        assert asked.names() == ["skipped"] and "does not hold the weights" in str(asked.told[0].fields["problem"])
+        monkeypatch.undo()
+        auditor._lacking.clear()
+        assert auditor.step() and answers.list_subjects() == [asked.subjects[0]]
+
+
 @pytest.mark.parametrize("behaviour", [Behaviour.LAZY, Behaviour.COPY, Behaviour.WRONG])
 def test_cheating_auditor_never_gives_the_right_answer(asked: Asked, behaviour: Behaviour) -> None:
     asked.ask(0)
