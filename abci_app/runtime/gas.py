@@ -10,6 +10,7 @@ ADMISSION_GAS = 4_000  # the fee leaves one balance and enters another
 SIGNATURE_GAS = 3_000  # one check of a signature and the write of its account
 WRITE_GAS = 2_000  # a record of the state; keepers of accounts and coins book it themselves
 BLOB_BYTE_GAS = 3
+BLOB_READ_BYTE_GAS = 1  # of what earlier transactions wrote and this one has read and hashed again
 MULTIPLY_ADDS_PER_GAS = 1_000
 
 

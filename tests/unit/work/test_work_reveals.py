@@ -9,6 +9,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     ROUND_PHASE_AUDIT, UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED, UNIT_STATUS_WITHHELD,
 )
 from abci_app.x.work import types
+from abci_app.x.work.msgs import claim as claim_msgs
 from abci_app.x.work.errors import CommitmentMismatch, PartMalformed, PartOutOfTurn, PayloadInvalid
 from tests.chain import Chain
 from tests.sim.claims import Claim, new_commit, new_reveal, new_reveals
@@ -74,6 +75,19 @@ def test_last_part_of_another_payload_is_refused_and_the_reveal_may_begin_anew(m
     assert (market.unit_of("ann").parts, held(market)) == (1, 1)
     market.block(*parts[1:])
     assert market.unit_of("ann").status == UNIT_STATUS_REVEALED
+
+
+def test_refused_last_part_pays_for_all_that_was_hashed_because_of_it(
+        market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    *parts, last = parts_of(market)
+    market.block(*parts)
+    last.data = bytes(len(last.data))
+    gas = []
+    for byte_gas in (1, 0):
+        monkeypatch.setattr(claim_msgs, "BLOB_READ_BYTE_GAS", byte_gas)
+        assert market.refusal(last) == ("work", CommitmentMismatch.code)
+        gas.append(market.results[-1].gas_used)
+    assert gas[0] - gas[1] == 40
 
 
 def test_payload_that_is_not_canonical_is_refused_with_its_last_part(new_market: NewMarket,

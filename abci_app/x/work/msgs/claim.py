@@ -2,6 +2,7 @@
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import compute_param_count
+from abci_app.runtime.gas import BLOB_READ_BYTE_GAS
 from abci_app.wire.address import decode_address
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import (
@@ -73,7 +74,8 @@ def reveal_part(ctx: Ctx, keeper: Keeper, msg: MsgRevealPart) -> MsgRevealPartRe
     committed and not revealed yet, the part is the one that is due, of its size; with the last part: the payload has
     the committed root and is canonical.
     Raises: as reveal_work; PartOutOfTurn (work/33).
-    Emits: work.unit_revealed or work.part_revealed.    Gas: as reveal_work.
+    Emits: work.unit_revealed or work.part_revealed.    Gas: as reveal_work; with the last part BLOB_READ_BYTE_GAS for
+    each byte of the others, also where it is refused: a few wrong bytes have all of them read and hashed.
     """
     running, unit = _find_committed(ctx, keeper, msg)
     if msg.part != unit.parts or unit.parts == 0:
@@ -108,7 +110,8 @@ def _take_part(ctx: Ctx, keeper: Keeper, running: Round, unit: Unit, data: bytes
         keeper.put_unit(ctx, unit)
         ctx.emit(events.part_revealed(unit))
         return
-    payload = b"".join(part for part in keeper.iter_parts(ctx, unit))
+    ctx.gas.use(BLOB_READ_BYTE_GAS * sum(sizes[:-1]), "the parts before")
+    payload = b"".join(keeper.iter_parts(ctx, unit))
     if compute_payload_root(payload, spec.training.codec) != unit.payload_root:
         raise CommitmentMismatch(f"the payload of unit {unit.index} does not have the committed root")
     _check_payload(spec, payload)
