@@ -6,7 +6,7 @@ takes the answers up, and its engine signs.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from abci_app.auditor.answers import AnswerFolder
 from abci_app.auditor.behaviour import Behaviour, check_behaviour, make_answer
@@ -30,7 +30,20 @@ POLL_S = 0.2
 POLL_S_MAX = 1.0
 BACKOFF_S = 0.5
 BACKOFF_S_MAX = 8.0
-LACKING_RETRY_S = 5.0  # for a dataset or for weights
+LACKING_RETRY_S = 5.0  # for a dataset, for weights, or for a unit that could not be computed
+STEP_S = 10.0  # of computing, after which it is asked anew what waits
+
+
+def order_fairly(audits: Iterable[Audit]) -> list[Audit]:
+    """The oldest of each model first, then the second of each, and so on: no model's many or costly audits keep those
+    of others waiting until they are over."""
+    asked: dict[int, int] = {}
+    ranked = []
+    for audit in sorted(audits, key=lambda one: (one.opened_height, one.subject)):
+        model_id = decode_subject(audit.subject).model_id
+        asked[model_id] = asked.get(model_id, 0) + 1
+        ranked.append((asked[model_id], audit.opened_height, audit.subject, audit))
+    return [audit for *_, audit in sorted(ranked, key=lambda one: one[:3])]
 
 
 class Auditor:
@@ -79,19 +92,19 @@ class Auditor:
         self.is_stopping = True
 
     def step(self) -> bool:
-        """Answer what waits for this validator, the oldest audit first, and forget what is over. True when anything
-        was written or dropped. Whatever becomes of one audit, the others are looked at; then raises the first problem.
-        Raises AuditorStopped as run().
+        """Answer what waits for this validator, models in turn, and forget what is over.
+
+        True when anything was written or dropped. Whatever becomes of one audit, the others are looked at, now or in
+        the next step; then raises the first problem. Raises AuditorStopped as run().
         """
         if not self._is_checked:
             check_behaviour(self.behaviour, self.chain.chain_id())
             self._is_checked = True
-        waiting = sorted(self.chain.iter_open_audits(self.validator),
-                         key=lambda audit: (audit.opened_height, audit.subject))
+        waiting, began = order_fairly(self.chain.iter_open_audits(self.validator)), time.monotonic()
         did, problems = self._drop_closed({audit.subject: None for audit in waiting}), list[ClientError]()
         self._dealings = {}
         for audit in waiting:
-            if self.is_stopping:
+            if self.is_stopping or time.monotonic() - began > STEP_S:
                 break
             try:
                 did = self._answer(audit) or did
@@ -126,7 +139,7 @@ class Auditor:
         running, unit = found
         spec, now = self.source.get_spec(running), time.monotonic()
         root = spec.dataset.rows_root
-        if now < max(self._lacking.get(root, now), self._lacking.get(running.weights_root, now)):
+        if any(now < self._lacking.get(key, now) for key in (root, running.weights_root, audit.subject)):
             return False
         try:
             if self.behaviour.computes:
@@ -139,9 +152,12 @@ class Auditor:
         except WeightsGone as error:  # of an audit that stays open after its round: no reason to wait for the node
             self._lacking[running.weights_root] = now + LACKING_RETRY_S
             return self._skip(running.weights_root, error.text)
-        except (KernelInputError, IndexError, OSError) as error:
+        except ClientError:
+            raise
+        except Exception as error:  # whatever a contract makes of this machine must not keep it from other contracts
+            self._lacking[audit.subject] = time.monotonic() + LACKING_RETRY_S
             return self._skip(audit.subject, f"unit {unit.index} of round {running.number} of model "
-                              f"{running.model_id} cannot be computed: {error}")
+                              f"{running.model_id} cannot be computed: {str(error) or type(error).__name__}")
         if answer is None:
             return False
         self.answers.put(audit.subject, answer)

@@ -1,9 +1,11 @@
 """What an auditor answers, what it skips and forgets, and that nothing but being told to ends it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from abci_app.auditor import auditor as auditor_module
 from abci_app.auditor.auditor import Auditor
 from abci_app.auditor.behaviour import Behaviour
 from abci_app.auditor.errors import AuditorStopped
@@ -12,6 +14,8 @@ from abci_app.data.store import DatasetStore
 from abci_app.data.stores import DatasetStores
 from abci_app.wire.audit import Subject, unit_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from kernels import dispatch
 from kernels.errors import KernelInputError
 from tests.unit.auditor.conftest import VALIDATOR, Asked
@@ -110,6 +114,54 @@ def test_one_audit_that_cannot_be_answered_does_not_hold_up_the_others(
             auditor.step()
         assert answers.list_subjects() == [asked.subjects[1]]
         assert auditor.step() and len(answers.list_subjects()) == 2
+
+
+@pytest.mark.parametrize("error", [MemoryError(), ValueError("shape"), KernelInputError("label"), OSError("mapped")])
+def test_unit_that_cannot_be_computed_here_keeps_nobody_elses_waiting(
+        asked: Asked, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    asked.ask(0, 1)
+    compute, tried = auditor_module.compute_answer, list[int]()
+
+    def fail_on_first(spec: ModelSpec, running: Round, unit: int, *rest: Any) -> bytes:
+        tried.append(unit)
+        if unit == 0:
+            raise error
+        return compute(spec, running, unit, *rest)
+
+    monkeypatch.setattr(auditor_module, "compute_answer", fail_on_first)
+    with asked.folder() as answers:
+        auditor = asked.auditor(answers)
+        assert auditor.step() and answers.list_subjects() == [asked.subjects[1]]
+        assert not auditor.step() and tried == [0, 1]  # not at once again
+        auditor._lacking.clear()
+        assert not auditor.step() and tried == [0, 1, 0]
+    assert asked.names() == ["skipped", "answered"]
+    assert "cannot be computed: " + (str(error) or "MemoryError") in str(asked.told[0].fields["problem"])
+
+
+def test_long_step_ends_and_what_waits_is_asked_anew(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked.ask(0, 1)
+    compute, now = auditor_module.compute_answer, [100.0]
+
+    def take_long(*arguments: Any) -> bytes:
+        now[0] += 11
+        return compute(*arguments)
+
+    monkeypatch.setattr("abci_app.auditor.auditor.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(auditor_module, "compute_answer", take_long)
+    with asked.folder() as answers:
+        auditor = asked.auditor(answers)
+        assert auditor.step() and len(answers.list_subjects()) == 1
+        assert auditor.step() and len(answers.list_subjects()) == 2
+
+
+def test_models_are_audited_in_turn() -> None:
+    def new_audit(model_id: int, index: int, height: int) -> Audit:
+        return Audit(subject=unit_subject(model_id, 1, 0, index), opened_height=height)
+
+    many = [new_audit(1, index, 5) for index in range(5)]
+    few = [new_audit(2, 0, 9), new_audit(3, 0, 7), new_audit(2, 1, 8)]
+    assert auditor_module.order_fairly([*many, *few]) == [many[0], few[1], few[2], many[1], few[0], *many[2:]]
 
 
 def test_audit_whose_weights_are_gone_is_told_once_and_delays_no_other(
