@@ -196,6 +196,13 @@ class Market:
         """The block in which audits are drawn, and the one that brings the validators' digests and the answers."""
         return self.block() + self.block(votes=True)
 
+    def wait_for_answers(self) -> list[Event]:
+        """Blocks with votes until no audit is open: with a silent member 8, or the phase's; the last one's events."""
+        events: list[Event] = []
+        while self.auditors.list_open():
+            events = self.block(votes=True)
+        return events
+
     def settle(self, number: int) -> list[Event]:
         """Empty blocks until the window of challenges of a closed round is over; their events."""
         return self.wait_for(self.round(number).settle_height)

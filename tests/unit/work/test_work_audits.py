@@ -67,12 +67,13 @@ def test_last_revealer_cannot_try_out_the_draw_of_its_block(new_market: NewMarke
 
 
 def test_committee_that_agrees_slashes_wrong_claims_and_shares_what_is_not_burnt(new_market: NewMarket) -> None:
-    market = new_market(rate_ppm=1_000_000, mismatch_slash_ppm=500_000, burn_ppm=400_000, audit_fee_ppm=0)
+    market = new_market(rate_ppm=1_000_000, mismatch_slash_ppm=500_000, burn_ppm=400_000, audit_fee_ppm=0,
+                        audit_blocks=12)
     market.auditors.choose = saying(operator3=NOTHING)
     market.reach_audit({name: market.wrong_claim(name) for name in ("ann", "ben")})
     before, coins = balances(market), supply(market)
-    proposer = (market.chain.height + 1) % 4
-    events = market.block(votes=True)
+    events = market.wait_for_answers()
+    proposer = market.chain.height % 4
     verdicts = {market.names[unit.trainer]: (unit.verdict, unit.status) for unit in market.units(1)}
     assert verdicts == {"ann": (AUDIT_VERDICT_MISMATCH, UNIT_STATUS_REJECTED),
                         "ben": (AUDIT_VERDICT_MISMATCH, UNIT_STATUS_REJECTED),
@@ -105,11 +106,11 @@ def test_one_bit_of_the_payload_or_of_the_trace_is_enough(new_market: NewMarket)
 
 def test_audit_fee_goes_in_equal_parts_to_right_digests_and_the_rest_stays_in_the_escrow(
         new_market: NewMarket) -> None:
-    market = new_market(rate_ppm=1_000_000, round_reward_ugrad=1_000_003, audit_fee_ppm=100_000)
+    market = new_market(rate_ppm=1_000_000, round_reward_ugrad=1_000_003, audit_fee_ppm=100_000, audit_blocks=12)
     market.auditors.choose = saying(operator0=NOTHING)
     market.reach_audit()
     before = balances(market)
-    market.block(votes=True)
+    market.wait_for_answers()
     part = 100_000 // 12  # four audits of three right digests
     assert [after - held for after, held in zip(balances(market), before)] == [0, 4 * part, 4 * part, 4 * part]
     assert market.model().escrow_ugrad == 100_000_000 - 4 * (1_000_003 // 4) - 12 * part
