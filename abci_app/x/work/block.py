@@ -29,23 +29,29 @@ from abci_app.wire.seed import audit_seed, round_seed
 from abci_app.x.work import events
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, SETTLED_UNITS_PER_BLOCK, UNITS_MAX,
-    UNITS_PER_BLOCK, compute_payloads_needed, compute_trainers_needed, deal_units, draw_units,
-    is_running,
+    DRAWN_UNITS_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, SETTLED_UNITS_PER_BLOCK,
+    UNITS_MAX, UNITS_PER_BLOCK, compute_payloads_needed, compute_trainers_needed, deal_units, draw_units, is_running,
 )
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step
 
 
 def begin_block(ctx: Ctx, keeper: Keeper) -> None:
-    """Draw the audits of the rounds whose reveals ended with the last block: the hashes now known cover all of them."""
-    for model_id, number in keeper.list_undrawn(ctx):
-        _draw_audits(ctx, keeper, keeper.get_round(ctx, model_id, number))
+    """Draw the audits of rounds whose reveals have ended, the earliest first: the hashes now known cover all of them.
+
+    Every committee is drawn from all validators; so what is too much for a block waits for the next one.
+    """
+    budget = Budget(DRAWN_UNITS_PER_BLOCK)
+    for model_id, number in keeper.list_undrawn(ctx, DRAWN_UNITS_PER_BLOCK):
+        audited = keeper.get_round(ctx, model_id, number)
+        if not budget.take(audited.unit_count):
+            break
+        _draw_audits(ctx, keeper, audited)
 
 
 @dataclass
 class Budget:
-    """What an end of a block may still handle. What comes first is never too much, so that nothing waits for ever."""
+    """What a begin or end of a block may still handle. What comes first is never too much: nothing waits for ever."""
 
     units: int
     cost: int = 0
@@ -282,8 +288,8 @@ def _end_reveal(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round) -> No
     if revealed_count < compute_payloads_needed(spec.training):
         _fail_round(ctx, keeper, running, "too few" if revealed_count else "withheld")
     else:
-        keeper.mark_undrawn(ctx, running.model_id, running.number)
         _enter(ctx, keeper, running, ROUND_PHASE_AUDIT, 0, 0)
+        keeper.mark_undrawn(ctx, running)
 
 
 def _withhold_unit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, unit: Unit) -> None:
@@ -303,7 +309,7 @@ def _draw_audits(ctx: Ctx, keeper: Keeper, running: Round) -> None:
 
     A unit for which there is no committee is not audited. Emits work.unit_drawn, or work.unit_audited for that.
     """
-    keeper.drop_undrawn(ctx, running.model_id)
+    keeper.drop_undrawn(ctx, running)
     spec, units = keeper.spec_of(ctx, running), keeper.list_units(ctx, running.model_id, running.number)
     revealed = [unit.index for unit in units if unit.status == UNIT_STATUS_REVEALED]
     running.audit_seed = audit_seed(ctx.chain_id, running.model_id, running.number, running.attempt,

@@ -87,7 +87,7 @@ def _init_round(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     keeper.move_due(ctx, found, found.due_height)
     keeper.put_round(ctx, found)
     if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed:
-        keeper.mark_undrawn(ctx, found.model_id, found.number)
+        keeper.mark_undrawn(ctx, found)
     if found.settle_height and not found.settled_height and not found.disputed_count:
         keeper.mark_settling(ctx, found)
 

@@ -3,6 +3,7 @@
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import LIVE_STATUSES
 from abci_app.wire.address import decode_address, encode_address, module_address
+from abci_app.wire.ints import u32_bytes
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_PENDING, AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED,
     ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, TRAINER_STATUS_ACTIVE, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED,
@@ -117,10 +118,11 @@ def _count_waiting(running: Round, units: list[Unit]) -> int:
 
 def check_audits(ctx: Ctx, keeper: Keeper) -> str | None:
     """The index of undrawn audits is that of the rounds, and an audit is kept exactly while its outcome is needed."""
-    undrawn = [(found.model_id, found.number) for found in keeper.iter_rounds(ctx)
-               if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed]
-    if keeper.list_undrawn(ctx) != undrawn:
-        return f"audits of {undrawn} are not drawn, the index has {keeper.list_undrawn(ctx)}"
+    undrawn = [(keys.undrawn(found.deadline_height, found.model_id), u32_bytes(found.number))
+               for found in keeper.iter_rounds(ctx) if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed]
+    marked = list(ctx.state.store(STORE).iter(keys.UNDRAWN))
+    if marked != sorted(undrawn):
+        return f"the audits of {len(undrawn)} rounds are not drawn, {len(marked)} marks say so, or of other rounds"
     for found in keeper.iter_rounds(ctx):
         for unit in keeper.list_units(ctx, found.model_id, found.number):
             has_audit = keeper.audits.find_audit(ctx, keeper.subject_of(ctx, unit)) is not None

@@ -312,17 +312,18 @@ class Keeper:
         """Begin to ask the waiting models after this one in the next block."""
         self._put(ctx, keys.CURSOR, u64_bytes(model_id))
 
-    def mark_undrawn(self, ctx: Ctx, model_id: int, number: int) -> None:
-        """Draw the round's audits at the next begin of a block."""
-        self._put(ctx, keys.undrawn(model_id), u32_bytes(number))
+    def mark_undrawn(self, ctx: Ctx, audited: Round) -> None:
+        """Draw the round's audits when a block begins; its deadline stands at the end of its reveals until then."""
+        self._put(ctx, keys.undrawn(audited.deadline_height, audited.model_id), u32_bytes(audited.number))
 
-    def drop_undrawn(self, ctx: Ctx, model_id: int) -> None:
-        """The round's audits are drawn."""
-        self._drop(ctx, keys.undrawn(model_id))
+    def drop_undrawn(self, ctx: Ctx, audited: Round) -> None:
+        """The round's audits are drawn. Call before its deadline changes."""
+        self._drop(ctx, keys.undrawn(audited.deadline_height, audited.model_id))
 
-    def list_undrawn(self, ctx: Ctx) -> list[tuple[int, int]]:
-        """(model, round) of the audits to draw: at most as many as one end of a block moves on."""
-        return [(_read_id(key), int.from_bytes(raw, "big")) for key, raw in ctx.state.store(STORE).iter(keys.UNDRAWN)]
+    def list_undrawn(self, ctx: Ctx, count: int) -> list[tuple[int, int]]:
+        """(model, round) of at most `count` rounds whose audits are to be drawn, the earliest first."""
+        return [(keys.read_undrawn(key), int.from_bytes(raw, "big"))
+                for key, raw in ctx.state.store(STORE).iter(keys.UNDRAWN, limit=count)]
 
     def move_due(self, ctx: Ctx, running: Round, height: int) -> None:
         """Have the phase of a round end with the block of `height`, for 0 with none. The caller writes `running`."""

@@ -3,7 +3,8 @@
 Store `work`: 01 model address -> Trainer; 02 model address -> height since when it is ACTIVE (u64);
 03 model -> number of ACTIVE (u32);
 04 model round -> Round; 05 model round unit -> Unit; 06 model ordinal -> Slash; 07 model -> 01 while it waits
-for a round to open; 08 -> last of those that was asked (u64); 09 model -> round whose audits are to be drawn (u32);
+for a round to open; 08 -> last of those that was asked (u64); 09 height model -> round whose audits
+are to be drawn since the end of that block (u32);
 0c model -> number of slashes (u64); 0d height model -> 01 while its round's phase ends with that block;
 0e height model round -> 01 while the closed round is to be settled with that block.
 Blobs: work/p/ model round unit part -> part of a payload.
@@ -102,9 +103,14 @@ def read_due(key: bytes) -> tuple[int, int]:
     return int.from_bytes(parts[:8], "big"), int.from_bytes(parts[8:], "big")
 
 
-def undrawn(model_id: int) -> bytes:
-    """Key of the mark that a model's audits are drawn at the next begin of a block."""
-    return UNDRAWN + u64_bytes(model_id)
+def undrawn(height: int, model_id: int) -> bytes:
+    """Key of the mark that audits wait to be drawn since the block of `height`; the earliest comes first."""
+    return UNDRAWN + u64_bytes(height) + u64_bytes(model_id)
+
+
+def read_undrawn(key: bytes) -> int:
+    """The model of an undrawn mark's key."""
+    return int.from_bytes(key[-8:], "big")
 
 
 def settling(height: int, model_id: int, number: int) -> bytes:

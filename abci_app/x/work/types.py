@@ -37,6 +37,7 @@ UNITS_PER_BLOCK = 2_048  # moved on by ends of phases
 IDLE_MODELS_PER_BLOCK = 64
 OPENED_UNITS_PER_BLOCK = 512  # dealt to models that waited
 SETTLED_UNITS_PER_BLOCK = 512
+DRAWN_UNITS_PER_BLOCK = 256
 DISPUTE_GRACE_BLOCKS = 10
 PAYLOAD_ROUNDS_KEPT = 2
 PART_BYTES = 1 << 19  # of a payload that one transaction reveals, at most

@@ -129,3 +129,20 @@ def test_trainer_may_work_for_several_models_with_a_bond_for_each(new_market: Ne
     market.block(*(market.enroll_msg(name, model_id=2) for name in ("ann", "ben")))
     held = [one for one in market.chain.app.work.iter_trainers(market.chain.ctx()) if one.address == address_of("ann")]
     assert [(one.model_id, one.bond_ugrad) for one in held] == [(1, BOND_UGRAD), (2, BOND_UGRAD)]
+
+
+def test_audits_of_more_units_than_a_block_bears_are_drawn_in_the_next_ones_the_earliest_first(
+        new_market: NewMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = new_market(trainers=())
+    market.create(small_spec(), 100_000_000)
+    market.create(small_spec(), 100_000_000)
+    market.block(*(market.enroll_msg(name, model_id=model) for name in ("boss", "eve") for model in (1, 2, 3)))
+    market.block()
+    monkeypatch.setattr(block, "DRAWN_UNITS_PER_BLOCK", 2)
+    keeper, drawn = market.chain.app.work, []
+    for make, models in ((new_commit, (1, 2, 3)), (new_reveal, (2, 3)), (new_reveal, (1,)), (new_reveal, ()),
+                         (new_reveal, ())):
+        market.block(*(make(unit, Claim(bytes(44), bytes(32))) for model in models
+                       for unit in keeper.list_units(market.chain.ctx(), model, 1)))
+        drawn.append([model for model in (1, 2, 3) if keeper.get_round(market.chain.ctx(), model, 1).audit_seed])
+    assert drawn == [[], [], [2], [2, 3], [1, 2, 3]]
