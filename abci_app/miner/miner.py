@@ -72,8 +72,8 @@ class Miner:
         self._model: Model | None = None
         self._terms_version = 0
         self._source = UnitSource(chain, store)
-        replays = ReplaySource(chain, self._source, KeptWeights(journal.folder / "weights"))
-        self._player = Player(chain, self.sender, replays, report) if behaviour is Behaviour.HONEST else None
+        self._replays = ReplaySource(chain, self._source, KeptWeights(journal.folder / "weights"))
+        self._player = Player(chain, self.sender, self._replays, report) if behaviour is Behaviour.HONEST else None
         self._sent: dict[tuple[bytes, int], int] = {}
         self._told: tuple[object, ...] = ()
         self._problems: dict[tuple[bytes, int], tuple[str, str]] = {}
@@ -196,7 +196,16 @@ class Miner:
         message = MsgCommitWork(trainer=self.key.bech32, model_id=self.model_id, round=running.number,
                                 attempt=running.attempt, unit=unit.index,
                                 commitment=self._commitment(running, unit, entry))
+        self._keep_weights(running)
         return self._send_commitment(message, running, unit)
+
+    def _keep_weights(self, running: Round) -> None:
+        """Have what a challenge of this round must be answered with, for longer than nodes have it."""
+        if self._player is None:
+            return
+        with suppress(ClientError):  # nodes serve them for as long as nothing in the round is disputed
+            self._replays.keep(running)
+            self._replays.forget_settled()
 
     def _reveal(self, running: Round, unit: Unit) -> bool:
         entry = self._find_committed(running, unit)

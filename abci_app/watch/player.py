@@ -5,6 +5,7 @@ the chain says that its disputes are. A refusal is never final: until a dispute 
 sent again, alone when it was refused among others.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -15,7 +16,6 @@ from abci_app.client.chain import ChainClient
 from abci_app.client.errors import NodeRefused, ProofInvalid, TimedOut, TxRefused
 from abci_app.client.send import Sender
 from abci_app.data.errors import DataError
-from abci_app.runtime.contract import UnitTerms
 from abci_app.units.events import Event, Report
 from abci_app.watch.game import Replay, find_move
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_STATE, Dispute, DisputeStage
@@ -24,6 +24,7 @@ from abci_app.x.disputes.types import is_challenger_due
 from kernels.errors import KernelInputError
 
 BATCH_BYTES_MAX = 900_000
+GATHER_S = 1.0
 Place = tuple[int, int, int]
 Turn = tuple[int, int, int]
 
@@ -42,8 +43,8 @@ class Replays(Protocol):
     def open(self, dispute: Dispute) -> Replay:
         """May raise DataError, OSError, KernelInputError, NodeRefused, ProofInvalid: reported, and tried again."""
 
-    def keep_only(self, terms: Iterable[UnitTerms]) -> None:
-        """No other dispute is open any longer."""
+    def forget_settled(self) -> None:
+        """A dispute is over: what is kept for rounds that are settled is needed no longer."""
 
 
 class Player:
@@ -63,22 +64,39 @@ class Player:
         return bool(self._turns)
 
     def step(self) -> bool:
-        """Send every move that is due. True when one was made. Raises ClientError when no node answers."""
-        disputes = list(self.chain.iter_disputes(party=self.address))
-        self._forget_ended(disputes)
-        moves = [move for dispute in disputes for move in self._find_moves(dispute)]
-        made = [self._send(batch) for batch in split_batches(moves)]
-        return any(made)
+        """Send every move that is due, the most urgent first. True when one was made.
 
-    def _forget_ended(self, disputes: Iterable[Dispute]) -> None:
+        What is ready is sent after GATHER_S at the latest: the replays of many disputes must not add up before the
+        first move. Raises ClientError when no node answers.
+        """
+        disputes = sorted(self.chain.iter_disputes(party=self.address), key=lambda one: one.deadline_height)
+        has_ended = self._forget_ended(disputes)
+        did, moves, began = False, list[Move](), time.monotonic()
+        for dispute in disputes:
+            moves += self._find_moves(dispute)
+            if moves and time.monotonic() - began >= GATHER_S:
+                did = self._send_all(moves) or did
+                moves, began = [], time.monotonic()
+        did = self._send_all(moves) or did
+        if has_ended:
+            self.source.forget_settled()
+        return did
+
+    def _send_all(self, moves: list[Move]) -> bool:
+        """True when one was made."""
+        return any([self._send(batch) for batch in split_batches(moves)])
+
+    def _forget_ended(self, disputes: Iterable[Dispute]) -> bool:
+        """Whether any dispute has ended since the last step."""
         open_places = [find_place(dispute) for dispute in disputes]
-        for place in [place for place in self._turns if place not in open_places]:
+        ended = [place for place in self._turns if place not in open_places]
+        for place in ended:
             self.report(Event("dispute-over", _fields(place)))
             for kept in (self._replays, self._turns, self._problems):
                 kept.pop(place, None)
-            self.source.keep_only(replay.terms for replay in self._replays.values())
         for place in open_places:
             self._turns.setdefault(place, (0, 0, 0))
+        return bool(ended)
 
     def _find_moves(self, dispute: Dispute) -> Iterator[Move]:
         """The move that is due from this key, if there is one that was not made yet."""

@@ -122,6 +122,7 @@ class Watcher:
         self._done[model.id] = done
         if done > before:  # what is still kept may be asked for again by the next process
             self.journal.drop_before(model.id, min(done, model.rounds_closed - model.spec.training.kept_rounds) + 1)
+            self.source.forget_settled()
 
     def _replay(self, owner: Round, unit: Unit) -> bool:
         """Compute one unit and note whether its claim is right. False when that cannot be done here."""
@@ -139,6 +140,8 @@ class Watcher:
         self.report(Event("replayed", {**_fields(owner, unit), "found": "right" if is_right else "wrong",
                                        "milliseconds": int(1000 * (time.monotonic() - began))}))
         self.journal.put(owner, unit, is_right)
+        if not is_right and self.challenges:
+            self.source.keep(owner)
         return True
 
     def _challenge(self, owner: Round, unit: Unit) -> bool:

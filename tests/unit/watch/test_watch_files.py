@@ -69,26 +69,27 @@ def test_two_watchers_do_not_share_a_journal(tmp_path: Path) -> None:
 
 def test_kept_weights_are_found_whole_or_not_at_all(tmp_path: Path) -> None:
     kept, data = KeptWeights(tmp_path / "weights"), bytes(range(256)) * 300
-    root = chunk_root(data)
-    assert kept.find(root) is None
-    kept.put(root, data)
-    kept.put(root, data)
-    assert kept.find(root) == data
-    os.truncate(tmp_path / "weights" / f"{root.hex()}.weights", 100)
-    assert kept.find(root) is None
-    kept.put(root, data)
-    assert kept.find(root) == data
+    owner = Round(model_id=7, number=3, weights_root=chunk_root(data))
+    assert kept.find(owner) is None
+    kept.put(owner, data)
+    kept.put(owner, data)
+    assert kept.find(owner) == data
+    os.truncate(tmp_path / "weights" / f"7-3-{owner.weights_root.hex()}.weights", 100)
+    assert kept.find(owner) is None
+    kept.put(owner, data)
+    assert kept.find(owner) == data
 
 
-def test_kept_weights_go_when_no_dispute_needs_them(tmp_path: Path) -> None:
+def test_kept_weights_go_round_by_round(tmp_path: Path) -> None:
     kept = KeptWeights(tmp_path / "weights")
-    kept.keep_only([])
-    roots = []
-    for data in (b"one", b"two", b"three"):
-        roots.append(chunk_root(data))
-        kept.put(roots[-1], data)
-    kept.keep_only(roots[1:2])
-    assert [kept.find(root) for root in roots] == [None, b"two", None]
+    assert kept.list_rounds() == []
+    owners = []
+    for model_id, number, data in ((1, 1, b"one"), (1, 11, b"two"), (11, 1, b"three")):
+        owners.append(Round(model_id=model_id, number=number, weights_root=chunk_root(data)))
+        kept.put(owners[-1], data)
+    assert kept.list_rounds() == [(1, 1), (1, 11), (11, 1)]
+    kept.drop(1, 1)
+    assert [kept.find(owner) for owner in owners] == [None, b"two", b"three"]
 
 
 def test_moves_fill_transactions_in_order_and_none_is_too_large() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from abci_app.client.errors import TxRefused
+from abci_app.client.errors import NodeRefused, TxRefused
 from abci_app.client.send import Sender
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour
@@ -19,7 +19,7 @@ from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
 )
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgChallenge, MsgPickChild, MsgPickState
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    SLASH_REASON_DISPUTE, TRAINER_STATUS_SLASHED, UNIT_STATUS_ACCEPTED, UNIT_STATUS_REJECTED, Unit,
+    SLASH_REASON_DISPUTE, TRAINER_STATUS_SLASHED, UNIT_STATUS_ACCEPTED, UNIT_STATUS_REJECTED, Round, Unit,
 )
 from tests.chain import address_of, new_test_key
 from tests.unit.watch.conftest import WATCHER, WatchedRig
@@ -187,15 +187,43 @@ def test_miner_stays_until_its_units_can_be_challenged_no_more(new_rig: Callable
     assert trainer is not None and trainer.open_units == 0
 
 
-def test_many_disputes_share_a_transaction(new_rig: Callable[..., WatchedRig]) -> None:
+@pytest.mark.parametrize("gather_s, is_shared", ((1e9, True), (0.0, False)))
+def test_moves_that_are_ready_in_time_share_a_transaction_and_wait_for_no_others(
+        new_rig: Callable[..., WatchedRig], monkeypatch: pytest.MonkeyPatch, gather_s: float, is_shared: bool) -> None:
+    monkeypatch.setattr("abci_app.watch.player.GATHER_S", gather_s)
     rig = new_rig(rounds=2)
     rig.run_rounds({})
-    for number in (1, 2):
+    for number in (2, 1):
         challenge(rig, rig.unit("ann", number))
     rig.miners["ann"].step()
     moved = rig.told("ann", "moved")
-    assert [(fields["round"], fields["stage"]) for fields in moved] == [(1, "trace"), (2, "trace")]
-    assert moved[0]["height"] == moved[1]["height"]
+    assert [(fields["round"], fields["stage"]) for fields in moved] == [(2, "trace"), (1, "trace")]
+    assert (moved[0]["height"] == moved[1]["height"]) == is_shared
+
+
+def test_miner_proves_its_unit_though_no_node_has_the_weights_any_more(new_rig: Callable[..., WatchedRig]) -> None:
+    """Another unit's dispute can hold a round open for longer than nodes keep what it began with."""
+    rig = new_rig()
+    rig.run_rounds({})
+    rig.miners["ann"].journal.__exit__(None, None, None)
+    anew = rig.miner("ann")
+    anew._source.load_weights = refuse_weights  # type: ignore[method-assign]
+    unit, picker = rig.unit("ann"), Picker(rig)
+    challenge(rig, unit)
+    while (dispute := rig.client.find_dispute(1, 1, unit.index)) is not None:
+        picker.step(dispute)
+        anew.step()
+        rig.node.block()
+    assert rig.unit("ann").status == UNIT_STATUS_ACCEPTED
+    assert list((anew.journal.folder / "weights").glob("*.weights"))
+    while not rig.chain.app.work.get_round(rig.chain.ctx(), 1, 1).settled_height:
+        rig.node.block()
+    anew._replays.forget_settled()
+    assert not list((anew.journal.folder / "weights").glob("*.weights"))
+
+
+def refuse_weights(running: Round) -> bytes:
+    raise NodeRefused(f"no node holds the weights of round {running.number}")
 
 
 def test_challenger_who_finds_nothing_wrong_says_that_it_has_lost(new_rig: Callable[..., WatchedRig]) -> None:
