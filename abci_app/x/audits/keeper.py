@@ -22,8 +22,8 @@ from abci_app.x.audits import events, keys
 from abci_app.x.audits.errors import AuditNotFound
 from abci_app.x.audits.needs import Operators, Validators
 from abci_app.x.audits.types import (
-    COMMITTEE_MAX, DECIDED_PER_BLOCK, PATIENCE_BLOCKS, STORE, compute_ready_height, draw_committee, is_answerable,
-    is_quorum, judge_member, list_matching,
+    COMMITTEE_MAX, DECIDED_PER_BLOCK, PATIENCE_BLOCKS, STORE, compute_power, compute_ready_height, draw_committee,
+    is_answerable, is_quorum, judge_member, list_matching,
 )
 
 
@@ -241,18 +241,23 @@ class Keeper:
         ctx.state.store(STORE).set(keys.LOAD, load.SerializeToString(deterministic=True))
 
     def _list_eligible(self, ctx: Ctx, claimant: bytes) -> list[Member]:
-        """Who may judge, by rising address: with power, not excluded, and of another operator than the claimant."""
+        """Who may judge, by rising address: with power, not excluded, and of another operator than the claimant.
+
+        Where less than half of the power that may judge would be left, nobody is excluded: so a minority cannot get a
+        majority of committees by having the others excluded in audits of its own.
+        """
         excluded = [auditor.consensus_address for auditor in self.iter_auditors(ctx)
                     if auditor.excluded_until_height > ctx.height]
         eligible = []
         for validator in self.validators.iter_validators(ctx):
-            if validator.power == 0 or validator.consensus_address in excluded:
+            if validator.power == 0:
                 continue
             operator = self.operators.find_operator(ctx, validator.consensus_address)
             if operator is not None and operator != claimant:
                 eligible.append(Member(consensus_address=validator.consensus_address, power=validator.power,
                                        operator=encode_address(operator)))
-        return eligible
+        left = [member for member in eligible if member.consensus_address not in excluded]
+        return left if 2 * compute_power(left) >= compute_power(eligible) else eligible
 
     def _drop_open_marks(self, ctx: Ctx, audit: Audit) -> None:
         store = ctx.state.store(STORE)

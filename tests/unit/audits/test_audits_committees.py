@@ -64,6 +64,21 @@ def test_excluded_validator_is_in_no_new_committee_and_stays_in_open_ones(court:
     assert court.auditor(3).right == 1
 
 
+@pytest.mark.parametrize("excluded, asked", [([3], [0, 1, 2]), ([2, 3], [0, 1]), ([1, 2, 3], [0, 1, 2, 3]),
+                                             ([0, 1, 2, 3], [0, 1, 2, 3])])
+def test_exclusions_leave_at_least_half_of_the_power_or_count_for_nothing(
+        court: Court, excluded: list[int], asked: list[int]) -> None:
+    """Who gets the others excluded must not be left to judge alone."""
+    ctx = court.chain.ctx(5)
+    for index in excluded:
+        auditor = court.keeper.get_auditor(ctx, PROPOSERS[index])
+        auditor.excluded_until_height = 6
+        court.keeper.put_auditor(ctx, auditor)
+    court.keeper.open_audit(ctx, ONE, SEED, NOBODY, 64)
+    found = [PROPOSERS.index(one.consensus_address) for one in court.keeper.get_audit(ctx, ONE).members]
+    assert sorted(found) == asked
+
+
 def test_exclusion_ends_at_its_height(court: Court) -> None:
     court.open(ONE)
     court.decide({0: ANSWER, 1: ANSWER, 2: ANSWER, 3: OTHER}, ONE)
