@@ -68,10 +68,11 @@ class Sender:
         self._sequence = 0
 
     def send(self, messages: Sequence[Message], gas_limit: int | None = None, timeout_height: int = 0,
-             memo: str = "") -> Sent:
+             memo: str = "", is_usual: bool = True) -> Sent:
         """Sign, hand in, and wait until a block has it.
 
-        gas_limit: None estimates it. timeout_height: last block that may include it, 0 for any.
+        gas_limit: None estimates it, once for all usual messages of a kind. timeout_height: last block that may include
+        it, 0 for any. is_usual: False where the messages cost more than others of their kind.
         Raises TxRefused with codespace and code (on estimate, on admission, or in a block), TimedOut,
         NodeUnreachable when no node answers at first or answered in time.
         """
@@ -79,18 +80,19 @@ class Sender:
         kinds = tuple(type_url(message) for message in messages)
         while True:
             account = self._wait_account(deadline)
-            limit = gas_limit or self._gas.get(kinds) or self._estimate(messages, account, timeout_height, deadline)
+            known = gas_limit or (self._gas.get(kinds) if is_usual else None)
+            limit = known or self._estimate(messages, account, timeout_height, deadline)
             terms = self._retry(lambda: self._terms(account, limit, timeout_height, memo), deadline)
             try:
                 sent = self._deliver(sign_tx(self.key, messages, terms), terms, deadline)
             except TxRefused as error:
-                if is_error(error, OutOfGas) and kinds in self._gas:
+                if is_usual and is_error(error, OutOfGas) and kinds in self._gas:
                     del self._gas[kinds]
                     continue
                 raise
             if sent is not None:
                 self._sequence = terms.sequence + 1
-                self._gas |= {} if gas_limit else {kinds: limit}
+                self._gas |= {kinds: limit} if is_usual and not gas_limit else {}
                 return sent
 
     def _wait_account(self, deadline: float) -> BaseAccount:

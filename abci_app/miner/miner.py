@@ -324,7 +324,9 @@ class Miner:
         height, is_last = 0, part == len(parts) - 1
         try:
             message = new_reveal(self.key.bech32, running, unit.index, entry, parts, part)
-            height = self.sender.send([message], timeout_height=running.deadline_height).height
+            sent = self.sender.send([message], timeout_height=running.deadline_height,
+                                    is_usual=part == 0 or not is_last)  # the last one pays to have the others read
+            height = sent.height
         except TxRefused as error:
             is_last = is_error(error, work_errors.UnitRevealed)
             if not is_last:

@@ -54,6 +54,15 @@ def test_gas_is_estimated_once_for_messages_of_a_kind(chain: Chain, node: LocalN
     assert node.queries.count("/cosmos.tx.v1beta1.Service/Simulate") == 1 and chain.balance("ben") == FUNDS + 6
 
 
+def test_unusual_message_is_estimated_alone_and_its_gas_is_not_remembered(chain: Chain, node: LocalNode) -> None:
+    ann = sender(node)
+    ann.send([chain.send_msg("ann", "ben", 1)])
+    remembered = ann._gas = {kinds: 5_000_000 for kinds in ann._gas}
+    sent = ann.send([chain.send_msg("ann", "ben", 2)], is_usual=False)
+    assert node.outcomes[sent.tx_hash].gas_wanted < 5_000_000 and ann._gas == remembered
+    assert chain.balance("ben") == FUNDS + 3
+
+
 def test_remembered_gas_that_is_too_low_is_estimated_again(chain: Chain, node: LocalNode) -> None:
     ann = sender(node)
     ann.send([chain.send_msg("ann", "ben", 1)])

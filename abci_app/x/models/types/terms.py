@@ -195,7 +195,7 @@ def check_economy(spec: ModelSpec) -> None:
     """Raises BondTooLow (models/18): a claim that nobody computed must lose at least what it may gain.
 
     The gain is at most a whole round's reward, undetected with probability 1 - p; the loss is what is burnt of the
-    bond with probability p, where p is the audit rate. What is not burnt goes to a proposer, who may be the cheat.
+    bond with probability p, where p is the audit rate. What is not burnt goes to others, who may be the cheat.
     """
     economy, audit = spec.economy, spec.audit
     if not spec.invited_trainers and economy.bond_ugrad == 0:
