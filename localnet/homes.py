@@ -280,4 +280,5 @@ def take_folder(folder: Path, handle: int) -> None:
         raise HomeError(f"another process makes a network in {folder}",
                         "wait for it, or choose another --dir") from error
     if any(folder.iterdir()):
-        raise HomeError(f"{folder} is not empty", "choose another --dir, or remove it")
+        raise HomeError(f"{folder} is not empty", "choose another --dir, or move away what is in it: keys made before "
+                        "the network, too")

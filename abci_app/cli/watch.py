@@ -47,6 +47,8 @@ def watch(models: tuple[int, ...], name: str | None, challenges: bool, folder: P
         raise CommandError("a challenge is signed by a key", "name one with --key", ExitStatus.USAGE)
     home = home.expanduser()
     chain = ChainClient(connect(nodes, chain_id))
+    for model_id in models:
+        chain.get_model(model_id)  # a model that does not exist ends the command, and is not waited for
     store = DatasetStore((folder or datasets_folder(home)).expanduser())
     key = open_key(home, name) if name is not None else None
     nap = Nap()

@@ -90,6 +90,11 @@ def test_challenge_without_a_key_is_misuse(home: Path) -> None:
     assert result.exit_code == ExitStatus.USAGE and "name one with --key" in result.stderr
 
 
+def test_watch_of_a_model_that_does_not_exist_ends_and_says_so(rig: WatchedRig, home: Path) -> None:
+    result = run(home, command.watch, "99")
+    assert "there is no model 99" in str(result.exception)
+
+
 def test_second_watcher_of_a_home_is_refused(rig: WatchedRig, home: Path) -> None:
     with Journal(home / "watch", rig.chain.chain_id):
         result = run(home, command.watch)
