@@ -13,6 +13,7 @@ from abci_app.wire.ints import U32_MAX
 from abci_app.wire.merkle import HASH_BYTES, merkle_root
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_UNSPECIFIED, Dispute
 from abci_app.x.disputes.keeper import Keeper
+from abci_app.x.disputes.types import find_contradiction
 
 PATH = "app_state.disputes"
 
@@ -48,6 +49,9 @@ def _init_dispute(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     if dispute.stage == DISPUTE_STAGE_UNSPECIFIED:
         raise GenesisInvalid(f"{item.path}.stage", "missing", "for example DISPUTE_STAGE_TRACE")
     item.address("challenger")
+    problem = find_contradiction(keeper.compute_terms(ctx, dispute), dispute)
+    if problem is not None:
+        raise GenesisInvalid(item.path, problem, "export it again")
     keeper.put_dispute(ctx, dispute)
 
 

@@ -5,7 +5,7 @@ from abci_app.wire.address import module_address
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_STATE
 from abci_app.x.disputes import keys
 from abci_app.x.disputes.keeper import Keeper
-from abci_app.x.disputes.types import DISPUTES_MAX, STORE
+from abci_app.x.disputes.types import DISPUTES_MAX, STORE, find_contradiction
 
 
 def check_bonds(ctx: Ctx, keeper: Keeper) -> str | None:
@@ -38,10 +38,19 @@ def check_index(ctx: Ctx, keeper: Keeper) -> str | None:
 
 
 def check_units(ctx: Ctx, keeper: Keeper) -> str | None:
-    """Every open dispute is about a unit of its claimant that is still kept."""
+    """Every open dispute is about a unit of its claimant that is kept and marked, stands as a game can, and is alone.
+
+    No other unit is marked as disputed: its round would never be settled.
+    """
+    count = 0
     for dispute in keeper.iter_disputes(ctx):
+        count += 1
+        named = f"a dispute of model {dispute.model_id}, round {dispute.round}, unit {dispute.unit} is open"
         unit = keeper.work.find_unit(ctx, dispute.model_id, dispute.round, dispute.unit)
-        if unit is None or unit.trainer != dispute.claimant:
-            return (f"a dispute of model {dispute.model_id}, round {dispute.round}, unit {dispute.unit} is open, "
-                    f"which {dispute.claimant} does not have")
-    return None
+        if unit is None or unit.trainer != dispute.claimant or not unit.disputed:
+            return f"{named}, which {dispute.claimant} does not have, or which is not marked"
+        problem = find_contradiction(keeper.compute_terms(ctx, dispute), dispute)
+        if problem is not None:
+            return f"{named}: {problem}"
+    marked = sum(found.disputed_count for found in keeper.work.iter_rounds(ctx))
+    return None if marked == count else f"{marked} units are marked as disputed, {count} disputes are open"

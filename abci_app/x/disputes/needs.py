@@ -1,5 +1,6 @@
 """What this room needs of others."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from abci_app.runtime.context import Ctx
@@ -32,6 +33,9 @@ class Work(Protocol):
 
     def get_round(self, ctx: Ctx, model_id: int, number: int) -> Round:
         """A round. Raises the room's error where there is none."""
+
+    def iter_rounds(self, ctx: Ctx) -> Iterator[Round]:
+        """Every kept round, in the order of models and numbers."""
 
     def spec_of(self, ctx: Ctx, owner: Round) -> ModelSpec:
         """The contract's terms in the version of a round."""

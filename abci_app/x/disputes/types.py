@@ -11,7 +11,8 @@ from abci_app.wire.address import decode_address
 from abci_app.wire.coin import parse_base_amount
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
-    DISPUTE_STAGE_CHILD, DISPUTE_STAGE_STATE, Dispute, DisputeStage, Node,
+    DISPUTE_STAGE_CHILD, DISPUTE_STAGE_OPERATION, DISPUTE_STAGE_SEGMENT, DISPUTE_STAGE_STATE, DISPUTE_STAGE_TRACE,
+    Dispute, DisputeStage, Node,
 )
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import (
     MsgChallenge, MsgPickChild, MsgPickState, MsgPostNode, MsgPostSegment, MsgPostTrace, MsgProveOperation,
@@ -19,6 +20,7 @@ from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import (
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import TrainingPolicy
 from abci_app.x.disputes.errors import NodeMalformed, RootMalformed, TraceMalformed
 from kernels import transcript
+from kernels.errors import KernelInputError
 from kernels.mlp import WEIGHT_BYTES
 from kernels.unit import STATE_BYTES, param_count
 
@@ -143,6 +145,39 @@ def list_ends(terms: UnitTerms, segment: int, end_root: bytes) -> dict[int, byte
     if segment == compute_segment_count(terms) - 1:
         ends[transcript.payload_root_index(terms.policy)] = transcript.leaf(terms.payload_root)
     return ends
+
+
+def find_contradiction(terms: UnitTerms, dispute: Dispute) -> str | None:
+    """What a record says that no game about a unit of these terms comes to; None for nothing."""
+    stage, begin, root = dispute.stage, dispute.begin_root, dispute.segment_root
+    if not DISPUTE_STAGE_TRACE <= stage <= DISPUTE_STAGE_OPERATION:
+        return "it waits for no move"
+    if dispute.bond_ugrad == 0 or not 0 < dispute.opened_height <= dispute.deadline_height:
+        return "it has no bond, or its deadline is before its challenge"
+    has_segment, has_list = stage >= DISPUTE_STAGE_SEGMENT, stage > DISPUTE_STAGE_SEGMENT
+    if (len(dispute.end_root), len(begin)) != (HASH_BYTES * has_segment, HASH_BYTES * (dispute.segment > 0)) \
+            or dispute.segment >= (compute_segment_count(terms) if has_segment else 1):
+        return "its segment and the states around it are not those of its stage"
+    if len(root) != HASH_BYTES * has_list or len(dispute.node) != HASH_BYTES * has_list \
+            or not has_list and (dispute.path or dispute.children) or not dispute.path and dispute.node != root:
+        return "its root, path and node are not those of its stage"
+    return _find_node_contradiction(terms, dispute) if has_list else None
+
+
+def _find_node_contradiction(terms: UnitTerms, dispute: Dispute) -> str | None:
+    """As find_contradiction, of the node in question and what stands below it."""
+    count, path = transcript.count(terms.policy, dispute.segment), tuple(dispute.path)
+    try:
+        if dispute.stage == DISPUTE_STAGE_OPERATION:
+            transcript.find_leaf(count, path)
+        else:
+            transcript.child_count(count, path)
+    except KernelInputError:
+        return "its path leads nowhere in the list of operations, or too far"
+    if dispute.stage != DISPUTE_STAGE_CHILD:
+        return "it has children in a stage without" if dispute.children else None
+    is_parent = transcript.verify_children(dispute.node, list(dispute.children), count, path)
+    return None if is_parent else "its children do not give its node"
 
 
 def list_children(nodes: Iterable[Node]) -> list[list[bytes]]:

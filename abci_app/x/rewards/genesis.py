@@ -22,7 +22,7 @@ from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import (
     Backing, Contribution, Emission, Ledger, Params, Payout, Unbacking, Vesting,
 )
 from abci_app.x.rewards.keeper import Keeper
-from abci_app.x.rewards.types import Q64_BYTES, check_params, compute_total
+from abci_app.x.rewards.types import Q64_BYTES, check_params, compute_left
 
 PATH = "app_state.rewards"
 LISTS = ("payouts", "contributions", "ledgers", "backings", "unbackings", "vestings")
@@ -82,7 +82,7 @@ def _init_emission(ctx: Ctx, keeper: Keeper, section: Section) -> None:
     item = Section(f"{PATH}.emission", section.value.get("emission", {}))
     emission = read_record(item, Emission) if "emission" in section.value else keeper.emission(ctx)
     _check_q64(item, "accrued_q64", emission.accrued_q64)
-    to_come = compute_total(params)
+    to_come = compute_left(params, ctx.height)
     if emission.scheduled_ugrad + to_come > U64_MAX or keeper.bank.supply(ctx) + to_come > U128_MAX:
         raise GenesisInvalid(f"{path}.initial_block_reward_ugrad", f"{to_come} ugrad are still to be emitted, too many "
                              "for what there is already", "lower it")

@@ -78,6 +78,11 @@ def compute_total(params: Params) -> int:
     return compute_schedule(params, HALVINGS_MAX * params.halving_blocks)
 
 
+def compute_left(params: Params, height: int) -> int:
+    """ugrad of all blocks behind `height` (0 or more) that will ever be, together."""
+    return compute_total(params) - compute_schedule(params, height)
+
+
 def compute_accrued_q64(accrued_q64: bytes, work_ugrad: int, backing_ugrad: int) -> bytes:
     """What one backed ugrad has accrued, times 2^64, after a block whose work part is work_ugrad.
 

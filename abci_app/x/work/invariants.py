@@ -3,6 +3,7 @@
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import LIVE_STATUSES
 from abci_app.wire.address import decode_address, encode_address, module_address
+from abci_app.wire.audit import UNIT, decode_subject
 from abci_app.wire.ints import u32_bytes
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_PENDING, AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED,
@@ -117,19 +118,25 @@ def _count_waiting(running: Round, units: list[Unit]) -> int:
 
 
 def check_audits(ctx: Ctx, keeper: Keeper) -> str | None:
-    """The index of undrawn audits is that of the rounds, and an audit is kept exactly while its outcome is needed."""
+    """The index of undrawn audits is that of the rounds, and an audit is kept exactly while its outcome is needed.
+
+    No audit is of a unit that is not kept: whose verdict would stop the chain.
+    """
     undrawn = [(keys.undrawn(found.deadline_height, found.model_id), u32_bytes(found.number))
                for found in keeper.iter_rounds(ctx) if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed]
     marked = list(ctx.state.store(STORE).iter(keys.UNDRAWN))
     if marked != sorted(undrawn):
         return f"the audits of {len(undrawn)} rounds are not drawn, {len(marked)} marks say so, or of other rounds"
+    kept = 0
     for found in keeper.iter_rounds(ctx):
         for unit in keeper.list_units(ctx, found.model_id, found.number):
             has_audit = keeper.audits.find_audit(ctx, keeper.subject_of(ctx, unit)) is not None
             if not _may_have_audit(unit, found, has_audit):
                 verdict = "an audit" if has_audit else "no audit"
                 return f"model {unit.model_id}, round {unit.round}, unit {unit.index} has {verdict}"
-    return None
+            kept += has_audit
+    asked = sum(1 for audit in keeper.audits.iter_audits(ctx) if decode_subject(audit.subject).kind == UNIT)
+    return None if asked == kept else f"{asked} audits of units are open or decided, {kept} of units that are kept"
 
 
 def _may_have_audit(unit: Unit, owner: Round, has_audit: bool) -> bool:

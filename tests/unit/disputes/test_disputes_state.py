@@ -9,7 +9,8 @@ import pytest
 from abci_app.runtime.genesis import GenesisInvalid
 from abci_app.wire.errors import InvalidAddress, NotFound
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
-    DISPUTE_STAGE_CHILD, DISPUTE_STAGE_NODE, DISPUTE_STAGE_STATE, DISPUTE_STAGE_TRACE, DisputeStage,
+    DISPUTE_STAGE_CHILD, DISPUTE_STAGE_NODE, DISPUTE_STAGE_OPERATION, DISPUTE_STAGE_SEGMENT, DISPUTE_STAGE_STATE,
+    DISPUTE_STAGE_TRACE, DisputeStage,
 )
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_REJECTED, Unit
 from abci_app.x.disputes import keys
@@ -49,6 +50,11 @@ def test_exported_dispute_goes_on_where_it_was(new_duel: Callable[..., Duel], tm
     ("disputes", {"claimant": address_of("boss")}, "disputes[0]"),
     ("disputes", {"challenger": "eve"}, "disputes[0].challenger"),
     ("disputes", {"stage": "DISPUTE_STAGE_UNSPECIFIED"}, "disputes[0].stage"),
+    ("disputes", {"bond_ugrad": "0"}, "disputes[0]"),
+    ("disputes", {"deadline_height": "1"}, "disputes[0]"),
+    ("disputes", {"segment": "1"}, "disputes[0]"),
+    ("disputes", {"end_root": "00" * 32}, "disputes[0]"),
+    ("disputes", {"path": ["0"]}, "disputes[0]"),
     ("disputes", None, "disputes[1]"),
     ("traces", {"digests": "00" * 64}, "traces[0]"),
     ("traces", {"digests": ""}, "traces[0]"),
@@ -70,6 +76,31 @@ def test_genesis_that_contradicts_itself_is_refused_by_its_path(
     with pytest.raises(GenesisInvalid) as refused:
         Chain(tmp_path / "again", app_state=exported)
     assert refused.value.path == f"app_state.disputes.{path}"
+
+
+@pytest.mark.parametrize(("stage", "change"), (
+    (DISPUTE_STAGE_SEGMENT, {"segment": "9"}),
+    (DISPUTE_STAGE_SEGMENT, {"segment": "0", "begin_root": "11" * 32}),
+    (DISPUTE_STAGE_SEGMENT, {"segment_root": "00" * 32, "node": "00" * 32}),
+    (DISPUTE_STAGE_NODE, {"node": "00" * 32}),
+    (DISPUTE_STAGE_NODE, {"segment_root": ""}),
+    (DISPUTE_STAGE_NODE, {"path": ["99"]}),
+    (DISPUTE_STAGE_NODE, {"stage": "DISPUTE_STAGE_OPERATION"}),
+    (DISPUTE_STAGE_CHILD, {"children": []}),
+    (DISPUTE_STAGE_CHILD, {"stage": "DISPUTE_STAGE_NODE"}),
+    (DISPUTE_STAGE_OPERATION, {"stage": "DISPUTE_STAGE_NODE"}),
+    (DISPUTE_STAGE_OPERATION, {"path": []}),
+))
+def test_genesis_of_a_game_that_cannot_be_is_refused(new_duel: Callable[..., Duel], tmp_path: Path,
+                                                     stage: DisputeStage, change: dict[str, Any]) -> None:
+    duel = new_duel(lie_about_trace)
+    duel.reach(stage)
+    chain = duel.market.chain
+    exported = chain.app.export_genesis(chain.ctx())
+    exported["disputes"]["disputes"][0].update(change)
+    with pytest.raises(GenesisInvalid) as refused:
+        Chain(tmp_path / "again", app_state=exported)
+    assert refused.value.path == "app_state.disputes.disputes[0]"
 
 
 def test_genesis_whose_bonds_are_not_held_is_refused(new_duel: Callable[..., Duel], tmp_path: Path) -> None:
@@ -146,7 +177,22 @@ def test_invariants_find_what_is_broken(new_duel: Callable[..., Duel]) -> None:
         == ["disputes/index"]
     assert broken(lambda ctx: ctx.state.store(STORE).delete(keys.count(1))) == ["disputes/index"]
     assert broken(lambda ctx: ctx.state.blobs.set(keys.trace(*place), bytes(32))) == ["disputes/index"]
+
+    def unmark(ctx: Any) -> None:
+        unit = chain.app.work.get_unit(ctx, *place)
+        unit.disputed = False
+        chain.app.work.put_unit(ctx, unit)
+
+    def skip_a_stage(ctx: Any) -> None:
+        held = chain.app.disputes.get_dispute(ctx, *place)
+        held.stage = DISPUTE_STAGE_CHILD
+        chain.app.disputes.put_dispute(ctx, held)
+
     assert "disputes/units" in broken(lose_unit)
+    assert broken(unmark) == broken(skip_a_stage) == ["disputes/units"]
+    held = chain.app.disputes.get_dispute(chain.ctx(), *place)
+    assert broken(lambda ctx: chain.app.disputes.end_moot(ctx, held)) == []
+    assert broken(lambda ctx: chain.app.disputes._drop_dispute(ctx, held)) == ["disputes/bonds", "disputes/units"]
 
 
 def test_late_verdict_of_the_auditors_makes_a_dispute_moot(new_duel: Callable[..., Duel]) -> None:

@@ -17,6 +17,7 @@ from abci_app.wire.pb.gradus.rewards.v1.query_pb2 import (
     QueryContributionRequest, QueryContributionsRequest, QueryPayoutsRequest,
 )
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
+from abci_app.x.rewards import genesis
 from abci_app.x.rewards.types import compute_share
 from tests.unit.models.rooms import ALICE, ALICE_TEXT, BOB, BOB_TEXT, CAROL, CAROL_TEXT, PROPOSER, Rooms, small_spec
 
@@ -309,6 +310,17 @@ def test_earnings_that_did_not_leave_the_escrow_break_the_invariant(rooms: Rooms
     assert rooms.broken() == ["rewards/earnings"]
 
 
+def test_genesis_of_a_chain_that_goes_on_counts_only_what_is_still_to_be_emitted() -> None:
+    reward = 467 * 10**15  # all blocks together have nearly 39 of these, and 2^64 is between 39 and 40
+    state = {"params": params_json(initial_block_reward_ugrad=str(reward), halving_blocks="20"),
+             "emission": {"scheduled_ugrad": str(7 * reward), "accrued_q64": "00" * 16}}
+    rooms = Rooms()  # which go on behind height 7
+    genesis.init_genesis(rooms.ctx, rooms.rewards, state)
+    assert rooms.rewards.emission(rooms.ctx).scheduled_ugrad == 7 * reward
+    with pytest.raises(GenesisInvalid, match="still to be emitted"):
+        genesis.init_genesis(replace(Rooms().ctx, height=6), rooms.rewards, state)
+
+
 def params_json(**changes: str) -> dict[str, str]:
     return {"initial_block_reward_ugrad": "1000", "halving_blocks": "10", "stakers_ppm": "300000",
             "work_ppm": "500000", "hosts_ppm": "100000", "community_ppm": "100000", "unback_blocks": "5"} | changes
@@ -329,7 +341,7 @@ def params_json(**changes: str) -> dict[str, str]:
     ({"params": params_json(unback_blocks="0")}, "params"),
     ({"params": params_json(initial_block_reward_ugrad=str(2**63))}, "params"),
     ({"params": params_json(initial_block_reward_ugrad=str(2**59), halving_blocks="8"),
-      "emission": {"scheduled_ugrad": str(3 * 2**62), "accrued_q64": "00" * 16}}, "params.initial_block_reward_ugrad"),
+      "emission": {"scheduled_ugrad": str(7 * 2**61), "accrued_q64": "00" * 16}}, "params.initial_block_reward_ugrad"),
     ({"emission": {}}, "emission.accrued_q64"),
     ({"ledgers": [{"model_id": "1", "booked_round": "1"}]}, "ledgers[0].booked_round"),
     ({"ledgers": [{"model_id": "1", "settled_q64": "00"}]}, "ledgers[0].settled_q64"),

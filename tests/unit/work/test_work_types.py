@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abci_app.runtime.context import Ctx
+from abci_app.wire.audit import unit_subject
 from abci_app.wire.ints import PPM, U64_MAX
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
     MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, AuditPolicy, TrainingPolicy,
@@ -176,7 +177,7 @@ def test_invariants_notice_broken_rounds_and_marks(new_market: NewMarket) -> Non
     assert broken.with_running(settle_height=99) == ["work/settling"]
     assert broken.with_closed(settled_height=5) == ["work/open_units", "work/settling", "work/pay"]
     assert broken.with_closed(settle_height=99) == ["work/settling"]
-    assert broken.with_closed(disputed_count=1) == ["work/settling"]
+    assert broken.with_closed(disputed_count=1) == ["work/settling", "disputes/units"]
     assert broken.with_closed(accepted_count=3) == ["work/rounds"]
     assert broken.noticed(lambda layer: keeper.drop_settling(layer, closed)) == ["work/settling"]
     vesting = broken.app.rewards.find_vesting(broken.ctx, 1, 1)
@@ -187,3 +188,6 @@ def test_invariants_notice_broken_rounds_and_marks(new_market: NewMarket) -> Non
     assert broken.noticed(lambda layer: layer.state.store("work").set(keys.idle(1), b"\x01")) == ["work/due"]
     subject = keeper.subject_of(broken.ctx, broken.unit)
     assert broken.noticed(lambda layer: keeper.audits.close_audit(layer, subject)) == ["work/audits"]
+    stray = unit_subject(1, running.number, running.attempt, running.unit_count)
+    assert broken.noticed(lambda layer: keeper.audits.open_audit(layer, stray, bytes(32), bytes(20), 1)) \
+        == ["work/audits"]
