@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from abci_app.wire.ints import ppm_floor
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, ModelSpec
+from abci_app.wire.seed import draw_row, draw_rows
 from kernels import aggregate, mlp, unit
 from kernels.aggregate.types import PAYLOADS_MAX
 
@@ -21,15 +22,15 @@ OUTER_STEP_COST = 32  # of a parameter: the step, and the bytes of its weight an
 class UnitTerms:
     """All that fixes what a unit gives, and what was claimed of it: a replay needs the rows and weights besides.
 
-    seed: of the unit. first_step: where it stands in its schedule. drawn: its rows in the order of use, with
-    repetition, of a dataset of row_count rows (targets below `classes`) under rows_root. claimant: bech32 of its
-    trainer. attempt: of the round's dealing.
+    seed: of the unit. first_step: where it stands in its schedule. Its rows are drawn from the first train_rows of a
+    dataset of row_count rows (targets below `classes`) under rows_root. claimant: bech32 of its trainer. attempt: of
+    the round's dealing.
     """
 
     policy: unit.UnitPolicy
     seed: bytes
     first_step: int
-    drawn: tuple[int, ...]
+    train_rows: int
     rows_root: bytes
     row_count: int
     features: int
@@ -39,6 +40,18 @@ class UnitTerms:
     trace_root: bytes
     claimant: str
     attempt: int
+
+    def find_row(self, place: int) -> int:
+        """The row of the dataset that the unit's example `place`, from 0 in the order of use, is.
+
+        A unit may have 2^24 examples: a block must never draw them all for the few that an operation reads.
+        """
+        return draw_row(self.seed, place, self.train_rows)
+
+    def list_rows(self) -> list[int]:
+        """The rows of all examples in the order of use, with repetition: for who computes the unit, beside the chain.
+        """
+        return draw_rows(self.seed, self.policy.local_steps * self.policy.batch_rows, self.train_rows)
 
 
 def compute_param_count(spec: ModelSpec) -> int:

@@ -36,7 +36,7 @@ class UnitReplay:
     @cached_property
     def columns(self) -> tuple[bytes, bytes]:
         """(features, targets) of the drawn rows in the order of use."""
-        return self.dataset.read_columns(self.terms.drawn)
+        return self.dataset.read_columns(self.terms.list_rows())
 
     @cached_property
     def result(self) -> UnitResult:

@@ -120,7 +120,7 @@ def list_reading(terms: UnitTerms, segment: int, operation: int) -> Reading:
     places: dict[str, list[int]] = {"list": [], "state": [], "start": [], "rows": [], "targets": []}
     for ref in transcript.describe(terms.policy, segment, operation).inputs:
         places[ref.source].append(ref.place)
-    rows = [terms.drawn[place] for place in places["rows"] + places["targets"]]
+    rows = [terms.find_row(place) for place in places["rows"] + places["targets"]]
     return Reading(_rise(places["list"]), _rise(places["state"]), _rise(places["start"]), _rise(rows))
 
 

@@ -172,8 +172,8 @@ def new_unit_terms(spec: ModelSpec, owner: Round, unit: Unit) -> UnitTerms:
     dataset = spec.dataset
     return UnitTerms(
         policy=compute_unit_policy(spec, owner.learning_rate_q16), seed=unit_seed(owner.seed, unit.index), first_step=0,
-        drawn=tuple(draw_unit_rows(spec, owner, unit.index)), rows_root=dataset.rows_root,
-        row_count=dataset.train_rows + dataset.test_rows, features=dataset.features, classes=dataset.classes,
+        train_rows=dataset.train_rows, rows_root=dataset.rows_root, row_count=dataset.train_rows + dataset.test_rows,
+        features=dataset.features, classes=dataset.classes,
         weights_root=owner.weights_root, payload_root=unit.payload_root, trace_root=unit.trace_root,
         claimant=unit.trainer, attempt=owner.attempt)
 

@@ -137,8 +137,8 @@ def read_input(truth: UnitReplay, segment: int, ref: transcript.Ref) -> bytes:
         return truth.read_output(segment, ref.place)
     if ref.source in ("state", "start"):
         return split(truth.load_state(segment) if ref.source == "state" else truth.load_weights())[ref.place]
-    columns, count = truth.columns[ref.source == "targets"], len(truth.terms.drawn)
-    size = len(columns) // count
+    columns, policy = truth.columns[ref.source == "targets"], truth.terms.policy
+    size = len(columns) // (policy.local_steps * policy.batch_rows)
     return columns[ref.place * size:(ref.place + 1) * size]
 
 

@@ -8,14 +8,21 @@ from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from abci_app.wire.errors import ChainError
+from abci_app.runtime import contract
+from abci_app.runtime.gas import GasMeter
+from abci_app.wire.errors import ChainError, OutOfGas
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
     DISPUTE_STAGE_CHILD, DISPUTE_STAGE_NODE, DISPUTE_STAGE_OPERATION, DISPUTE_STAGE_SEGMENT, DISPUTE_STAGE_STATE,
     DISPUTE_STAGE_TRACE, DisputeStage, ProvedChunk,
 )
-from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgChallenge, MsgPickChild, MsgPickState
+from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import (
+    MsgChallenge, MsgPickChild, MsgPickState, MsgProveOperation,
+)
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_ACCEPTED, UNIT_STATUS_REJECTED
+from abci_app.wire.seed import draw_row
 from abci_app.x.disputes import block, errors, types
+from abci_app.x.disputes.keeper import Keeper
+from abci_app.x.disputes.msgs import game
 from kernels import transcript
 from kernels.chunks import chunk_root
 from tests.chain import address_of
@@ -160,6 +167,42 @@ def test_challenger_picks_only_what_is_there(new_duel: Callable[..., Duel]) -> N
     assert isinstance(move, MsgPickChild)
     for place in (move.place + 1, 2**32 - 1):
         assert refusal(duel, changed(move, place=place)) is errors.ChildPlaceInvalid
+
+
+def test_move_draws_the_rows_of_its_operation_and_no_others(new_duel: Callable[..., Duel],
+                                                            monkeypatch: pytest.MonkeyPatch) -> None:
+    """A unit of a small model may have 2^24 examples, and every move asks for its terms, also one that is refused."""
+    drawn: list[int] = []
+
+    def count_draw(seed: bytes, place: int, row_count: int) -> int:
+        drawn.append(place)
+        return draw_row(seed, place, row_count)
+
+    duel = new_duel(None, last)
+    duel.send(duel.challenge_msg())
+    monkeypatch.setattr(contract, "draw_row", count_draw)
+    while duel.dispute is not None:
+        move = duel.next_move()
+        del drawn[:]
+        with monkeypatch.context() as patch:
+            patch.setattr(contract, "draw_rows", None)
+            assert move is not None and refusal(duel, move) is None
+        assert len(drawn) <= transcript.INPUTS_MAX if isinstance(move, MsgProveOperation) else not drawn
+        duel.move()
+
+
+def test_trace_is_paid_before_it_is_read(new_duel: Callable[..., Duel], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else whoever may pick has thousands of digests hashed for the price of a refused message, again and again."""
+    duel = new_duel(None, last)
+    duel.reach(DISPUTE_STAGE_STATE)
+    move, chain = duel.next_move(), duel.market.chain
+    assert isinstance(move, MsgPickState)
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "get_trace", None)
+        assert refusal(duel, changed(move, place=3)) is errors.StatePlaceInvalid
+        with pytest.raises(OutOfGas):
+            game.pick_state(chain.ctx(chain.height + 1).branch(GasMeter(63)), chain.app.disputes, move)
+    assert refusal(duel, move) is None
 
 
 MUTATIONS = ("flip", "cut", "grow", "empty", "drop", "repeat", "swap", "add")

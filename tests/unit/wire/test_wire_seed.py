@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abci_app.wire.seed import (
-    audit_seed, claim_commitment, compute_witness, draw_rows, draw_witness_step, hash_fields, iter_u64, round_seed,
-    shuffle, unit_seed,
+    audit_seed, claim_commitment, compute_witness, draw_row, draw_rows, draw_witness_step, hash_fields, iter_u64,
+    round_seed, shuffle, unit_seed,
 )
 
 APP_HASH = bytes(range(32))
@@ -87,3 +87,8 @@ def test_shuffle_holds_every_number_once() -> None:
 def test_draws_stay_below_the_row_count() -> None:
     assert draw_rows(SEED, 0, 5) == [] and draw_rows(SEED, 4, 1) == [0, 0, 0, 0]
     assert max(draw_rows(SEED, 1000, 10)) == 9 and min(draw_rows(SEED, 1000, 10)) == 0
+
+
+@given(seed=st.binary(min_size=32, max_size=32), row_count=st.integers(1, 2**32 - 1))
+def test_row_is_drawn_alone_as_in_its_turn(seed: bytes, row_count: int) -> None:
+    assert [draw_row(seed, place, row_count) for place in range(19)] == draw_rows(seed, 19, row_count)

@@ -86,8 +86,9 @@ def test_terms_of_a_unit_say_all_that_a_replay_needs() -> None:
     owner = Round(seed=bytes(range(32)), learning_rate_q16=77, weights_root=b"w" * 32, attempt=3)
     unit = Unit(index=6, trainer="gradus1x", payload_root=b"p" * 32, trace_root=b"t" * 32)
     terms = types.new_unit_terms(spec, owner, unit)
-    assert (len(terms.drawn), max(terms.drawn) < 32, terms.row_count) == (35, True, 40)
-    assert list(terms.drawn) == types.draw_unit_rows(spec, owner, 6)
+    rows = terms.list_rows()
+    assert (len(rows), max(rows) < 32, terms.row_count) == (35, True, 40)
+    assert rows == types.draw_unit_rows(spec, owner, 6) == [terms.find_row(place) for place in range(35)]
     assert (terms.policy.local_steps, terms.policy.optimiser.learning_rate_q16) == (5, 77)
     assert (terms.features, terms.classes, terms.rows_root) == (4, 3, spec.dataset.rows_root)
     assert (terms.weights_root, terms.payload_root, terms.trace_root) == (b"w" * 32, b"p" * 32, b"t" * 32)

@@ -6,9 +6,10 @@ Whoever picks the first thing that it disputes agrees with all that stands befor
 """
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.gas import BLOB_READ_BYTE_GAS
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import base_coin, parse_base_amount
-from abci_app.wire.merkle import merkle_root
+from abci_app.wire.merkle import HASH_BYTES, merkle_root
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
     DISPUTE_STAGE_CHILD, DISPUTE_STAGE_NODE, DISPUTE_STAGE_OPERATION, DISPUTE_STAGE_SEGMENT, DISPUTE_STAGE_STATE,
     DISPUTE_STAGE_TRACE, Dispute, DisputeStage,
@@ -84,12 +85,15 @@ def pick_state(ctx: Ctx, keeper: Keeper, msg: MsgPickState) -> MsgPickStateRespo
 
     Checks, in consensus order: those of every move, the place is one of the trace's digests or their number.
     Raises: what `get_waiting` raises, StatePlaceInvalid (disputes/13).
-    Emits: disputes.move_made.    Gas: 3 writes.
+    Emits: disputes.move_made.    Gas: BLOB_READ_BYTE_GAS for each byte of the trace before it is read; 3 writes.
     """
     dispute = get_waiting(ctx, keeper, msg, msg.challenger, DISPUTE_STAGE_STATE)
-    digests = keeper.get_trace(ctx, dispute, keeper.compute_terms(ctx, dispute).trace_root)
-    if msg.place > len(digests):
-        raise StatePlaceInvalid(f"{msg.place} of {len(digests)} digests")
+    terms = keeper.compute_terms(ctx, dispute)
+    count = compute_segment_count(terms)
+    if msg.place > count:
+        raise StatePlaceInvalid(f"{msg.place} of {count} digests")
+    ctx.gas.use(BLOB_READ_BYTE_GAS * HASH_BYTES * count, "trace")
+    digests = keeper.get_trace(ctx, dispute, terms.trace_root)
     dispute.segment = min(msg.place, len(digests) - 1)
     dispute.begin_root = digests[dispute.segment - 1] if dispute.segment else b""
     dispute.end_root = digests[dispute.segment]

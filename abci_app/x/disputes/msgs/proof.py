@@ -177,5 +177,5 @@ def _find_input(question: Question, held: Held, ref: transcript.Ref) -> bytes:
         return held.weights[ref.place]
     if ref.source == "state":
         return held.state[ref.place]
-    row, features = held.rows[question.terms.drawn[ref.place]], question.terms.features
+    row, features = held.rows[question.terms.find_row(ref.place)], question.terms.features
     return row[:features] if ref.source == "rows" else row[features:]
