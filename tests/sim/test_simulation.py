@@ -26,7 +26,7 @@ from tests.sim.world import SimulationFailed, World
 from tests.unit.work.market import new_table, small_spec
 
 ROOT = Path(__file__).parents[2]
-SEEDS = (1, 2, 3, 5)
+SEEDS = (1, 2, 3, 8)
 BLOCKS = 150
 
 
