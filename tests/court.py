@@ -17,7 +17,7 @@ from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor
 from tests.chain import SIGNERS, Chain, new_test_key
 
 SEED = hashlib.sha256(b"audit seed").digest()
-KIND = 2
+KIND = 7
 ANSWER = bytes(range(96))
 OTHER = bytes(96)
 NOBODY = new_test_key("claimant").address
@@ -48,7 +48,7 @@ class Opener:
 
     def _begin(self, ctx: Ctx) -> None:
         for subject, claimant, committee_max in self.opened.get(ctx.height, []):
-            self.app.audits.open_audit(ctx, subject, SEED, claimant, committee_max)
+            self.app.audits.open_audits(ctx, committee_max, [(subject, claimant, SEED)])
 
     def _end(self, ctx: Ctx) -> None:
         for subject, _ in self.app.audits.list_decided(ctx) if self.takes else ():

@@ -19,7 +19,7 @@ from abci_app.units.claim import compute_answer
 from abci_app.units.errors import WeightsGone
 from abci_app.units.events import Event, Report
 from abci_app.units.source import UnitSource
-from abci_app.wire.audit import UNIT, Subject, decode_subject
+from abci_app.wire.audit import CONFIRMATION, UNIT, Subject, decode_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_OPEN, Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
@@ -131,7 +131,7 @@ class Auditor:
         if self.answers.find(audit.subject) is not None:
             return False
         subject = decode_subject(audit.subject)
-        if subject.kind != UNIT:
+        if subject.kind not in (UNIT, CONFIRMATION):
             return self._skip(audit.subject, f"audits of kind {subject.kind} are not known here: use a newer version")
         found = self._find_unit(subject)
         if found is None:  # dealt again, or closed, since the audit was listed
@@ -145,7 +145,7 @@ class Auditor:
             if self.behaviour.computes:
                 self._prepare(spec)
             began, began_cpu = time.monotonic(), time.process_time()
-            answer = make_answer(self.behaviour, unit, lambda: self._compute(spec, running, unit))
+            answer = make_answer(self.behaviour, unit, lambda: self._compute(spec, running, unit, audit.seed))
         except DataError as error:
             self._lacking[root] = now + LACKING_RETRY_S
             return self._skip(root, f"model {running.model_id}: {error}; {error.hint}")
@@ -173,14 +173,13 @@ class Auditor:
         if place not in self._dealings:
             self._dealings[place] = self.chain.find_round(*place)
         dealing = self._dealings[place]
-        if dealing is None or dealing.round is None or not dealing.round.audit_seed \
-                or dealing.round.attempt != subject.attempt:
+        if dealing is None or dealing.round is None or dealing.round.attempt != subject.attempt:
             return None
         return next(((dealing.round, unit) for unit in dealing.units if unit.index == subject.index), None)
 
-    def _compute(self, spec: ModelSpec, running: Round, unit: Unit) -> bytes:
+    def _compute(self, spec: ModelSpec, running: Round, unit: Unit, seed: bytes) -> bytes:
         weights, rows = self.source.load_weights(running), self.source.open_rows(spec)
-        return compute_answer(spec, running, unit.index, weights, rows)
+        return compute_answer(spec, running, unit.index, weights, rows, seed)
 
     def _prepare(self, spec: ModelSpec) -> None:
         """Open a contract's dataset, and have the back end prove itself on its shape before the first unit: a wrong

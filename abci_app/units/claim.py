@@ -67,12 +67,12 @@ def compute_unit_from(spec: ModelSpec, running: Round, unit: int, weights: bytes
     return Computed(new_claim(result.payload, result.trace_root, policy.codec), result.trace, result.witness)
 
 
-def compute_answer(spec: ModelSpec, audited: Round, unit: int, weights: bytes, rows: Rows) -> bytes:
-    """The one right answer to the audit of a unit, 96 bytes: payload root ‖ trace root ‖ witness.
+def compute_answer(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: Rows, seed: bytes) -> bytes:
+    """The one right answer to an audit of a unit, 96 bytes: payload root ‖ trace root ‖ witness.
 
-    audited: a round whose audits are drawn, so that it has an audit_seed. Arguments and errors as compute_unit.
+    seed: the audit's own, which names the witness. Other arguments and errors as compute_unit.
     """
-    step = draw_witness_step(audited.audit_seed, unit, spec.training.local_steps)
-    computed = compute_unit(spec, audited, unit, weights, rows, step)
-    witness = compute_witness(audited.audit_seed, unit, computed.state_root)
+    step = draw_witness_step(seed, unit, spec.training.local_steps)
+    computed = compute_unit(spec, running, unit, weights, rows, step)
+    witness = compute_witness(seed, unit, computed.state_root)
     return new_answer(computed.claim.payload_root, computed.claim.trace_root, witness)

@@ -1,7 +1,8 @@
 """Audits on the wire: what is audited, digests of answers, and the vote extensions that carry both. Pure.
 
-A subject (25 bytes) names one unit of work: kind u8 ‖ model u64 ‖ number u64 ‖ attempt u32 ‖ index u32, big-endian. Its
-answer (96 bytes) is payload root ‖ trace root ‖ witness. A digest binds an answer to the validator that gives it, so
+A subject (25 bytes) names one unit of work: kind u8 ‖ model u64 ‖ number u64 ‖ attempt u32 ‖ index u32, big-endian. The
+kind says who is asked: a committee, or everybody, whose word stands above the committee's. Its answer (96 bytes) is
+payload root ‖ trace root ‖ witness. A digest binds an answer to the validator that gives it, so
 that nobody can take another's.
 
 An extension is empty, or at most 2048 bytes: 01 ‖ count u8 ‖ count x (subject ‖ digest) ‖ openings (subject ‖ answer),
@@ -18,7 +19,8 @@ from abci_app.wire.ints import u32_bytes, u64_bytes
 from abci_app.wire.seed import hash_fields
 from abci_app.wire.varint import encode_uvarint
 
-UNIT = 1  # the kind of a unit of work; others are reserved
+UNIT = 1  # the kind of a unit of work of which a committee is asked
+CONFIRMATION = 2  # of the same unit, of which everybody is asked; other kinds are reserved
 SUBJECT_BYTES = 25
 DIGEST_BYTES = 32
 ANSWER_BYTES = 96
@@ -37,7 +39,7 @@ class ExtensionInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is audited: for UNIT a unit of a model's round, in one dealing of it."""
+    """What is audited: for both kinds a unit of a model's round, in one dealing of it."""
 
     kind: int
     model_id: int
@@ -62,6 +64,11 @@ class Extension:
 def unit_subject(model_id: int, number: int, attempt: int, index: int) -> bytes:
     """The subject of a unit of work: model, round, attempt of its dealing, index."""
     return Subject(UNIT, model_id, number, attempt, index).encode()
+
+
+def confirmation_of(subject: bytes) -> bytes:
+    """The subject by which everybody is asked about the unit of a subject."""
+    return bytes([CONFIRMATION]) + subject[1:]
 
 
 def decode_subject(data: bytes) -> Subject:

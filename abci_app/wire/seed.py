@@ -36,13 +36,21 @@ def audit_seed(chain_id: str, model_id: int, round_number: int, attempt: int, la
                        u32_bytes(attempt), last_app_hash, last_block_hash)
 
 
+def confirmation_seed(seed: bytes, last_app_hash: bytes, last_block_hash: bytes) -> bytes:
+    """Seed of the confirmations that a block opens in a round, from the round's audit seed.
+
+    It names other witnesses than the answer of the first committee, which is public by then.
+    """
+    return hash_fields("gradus/confirmation", seed, last_app_hash, last_block_hash)
+
+
 def unit_seed(seed: bytes, unit: int) -> bytes:
     """Seed of one unit of a round: its rows and all its stochastic rounding."""
     return hash_fields("gradus/unit", seed, u32_bytes(unit))
 
 
 def draw_witness_step(seed: bytes, unit: int, local_steps: int) -> int:
-    """The local step (1..local_steps) of a unit whose state an auditor must know, from its round's audit seed.
+    """The local step (1..local_steps) of a unit whose state an auditor must know, from its audit's seed.
 
     Nobody can know it before the last reveal: no claim can hold the answer. The bias of the remainder is below 2^-51.
     """
@@ -50,7 +58,7 @@ def draw_witness_step(seed: bytes, unit: int, local_steps: int) -> int:
 
 
 def compute_witness(seed: bytes, unit: int, state_root: bytes) -> bytes:
-    """What shows that an auditor had the state of a unit's witness step, from the round's audit seed."""
+    """What shows that an auditor had the state of a unit's witness step, from its audit's seed."""
     return hash_fields("gradus/witness", seed, u32_bytes(unit), state_root)
 
 

@@ -37,15 +37,14 @@ def compute_claim(spec: ModelSpec, running: Round, unit: int, weights: bytes, ro
     return Claim(result.payload, result.trace_root, spec.training.codec)
 
 
-def compute_answer(spec: ModelSpec, audited: Round, unit: int, weights: bytes, rows: list[bytes]) -> bytes:
-    """The one right answer to the audit of a unit: its roots, and a state that only the audit's seed names."""
+def compute_answer(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: list[bytes], seed: bytes) -> bytes:
+    """The one right answer to an audit of a unit: its roots, and a state that only the audit's seed names."""
     number = unit.to_bytes(4, "big")
-    draw = hash_fields("gradus/witness-step", audited.audit_seed, number)
+    draw = hash_fields("gradus/witness-step", seed, number)
     step = 1 + next(iter_u64(draw)) % spec.training.local_steps
-    result = _run(spec, audited, unit, weights, rows, step)
+    result = _run(spec, running, unit, weights, rows, step)
     claim = Claim(result.payload, result.trace_root, spec.training.codec)
-    return claim.payload_root + claim.trace_root + hash_fields("gradus/witness", audited.audit_seed, number,
-                                                               result.witness)
+    return claim.payload_root + claim.trace_root + hash_fields("gradus/witness", seed, number, result.witness)
 
 
 def _run(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: list[bytes],

@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 
 from abci_app.runtime.context import Ctx
 from abci_app.wire.audit import decode_subject
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 from abci_app.x.models.keeper import Keeper as ModelsKeeper
@@ -57,13 +58,13 @@ class Markets:
         *inputs, rows = self._inputs(ctx, running, unit)
         return compute_claim(*inputs, rows[1:] + rows[:1])
 
-    def find_answer(self, ctx: Ctx, subject: bytes) -> bytes:
+    def find_answer(self, ctx: Ctx, audit: Audit) -> bytes:
         """The right answer to an audit, computed when it is first asked for: the weights are not kept for long."""
-        if subject not in self.answers:
-            named = decode_subject(subject)
+        if audit.subject not in self.answers:
+            named = decode_subject(audit.subject)
             audited = self.work.get_round(ctx, named.model_id, named.number)
-            self.answers[subject] = compute_answer(*self._inputs(ctx, audited, named.index))
-        return self.answers[subject]
+            self.answers[audit.subject] = compute_answer(*self._inputs(ctx, audited, named.index), audit.seed)
+        return self.answers[audit.subject]
 
     def _inputs(self, ctx: Ctx, running: Round, unit: int) -> tuple[ModelSpec, Round, int, bytes, list[bytes]]:
         """What a unit is computed from."""

@@ -147,7 +147,7 @@ def test_claims_of_miners_and_answers_of_auditors_are_those_that_the_simulation_
     """Two implementations over the same kernels, written apart."""
     market_rows = new_table()
     spec = small_spec()
-    running = Round(model_id=1, number=4, seed=bytes(range(32)), learning_rate_q16=5_000, audit_seed=bytes(32))
+    running = Round(model_id=1, number=4, seed=bytes(range(32)), learning_rate_q16=5_000)
     weights = mlp.init_weights((4, 5, 3), bytes(32))
 
     class Rows:
@@ -158,5 +158,5 @@ def test_claims_of_miners_and_answers_of_auditors_are_those_that_the_simulation_
         mine = compute_claim(spec, running, unit, weights, market_rows.rows)
         theirs = compute_unit(spec, running, unit, weights, Rows()).claim
         assert (mine.payload, mine.trace_root) == (theirs.payload, theirs.trace_root)
-        assert compute_answer(spec, running, unit, weights, Rows()) == compute_sim_answer(
-            spec, running, unit, weights, market_rows.rows)
+        assert compute_answer(spec, running, unit, weights, Rows(), bytes(32)) == compute_sim_answer(
+            spec, running, unit, weights, market_rows.rows, bytes(32))

@@ -92,7 +92,7 @@ class World:
         self.checks.check_block(before, self.chain.ctx(), events)
 
     def _find_answer(self, audit: Audit) -> bytes:
-        return self.markets.find_answer(self.chain.ctx(), audit.subject)
+        return self.markets.find_answer(self.chain.ctx(), audit)
 
     def _dice(self, topic: str) -> random.Random:
         height = self.chain.height if hasattr(self, "chain") else 0

@@ -2,8 +2,8 @@
 
 from abci_app.runtime.events import Event, new_event
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
-    MEMBER_VERDICT_LATE, MEMBER_VERDICT_MISSING, MEMBER_VERDICT_RIGHT, MEMBER_VERDICT_WRONG, Audit, AuditStatus,
-    MemberVerdict,
+    MEMBER_VERDICT_DIFFERS, MEMBER_VERDICT_LATE, MEMBER_VERDICT_MISSING, MEMBER_VERDICT_RIGHT, MEMBER_VERDICT_WRONG,
+    Audit, AuditStatus, MemberVerdict,
 )
 
 
@@ -18,16 +18,19 @@ def digest_recorded(subject: bytes, validator: bytes) -> Event:
 
 
 def audit_decided(audit: Audit) -> Event:
-    """The answer is known; how many members gave it in time, gave another, gave it late, gave none."""
+    """The answer is known; how many members gave it in time, gave another, gave it late, gave none.
+
+    Who gave another is wrong where the answer is final, else only differs.
+    """
     return new_event("audits.audit_decided", subject=audit.subject.hex(), right=_count(audit, MEMBER_VERDICT_RIGHT),
                      wrong=_count(audit, MEMBER_VERDICT_WRONG), late=_count(audit, MEMBER_VERDICT_LATE),
-                     missing=_count(audit, MEMBER_VERDICT_MISSING))
+                     missing=_count(audit, MEMBER_VERDICT_MISSING), differs=_count(audit, MEMBER_VERDICT_DIFFERS))
 
 
-def audit_closed(audit: Audit) -> Event:
-    """An audit is forgotten. status: what it was then."""
+def audit_closed(audit: Audit, status: str = "") -> Event:
+    """An audit is forgotten. status: what it was then, or refuted."""
     return new_event("audits.audit_closed", subject=audit.subject.hex(),
-                     status=AuditStatus.Name(audit.status).removeprefix("AUDIT_STATUS_").lower())
+                     status=status or AuditStatus.Name(audit.status).removeprefix("AUDIT_STATUS_").lower())
 
 
 def auditor_excluded(validator: bytes, reason: str, until_height: int) -> Event:

@@ -15,7 +15,9 @@ from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
     AUDIT_STATUS_DECIDED, AUDIT_STATUS_OPEN, AUDIT_STATUS_TAKEN, Audit, Auditor, Params,
 )
 from abci_app.x.audits.keeper import Keeper
-from abci_app.x.audits.types import ADDRESS_BYTES, COMMITTEE_MAX, EXCLUDED_BLOCKS_MAX, MISSED_MAX, PARAMS_DEFAULT
+from abci_app.x.audits.types import (
+    ADDRESS_BYTES, COMMITTEE_MAX, EXCLUDED_BLOCKS_MAX, MISSED_MAX, PARAMS_DEFAULT, SEED_BYTES,
+)
 
 PATH = "app_state.audits"
 
@@ -68,6 +70,8 @@ def _check_audit(item: Section, audit: Audit) -> None:
     if len(audit.answer) != (0 if audit.status == AUDIT_STATUS_OPEN else ANSWER_BYTES):
         raise GenesisInvalid(f"{item.path}.answer", f"{len(audit.answer)} bytes",
                              f"{ANSWER_BYTES} once decided, none before")
+    if len(audit.seed) != SEED_BYTES:
+        raise GenesisInvalid(f"{item.path}.seed", f"{len(audit.seed)} bytes", f"a seed has {SEED_BYTES}")
     if not 1 <= len(audit.members) <= COMMITTEE_MAX:
         raise GenesisInvalid(f"{item.path}.members", f"{len(audit.members)} of them", f"1 to {COMMITTEE_MAX}")
     for index, member in enumerate(item.sections("members")):

@@ -8,7 +8,7 @@ from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
 )
 from abci_app.x.audits import keys
 from abci_app.x.audits.keeper import Keeper
-from abci_app.x.audits.types import is_quorum, judge_member, list_matching
+from abci_app.x.audits.types import compute_power, is_quorum, judge_member, list_matching
 
 
 def check_marks(ctx: Ctx, keeper: Keeper) -> str | None:
@@ -28,7 +28,8 @@ def check_marks(ctx: Ctx, keeper: Keeper) -> str | None:
 
 
 def check_committees(ctx: Ctx, keeper: Keeper) -> str | None:
-    """Members are validators of other operators, each once; a decided audit has its quorum, and is judged by it."""
+    """Members are validators of other operators, each once, and have no more than the power of all who may judge; a
+    decided audit has its quorum, and is judged by it."""
     for audit in keeper.iter_audits(ctx):
         problem = _find_problem(ctx, keeper, audit)
         if problem is not None:
@@ -60,6 +61,8 @@ def _find_problem(ctx: Ctx, keeper: Keeper, audit: Audit) -> str | None:
             return "its claimant judges itself"
         if bool(member.digest) != (member.digest_height > 0):
             return "a digest has a height, and no digest has none"
+    if compute_power(audit.members) > audit.eligible_power:
+        return f"its members have more power than the {audit.eligible_power} of all who may judge"
     has_digests = is_quorum([member for member in audit.members if member.digest], audit)
     if has_digests != (audit.ready_height > 0):
         return "its quorum of digests and its ready height contradict each other"

@@ -6,7 +6,7 @@ Invariants: the marks 02, 03 and 04 are those of the audits' records; see invari
 Source: README.md beside this file.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
@@ -15,16 +15,19 @@ from abci_app.wire.audit import SUBJECT_BYTES
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import u64_bytes
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
-    AUDIT_STATUS_DECIDED, AUDIT_STATUS_OPEN, AUDIT_STATUS_TAKEN, MEMBER_VERDICT_RIGHT, MEMBER_VERDICT_WRONG, Audit,
-    Auditor, BlockLoad, Member, Params,
+    AUDIT_STATUS_DECIDED, AUDIT_STATUS_OPEN, AUDIT_STATUS_TAKEN, MEMBER_VERDICT_DIFFERS, MEMBER_VERDICT_RIGHT,
+    MEMBER_VERDICT_WRONG, Audit, Auditor, BlockLoad, Member, Params,
 )
 from abci_app.x.audits import events, keys
 from abci_app.x.audits.errors import AuditNotFound
 from abci_app.x.audits.needs import Operators, Validators
 from abci_app.x.audits.types import (
     COMMITTEE_MAX, DECIDED_PER_BLOCK, PATIENCE_BLOCKS, STORE, compute_power, compute_ready_height, draw_committee,
-    is_answerable, is_quorum, judge_member, list_matching,
+    is_answerable, is_final, is_quorum, is_whole, judge_member, list_matching,
 )
+
+
+Question = tuple[bytes, bytes, bytes]  # a subject, the account whose claim it is, the seed of committee and witness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,24 +37,44 @@ class Keeper:
     validators: Validators
     operators: Operators
 
-    def open_audit(self, ctx: Ctx, subject: bytes, seed: bytes, claimant: bytes, committee_max: int) -> int:
-        """Draw a committee for a subject (25 bytes) and ask it. Returns its size; 0 when nobody may judge.
+    def open_audits(self, ctx: Ctx, committee_max: int, asked: Sequence[Question]) -> list[int]:
+        """Draw a committee for each subject and ask it. Returns their sizes; 0 where nobody may judge.
 
-        claimant: the account (20 bytes) whose claim it is; a validator that earns for it, or for nobody, is left out,
-        and so is one that is excluded. committee_max: 1..64. Opening a subject twice is the caller's bug:
-        InvariantBroken. Emits audits.audit_opened.
+        committee_max: 1..64. asked: each a subject (25 bytes), the account (20 bytes) whose claim it is, and a seed (32
+        bytes). A validator that earns for that account, or for nobody, is left out, and so is one that is excluded.
+        Opening a subject twice is the caller's bug: InvariantBroken. Emits audits.audit_opened for each.
         """
+        judges = self._list_judges(ctx)
+        excluded = [auditor.consensus_address for auditor in self.iter_auditors(ctx)
+                    if auditor.excluded_until_height > ctx.height]
+        return [self._open(ctx, committee_max, question, judges, excluded) for question in asked]
+
+    def ask_everybody(self, ctx: Ctx, asked: Sequence[Question]) -> list[int]:
+        """As open_audits, of committees of all who may judge, or of as many as can be asked, excluded or not.
+
+        So an answer is final (`is_final`), and no exclusion makes fewer enough for it.
+        """
+        judges = self._list_judges(ctx)
+        return [self._open(ctx, COMMITTEE_MAX, question, judges, []) for question in asked]
+
+    def _open(self, ctx: Ctx, committee_max: int, question: Question, judges: list[Member],
+              excluded: list[bytes]) -> int:
+        """Open one audit. Where less than half of the power that may judge would be left, nobody is excluded: so a
+        minority cannot get a majority of committees by having the others excluded in audits of its own."""
+        subject, claimant, seed = question[0], encode_address(question[1]), question[2]
         if self.find_audit(ctx, subject) is not None:
             raise InvariantBroken(f"the audit of {subject.hex()} is opened twice")
-        eligible = self._list_eligible(ctx, claimant)
-        members = draw_committee(seed, subject, eligible, min(committee_max, COMMITTEE_MAX))
-        if not members:
-            return 0
-        audit = Audit(subject=subject, status=AUDIT_STATUS_OPEN, claimant=encode_address(claimant), members=members,
-                      opened_height=ctx.height)
-        self.put_audit(ctx, audit)
-        self.put_marks(ctx, audit)
-        ctx.emit(events.audit_opened(audit))
+        eligible = [member for member in judges if member.operator != claimant]
+        left = [member for member in eligible if member.consensus_address not in excluded]
+        power = compute_power(eligible)
+        members = draw_committee(seed, subject, left if 2 * compute_power(left) >= power else eligible,
+                                 min(committee_max, COMMITTEE_MAX))
+        if members:
+            audit = Audit(subject=subject, status=AUDIT_STATUS_OPEN, claimant=claimant, members=members,
+                          opened_height=ctx.height, eligible_power=power, seed=seed)
+            self.put_audit(ctx, audit)
+            self.put_marks(ctx, audit)
+            ctx.emit(events.audit_opened(audit))
         return len(members)
 
     def find_audit(self, ctx: Ctx, subject: bytes) -> Audit | None:
@@ -81,14 +104,42 @@ class Keeper:
         subjects = [key[len(keys.DECIDED):] for key, _ in marks]
         return [(subject, self.get_audit(ctx, subject).answer) for subject in subjects]
 
-    def take(self, ctx: Ctx, subject: bytes) -> None:
-        """Note that whoever opened a decided audit has acted on its answer. Anything else is its bug."""
+    def is_final(self, ctx: Ctx, subject: bytes) -> bool:
+        """Whether a decided audit was decided by so many that somebody may be punished for it."""
+        return is_final(self.get_audit(ctx, subject))
+
+    def is_whole(self, ctx: Ctx, subject: bytes) -> bool:
+        """Whether everybody who may judge is in the audit's committee."""
+        return is_whole(self.get_audit(ctx, subject))
+
+    def take(self, ctx: Ctx, subject: bytes, contested: bool = False) -> None:
+        """Note that whoever opened a decided audit has acted on its answer. Anything else is its bug.
+
+        Who differed from a committee that is not final has missed the audit; not so where it is contested: then another
+        audit is asked who of them was right. Emits audits.auditor_excluded for who missed too many.
+        """
         audit = self.get_audit(ctx, subject)
         if audit.status != AUDIT_STATUS_DECIDED:
             raise InvariantBroken(f"the audit of {subject.hex()} is taken, but not decided, or taken before")
         audit.status = AUDIT_STATUS_TAKEN
         ctx.state.store(STORE).delete(keys.decided(subject))
         self.put_audit(ctx, audit)
+        for member in audit.members:
+            if member.verdict == MEMBER_VERDICT_DIFFERS and not contested:
+                self._count_miss(ctx, member)
+
+    def refute(self, ctx: Ctx, subject: bytes) -> None:
+        """Forget a taken audit whose answer a final one has proved wrong: who gave it is excluded as wrong.
+
+        Emits audits.auditor_excluded for each, and audits.audit_closed. An audit that is not taken is the caller's bug.
+        """
+        audit = self.get_audit(ctx, subject)
+        if audit.status != AUDIT_STATUS_TAKEN:
+            raise InvariantBroken(f"the audit of {subject.hex()} is refuted, but not taken")
+        for member in list_matching(audit, audit.answer):
+            self._count_wrong(ctx, member, was_right=member.verdict == MEMBER_VERDICT_RIGHT)
+        ctx.state.store(STORE).delete(keys.audit(subject))
+        ctx.emit(events.audit_closed(audit, "refuted"))
 
     def list_right(self, ctx: Ctx, subject: bytes) -> list[bytes]:
         """The accounts (20 bytes) of the members who gave the answer in time, one for each, by rising validator.
@@ -122,7 +173,7 @@ class Keeper:
             self._drop_open_marks(ctx, audit)
             for member in audit.members if is_answerable(audit) else ():
                 if not member.digest:
-                    self._count_miss(ctx, audit, member)
+                    self._count_late(ctx, audit, member)
         elif audit.status == AUDIT_STATUS_DECIDED:
             store.delete(keys.decided(subject))
         store.delete(keys.audit(subject))
@@ -163,8 +214,8 @@ class Keeper:
                 self._count_right(ctx, member)
             elif member.verdict == MEMBER_VERDICT_WRONG:
                 self._count_wrong(ctx, member)
-            else:
-                self._count_miss(ctx, audit, member)
+            elif member.verdict != MEMBER_VERDICT_DIFFERS:
+                self._count_late(ctx, audit, member)
 
     def is_waiting(self, ctx: Ctx, validator: bytes, subject: bytes) -> bool:
         """Whether an open audit of the subject waits for this validator's digest."""
@@ -240,24 +291,15 @@ class Keeper:
         """Write what this block has used."""
         ctx.state.store(STORE).set(keys.LOAD, load.SerializeToString(deterministic=True))
 
-    def _list_eligible(self, ctx: Ctx, claimant: bytes) -> list[Member]:
-        """Who may judge, by rising address: with power, not excluded, and of another operator than the claimant.
-
-        Where less than half of the power that may judge would be left, nobody is excluded: so a minority cannot get a
-        majority of committees by having the others excluded in audits of its own.
-        """
-        excluded = [auditor.consensus_address for auditor in self.iter_auditors(ctx)
-                    if auditor.excluded_until_height > ctx.height]
-        eligible = []
+    def _list_judges(self, ctx: Ctx) -> list[Member]:
+        """Validators with power whose operator is known, by rising address."""
+        judges = []
         for validator in self.validators.iter_validators(ctx):
-            if validator.power == 0:
-                continue
-            operator = self.operators.find_operator(ctx, validator.consensus_address)
-            if operator is not None and operator != claimant:
-                eligible.append(Member(consensus_address=validator.consensus_address, power=validator.power,
-                                       operator=encode_address(operator)))
-        left = [member for member in eligible if member.consensus_address not in excluded]
-        return left if 2 * compute_power(left) >= compute_power(eligible) else eligible
+            operator = self.operators.find_operator(ctx, validator.consensus_address) if validator.power else None
+            if operator is not None:
+                judges.append(Member(consensus_address=validator.consensus_address, power=validator.power,
+                                     operator=encode_address(operator)))
+        return judges
 
     def _drop_open_marks(self, ctx: Ctx, audit: Audit) -> None:
         store = ctx.state.store(STORE)
@@ -273,15 +315,19 @@ class Keeper:
         auditor.missed_in_a_row = 0
         self.put_auditor(ctx, auditor)
 
-    def _count_wrong(self, ctx: Ctx, member: Member) -> None:
+    def _count_wrong(self, ctx: Ctx, member: Member, was_right: bool = False) -> None:
+        """was_right: that was counted before the answer was refuted."""
         auditor = self.get_auditor(ctx, member.consensus_address)
+        auditor.right -= 1 if was_right else 0
         auditor.wrong += 1
         self._exclude(ctx, auditor, "wrong", self.params(ctx).wrong_excluded_blocks)
 
-    def _count_miss(self, ctx: Ctx, audit: Audit, member: Member) -> None:
+    def _count_late(self, ctx: Ctx, audit: Audit, member: Member) -> None:
         """A member that gave nothing in time has missed an audit that was open long enough."""
-        if ctx.height - audit.opened_height < PATIENCE_BLOCKS:
-            return
+        if ctx.height - audit.opened_height >= PATIENCE_BLOCKS:
+            self._count_miss(ctx, member)
+
+    def _count_miss(self, ctx: Ctx, member: Member) -> None:
         auditor, params = self.get_auditor(ctx, member.consensus_address), self.params(ctx)
         auditor.missed += 1
         auditor.missed_in_a_row += 1

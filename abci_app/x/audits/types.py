@@ -3,17 +3,18 @@
 Reads/Writes: nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from abci_app.wire.audit import compute_digest
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
-    MEMBER_VERDICT_LATE, MEMBER_VERDICT_MISSING, MEMBER_VERDICT_RIGHT, MEMBER_VERDICT_WRONG, Audit, Member,
-    MemberVerdict, Params,
+    MEMBER_VERDICT_DIFFERS, MEMBER_VERDICT_LATE, MEMBER_VERDICT_MISSING, MEMBER_VERDICT_RIGHT, MEMBER_VERDICT_WRONG,
+    Audit, Member, MemberVerdict, Params,
 )
 from abci_app.wire.seed import hash_fields, iter_u64
 
 STORE = "audits"
 ADDRESS_BYTES = 20
+SEED_BYTES = 32
 COMMITTEE_MAX = 64
 VOTES_PER_BLOCK = 256
 OPENINGS_PER_BLOCK = 256
@@ -30,15 +31,18 @@ def draw_committee(seed: bytes, subject: bytes, eligible: list[Member], count: i
 
     A draw is 128 bits modulo the power that is left, which is at most 2^60: the bias is below 2^-67.
     """
-    left, drawn = list(eligible), list[Member]()
+    if len(eligible) <= count:
+        return list(eligible)
+    left, drawn, power = list(eligible), list[Member](), compute_power(eligible)
     draws = iter_u64(hash_fields("gradus/committee", seed, subject))
-    while left and len(drawn) < count:
-        point = (next(draws) << 64 | next(draws)) % sum(member.power for member in left)
+    while len(drawn) < count:
+        point = (next(draws) << 64 | next(draws)) % power
         place = 0
         while point >= left[place].power:
             point -= left[place].power
             place += 1
         drawn.append(left.pop(place))
+        power -= drawn[-1].power
     return sorted(drawn, key=lambda member: member.consensus_address)
 
 
@@ -47,9 +51,29 @@ def compute_power(members: Iterable[Member]) -> int:
     return sum(member.power for member in members)
 
 
-def is_quorum(members: Iterable[Member], audit: Audit) -> bool:
-    """Whether these members of its committee have more than 2/3 of its power."""
-    return 3 * compute_power(members) > 2 * compute_power(audit.members)
+def is_whole(audit: Audit) -> bool:
+    """Whether its committee is everybody who may judge."""
+    return compute_power(audit.members) == audit.eligible_power
+
+
+def is_quorum(members: Sequence[Member], audit: Audit) -> bool:
+    """Whether these members of its committee decide: more than 2/3 of its power, and of its heads.
+
+    The heads count because power weighs twice otherwise, in the draw and in the count: one validator with a third of
+    all power would decide by itself for most committees of small ones. Everybody together is nobody's draw.
+    """
+    has_power = 3 * compute_power(members) > 2 * compute_power(audit.members)
+    return has_power and (is_whole(audit) or 3 * len(members) > 2 * len(audit.members))
+
+
+def is_final(audit: Audit) -> bool:
+    """Whether the digests of its answer are enough to take something from somebody: a bond, or a place in committees.
+
+    They have more than 2/3 of the power of all who may judge. Where these are more than COMMITTEE_MAX, the largest
+    committee is as much as can be asked.
+    """
+    matching = compute_power(list_matching(audit, audit.answer))
+    return 3 * matching > 2 * audit.eligible_power or len(audit.members) >= COMMITTEE_MAX
 
 
 def is_answerable(audit: Audit) -> bool:
@@ -83,9 +107,9 @@ def list_matching(audit: Audit, answer: bytes) -> list[Member]:
 
 
 def judge_member(audit: Audit, member: Member) -> MemberVerdict:
-    """How a member of a ready audit has answered. What came when the answer could be told may have been copied."""
+    """How a member of an audit that has its answer has done. What came when that could be told may have been copied."""
     if not member.digest:
         return MEMBER_VERDICT_MISSING
     if member.digest != compute_digest(member.consensus_address, audit.subject, audit.answer):
-        return MEMBER_VERDICT_WRONG
+        return MEMBER_VERDICT_WRONG if is_final(audit) else MEMBER_VERDICT_DIFFERS
     return MEMBER_VERDICT_RIGHT if member.digest_height <= audit.ready_height else MEMBER_VERDICT_LATE

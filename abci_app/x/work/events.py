@@ -95,6 +95,11 @@ def unit_drawn(unit: Unit, deadline_height: int) -> Event:
     return new_event("work.unit_drawn", **_unit(unit), deadline_height=deadline_height)
 
 
+def unit_contested(unit: Unit, deadline_height: int) -> Event:
+    """A committee of too little power to punish says that a unit is wrong: everybody is asked, by deadline_height."""
+    return new_event("work.unit_contested", **_unit(unit), deadline_height=deadline_height)
+
+
 def unit_audited(unit: Unit) -> Event:
     """An audit has ended. verdict: match, mismatch or expired."""
     verdict = AuditVerdict.Name(unit.verdict).removeprefix("AUDIT_VERDICT_").lower()

@@ -3,12 +3,13 @@
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import LIVE_STATUSES
 from abci_app.wire.address import decode_address, encode_address, module_address
-from abci_app.wire.audit import UNIT, decode_subject
+from abci_app.wire.audit import CONFIRMATION, UNIT, decode_subject
 from abci_app.wire.ints import u32_bytes
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_TAKEN, Audit
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_PENDING, AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED,
     ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, TRAINER_STATUS_ACTIVE, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED,
-    UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED, Round, Unit,
+    UNIT_STATUS_COMMITTED, UNIT_STATUS_REJECTED, UNIT_STATUS_REVEALED, Round, Unit,
 )
 from abci_app.x.work import keys
 from abci_app.x.work.keeper import Keeper
@@ -130,22 +131,28 @@ def check_audits(ctx: Ctx, keeper: Keeper) -> str | None:
     kept = 0
     for found in keeper.iter_rounds(ctx):
         for unit in keeper.list_units(ctx, found.model_id, found.number):
-            has_audit = keeper.audits.find_audit(ctx, keeper.subject_of(ctx, unit)) is not None
-            if not _may_have_audit(unit, found, has_audit):
-                verdict = "an audit" if has_audit else "no audit"
-                return f"model {unit.model_id}, round {unit.round}, unit {unit.index} has {verdict}"
-            kept += has_audit
-    asked = sum(1 for audit in keeper.audits.iter_audits(ctx) if decode_subject(audit.subject).kind == UNIT)
-    return None if asked == kept else f"{asked} audits of units are open or decided, {kept} of units that are kept"
+            committee, everybody = (keeper.audits.find_audit(ctx, one) for one in keeper.subjects_of(ctx, unit))
+            if not _may_have_audits(unit, found, committee, everybody):
+                asked = [name for name, audit in (("a committee", committee), ("everybody", everybody)) if audit]
+                return (f"model {unit.model_id}, round {unit.round}, unit {unit.index}: "
+                        f"{' and '.join(asked) or 'nobody'} asked, with verdict {unit.verdict}")
+            kept += (committee is not None) + (everybody is not None)
+    open_count = sum(1 for audit in keeper.audits.iter_audits(ctx)
+                     if decode_subject(audit.subject).kind in (UNIT, CONFIRMATION))
+    return None if open_count == kept else f"{open_count} audits of units are kept, {kept} of units that are kept"
 
 
-def _may_have_audit(unit: Unit, owner: Round, has_audit: bool) -> bool:
-    """Whether an audit of the unit may be kept, or may be absent. One that expired may never have had a committee."""
+def _may_have_audits(unit: Unit, owner: Round, committee: Audit | None, everybody: Audit | None) -> bool:
+    """Whether exactly these audits of the unit may be kept. Where nobody could judge there never was one."""
+    if committee is not None and everybody is not None and committee.status != AUDIT_STATUS_TAKEN:
+        return False  # everybody is asked instead of a committee, or after it
+    if unit.verdict == AUDIT_VERDICT_PENDING:
+        return committee is not None
     if unit.verdict == AUDIT_VERDICT_EXPIRED:
-        return not has_audit or not owner.settled_height
-    is_needed = unit.verdict == AUDIT_VERDICT_PENDING or (
-        unit.verdict != AUDIT_VERDICT_UNSPECIFIED and owner.phase == ROUND_PHASE_AUDIT)
-    return has_audit == is_needed
+        is_over = owner.settled_height or unit.status == UNIT_STATUS_REJECTED
+        return not is_over or committee is None and everybody is None
+    has_audit = committee is not None or everybody is not None
+    return has_audit == (unit.verdict != AUDIT_VERDICT_UNSPECIFIED and owner.phase == ROUND_PHASE_AUDIT)
 
 
 def check_payloads(ctx: Ctx, keeper: Keeper) -> str | None:

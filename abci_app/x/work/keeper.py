@@ -14,7 +14,7 @@ from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import UnitTerms
 from abci_app.runtime.gas import BLOB_BYTE_GAS, WRITE_GAS
 from abci_app.wire.address import decode_address
-from abci_app.wire.audit import unit_subject
+from abci_app.wire.audit import confirmation_of, unit_subject
 from abci_app.wire.coin import base_coin
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U32_MAX, U64_MAX, u32_bytes, u64_bytes
@@ -403,13 +403,23 @@ class Keeper:
             raise InvariantBroken(f"model {model_id}, round {number}, unit {index} is lost without a dispute")
         self.mark_disputed(ctx, unit, False)
         unit.disputed = False
-        self.audits.close_audit(ctx, self.subject_of(ctx, unit))
+        self.close_audits(ctx, unit)
         return self.reject_unit(ctx, unit, SLASH_REASON_DISPUTE, [challenger])
 
     def subject_of(self, ctx: Ctx, unit: Unit) -> bytes:
         """By what the audits room knows a kept unit."""
         attempt = self.get_round(ctx, unit.model_id, unit.round).attempt
         return unit_subject(unit.model_id, unit.round, attempt, unit.index)
+
+    def subjects_of(self, ctx: Ctx, unit: Unit) -> tuple[bytes, bytes]:
+        """By what the audits room knows a kept unit: asked of a committee, and of everybody."""
+        subject = self.subject_of(ctx, unit)
+        return subject, confirmation_of(subject)
+
+    def close_audits(self, ctx: Ctx, unit: Unit) -> None:
+        """Forget what is asked about a unit, of whomever."""
+        for subject in self.subjects_of(ctx, unit):
+            self.audits.close_audit(ctx, subject)
 
     def compute_terms(self, ctx: Ctx, model_id: int, number: int, index: int) -> UnitTerms:
         """What a unit was computed from and what was claimed. Raises RoundNotFound, UnitNotFound (work/12, work/14)."""

@@ -77,7 +77,8 @@ class Rig:
         audited = self.chain.app.work.get_round(ctx, subject.model_id, subject.number)
         spec = self.chain.app.work.spec_of(ctx, audited)
         weights = self.chain.app.models.load_weights(ctx, subject.model_id, subject.number - 1)
-        return compute_answer(spec, audited, subject.index, weights, self.store.open(spec.dataset.rows_root))
+        rows = self.store.open(spec.dataset.rows_root)
+        return compute_answer(spec, audited, subject.index, weights, rows, audit.seed)
 
     def miner(self, name: str, behaviour: Behaviour = Behaviour.HONEST, node: Node | None = None,
               **options: Any) -> Miner:

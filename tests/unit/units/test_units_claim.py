@@ -22,6 +22,7 @@ from kernels import merkle, mlp
 from kernels.errors import KernelInputError
 from tests.unit.work.market import new_table, small_spec
 
+AUDIT_SEED = bytes(range(1, 33))
 WEIGHTS = mlp.init_weights((4, 5, 3), bytes(32))
 TABLE = new_table()
 
@@ -34,8 +35,8 @@ class Rows:
 
 
 def new_round(**fields: object) -> Round:
-    return Round(**({"model_id": 1, "number": 4, "seed": bytes(range(32)), "audit_seed": bytes(range(1, 33)),
-                     "learning_rate_q16": 5_000} | fields))  # type: ignore[arg-type]
+    known = {"model_id": 1, "number": 4, "seed": bytes(range(32)), "learning_rate_q16": 5_000}
+    return Round(**(known | fields))  # type: ignore[arg-type]
 
 
 def new_spec(trace_every: int | None = None) -> ModelSpec:
@@ -50,18 +51,18 @@ def test_answer_holds_both_roots_and_the_witness_of_the_drawn_step() -> None:
     for unit in range(8):
         every_step = compute_unit(new_spec(1), new_round(), unit, WEIGHTS, Rows())
         claim = compute_unit(new_spec(), new_round(), unit, WEIGHTS, Rows()).claim
-        step = draw_witness_step(new_round().audit_seed, unit, 6)
-        fields = b"gradus/witness", new_round().audit_seed, unit.to_bytes(4, "big"), every_step.trace[step - 1]
+        step = draw_witness_step(AUDIT_SEED, unit, 6)
+        fields = b"gradus/witness", AUDIT_SEED, unit.to_bytes(4, "big"), every_step.trace[step - 1]
         witness = hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in fields)).digest()
-        assert compute_answer(new_spec(), new_round(), unit, WEIGHTS, Rows()) == (
+        assert compute_answer(new_spec(), new_round(), unit, WEIGHTS, Rows(), AUDIT_SEED) == (
             claim.payload_root + claim.trace_root + witness)
         seen.append(step)
     assert len(dict.fromkeys(seen)) > 2
 
 
 def test_witness_changes_with_the_audit_seed_and_the_claim_does_not() -> None:
-    one = compute_answer(new_spec(), new_round(), 0, WEIGHTS, Rows())
-    other = compute_answer(new_spec(), new_round(audit_seed=bytes(32)), 0, WEIGHTS, Rows())
+    one = compute_answer(new_spec(), new_round(), 0, WEIGHTS, Rows(), AUDIT_SEED)
+    other = compute_answer(new_spec(), new_round(), 0, WEIGHTS, Rows(), bytes(32))
     assert one[:64] == other[:64] and one[64:] != other[64:]
 
 

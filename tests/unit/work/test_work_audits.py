@@ -7,6 +7,7 @@ import pytest
 
 from abci_app.runtime.block import begin_block
 from abci_app.wire.address import decode_address
+from abci_app.wire.audit import CONFIRMATION, UNIT, decode_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_MATCH, AUDIT_VERDICT_MISMATCH, AUDIT_VERDICT_PENDING,
@@ -238,12 +239,93 @@ def test_unit_for_which_there_is_no_committee_is_accepted_unaudited_at_once(
     assert market.settle(1)[-1].type != "" and market.round(1).settled_height == market.round(1).settle_height
 
 
-def test_round_that_fails_forgets_its_audits(new_market: NewMarket) -> None:
-    market = new_market(trainers=("ann", "ben", "cat"), trainers_min=3, trim=1, rate_ppm=1_000_000)
-    events = market.run_round({"ann": market.wrong_claim("ann")})
+def test_round_that_fails_forgets_its_audits_and_pays_for_those_that_were_decided(new_market: NewMarket) -> None:
+    market = new_market(trainers=("ann", "ben", "cat"), trainers_min=3, trim=1, rate_ppm=1_000_000,
+                        round_reward_ugrad=1_000_003, audit_fee_ppm=100_000)
+    market.reach_audit({"ann": market.wrong_claim("ann")})
+    before = balances(market)
+    events = market.block(votes=True)
     assert [attribute(event, "reason") for event in events if event.type == "work.round_failed"] == ["too few"]
     assert list(market.chain.app.audits.iter_audits(market.chain.ctx())) == []
-    assert market.model().escrow_ugrad == 100_000_000, "no round closed, so nobody has earned"
+    part = 100_000 // 12  # three audits of four right digests
+    lost = market.slashes()[0].amount_ugrad - market.slashes()[0].burnt_ugrad
+    assert [after - held for after, held in zip(balances(market), before)] == [3 * part + lost // 4] * 4
+    assert market.model().escrow_ugrad == 100_000_000 - 12 * part, "no round closed, so no trainer has earned"
+
+
+def members(market: Market) -> dict[int, set[str]]:
+    """By kind of subject the operators that are asked about ann's unit."""
+    unit = market.unit_of("ann").index
+    names = dict(zip(PROPOSERS, OPERATORS))
+    return {decode_subject(audit.subject).kind: {names[member.consensus_address] for member in audit.members}
+            for audit in market.chain.app.audits.iter_audits(market.chain.ctx())
+            if decode_subject(audit.subject).index == unit}
+
+
+def hostile(market: Market) -> str:
+    """The one operator in the committee of ann's unit, which says that all claims are wrong; the others are honest."""
+    liar, = members(market)[UNIT]
+    market.auditors.choose = saying(**{liar: WRONG})
+    return liar
+
+
+def test_committee_of_a_part_of_the_power_slashes_nobody_and_liars_in_it_are_excluded(new_market: NewMarket) -> None:
+    market = new_market(rate_ppm=1_000_000, committee_max=1, audit_blocks=12)
+    market.reach_audit()
+    liar = hostile(market)
+    events = market.block(votes=True)
+    assert "unit_contested" in kinds(events) and "trainer_slashed" not in kinds(events)
+    assert market.round(1).phase == ROUND_PHASE_AUDIT
+    assert members(market) == {UNIT: {liar}, CONFIRMATION: set(OPERATORS)}
+    market.wait_for_answers()
+    assert [(unit.verdict, unit.status) for unit in market.units(1)] == [
+        (AUDIT_VERDICT_MATCH, UNIT_STATUS_ACCEPTED)] * 4
+    assert market.slashes() == []
+    found = market.chain.app.audits.get_auditor(market.chain.ctx(), PROPOSERS[OPERATORS.index(liar)])
+    assert found.right == 0 and found.wrong > 0 and found.excluded_until_height > market.chain.height
+
+
+def test_wrong_claim_is_slashed_once_everybody_has_confirmed_it_and_both_are_paid(new_market: NewMarket) -> None:
+    market = new_market(rate_ppm=1_000_000, committee_max=1, audit_blocks=12, audit_fee_ppm=0, burn_ppm=400_000)
+    market.reach_audit({"ann": market.wrong_claim("ann")})
+    asked, = members(market)[UNIT]
+    before = balances(market)
+    contested = market.block(votes=True)
+    assert kinds(contested).count("unit_contested") == 1 and market.slashes() == []
+    first = [market.chain.app.audits.get_audit(market.chain.ctx(), audit.subject).seed
+             for audit in market.chain.app.audits.iter_audits(market.chain.ctx())]
+    assert len(dict.fromkeys(first)) == 2, "everybody is asked for another witness than the committee"
+    market.wait_for_answers()
+    slash, = market.slashes()
+    assert market.names[slash.trainer] == "ann" and market.round(1).accepted_count == 3
+    share = (slash.amount_ugrad - slash.burnt_ugrad) // 5
+    gained = {name: after - held for name, after, held in zip(OPERATORS, balances(market), before)}
+    assert gained == {name: 2 * share if name == asked else share for name in OPERATORS}
+
+
+def test_contested_unit_on_which_nobody_agrees_is_accepted_and_its_phase_ends(new_market: NewMarket) -> None:
+    market = new_market(rate_ppm=1_000_000, committee_max=1, audit_blocks=3)
+    market.reach_audit()
+    hostile(market)
+    opened = market.chain.height
+    market.block(votes=True)
+    market.auditors.choose = saying(**dict.fromkeys(OPERATORS, NOTHING))
+    while market.round(1).phase == ROUND_PHASE_AUDIT:
+        market.block(votes=True)
+        assert market.chain.height <= opened + 2 * 3 + 1
+    assert market.slashes() == [] and market.round(1).accepted_count == 4
+
+
+def test_everybody_is_asked_instead_of_a_committee_that_never_answered(new_market: NewMarket) -> None:
+    market = new_market(rate_ppm=1_000_000, committee_max=1, audit_blocks=3, challenge_blocks=4)
+    market.reach_audit({"ann": market.wrong_claim("ann")})
+    market.auditors.choose = saying(**dict.fromkeys(OPERATORS, NOTHING))
+    while market.round(1).phase == ROUND_PHASE_AUDIT:
+        market.block(votes=True)
+    assert members(market) == {CONFIRMATION: set(OPERATORS)} and market.slashes() == []
+    market.auditors.choose = saying()
+    market.block(votes=True)
+    assert [market.names[slash.trainer] for slash in market.slashes()] == ["ann"]
 
 
 def test_round_closes_with_the_last_verdict_and_not_before(new_market: NewMarket) -> None:

@@ -13,7 +13,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 )
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.seed import round_seed, shuffle
-from abci_app.runtime.contract import compute_round_cost
+from abci_app.runtime.contract import compute_audit_fee, compute_round_cost
 from abci_app.x.work.errors import AttemptOver, RoundNotFound, TrainerBusy, TrainerCoolingDown
 from kernels import mlp
 from kernels.aggregate import aggregate
@@ -293,13 +293,15 @@ def test_slash_that_leaves_fewer_trainers_than_the_first_round_needed_does_not_s
     assert market.round().number == 2 and len(market.units()) == 3
 
 
-def test_round_with_fewer_payloads_than_the_trim_needs_is_dealt_again_and_pays_nobody(new_market: NewMarket) -> None:
+def test_round_with_fewer_payloads_than_the_trim_needs_is_dealt_again_and_pays_auditors_alone(
+        new_market: NewMarket) -> None:
     """A trimmed mean of fewer than 2 * trim + 1 payloads trims less, so one wrong claim could get through."""
     market = new_market(trainers=("ann", "ben", "cat"), trainers_min=3, trim=1, rate_ppm=1_000_000)
     ben = market.unit_of("ben").index
     events = market.run_round({"ann": market.wrong_claim("ann")})
     assert [attribute(event, "reason") for event in events if event.type == "work.round_failed"] == ["too few"]
-    assert (market.model().rounds_closed, market.model().paid_ugrad) == (0, 0)
+    fee_ugrad = compute_audit_fee(market.model().spec) // 12 * 12  # three audits of four right digests, in equal parts
+    assert (market.model().rounds_closed, market.model().paid_ugrad) == (0, fee_ugrad)
     assert market.units(1) == [] and ben in (0, 1, 2)
     assert [slash.trainer for slash in market.slashes()] == [address_of("ann")]
     assert (market.trainer("ben").open_units, market.trainer("ben").missed_in_a_row) == (0, 0)

@@ -190,5 +190,5 @@ def test_invariants_notice_broken_rounds_and_marks(new_market: NewMarket) -> Non
     subject = keeper.subject_of(broken.ctx, broken.unit)
     assert broken.noticed(lambda layer: keeper.audits.close_audit(layer, subject)) == ["work/audits"]
     stray = unit_subject(1, running.number, running.attempt, running.unit_count)
-    assert broken.noticed(lambda layer: keeper.audits.open_audit(layer, stray, bytes(32), bytes(20), 1)) \
+    assert broken.noticed(lambda layer: keeper.audits.open_audits(layer, 1, [(stray, bytes(20), bytes(32))])) \
         == ["work/audits"]

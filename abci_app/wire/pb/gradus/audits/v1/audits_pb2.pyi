@@ -21,6 +21,7 @@ class MemberVerdict(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MEMBER_VERDICT_WRONG: _ClassVar[MemberVerdict]
     MEMBER_VERDICT_LATE: _ClassVar[MemberVerdict]
     MEMBER_VERDICT_MISSING: _ClassVar[MemberVerdict]
+    MEMBER_VERDICT_DIFFERS: _ClassVar[MemberVerdict]
 AUDIT_STATUS_UNSPECIFIED: AuditStatus
 AUDIT_STATUS_OPEN: AuditStatus
 AUDIT_STATUS_DECIDED: AuditStatus
@@ -30,6 +31,7 @@ MEMBER_VERDICT_RIGHT: MemberVerdict
 MEMBER_VERDICT_WRONG: MemberVerdict
 MEMBER_VERDICT_LATE: MemberVerdict
 MEMBER_VERDICT_MISSING: MemberVerdict
+MEMBER_VERDICT_DIFFERS: MemberVerdict
 
 class Member(_message.Message):
     __slots__ = ("consensus_address", "power", "operator", "digest", "digest_height", "verdict")
@@ -48,7 +50,7 @@ class Member(_message.Message):
     def __init__(self, consensus_address: _Optional[bytes] = ..., power: _Optional[int] = ..., operator: _Optional[str] = ..., digest: _Optional[bytes] = ..., digest_height: _Optional[int] = ..., verdict: _Optional[_Union[MemberVerdict, str]] = ...) -> None: ...
 
 class Audit(_message.Message):
-    __slots__ = ("subject", "status", "claimant", "members", "opened_height", "ready_height", "decided_height", "answer")
+    __slots__ = ("subject", "status", "claimant", "members", "opened_height", "ready_height", "decided_height", "answer", "eligible_power", "seed")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     CLAIMANT_FIELD_NUMBER: _ClassVar[int]
@@ -57,6 +59,8 @@ class Audit(_message.Message):
     READY_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     DECIDED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
+    ELIGIBLE_POWER_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
     subject: bytes
     status: AuditStatus
     claimant: str
@@ -65,7 +69,9 @@ class Audit(_message.Message):
     ready_height: int
     decided_height: int
     answer: bytes
-    def __init__(self, subject: _Optional[bytes] = ..., status: _Optional[_Union[AuditStatus, str]] = ..., claimant: _Optional[str] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., opened_height: _Optional[int] = ..., ready_height: _Optional[int] = ..., decided_height: _Optional[int] = ..., answer: _Optional[bytes] = ...) -> None: ...
+    eligible_power: int
+    seed: bytes
+    def __init__(self, subject: _Optional[bytes] = ..., status: _Optional[_Union[AuditStatus, str]] = ..., claimant: _Optional[str] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., opened_height: _Optional[int] = ..., ready_height: _Optional[int] = ..., decided_height: _Optional[int] = ..., answer: _Optional[bytes] = ..., eligible_power: _Optional[int] = ..., seed: _Optional[bytes] = ...) -> None: ...
 
 class Auditor(_message.Message):
     __slots__ = ("consensus_address", "missed_in_a_row", "right", "wrong", "missed", "excluded_until_height", "fees_ugrad")

@@ -4,33 +4,35 @@
 
 Each phase ends at its deadline, or when nobody has to act any more.
 
+verdicts.py beside this file has what audits decide and cost.
+
 Everything here is total and bounded: what users wrote cannot make it raise, and what one block does not bear is done in
 the next. A payload that is not what its record says, or a record that contradicts another, stops the node.
-Source: README.md beside this file.
+Source: README.md of the room.
 """
 
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import (
-    CLOSE_COST_PER_BLOCK, LIVE_STATUSES, compute_audit_fee, compute_close_cost, compute_param_count, compute_round_cost,
+    CLOSE_COST_PER_BLOCK, LIVE_STATUSES, compute_close_cost, compute_param_count, compute_round_cost,
 )
 from abci_app.wire.address import decode_address, encode_address
-from abci_app.wire.audit import UNIT, decode_subject, split_answer
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Model, ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_MATCH, AUDIT_VERDICT_MISMATCH, AUDIT_VERDICT_PENDING,
-    AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED, ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL,
-    ROUND_PHASE_WAITING, SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_SLASHED, UNIT_STATUS_ACCEPTED,
-    UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_MISSED, UNIT_STATUS_REJECTED, UNIT_STATUS_REVEALED,
-    UNIT_STATUS_WITHHELD, Round, RoundPhase, Unit,
+    AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_PENDING, AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED,
+    ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, ROUND_PHASE_WAITING, SLASH_REASON_WITHHELD, TRAINER_STATUS_SLASHED,
+    UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_MISSED, UNIT_STATUS_REJECTED,
+    UNIT_STATUS_REVEALED, UNIT_STATUS_WITHHELD, Round, RoundPhase, Unit,
 )
 from abci_app.wire.seed import audit_seed, round_seed
 from abci_app.x.work import events
+from abci_app.x.work.block.verdicts import ask_everybody, pay_auditors, take_verdicts
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    DRAWN_UNITS_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT, SETTLED_UNITS_PER_BLOCK,
-    UNITS_MAX, UNITS_PER_BLOCK, compute_payloads_needed, compute_trainers_needed, deal_units, draw_units, is_running,
+    CONFIRMATION_UNITS, DRAWN_UNITS_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT,
+    SETTLED_UNITS_PER_BLOCK, UNITS_MAX, UNITS_PER_BLOCK, compute_payloads_needed, compute_trainers_needed, deal_units,
+    draw_units, is_running,
 )
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step
@@ -67,42 +69,10 @@ class Budget:
 
 def end_block(ctx: Ctx, keeper: Keeper) -> None:
     """Apply the verdicts of this block, end phases, settle rounds, then open rounds of models that wait for one."""
-    _take_verdicts(ctx, keeper)
+    take_verdicts(ctx, keeper)
     _end_phases(ctx, keeper)
     _settle_rounds(ctx, keeper)
     _open_waiting(ctx, keeper)
-
-
-def _take_verdicts(ctx: Ctx, keeper: Keeper) -> None:
-    """Apply what committees have decided of units: at most what a block may decide."""
-    for data, answer in keeper.audits.list_decided(ctx):
-        subject = decode_subject(data)
-        if subject.kind == UNIT:
-            keeper.audits.take(ctx, data)
-            unit = keeper.get_unit(ctx, subject.model_id, subject.number, subject.index)
-            _apply_verdict(ctx, keeper, unit, data, split_answer(answer)[:2] == (unit.payload_root, unit.trace_root))
-
-
-def _apply_verdict(ctx: Ctx, keeper: Keeper, unit: Unit, subject: bytes, matched: bool) -> None:
-    """A match stands, a mismatch rejects the unit and slashes; in time or late. Emits work.unit_audited.
-
-    The audit of a unit in a running round is kept until the round ends, which pays those who were right.
-    """
-    is_late = unit.verdict == AUDIT_VERDICT_EXPIRED
-    unit.verdict = AUDIT_VERDICT_MATCH if matched else AUDIT_VERDICT_MISMATCH
-    ctx.emit(events.unit_audited(unit))
-    if not is_late:
-        audited = keeper.get_round(ctx, unit.model_id, unit.round)
-        audited.waiting_count -= 1
-        if audited.waiting_count == 0:
-            keeper.end_phase_now(ctx, audited)
-        keeper.put_round(ctx, audited)
-    if matched or unit.status == UNIT_STATUS_REJECTED:
-        keeper.put_unit(ctx, unit)
-    else:
-        keeper.reject_unit(ctx, unit, SLASH_REASON_MISMATCH, keeper.audits.list_right(ctx, subject))
-    if is_late:
-        keeper.audits.close_audit(ctx, subject)
 
 
 def _end_phases(ctx: Ctx, keeper: Keeper) -> None:
@@ -117,7 +87,8 @@ def _end_phases(ctx: Ctx, keeper: Keeper) -> None:
         spec = keeper.spec_of(ctx, running)
         next_units = min(keeper.count_active(ctx, model_id), UNITS_MAX)
         cost = compute_close_cost(spec, running.unit_count) if running.phase == ROUND_PHASE_AUDIT else 0
-        if not budget.take(running.unit_count + next_units, cost):
+        asked_units = CONFIRMATION_UNITS * running.waiting_count if running.phase == ROUND_PHASE_AUDIT else 0
+        if not budget.take(running.unit_count + next_units + asked_units, cost):
             break
         _end_phase(ctx, keeper, spec, running)
 
@@ -145,7 +116,7 @@ def _settle_round(ctx: Ctx, keeper: Keeper, closed: Round) -> None:
     """Nothing of the round can be taken back any more: release its pay and the bonds. Emits work.round_settled."""
     for unit in keeper.list_units(ctx, closed.model_id, closed.number):
         if unit.verdict == AUDIT_VERDICT_EXPIRED:
-            keeper.audits.close_audit(ctx, keeper.subject_of(ctx, unit))
+            keeper.close_audits(ctx, unit)
         if unit.status == UNIT_STATUS_ACCEPTED:
             _free_trainer(ctx, keeper, unit)
     paid_ugrad = keeper.rewards.release_round(ctx, closed.model_id, closed.number)
@@ -315,10 +286,10 @@ def _draw_audits(ctx: Ctx, keeper: Keeper, running: Round) -> None:
     running.audit_seed = audit_seed(ctx.chain_id, running.model_id, running.number, running.attempt,
                                     ctx.last_app_hash, ctx.last_block_hash)
     running.deadline_height = ctx.height + spec.training.audit_blocks
-    for index in draw_units(running.audit_seed, revealed, spec.audit.rate_ppm):
-        unit = units[index]
-        size = keeper.audits.open_audit(ctx, keeper.subject_of(ctx, unit), running.audit_seed,
-                                        decode_address(unit.trainer), spec.audit.committee_max)
+    drawn = [units[index] for index in draw_units(running.audit_seed, revealed, spec.audit.rate_ppm)]
+    asked = [(keeper.subject_of(ctx, unit), decode_address(unit.trainer), running.audit_seed) for unit in drawn]
+    sizes = keeper.audits.open_audits(ctx, spec.audit.committee_max, asked)
+    for unit, size in zip(drawn, sizes):
         unit.verdict = AUDIT_VERDICT_PENDING if size else AUDIT_VERDICT_EXPIRED
         keeper.put_unit(ctx, unit)
         running.waiting_count += 1 if size else 0
@@ -330,7 +301,8 @@ def _draw_audits(ctx: Ctx, keeper: Keeper, running: Round) -> None:
 def _end_audit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round) -> None:
     """What was not proved wrong is accepted, aggregated and paid; the next round opens at once.
 
-    A unit of a trainer that was slashed since it was dealt is left out: hardly a bond stands behind it any more.
+    A unit of a trainer that was slashed since it was dealt is left out: hardly a bond stands behind it any more. Where
+    a committee has not decided, everybody is asked instead, until the round is settled.
     """
     units, accepted = keeper.list_units(ctx, running.model_id, running.number), []
     for unit in units:
@@ -341,12 +313,15 @@ def _end_audit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round) -> Non
         if unit.status == UNIT_STATUS_REVEALED and not _leave_out_slashed(ctx, keeper, unit):
             accepted.append(unit)
     if len(accepted) < compute_payloads_needed(spec.training):
+        pay_auditors(ctx, keeper, spec, units)
         _fail_round(ctx, keeper, running, "too few" if accepted else "rejected")
         return
     for unit in accepted:
         _accept_unit(ctx, keeper, unit)
+    running.settle_height = max(ctx.height + spec.audit.challenge_blocks,
+                                ask_everybody(ctx, keeper, spec, running, units))
     _close_round(ctx, keeper, spec, running, accepted)
-    _pay_auditors(ctx, keeper, spec, running, units)
+    pay_auditors(ctx, keeper, spec, units)
     _open_next(ctx, keeper, running.model_id)
 
 
@@ -375,7 +350,10 @@ def _accept_unit(ctx: Ctx, keeper: Keeper, unit: Unit) -> None:
 
 
 def _close_round(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round, accepted: list[Unit]) -> None:
-    """Aggregate, step, book the pay, and forget what is no longer kept. Emits work.round_closed."""
+    """Aggregate, step, book the pay, and forget what is no longer kept. running: with the end of its window.
+
+    Emits work.round_closed.
+    """
     training, model_id = spec.training, running.model_id
     payloads = [keeper.get_payload(ctx, unit) for unit in accepted]
     mean_delta = aggregate(training.aggregation, payloads, compute_param_count(spec), training.trim, training.codec)
@@ -390,24 +368,12 @@ def _close_round(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round, acce
     running.waiting_count = 0
     running.accepted_count = len(accepted)
     running.closed_height = ctx.height
-    running.settle_height = ctx.height + spec.audit.challenge_blocks
     keeper.mark_settling(ctx, running)
     keeper.move_due(ctx, running, 0)
     keeper.put_round(ctx, running)
     ctx.emit(events.round_closed(running, model, share_ugrad))
     keeper.drop_payloads(ctx, model_id, running.number - PAYLOAD_ROUNDS_KEPT)
     keeper.drop_settled(ctx, model_id, running.number - training.kept_rounds)
-
-
-def _pay_auditors(ctx: Ctx, keeper: Keeper, spec: ModelSpec, closed: Round, units: list[Unit]) -> None:
-    """Pay those whose digests were right for the audits that were decided in time, and forget these audits."""
-    decided = [keeper.subject_of(ctx, unit) for unit in units
-               if unit.verdict in (AUDIT_VERDICT_MATCH, AUDIT_VERDICT_MISMATCH)]
-    accounts = [account for subject in decided for account in keeper.audits.list_right(ctx, subject)]
-    paid_ugrad = keeper.rewards.pay_auditors(ctx, closed.model_id, compute_audit_fee(spec), accounts)
-    for subject in decided:
-        keeper.audits.book_fee(ctx, subject, paid_ugrad // max(len(accounts), 1))  # equal parts: nothing is left over
-        keeper.audits.close_audit(ctx, subject)
 
 
 def _fail_round(ctx: Ctx, keeper: Keeper, running: Round, reason: str) -> None:
@@ -418,7 +384,7 @@ def _fail_round(ctx: Ctx, keeper: Keeper, running: Round, reason: str) -> None:
     ctx.emit(events.round_failed(running, reason))
     for unit in keeper.list_units(ctx, running.model_id, running.number):
         if unit.verdict != AUDIT_VERDICT_UNSPECIFIED:
-            keeper.audits.close_audit(ctx, keeper.subject_of(ctx, unit))
+            keeper.close_audits(ctx, unit)
         if is_running(unit):
             _release_unit(ctx, keeper, unit)
     keeper.drop_units(ctx, running.model_id, running.number)
