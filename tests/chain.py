@@ -66,19 +66,21 @@ class Chain:
 
     def __init__(self, folder: Path, accounts: dict[str, int] | None = None, app_state: dict[str, Any] | None = None,
                  chain_id: str = CHAIN_ID, checks: bool = True, powers: dict[bytes, int] | None = None,
-                 block_reward_ugrad: int = 0) -> None:
-        """accounts: ugrad by name; operator0..operator3 get the fees of the four PROPOSERS. app_state replaces it.
+                 block_reward_ugrad: int = 0, signers: tuple[Signer, ...] = SIGNERS) -> None:
+        """accounts: ugrad by name; operator0, … get the fees of the validators in turn. app_state replaces it.
 
-        powers: of the validators at genesis, by key; the four PROPOSERS when left out. block_reward_ugrad: emitted.
+        powers: of the validators at genesis, by key; all `signers` alike when left out. block_reward_ugrad: emitted.
+        signers: the validators, by turns proposers.
         """
         self.app: App = new_app()
-        self.chain_id, self.checks = chain_id, checks
+        self.chain_id, self.checks, self.signers = chain_id, checks, signers
         self.database = Database.open(folder, STORE_NAMES, fsync=False)
         self.events: tuple[Event, ...] = ()
         self._genesis: Branch | None = None
         self.app_hash = self.database.latest().app_hash
         if self.database.height == 0:
-            powers = dict.fromkeys(VALIDATOR_KEYS, VALIDATOR_POWER) if powers is None else powers
+            if powers is None:
+                powers = {signer.pub_key: VALIDATOR_POWER for signer in signers}
             self._init_chain(app_state or self.new_app_state(accounts or {}, block_reward_ugrad), powers)
         self.engine = EngineSet({one.pub_key: one.power for one in self.app.validators.iter_validators(self.ctx())
                                  if one.power})
@@ -86,8 +88,8 @@ class Chain:
 
     def new_app_state(self, accounts: dict[str, int], block_reward_ugrad: int = 0) -> dict[str, Any]:
         """The genesis of this chain with coins by name."""
-        validators = [{"consensus_address_hex": proposer.hex(), "operator": address_of(f"operator{index}")}
-                      for index, proposer in enumerate(PROPOSERS)]
+        validators = [{"consensus_address_hex": signer.address.hex(), "operator": address_of(f"operator{index}")}
+                      for index, signer in enumerate(self.signers)]
         return new_genesis(self.chain_id, validators, {address_of(name): ugrad for name, ugrad in accounts.items()},
                            block_reward_ugrad)
 
@@ -115,13 +117,13 @@ class Chain:
               misbehaviour: tuple[Misbehaviour, ...] = (), last_commit: LastCommit | None = None) -> list[TxResult]:
         """Run and commit one block; its own events are then in `events`, whose power is left in `engine`.
 
-        proposer: which of PROPOSERS, else in turn. misbehaviour: what its evidence proves. last_commit: who signed the
-        block before, else everybody.
+        proposer: which of the signers, else in turn. misbehaviour: what its evidence proves. last_commit: who signed
+        the block before, else everybody.
         """
         height = self.height + 1
         commit = self.last_commit() if last_commit is None else last_commit
-        ctx = self._ctx(self._branch(), height, PROPOSERS[height % 4 if proposer is None else proposer], misbehaviour,
-                        commit)
+        turn = height % len(self.signers) if proposer is None else proposer
+        ctx = self._ctx(self._branch(), height, self.signers[turn].address, misbehaviour, commit)
         txs = list(txs)
         candidate = Candidate(self.app, Header(height, ctx.time_ns, ctx.proposer_address, misbehaviour, commit), ctx)
         for raw in txs:
@@ -148,10 +150,10 @@ class Chain:
             for vote in sorted(votes, key=lambda vote: (-vote.power, vote.address))))
 
     def sign_votes(self, extensions: Mapping[bytes, bytes], round_number: int = 0) -> LastVotes:
-        """What the next proposer has of the precommits for the last block, by consensus address of SIGNERS."""
+        """What the next proposer has of the precommits for the last block, by consensus address of its signers."""
         votes = [(signer.address, extensions[signer.address],
                   signer.sign(self.chain_id, self.height, round_number, extensions[signer.address]))
-                 for signer in SIGNERS if extensions.get(signer.address)]
+                 for signer in self.signers if extensions.get(signer.address)]
         return self.height, round_number, tuple(votes)
 
     def propose(self, votes: LastVotes = (0, 0, ()), answers: Mapping[bytes, bytes] | None = None,

@@ -1,11 +1,12 @@
 """Small datasets in memory: canonical rows that a seed decides."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from abci_app.wire.merkle import MerkleTree
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset
-from abci_app.wire.row import new_row
+from abci_app.wire.row import join_columns, new_row
 
 
 @dataclass
@@ -15,6 +16,30 @@ class RowsTable:
     rows: list[bytes]
     terms: Dataset
     tree: MerkleTree
+
+    def turned(self) -> "RowsTable":
+        """The same rows, each one place earlier."""
+        rows = self.rows[1:] + self.rows[:1]
+        return RowsTable(rows, self.terms, MerkleTree(rows))
+
+
+class TableDataset:
+    """The rows of a table, as a stored dataset gives them."""
+
+    def __init__(self, table: RowsTable) -> None:
+        self.table = table
+
+    def read_rows(self, indices: Sequence[int]) -> list[bytes]:
+        """The rows at `indices`."""
+        return [self.table.rows[index] for index in indices]
+
+    def read_columns(self, indices: Sequence[int]) -> tuple[bytes, bytes]:
+        """(features, labels) of the rows at `indices`."""
+        return join_columns(self.read_rows(indices), self.table.terms.features)
+
+    def prove(self, indices: Sequence[int]) -> list[bytes]:
+        """Multiproof of rising indices."""
+        return self.table.tree.prove(list(indices))
 
 
 def new_rows(seed: str, train_rows: int, test_rows: int, features: int, classes: int) -> RowsTable:

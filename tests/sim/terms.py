@@ -4,37 +4,53 @@ import random
 
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.x.models.types import check_spec, compute_bond_min, default_spec
+from abci_app.x.models.types.limits import CHOICES, NUMBER_FIELDS, get_policy_value
 from kernels.aggregate import RULES, is_suited, payloads_needed
 from kernels.payload import CODECS
 from tests.sim.rows import RowsTable, new_rows
 
 SHAPES = ((4, 8, 3), (3, 5, 4, 2), (6, 2), (5, 7, 4))
+LARGE_SHAPE = (4, 10_000, 2)  # more than a region of parameters, so that its payload has two parts
+LARGE_SHARE = 0.03
+LIMITED_SHARE = 0.6
+
+
+def new_table(dice: random.Random, name: str, features: int, classes: int) -> RowsTable:
+    """A dataset of any length."""
+    return new_rows(f"{name}/{dice.random()}", dice.randint(5, 60), dice.randint(0, 9), features, classes)
 
 
 def new_terms(dice: random.Random, name: str, trainers: list[str]) -> tuple[ModelSpec, RowsTable]:
     """A contract and its dataset. trainers: the addresses from which some contracts invite."""
-    widths = dice.choice(SHAPES)
-    table = new_rows(f"{name}/{dice.random()}", dice.randint(5, 60), dice.randint(0, 9), widths[0], widths[-1])
+    widths = LARGE_SHAPE if dice.random() < LARGE_SHARE else dice.choice(SHAPES)
+    table = new_table(dice, name, widths[0], widths[-1])
     trainers_min = dice.randint(1, 3)
     spec = default_spec(name, table.terms, dice.randbytes(32), rounds=dice.choice((0, 0, 4, 9)),
                         trainers_min=trainers_min, round_reward_ugrad=dice.choice((1, 999, 50_000)),
                         hidden=widths[1:-1] or (2,))
     spec.mlp_classifier.widths[:] = widths
-    _draw_training(dice, spec)
-    _draw_audit(dice, spec)
+    draw_training(dice, spec)
+    draw_audit(dice, spec)
     if dice.random() < 0.25:
         invited = dice.sample(trainers, max(trainers_min, len(trainers) // 2))
         spec.invited_trainers[:] = sorted(invited)
     spec.economy.bond_ugrad = max(compute_bond_min(spec.economy, spec.audit), dice.randint(1, 90_000))
     check_spec(spec)
+    if dice.random() < LIMITED_SHARE:
+        _draw_limits(dice, spec)
     return spec, table
 
 
-def _draw_training(dice: random.Random, spec: ModelSpec) -> None:
+def draw_training(dice: random.Random, spec: ModelSpec) -> None:
+    """Any training policy for the contract's trainers_min."""
     training = spec.training
     training.units_max = dice.randint(training.trainers_min, 8)
     training.local_steps, training.batch_rows = dice.randint(1, 4), dice.randint(1, 6)
     training.trace_every = dice.randint(1, training.local_steps)
+    training.momentum_q16 = dice.choice((0, 58_982, 65_535))
+    rate = training.learning_rate
+    rate.peak_q16, rate.floor_ppm = dice.choice((1, 6_554, 65_536)), dice.choice((0, 100_000, 1_000_000))
+    rate.warmup_rounds, rate.decay_rounds = dice.choice((0, 0, 3)), dice.choice((0, 5, 30))
     training.codec = dice.choice(CODECS)
     rules = [rule for rule in RULES
              if payloads_needed(rule, 0) <= training.trainers_min and is_suited(rule, training.codec)]
@@ -44,10 +60,11 @@ def _draw_training(dice: random.Random, spec: ModelSpec) -> None:
     training.outer_learning_rate_q16 = dice.choice((65_536, 45_875))
     training.outer_momentum_q16 = dice.choice((0, 58_982))
     training.commit_blocks, training.reveal_blocks = dice.randint(3, 5), dice.randint(3, 4)
-    training.audit_blocks, training.kept_rounds = dice.randint(3, 5), dice.randint(2, 6)
+    training.audit_blocks, training.kept_rounds = dice.choice((3, 4, 5, 10)), dice.randint(2, 6)
 
 
-def _draw_audit(dice: random.Random, spec: ModelSpec) -> None:
+def draw_audit(dice: random.Random, spec: ModelSpec) -> None:
+    """Any audit policy."""
     audit = spec.audit
     audit.rate_ppm = dice.choice((100_000, 400_000, 1_000_000))
     audit.mismatch_slash_ppm = dice.choice((10, 500_000, 1_000_000))
@@ -56,6 +73,44 @@ def _draw_audit(dice: random.Random, spec: ModelSpec) -> None:
     audit.burn_ppm = dice.choice((0, 333_333, 1_000_000) if certain else (333_333, 1_000_000))
     audit.missed_rounds_max = dice.randint(1, 3)
     audit.challenge_blocks = dice.randint(3, 3 * (spec.training.kept_rounds - 1))
-    audit.committee_max = dice.randint(1, 4)
+    audit.committee_max = dice.choice((1, 2, 3, 4, 4, 7, 64))
     audit.audit_fee_ppm = dice.choice((0, 50_000, 500_000))
     audit.challenge_bond_ugrad = dice.choice((1, 5_000))
+
+
+def _draw_limits(dice: random.Random, spec: ModelSpec) -> None:
+    """Let the admin change some fields, around what they are."""
+    for field in NUMBER_FIELDS:
+        if dice.random() < 0.5:
+            value = int(get_policy_value(spec, field))
+            spec.limits.ranges.add(field=field, min=dice.randint(0, value), max=value + dice.choice((0, 3, 10**6)))
+    for field in sorted(CHOICES):
+        if dice.random() < 0.5:
+            values = dice.sample(CHOICES[field], dice.randint(1, len(CHOICES[field])))
+            spec.limits.choices.add(field=field, values=sorted({*values, str(get_policy_value(spec, field))}))
+
+
+def draw_change(dice: random.Random, spec: ModelSpec) -> ModelSpec:
+    """Other policies: mostly within the contract's limits and mostly such as a contract may have."""
+    changed = ModelSpec()
+    changed.CopyFrom(spec)
+    if dice.random() < 0.2:
+        draw_training(dice, changed)
+    if dice.random() < 0.2:
+        draw_audit(dice, changed)
+    for one in dice.sample(list(spec.limits.ranges), min(len(spec.limits.ranges), dice.randint(1, 3))):
+        *path, name = one.field.split(".")
+        owner = changed
+        for part in path:
+            owner = getattr(owner, part)
+        value = min(dice.randint(one.min, one.max), one.min + 20) + (dice.random() < 0.05)
+        setattr(owner, name, value)
+    if spec.limits.choices and dice.random() < 0.5:
+        choice = dice.choice(list(spec.limits.choices))
+        setattr(changed.training, choice.field.removeprefix("training."), dice.choice(list(choice.values)))
+    if changed.training.kept_rounds < spec.training.kept_rounds and dice.random() < 0.9:
+        changed.training.kept_rounds = spec.training.kept_rounds
+    if dice.random() < 0.7 and changed.audit.burn_ppm:
+        least = compute_bond_min(changed.economy, changed.audit)
+        changed.economy.bond_ugrad = min(max(changed.economy.bond_ugrad, least), 10**9)
+    return changed

@@ -1,10 +1,8 @@
 """The whole chain for some seeds: whatever people and proposers do, what must be true is true after every block."""
 
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,17 +14,18 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.row import join_columns
 from abci_app.x.rewards.keeper import Keeper as RewardsKeeper
 from abci_app.x.work import block
+from abci_app.x.work.block import verdicts
 from kernels import dispatch, mlp
 from kernels.aggregate import aggregate
 from tests.chain import Chain
-from tests.sim import checks
+from tests.sim import checks, compare, report
 from tests.sim.claims import compute_answer as compute_sim_answer
 from tests.sim.claims import compute_claim
+from tests.sim.compare import HashesDiffer, compare_seed
 from tests.sim.world import SimulationFailed, World
 from tests.unit.work.market import new_table, small_spec
 
-ROOT = Path(__file__).parents[2]
-SEEDS = (1, 2, 3, 8)
+SEEDS = (1, 2, 8, 12)
 BLOCKS = 150
 
 
@@ -55,9 +54,33 @@ def test_invariants_hold_and_honest_trainers_are_never_slashed(tmp_path: Path) -
                  "models.model_funded", "rewards.unit_revoked", "rewards.slash_shared", "rewards.auditor_paid",
                  "rewards.block_rewarded", "rewards.model_backed", "rewards.model_unbacked", "audits.auditor_excluded",
                  "validators.misbehaviour_recorded", "validators.misbehaviour_ignored", "validators.validator_removed",
-                 "validators.last_validator_kept"):
+                 "validators.last_validator_kept", "work.unit_contested", "models.terms_changed", "models.model_paused",
+                 "models.model_resumed", "models.training_extended", "models.trainers_invited", "models.admin_changed",
+                 "models.model_closed", "disputes.operation_executed", "slashed for dispute",
+                 "dispute of griefer: claimant, executed", "dispute of griefer: claimant, silent",
+                 "dispute of watcher: challenger, executed", "dispute of watcher: challenger, silent"):
         assert seen[kind] > 0, f"{kind} never happened: the simulation is too tame"
     assert seen["work.round_closed"] > 200
+
+
+def test_run_that_was_stopped_goes_on_with_the_seeds_that_are_missing(tmp_path: Path) -> None:
+    path = tmp_path / "report.jsonl"
+    first, = report.iter_reports([7], 12, jobs=1)
+    report.append_report(path, first)
+    report.append_report(path, replace(first, seed=8, failure="seed 8, height 3: no"))
+    with path.open("a") as file:
+        file.write('{"seed": 9, "bl')
+    assert report.load_reports(path, 12) == {7: first}, "what failed, and what was cut off, is run again"
+    assert report.load_reports(path, 13) == {}
+    totals = report.sum_up([first, replace(first, seed=8, failure="no")])
+    assert (totals["seeds"], totals["blocks"], totals["failures"]) == (2, 24, 1)
+    assert totals["honest_slashes"] == 0
+
+
+def test_honest_slashes_are_counted() -> None:
+    seen = {"honest slashed for mismatch": 2, "lazy slashed for dispute": 1, "garbage slashed for mismatch": 5}
+    totals = report.sum_up([report.SeedReport(1, 1, 1, "", 0.0, seen)])
+    assert (totals["honest_slashes"], totals["slashes"]) == (3, seen)
 
 
 def test_rounds_go_on_when_blocks_bear_hardly_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,20 +94,17 @@ def test_rounds_go_on_when_blocks_bear_hardly_anything(tmp_path: Path, monkeypat
     assert seen["verdict mismatch"] > 0
 
 
-def run_in_a_process(seed: int, blocks: int, hash_seed: str, backend: str) -> list[str]:
-    environment = {**os.environ, "PYTHONHASHSEED": hash_seed, dispatch.BACKEND_VARIABLE: backend}
-    command = [sys.executable, "-m", "tests.sim", "--seed", str(seed), "--blocks", str(blocks), "--hashes"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, text=True, capture_output=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.split()
-
-
 def test_same_seed_gives_the_same_app_hash_at_every_height_in_any_process_on_any_backend() -> None:
     """I22: neither PYTHONHASHSEED nor the kernels' back end is an input of the state."""
-    first = run_in_a_process(3, 60, "0", "ref")
-    assert len(first) == 60 and len(dict.fromkeys(first)) > 50
-    assert run_in_a_process(3, 60, "4711", "cpu") == first
-    assert run_in_a_process(4, 5, "0", "ref") != first[:5]
+    said = compare_seed(3, 60)
+    assert "60 heights are equal by ref with hash seed 0, cpu with hash seed 4711" in said
+
+
+def test_processes_that_come_to_different_states_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashes = {"ref": ["aa", "bb", "cc"], "cpu": ["aa", "bd", "ce"]}
+    monkeypatch.setattr(compare, "list_hashes", lambda seed, blocks, hash_seed, backend: hashes[backend])
+    with pytest.raises(HashesDiffer, match="seed 9, height 2: bb by ref with hash seed 0, bd by cpu"):
+        compare_seed(9, 3)
 
 
 def test_state_of_a_simulation_can_be_exported_and_gone_on_with(tmp_path: Path) -> None:
@@ -92,7 +112,8 @@ def test_state_of_a_simulation_can_be_exported_and_gone_on_with(tmp_path: Path) 
     world.run(70)
     exported = world.chain.app.export_genesis(world.chain.ctx())
     world.close()
-    with Chain(tmp_path / "again", app_state=exported, powers=world.chain.engine.powers) as again:
+    with Chain(tmp_path / "again", app_state=exported, powers=world.chain.engine.powers,
+               signers=world.params.signers) as again:
         assert again.app.export_genesis(again.ctx()) == exported
         for _ in range(5):
             again.block()
@@ -100,7 +121,7 @@ def test_state_of_a_simulation_can_be_exported_and_gone_on_with(tmp_path: Path) 
 
 def test_failure_names_seed_and_height(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An honest trainer that is taken for a cheat is noticed, and the failure says how to see it again."""
-    monkeypatch.setattr(block, "split_answer", lambda answer: (bytes(32), bytes(32), bytes(32)))
+    monkeypatch.setattr(verdicts, "split_answer", lambda answer: (bytes(32), bytes(32), bytes(32)))
     with pytest.raises(SimulationFailed, match=r"seed 2, height \d+: AssertionError: .*\nagain: python -m tests.sim"):
         simulate(tmp_path / "chain", 2, BLOCKS)
 
@@ -116,7 +137,7 @@ class Agreeing:
 
 
 def test_audit_that_believes_everything_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(block, "split_answer", lambda answer: Agreeing())
+    monkeypatch.setattr(verdicts, "split_answer", lambda answer: Agreeing())
     with pytest.raises(SimulationFailed, match="verdict"):
         simulate(tmp_path / "chain", 2, BLOCKS)
 

@@ -5,26 +5,26 @@ shift the others.
 """
 
 import random
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from abci_app.runtime.contract import compute_round_cost
 from abci_app.runtime.validators import FLAG_COMMIT, LastCommit, Misbehaviour
 from abci_app.wire.coin import base_coin, coin_pb
-from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING
-from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel, MsgFundModel
 from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack, MsgUnback
-from tests.auditors import Auditors
-from tests.chain import BLOCK_NS, GENESIS_TIME_NS, PROPOSERS, VALIDATOR_POWER, Chain, address_of
+from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll
+from tests.chain import BLOCK_NS, GENESIS_TIME_NS, VALIDATOR_POWER, Chain, address_of
+from tests.sim.admins import CREATOR, HEIR, Admins
 from tests.sim.checks import Checks
+from tests.sim.duels import GRIEFER, WATCHER, Duels
 from tests.sim.market import Intent, Markets
 from tests.sim.noise import iter_garbage, iter_refused, spoil_injected
+from tests.sim.params import ChainParams, new_params
 from tests.sim.people import BEHAVIOURS, TRUSTWORTHY, Person
-from tests.sim.terms import new_terms
 from tests.sim.validators import Validators, new_behaviours
 
-FUNDS_UGRAD = 10**12
-MODELS_MAX = 4
+FUNDS_UGRAD = 10**13
+GAS_LIMIT = 3_000_000
 
 
 class SimulationFailed(Exception):
@@ -39,27 +39,41 @@ class World:
     """A chain and the people on it."""
 
     def __init__(self, folder: Path, seed: int) -> None:
-        self.seed = seed
+        self.seed, self._height = seed, 0
         dice = self._dice("people")
-        count = dice.randint(5, 9)
-        self.people = [Person(f"trainer{index}", dice.choice(BEHAVIOURS)) for index in range(count)]
+        self.people = [Person(f"trainer{index}", dice.choice(BEHAVIOURS)) for index in range(dice.randint(5, 9))]
         self.people += [Person("trainer-a", "honest"), Person("trainer-b", "honest")]
-        accounts = {name: FUNDS_UGRAD for name in ("creator", "mallory", "user", *(one.name for one in self.people))}
-        self.chain = Chain(folder, accounts=accounts, block_reward_ugrad=dice.choice((0, 0, 1_000, 70_001)))
+        self.params = self._new_params()
+        self._bounds = self.params.apply_bounds()
+        self.chain = Chain(folder, app_state=self.params.app_state, powers=self.params.powers,
+                           signers=self.params.signers)
         app = self.chain.app
-        self.markets = Markets(app.models, app.work)
-        self.validators = Validators(new_behaviours(dice), self._dice)
-        self.auditors = Auditors(self.chain, self._find_answer, self.validators.choose)
+        self.markets = Markets(app)
+        trainers = [one.address for one in self.people]
         trustworthy = frozenset(one.address for one in self.people if one.behaviour in TRUSTWORTHY)
-        honest = frozenset(address.hex().upper() for address in PROPOSERS
-                           if self.validators.behaviours[address] == "honest")
-        self.checks = Checks(self.markets, app.bank, app.rewards, trustworthy, honest,
-                             app.bank.supply(self.chain.ctx()))
+        names = {address_of(name): name for name in self._list_names()}
+        behaviours = new_behaviours(self._dice("validators"), self.params.signers)
+        self.validators = Validators(
+            self.chain, self.markets, behaviours,
+            frozenset(one.address for one in self.people if one.behaviour == "collude"), self._dice)
+        self.admins = Admins(self.markets, trainers)
+        self.duels = Duels(self.markets, names, trustworthy, self._dice)
+        self.checks = Checks(
+            self.markets, self.validators, self.duels, {one.address: one.behaviour for one in self.people},
+            trustworthy, app.bank.supply(self.chain.ctx()))
         self._last_txs: list[bytes] = []
         self._censored_last = False
 
+    def _list_names(self) -> list[str]:
+        return [CREATOR, HEIR, WATCHER, GRIEFER, "mallory", "user", *(one.name for one in self.people)]
+
+    def _new_params(self) -> ChainParams:
+        return new_params(self._dice("params"), dict.fromkeys(self._list_names(), FUNDS_UGRAD),
+                          [one.name for one in self.people])
+
     def close(self) -> None:
-        """Close the chain's database."""
+        """Close the chain's database, and let blocks bear what they bear again."""
+        self._bounds.close()
         self.chain.database.close()
 
     def run(self, blocks: int) -> list[bytes]:
@@ -76,9 +90,10 @@ class World:
 
     def step(self) -> None:
         """One block: what everybody wants, what the proposer makes of it, and what must be true afterwards."""
+        self._height = self.chain.height
         before, commit = self.checks.look(self.chain.ctx()), self.chain.last_commit(self.validators.list_absent())
         injected = self._propose(commit)
-        intents = self._censor(self._intents())
+        intents = self._censor(self._list_intents())
         txs = self._sign(intents)
         noise = list(iter_garbage(self._dice("garbage"), txs)) + self._last_txs
         results = self.chain.block(injected + txs + noise, misbehaviour=self._misbehaviour(), last_commit=commit)
@@ -91,54 +106,43 @@ class World:
         events = [event for result in results for event in result.events] + list(self.chain.events)
         self.checks.check_block(before, self.chain.ctx(), events)
 
-    def _find_answer(self, audit: Audit) -> bytes:
-        return self.markets.find_answer(self.chain.ctx(), audit)
-
     def _dice(self, topic: str) -> random.Random:
-        height = self.chain.height if hasattr(self, "chain") else 0
-        return random.Random(f"{self.seed}/{height}/{topic}")
+        return random.Random(f"{self.seed}/{self._height}/{topic}")
 
-    def _intents(self) -> list[Intent]:
-        """What everybody sends."""
-        ctx, intents = self.chain.ctx(), self._creations()
+    def _list_intents(self) -> list[Intent]:
+        """What everybody sends. Who enrols with a contract that its admin changes in the same block may be refused.
+
+        What may be refused comes last: where that is before the account's number is used up, what follows has the
+        wrong one.
+        """
+        intents = list(self.admins.iter_intents(self.chain.ctx(), self._dice("models")))
+        changed = [getattr(intent.message, "model_id", 0) for intent in intents]
+        for intent in self._iter_others():
+            is_open = isinstance(intent.message, MsgEnroll) and intent.message.model_id in changed
+            intents.append(replace(intent, succeeds=None) if is_open and intent.name != "mallory" else intent)
+        return sorted(intents, key=_may_spare_its_number)
+
+    def _iter_others(self) -> Iterator[Intent]:
+        """What all but the admins send."""
+        ctx = self.chain.ctx()
         for person in self.people:
-            intents += list(person.act(ctx, self.markets, self._dice(person.name)))
-        intents += [Intent("mallory", message, succeeds=False)
-                    for message in iter_refused(self._dice("refused"), "mallory")]
+            yield from person.act(ctx, self.markets, self._dice(person.name))
+        yield from self.duels.iter_intents(self.chain.ctx(self.chain.height + 1))
+        for message in iter_refused(self._dice("refused"), "mallory"):
+            yield Intent("mallory", message, succeeds=False)
         dice = self._dice("transfers")
         if dice.random() < 0.3:
             recipient = dice.choice(self.people).name
-            intents.append(Intent("user", self.chain.send_msg("user", recipient, dice.randint(1, 999)), succeeds=True))
-        return intents + self._backings()
+            yield Intent("user", self.chain.send_msg("user", recipient, dice.randint(1, 999)), succeeds=True)
+        yield from self._iter_backings()
 
-    def _backings(self) -> list[Intent]:
+    def _iter_backings(self) -> Iterator[Intent]:
         """Coins behind models, by which they earn of what the chain emits; and some of them taken back."""
         dice, models = self._dice("backings"), self.markets.models(self.chain.ctx())
-        if not models or dice.random() > 0.1:
-            return []
-        kind = MsgBack if dice.random() < 0.7 else MsgUnback
-        return [Intent("user", kind(owner=address_of("user"), model_id=dice.choice(models).id,
-                                    amount=coin_pb(base_coin(dice.randint(1, 10**6)))))]
-
-    def _creations(self) -> list[Intent]:
-        """New models, and coins for models that have run dry."""
-        dice, ctx = self._dice("models"), self.chain.ctx()
-        models = self.markets.models(ctx)
-        intents = []
-        live = [model for model in models if model.status in (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)]
-        if len(live) < MODELS_MAX and dice.random() < (0.5 if not live else 0.1):
-            spec, table = new_terms(dice, f"model {len(models) + 1}", [one.address for one in self.people])
-            self.markets.add(table)
-            escrow = compute_round_cost(spec) * dice.randint(1, 6)
-            intents.append(Intent("creator", MsgCreateModel(creator=address_of("creator"), spec=spec,
-                                                            escrow=coin_pb(base_coin(escrow))), succeeds=True))
-        for model in live:
-            cost = compute_round_cost(model.spec)
-            if model.escrow_ugrad < cost and dice.random() < 0.2:
-                amount = coin_pb(base_coin(cost * dice.randint(1, 5)))
-                intents.append(Intent("creator", MsgFundModel(sender=address_of("creator"), model_id=model.id,
-                                                              amount=amount), succeeds=True))
-        return intents
+        if models and dice.random() < 0.1:
+            kind = MsgBack if dice.random() < 0.7 else MsgUnback
+            yield Intent("user", kind(owner=address_of("user"), model_id=dice.choice(models).id,
+                                      amount=coin_pb(base_coin(dice.randint(1, 10**6)))))
 
     def _censor(self, intents: list[Intent]) -> list[Intent]:
         """Some proposers leave somebody out; never two in a row, because every phase spans more than one proposer."""
@@ -153,7 +157,8 @@ class World:
         sent: dict[str, int] = {}
         txs = []
         for intent in intents:
-            txs.append(self.chain.sign(intent.name, intent.message, ahead=sent.get(intent.name, 0)))
+            txs.append(self.chain.sign(intent.name, intent.message, gas_limit=GAS_LIMIT,
+                                       ahead=sent.get(intent.name, 0)))
             sent[intent.name] = sent.get(intent.name, 0) + 1
         return txs
 
@@ -176,25 +181,30 @@ class World:
 
     def _collect(self, commit: LastCommit) -> list[bytes]:
         """What a proposer has of the validators that signed, and the answers, which somebody always knows."""
-        height, round_number, votes = self.auditors.sign()
+        height, round_number, votes = self.validators.sign()
         signed = [vote.address for vote in commit.votes if vote.flag == FLAG_COMMIT]
         kept = tuple(vote for vote in votes if vote[0] in signed)
-        return self.chain.propose((height, round_number, kept), self.auditors.answers(), commit)
+        return self.chain.propose((height, round_number, kept), self.validators.list_answers(), commit)
 
     def _misbehaviour(self) -> tuple[Misbehaviour, ...]:
         """What the block's evidence proves, in some blocks: of some validators, again, of strangers, too old."""
         dice, height = self._dice("misbehaviour"), self.chain.height + 1
-        if dice.random() > 0.04:
+        if dice.random() > 0.01:
             return ()
         entries = []
+        addresses = [signer.address for signer in self.params.signers]
         for _ in range(dice.randint(1, 4)):
             proved_height = max(0, height - dice.choice((0, 1, 1, 7, 60)))
-            address = dice.choice((*PROPOSERS, bytes(20)))
-            entries.append(Misbehaviour(dice.randint(0, 2), address, proved_height,
+            entries.append(Misbehaviour(dice.randint(0, 2), dice.choice((*addresses, bytes(20))), proved_height,
                                         GENESIS_TIME_NS + BLOCK_NS * proved_height, VALIDATOR_POWER,
-                                        len(PROPOSERS) * VALIDATOR_POWER))
+                                        len(addresses) * VALIDATOR_POWER))
         return tuple(entries + entries[:dice.randint(0, 1)])
 
     def events_seen(self) -> dict[str, int]:
         """How often each event, verdict and reason for a slash has been seen."""
         return dict(sorted(self.checks.seen.items()))
+
+
+def _may_spare_its_number(intent: Intent) -> bool:
+    """Whether it may be refused before its account's number is used up."""
+    return intent.succeeds is None or not intent.succeeds and intent.name in (CREATOR, HEIR)

@@ -112,30 +112,38 @@ class Keeper:
         """Whether everybody who may judge is in the audit's committee."""
         return is_whole(self.get_audit(ctx, subject))
 
-    def take(self, ctx: Ctx, subject: bytes, contested: bool = False) -> None:
-        """Note that whoever opened a decided audit has acted on its answer. Anything else is its bug.
+    def is_unanimous(self, ctx: Ctx, subject: bytes) -> bool:
+        """Whether nobody in a decided audit's committee has said anything else than the answer."""
+        return all(member.verdict not in (MEMBER_VERDICT_DIFFERS, MEMBER_VERDICT_WRONG)
+                   for member in self.get_audit(ctx, subject).members)
 
-        Who differed from a committee that is not final has missed the audit; not so where it is contested: then another
-        audit is asked who of them was right. Emits audits.auditor_excluded for who missed too many.
-        """
+    def take(self, ctx: Ctx, subject: bytes) -> None:
+        """Note that whoever opened a decided audit has acted on its answer. Anything else is its bug."""
         audit = self.get_audit(ctx, subject)
         if audit.status != AUDIT_STATUS_DECIDED:
             raise InvariantBroken(f"the audit of {subject.hex()} is taken, but not decided, or taken before")
         audit.status = AUDIT_STATUS_TAKEN
         ctx.state.store(STORE).delete(keys.decided(subject))
         self.put_audit(ctx, audit)
+
+    def uphold(self, ctx: Ctx, subject: bytes) -> None:
+        """A final audit has the same answer as this taken one: who differed in it was wrong, and is excluded.
+
+        Emits audits.auditor_excluded for each.
+        """
+        audit = self._get_taken(ctx, subject)
         for member in audit.members:
-            if member.verdict == MEMBER_VERDICT_DIFFERS and not contested:
-                self._count_miss(ctx, member)
+            if member.verdict == MEMBER_VERDICT_DIFFERS:
+                member.verdict = MEMBER_VERDICT_WRONG
+                self._count_wrong(ctx, member)
+        self.put_audit(ctx, audit)
 
     def refute(self, ctx: Ctx, subject: bytes) -> None:
-        """Forget a taken audit whose answer a final one has proved wrong: who gave it is excluded as wrong.
+        """A final audit has another answer than this taken one: who gave this one is excluded, and it is forgotten.
 
-        Emits audits.auditor_excluded for each, and audits.audit_closed. An audit that is not taken is the caller's bug.
+        Emits audits.auditor_excluded for each, and audits.audit_closed.
         """
-        audit = self.get_audit(ctx, subject)
-        if audit.status != AUDIT_STATUS_TAKEN:
-            raise InvariantBroken(f"the audit of {subject.hex()} is refuted, but not taken")
+        audit = self._get_taken(ctx, subject)
         for member in list_matching(audit, audit.answer):
             self._count_wrong(ctx, member, was_right=member.verdict == MEMBER_VERDICT_RIGHT)
         ctx.state.store(STORE).delete(keys.audit(subject))
@@ -300,6 +308,13 @@ class Keeper:
                 judges.append(Member(consensus_address=validator.consensus_address, power=validator.power,
                                      operator=encode_address(operator)))
         return judges
+
+    def _get_taken(self, ctx: Ctx, subject: bytes) -> Audit:
+        """An audit that is not taken has no answer yet that could be judged: the caller's bug."""
+        audit = self.get_audit(ctx, subject)
+        if audit.status != AUDIT_STATUS_TAKEN:
+            raise InvariantBroken(f"the audit of {subject.hex()} is judged by another, but not taken")
+        return audit
 
     def _drop_open_marks(self, ctx: Ctx, audit: Audit) -> None:
         store = ctx.state.store(STORE)

@@ -1,6 +1,6 @@
 """A disputed unit on a whole chain: a claimant and a challenger, each with a replay of its own, honest or not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,10 @@ from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
 )
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgChallenge, MsgPickChild, MsgPickState
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Unit
-from abci_app.wire.row import join_columns
 from abci_app.x.disputes.types import is_challenger_due
 from tests.chain import address_of
 from tests.sim.claims import Claim
-from tests.sim.rows import RowsTable
+from tests.sim.rows import TableDataset
 from tests.unit.disputes.liars import Liar
 from tests.unit.work.market import Market, attribute
 
@@ -29,25 +28,6 @@ BOND_UGRAD = 1_000_001  # odd: halves are rounded
 MESSAGES_MAX = 40
 Lie = Callable[[UnitReplay], Liar]
 Pick = Callable[[int], int]
-
-
-class TableDataset:
-    """The rows of a table, as a stored dataset gives them."""
-
-    def __init__(self, table: RowsTable) -> None:
-        self.table = table
-
-    def read_rows(self, indices: Sequence[int]) -> list[bytes]:
-        """The rows at `indices`."""
-        return [self.table.rows[index] for index in indices]
-
-    def read_columns(self, indices: Sequence[int]) -> tuple[bytes, bytes]:
-        """(features, labels) of the rows at `indices`."""
-        return join_columns(self.read_rows(indices), self.table.terms.features)
-
-    def prove(self, indices: Sequence[int]) -> list[bytes]:
-        """Multiproof of rising indices."""
-        return self.table.tree.prove(list(indices))
 
 
 class Duel:

@@ -102,15 +102,16 @@ def lie_about_operation(truth: UnitReplay, segment: int, operation: int) -> Liar
     It differs in one bit: the first that makes another state and that the following operations do not refuse. The
     claimed payload stays the true one, and so does the end of the last segment's list.
     """
-    true = truth.read_output(segment, operation)
-    for bit in range(8 * len(true)):
+    true, last = truth.read_output(segment, operation), transcript.state_root_index(truth.terms.policy, segment)
+    bits = 8 * len(true) if operation <= last else 0  # what is behind the state's root does not change it
+    for bit in range(bits):
         changed = bytearray(true)
         changed[bit // 8] ^= 1 << bit % 8
         try:
             outputs = follow(truth, segment, operation, bytes(changed))
         except KernelInputError:
             continue
-        digest = outputs[transcript.state_root_index(truth.terms.policy, segment)]
+        digest = outputs[last]
         if digest != truth.trace[segment]:
             trace = [*truth.trace[:segment], digest, *truth.trace[segment + 1:]]
             return Liar(truth, trace, truth.payload, {(segment, place): output for place, output in outputs.items()})

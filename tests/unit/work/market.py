@@ -17,9 +17,10 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Slash, Trainer, Unit
 from abci_app.wire.tx import encode_injected
 from abci_app.x.models.types import default_spec
 from tests.auditors import Auditors
-from tests.chain import Chain, address_of, new_test_key
+from tests.chain import SIGNERS, Chain, address_of, new_test_key
 from tests.sim.claims import Claim, compute_answer, compute_claim, new_commit, new_reveal
 from tests.sim.rows import RowsTable, new_rows
+from tests.votes import Signer
 
 TRAINERS = ("ann", "ben", "cat", "dan")
 FUNDS_UGRAD = 10**12
@@ -54,12 +55,13 @@ class Market:
     """Blocks, claims and audits of one model on a whole chain; the invariants hold after every block."""
 
     def __init__(self, folder: Path, trainers: tuple[str, ...] = TRAINERS, escrow_ugrad: int = ESCROW_UGRAD,
-                 block_reward_ugrad: int = 0, **changes: Any) -> None:
+                 block_reward_ugrad: int = 0, validators: int = len(SIGNERS), **changes: Any) -> None:
         """Makes the model and enrols the trainers; the block after theirs deals the first round, if they are enough."""
         self.folder = folder
         names = ("boss", "eve", *trainers)
         self.chain = Chain(folder, accounts={name: FUNDS_UGRAD for name in names},
-                           block_reward_ugrad=block_reward_ugrad)
+                           block_reward_ugrad=block_reward_ugrad,
+                           signers=tuple(Signer(f"validator{index}") for index in range(validators)))
         self.names = {address_of(name): name for name in names}
         self.table = new_table()
         self.auditors = Auditors(self.chain, self.find_answer)

@@ -303,6 +303,41 @@ def test_wrong_claim_is_slashed_once_everybody_has_confirmed_it_and_both_are_pai
     assert gained == {name: 2 * share if name == asked else share for name in OPERATORS}
 
 
+def test_member_that_differs_from_a_match_is_excluded_once_everybody_has_said_so(new_market: NewMarket) -> None:
+    market = new_market(rate_ppm=400_000, committee_max=4, audit_blocks=12, validators=10)
+    market.reach_audit()
+    audits = market.chain.app.audits
+    first, *_ = audits.iter_audits(market.chain.ctx())
+    liar = first.members[0].consensus_address
+    market.auditors.choose = lambda validator, _audit: WRONG if validator == liar else RIGHT
+    events = market.block(votes=True)
+    assert "unit_contested" in kinds(events)
+    assert audits.get_auditor(market.chain.ctx(), liar).excluded_until_height == 0, "four of ten exclude nobody"
+    market.wait_for_answers()
+    assert market.slashes() == [] and market.round(1).accepted_count == 4
+    found = audits.get_auditor(market.chain.ctx(), liar)
+    assert found.wrong > 0 and found.excluded_until_height > market.chain.height
+    assert [one.consensus_address for one in audits.iter_auditors(market.chain.ctx()) if one.wrong] == [liar]
+
+
+@pytest.mark.parametrize("hostile_count", [3, 4, 6])
+def test_validators_without_two_thirds_of_the_power_have_nobody_slashed_or_excluded(
+        new_market: NewMarket, hostile_count: int) -> None:
+    """They sit in whole committees, say that every claim is wrong, and agree on another answer."""
+    market = new_market(rate_ppm=1_000_000, committee_max=3, audit_blocks=4, challenge_blocks=4, validators=10)
+    signers = [signer.address for signer in market.chain.signers]
+    hostile = signers[:hostile_count]
+    market.auditors.choose = lambda validator, _audit: WRONG if validator in hostile else RIGHT
+    for number in (1, 2, 3):
+        market.reach_audit()
+        while market.round(number).phase == ROUND_PHASE_AUDIT:
+            market.block(votes=True)
+        assert market.slashes() == [] and market.round(number).accepted_count == 4
+    judged = {one.consensus_address: one for one in market.chain.app.audits.iter_auditors(market.chain.ctx())}
+    assert not any(judged[address].wrong for address in signers[hostile_count:] if address in judged)
+    assert any(judged[address].wrong for address in hostile if address in judged) == (hostile_count == 3)
+
+
 def test_contested_unit_on_which_nobody_agrees_is_accepted_and_its_phase_ends(new_market: NewMarket) -> None:
     market = new_market(rate_ppm=1_000_000, committee_max=1, audit_blocks=3)
     market.reach_audit()

@@ -1,7 +1,8 @@
 """What audits decide of units, who is asked when a committee is not enough, and what auditors earn.
 
-A match stands. A mismatch takes a bond only where it is final: by more than 2/3 of the power of all who may judge.
-From a smaller part of them it is a question to everybody, a confirmation, whose answer stands above theirs.
+A match that nobody in the committee disputes stands. Anything else takes a bond, or a place in committees, only where
+it is final: by more than 2/3 of the power of all who may judge. From a smaller part of them it is a question to
+everybody, a confirmation, whose answer stands above theirs.
 Source: README.md of the room.
 """
 
@@ -29,13 +30,12 @@ def take_verdicts(ctx: Ctx, keeper: Keeper) -> None:
             continue
         unit = keeper.get_unit(ctx, subject.model_id, subject.number, subject.index)
         has_matched = split_answer(answer)[:2] == (unit.payload_root, unit.trace_root)
-        is_contested = not has_matched and not keeper.audits.is_final(ctx, data)
-        keeper.audits.take(ctx, data, is_contested)
-        if is_contested:
+        keeper.audits.take(ctx, data)
+        if _is_contested(ctx, keeper, data, has_matched):
             contested.append(unit)
             continue
         if subject.kind == CONFIRMATION:
-            _refute_committee(ctx, keeper, unit, answer)
+            _judge_committee(ctx, keeper, unit, answer)
         _apply_verdict(ctx, keeper, unit, has_matched)
     if contested:
         _contest(ctx, keeper, contested)
@@ -101,7 +101,7 @@ def _apply_verdict(ctx: Ctx, keeper: Keeper, unit: Unit, has_matched: bool) -> N
 
 
 def _contest(ctx: Ctx, keeper: Keeper, units: list[Unit]) -> None:
-    """Ask everybody about units that committees of too little power call wrong. Emits work.unit_contested."""
+    """Ask everybody about units on which committees of too little power disagree. Emits work.unit_contested."""
     keeper.audits.ask_everybody(ctx, [_new_question(ctx, keeper, unit) for unit in units])
     for unit in units:
         audited = keeper.get_round(ctx, unit.model_id, unit.round)
@@ -128,11 +128,20 @@ def _new_question(ctx: Ctx, keeper: Keeper, unit: Unit) -> tuple[bytes, bytes, b
             confirmation_seed(seed, ctx.last_app_hash, ctx.last_block_hash))
 
 
-def _refute_committee(ctx: Ctx, keeper: Keeper, unit: Unit, answer: bytes) -> None:
-    """Where everybody's answer is another than the committee's, who gave that one was wrong, whatever was claimed."""
+def _is_contested(ctx: Ctx, keeper: Keeper, subject: bytes, has_matched: bool) -> bool:
+    """Whether a committee that is too small to take anything has called a claim wrong, or is not of one mind."""
+    if keeper.audits.is_final(ctx, subject):
+        return False
+    return not has_matched or not keeper.audits.is_unanimous(ctx, subject)
+
+
+def _judge_committee(ctx: Ctx, keeper: Keeper, unit: Unit, answer: bytes) -> None:
+    """Everybody's answer says who of the committee was wrong, whatever was claimed."""
     subject = keeper.subject_of(ctx, unit)
     committee = keeper.audits.find_audit(ctx, subject)
-    if committee is not None and split_answer(committee.answer)[:2] != split_answer(answer)[:2]:
+    if committee is not None and split_answer(committee.answer)[:2] == split_answer(answer)[:2]:
+        keeper.audits.uphold(ctx, subject)
+    elif committee is not None:
         keeper.audits.refute(ctx, subject)
 
 
