@@ -14,6 +14,7 @@ from abci_app.cli.options import (
 )
 from abci_app.cli.output import message_fields, print_fields
 from abci_app.client.chain import ChainClient, compute_earned
+from abci_app.client.key_lock import KeyLock
 from abci_app.client.node import connect
 from abci_app.client.send import GAS_PRICE_PPM_MAX
 from abci_app.data.store import DatasetStore
@@ -58,8 +59,9 @@ def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up
     key = open_key(home, name)
     chain = ChainClient(connect(nodes, chain_id))
     store = DatasetStore((folder or home / "datasets").expanduser())
+    what = f"gradus miner start {model_id}"
     with (_stops(), Journal(home / "miner", chain.chain_id(), model_id, key.bech32) as journal,
-          event_teller(output) as tell):
+          KeyLock(home / "locks", chain.chain_id(), key.bech32, what, is_shared=True), event_teller(output) as tell):
         nap = Nap()
         worker = Miner(chain, key, model_id, store, journal, behaviour=Behaviour(behaviour), tops_up=tops_up,
                        report=tell, sleep=nap, gas_price_ppm_max=gas_price_ppm_max)

@@ -11,6 +11,7 @@ from abci_app.cli.output import grad_text, print_fields
 from abci_app.cli.query_disputes import place_arguments
 from abci_app.cli.sending import AMOUNT, send, signing
 from abci_app.client.chain import ChainClient
+from abci_app.watch.bond import find_bond_ugrad
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgChallenge, MsgChallengeResponse
 
@@ -22,7 +23,8 @@ def disputes() -> None:
 
 @disputes.command("challenge")
 @place_arguments
-@click.option("--bond", type=AMOUNT, help="At risk if the claim is right [what the contract asks for].")
+@click.option("--bond", type=AMOUNT,
+              help="At risk if the claim is right [the least: the contract's, doubled for each dispute that was lost].")
 @signing
 def challenge(model_id: int, number: int, unit: int, bond: int | None, sender: str, home: Path, node: str,
               output: str) -> None:
@@ -34,7 +36,7 @@ def challenge(model_id: int, number: int, unit: int, bond: int | None, sender: s
     Example: gradus tx disputes challenge 1 7 0 --from alice
     """
     key = open_key(home, sender)
-    bond_ugrad = bond if bond is not None else find_bond_ugrad(connect(node), model_id, number)
+    bond_ugrad = bond if bond is not None else ask_bond_ugrad(connect(node), model_id, number, unit)
     message = MsgChallenge(challenger=key.bech32, model_id=model_id, round=number, unit=unit,
                            bond=coin_pb(base_coin(bond_ugrad)))
     response = MsgChallengeResponse.FromString(send(key, message, node, "none"))
@@ -42,8 +44,8 @@ def challenge(model_id: int, number: int, unit: int, bond: int | None, sender: s
                   "next": f"gradus watch {model_id} --key {sender}"}, output)
 
 
-def find_bond_ugrad(chain: ChainClient, model_id: int, number: int) -> int:
-    """What a challenge of a unit of a round takes at least."""
+def ask_bond_ugrad(chain: ChainClient, model_id: int, number: int, unit: int) -> int:
+    """What a challenge of a unit takes at least."""
     dealing = chain.find_round(model_id, number)
     if dealing is None or dealing.round is None:
         raise CommandError(f"round {number} of model {model_id} is not kept: its units can be challenged no more",
@@ -52,4 +54,4 @@ def find_bond_ugrad(chain: ChainClient, model_id: int, number: int) -> int:
     if spec is None:
         raise CommandError(f"the node does not know the terms of round {number} of model {model_id}",
                            "ask another node")
-    return spec.audit.challenge_bond_ugrad
+    return find_bond_ugrad(chain, spec, model_id, number, unit)

@@ -1,7 +1,7 @@
 """`gradus watch`: replay what others claim, challenge what is wrong, play disputes to their end."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -12,14 +12,15 @@ from abci_app.cli.events import Nap, event_teller
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import MODEL_ID, combine, home_option, nodes_option, open_key, output_option
 from abci_app.client.chain import ChainClient
+from abci_app.client.key_lock import KeyLock
 from abci_app.client.node import connect
 from abci_app.client.send import GAS_PRICE_PPM_MAX, Sender
 from abci_app.data.store import DatasetStore
 from abci_app.units.source import UnitSource
 from abci_app.watch.journal import Journal, JournalBusy
+from abci_app.watch.kept import KeptRounds
 from abci_app.watch.source import ReplaySource
 from abci_app.watch.watcher import Watcher
-from abci_app.watch.weights import KeptWeights
 
 
 @click.command()
@@ -52,8 +53,11 @@ def watch(models: tuple[int, ...], name: str | None, challenges: bool, folder: P
     store = DatasetStore((folder or datasets_folder(home)).expanduser())
     key = open_key(home, name) if name is not None else None
     nap = Nap()
-    with _stops(), Journal(home / "watch", chain.chain_id()) as journal, event_teller(output) as tell:
-        source = ReplaySource(chain, UnitSource(chain, store), KeptWeights(journal.folder / "weights"))
+    address = key.bech32 if key is not None else ""
+    lock = KeyLock(home / "locks", chain.chain_id(), address, "gradus watch") if key is not None else nullcontext()
+    with (_stops(), lock, Journal(home / "watch", chain.chain_id(), address) as journal,
+          event_teller(output) as tell):
+        source = ReplaySource(chain, UnitSource(chain, store), KeptRounds(journal.folder / "weights"))
         sender = Sender(chain, key, sleep=nap, gas_price_ppm_max=gas_price_ppm_max) if key is not None else None
         watcher = Watcher(chain, source, journal, models=models, sender=sender, challenges=challenges, report=tell,
                           sleep=nap)

@@ -24,7 +24,7 @@ from abci_app.wire.pb.gradus.audits.v1 import query_pb2 as audits_pb2
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor
 from abci_app.wire.pb.gradus.auth.v1 import query_pb2 as price_pb2
 from abci_app.wire.pb.gradus.disputes.v1 import query_pb2 as disputes_pb2
-from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute
+from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute, EndedDispute
 from abci_app.wire.pb.gradus.models.v1 import query_pb2 as models_pb2
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec, SpecVersion, Weights
 from abci_app.wire.pb.gradus.rewards.v1 import query_pb2 as rewards_pb2
@@ -310,6 +310,12 @@ class ChainClient:
         """Open disputes of a model (0: of all) and of a claimant or challenger (empty: of anybody), by unit."""
         request = disputes_pb2.QueryDisputesRequest(model_id=model_id, party=party)
         for page in self._pages("/gradus.disputes.v1.Query/Disputes", request, disputes_pb2.QueryDisputesResponse):
+            yield from page.disputes
+
+    def iter_ended_disputes(self, model_id: int = 0, round_number: int = 0, party: str = "") -> Iterator[EndedDispute]:
+        """Ended disputes of a round, of a model (round 0) or of all, of a party or of anybody, by unit and end."""
+        request = disputes_pb2.QueryEndedRequest(model_id=model_id, round=round_number, party=party)
+        for page in self._pages("/gradus.disputes.v1.Query/Ended", request, disputes_pb2.QueryEndedResponse):
             yield from page.disputes
 
     def find_posted_trace(self, model_id: int, round_number: int, unit: int) -> tuple[bytes, ...] | None:

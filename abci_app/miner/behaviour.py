@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from abci_app.client.chain import ChainClient
 from abci_app.runtime.contract import compute_param_count
-from abci_app.units.claim import Claim, Rows, compute_unit, compute_unit_from, new_claim
+from abci_app.units.claim import Claim, Computed, Rows, compute_unit, compute_unit_from, new_claim
 from abci_app.units.cheats import is_test_chain
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
@@ -40,17 +40,19 @@ def is_allowed(behaviour: Behaviour, chain_id: str) -> bool:
 
 
 def make_claim(behaviour: Behaviour, chain: ChainClient, address: str, model: Model, running: Round, unit: int,
-               load_weights: Callable[[], bytes], rows: Rows) -> Claim:
-    """The claim that a miner of this behaviour commits to. load_weights: those of the round, when they are needed."""
+               load_weights: Callable[[], bytes], rows: Rows) -> Computed:
+    """What a miner of this behaviour commits to; a trace only where it has one. load_weights: those of the round, when
+    they are needed."""
     if behaviour is Behaviour.GARBAGE:
-        return _new_encoded(model, _draw_garbage(compute_param_count(model.spec)), secrets.token_bytes(32))
+        garbage = _draw_garbage(compute_param_count(model.spec))
+        return Computed(_new_encoded(model, garbage, secrets.token_bytes(32)), ())
     if behaviour is Behaviour.COPY:
-        return _copy_claim(chain, address, model, running)
+        return Computed(_copy_claim(chain, address, model, running), ())
     if behaviour is Behaviour.WRONG_DATA:
         count = model.spec.training.local_steps * model.spec.training.batch_rows
         chosen = [index % model.spec.dataset.train_rows for index in range(count)]
-        return compute_unit_from(model.spec, running, unit, load_weights(), rows, chosen).claim
-    return compute_unit(model.spec, running, unit, load_weights(), rows).claim
+        return compute_unit_from(model.spec, running, unit, load_weights(), rows, chosen)
+    return compute_unit(model.spec, running, unit, load_weights(), rows)
 
 
 def _copy_claim(chain: ChainClient, address: str, model: Model, running: Round) -> Claim:

@@ -31,9 +31,9 @@ from abci_app.miner.preflight import check_behaviour, check_dataset, check_fees,
 from abci_app.miner.reasons import describe_slash, describe_wait
 from abci_app.units.events import Event, Report
 from abci_app.units.source import UnitSource
+from abci_app.watch.kept import KeptRounds
 from abci_app.watch.player import Player
 from abci_app.watch.source import ReplaySource
-from abci_app.watch.weights import KeptWeights
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.errors import InsufficientFunds, TxTimeoutHeight, UnknownAddress
 from abci_app.wire.ints import u32_bytes
@@ -72,8 +72,9 @@ class Miner:
         self._model: Model | None = None
         self._terms_version = 0
         self._source = UnitSource(chain, store)
-        self._replays = ReplaySource(chain, self._source, KeptWeights(journal.folder / "weights"))
-        self._player = Player(chain, self.sender, self._replays, report) if behaviour is Behaviour.HONEST else None
+        self._replays = ReplaySource(chain, self._source, KeptRounds(journal.folder / "weights"))
+        is_honest = behaviour is Behaviour.HONEST
+        self._player = Player(chain, self.sender, self._replays, report, model_id) if is_honest else None
         self._sent: dict[tuple[bytes, int], int] = {}
         self._told: tuple[object, ...] = ()
         self._problems: dict[tuple[bytes, int], tuple[str, str]] = {}
@@ -237,20 +238,22 @@ class Miner:
         model = self._get_model(running)
         rows = check_dataset(self.store, model)
         try:
-            claim = make_claim(self.behaviour, self.chain, self.key.bech32, model, running, unit.index,
-                               lambda: self._source.load_weights(running), rows)
+            computed = make_claim(self.behaviour, self.chain, self.key.bech32, model, running, unit.index,
+                                  lambda: self._source.load_weights(running), rows)
         except DataError as error:
             raise MinerStopped(str(error), error.hint) from None
         except (KernelInputError, IndexError, OSError) as error:
             raise MinerStopped(f"unit {unit.index} of round {running.number} cannot be computed: {error}",
                                "contract, dataset and weights do not fit together: ask a node that you trust, "
                                "and check the dataset with gradus data list") from None
-        context = hash_fields("gradus/salt", running.seed, u32_bytes(unit.index), claim.payload_root)
+        if self._player is not None:
+            self._replays.keep_trace(running, computed.trace)
+        context = hash_fields("gradus/salt", running.seed, u32_bytes(unit.index), computed.claim.payload_root)
         salt = hmac.digest(self.key.private, context, "sha256")
         self.report(Event("computed", {"round": running.number, "unit": unit.index,
                                        "milliseconds": int(1000 * (time.monotonic() - began)),
                                        "cpu_milliseconds": int(1000 * (time.process_time() - began_cpu))}))
-        return Entry(claim, salt)
+        return Entry(computed.claim, salt)
 
     def _commitment(self, running: Round, unit: Unit, entry: Entry) -> bytes:
         return compute_commitment(self.key.address, running, unit.index, entry.claim, entry.salt)

@@ -1,6 +1,7 @@
 """The journal: which claims a watcher has replayed and what it found, so that a restart replays none of them again.
 
-FOLDER/<chain id>/replayed has a line for each: model, round, attempt, unit, payload root, trace root, right or wrong.
+FOLDER/<chain id>/<key's address, or "reading">/replayed has a line for each: model, round, attempt, unit, payload root,
+trace root, right or wrong.
 A line that is torn by a crash is passed over, and its unit replayed again.
 """
 
@@ -14,6 +15,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 
 RIGHT, WRONG = "right", "wrong"
 FILE = "replayed"
+READING = "reading"
 _LINE = re.compile(rf"(([0-9]+) ([0-9]+) [0-9]+ [0-9]+ [0-9a-f]{{64}} [0-9a-f]{{64}}) ({RIGHT}|{WRONG})")
 
 
@@ -22,10 +24,15 @@ class JournalBusy(Exception):
 
 
 class Journal:
-    """What was replayed on one chain. Use in a `with`: it is locked against other processes."""
+    """What was replayed on one chain. Use in a `with`: it is locked against other processes.
 
-    def __init__(self, folder: Path, chain_id: str) -> None:
-        self.folder = folder / re.sub(r"[^A-Za-z0-9._-]", "_", chain_id)
+    Watchers without a key share theirs: the first one writes, the others read what it has found by then.
+    """
+
+    def __init__(self, folder: Path, chain_id: str, address: str = "") -> None:
+        """address: of the watcher's key; empty for none."""
+        self.folder = folder / re.sub(r"[^A-Za-z0-9._-]", "_", chain_id) / (address or READING)
+        self._is_shared = not address
         self._found: dict[str, bool] = {}
         self._lock = -1
 
@@ -37,6 +44,9 @@ class Journal:
         except OSError:
             os.close(self._lock)
             self._lock = -1
+            if self._is_shared:
+                self._found = self._read()
+                return self
             raise JournalBusy(f"another watcher works here: {self.folder} is locked") from None
         self._found = self._read()
         self._write()
@@ -55,6 +65,8 @@ class Journal:
         """Note what a replay has found. OSError when it cannot be written; it is remembered nevertheless."""
         name = _name(owner, unit)
         self._found[name] = is_right
+        if self._lock < 0:
+            return
         with (self.folder / FILE).open("a") as file:
             file.write(f"{name} {RIGHT if is_right else WRONG}\n")
 
@@ -76,6 +88,8 @@ class Journal:
 
     def _write(self) -> None:
         """Have the file hold exactly what is known, so that what is added stands on a line of its own."""
+        if self._lock < 0:
+            return
         writing = self.folder / f"{FILE}.writing"
         writing.write_text("".join(f"{name} {RIGHT if found else WRONG}\n" for name, found in self._found.items()))
         writing.rename(self.folder / FILE)

@@ -6,6 +6,7 @@ sent again, alone when it was refused among others.
 """
 
 import time
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,13 +19,20 @@ from abci_app.client.send import Sender
 from abci_app.data.errors import DataError
 from abci_app.units.events import Event, Report
 from abci_app.watch.game import Replay, find_move
-from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_STATE, Dispute, DisputeStage
+from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
+    DISPUTE_STAGE_STATE, DISPUTE_WINNER_CHALLENGER, DISPUTE_WINNER_CLAIMANT, Dispute, DisputeReason, DisputeStage,
+    DisputeWinner, EndedDispute,
+)
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import SLASH_REASON_DISPUTE
 from abci_app.wire.tx import MESSAGES_MAX
 from abci_app.x.disputes.types import is_challenger_due
 from kernels.errors import KernelInputError
 
 BATCH_BYTES_MAX = 900_000
 GATHER_S = 1.0
+REPLAYS_KEPT = 64  # what they have computed is held, and bounded, by the source
+OVER_KEPT = 1_024
+CLAIMANT, CHALLENGER = "claimant", "challenger"
 Place = tuple[int, int, int]
 Turn = tuple[int, int, int]
 
@@ -35,6 +43,15 @@ class Move:
 
     dispute: Dispute
     message: Message
+
+
+@dataclass(slots=True)
+class Part:
+    """This key's part in an open dispute. turn: the last one that was answered; problem: what was last told of it."""
+
+    dispute: Dispute
+    turn: Turn = (0, 0, 0)
+    problem: str = ""
 
 
 class Replays(Protocol):
@@ -48,20 +65,21 @@ class Replays(Protocol):
 
 
 class Player:
-    """One key in all its disputes."""
+    """One key in its disputes."""
 
-    def __init__(self, chain: ChainClient, sender: Sender, source: Replays,
-                 report: Report = lambda event: None) -> None:
+    def __init__(self, chain: ChainClient, sender: Sender, source: Replays, report: Report = lambda event: None,
+                 model_id: int = 0) -> None:
+        """model_id: whose disputes alone are played; 0: all."""
         self.chain, self.sender, self.source, self.report = chain, sender, source, report
-        self.address = sender.key.bech32
-        self._replays: dict[Place, Replay] = {}
-        self._turns: dict[Place, Turn] = {}
-        self._problems: dict[Place, str] = {}
+        self.model_id, self.address = model_id, sender.key.bech32
+        self._replays: OrderedDict[Place, Replay] = OrderedDict()
+        self._parts: dict[Place, Part] = {}
+        self._over: dict[Place, int] = {}
 
     @property
     def is_bound(self) -> bool:
         """Whether the last step has seen an open dispute of the key: who leaves now loses it."""
-        return bool(self._turns)
+        return bool(self._parts)
 
     def step(self) -> bool:
         """Send every move that is due, the most urgent first. True when one was made.
@@ -69,7 +87,8 @@ class Player:
         What is ready is sent after GATHER_S at the latest: the replays of many disputes must not add up before the
         first move. Raises ClientError when no node answers.
         """
-        disputes = sorted(self.chain.iter_disputes(party=self.address), key=lambda one: one.deadline_height)
+        disputes = sorted(self.chain.iter_disputes(self.model_id, self.address),
+                          key=lambda one: one.deadline_height)
         has_ended = self._forget_ended(disputes)
         did, moves, began = False, list[Move](), time.monotonic()
         for dispute in disputes:
@@ -87,28 +106,46 @@ class Player:
         return any([self._send(batch) for batch in split_batches(moves)])
 
     def _forget_ended(self, disputes: Iterable[Dispute]) -> bool:
-        """Whether any dispute has ended since the last step."""
-        open_places = [find_place(dispute) for dispute in disputes]
-        ended = [place for place in self._turns if place not in open_places]
-        for place in ended:
-            self.report(Event("dispute-over", _fields(place)))
-            for kept in (self._replays, self._turns, self._problems):
-                kept.pop(place, None)
-        for place in open_places:
-            self._turns.setdefault(place, (0, 0, 0))
-        return bool(ended)
+        """Whether any dispute has ended since the last step. A node that is behind ends none."""
+        found = {find_place(dispute): dispute for dispute in disputes}
+        has_ended = False
+        for place, part in list(self._parts.items()):
+            if place in found and found[place].opened_height <= part.dispute.opened_height:
+                continue
+            ended = self._find_end(part.dispute)
+            if ended is None and self.chain.find_round(*place[:2]) is not None:
+                continue
+            told = describe_end(self.chain, ended, self.address) if ended is not None else {}
+            self._over[place] = part.dispute.opened_height
+            del self._parts[place]
+            self._replays.pop(place, None)
+            self.report(Event("dispute-over", {**_fields(place), **told}))
+            has_ended = True
+        for place, dispute in found.items():
+            if dispute.opened_height > self._over.get(place, 0):
+                self._parts.setdefault(place, Part(dispute))
+        while len(self._over) > OVER_KEPT:
+            del self._over[next(iter(self._over))]
+        return has_ended
+
+    def _find_end(self, dispute: Dispute) -> EndedDispute | None:
+        """How a dispute has ended; None while it has not, and when its round is dropped."""
+        ended = self.chain.iter_ended_disputes(dispute.model_id, dispute.round, self.address)
+        return next((one for one in ended
+                     if (one.unit, one.opened_height) == (dispute.unit, dispute.opened_height)), None)
 
     def _find_moves(self, dispute: Dispute) -> Iterator[Move]:
         """The move that is due from this key, if there is one that was not made yet."""
         place = find_place(dispute)
+        if place not in self._parts:  # over, for a node that is behind
+            return
         due = dispute.challenger if is_challenger_due(dispute.stage) else dispute.claimant
-        if due != self.address or _turn(dispute) <= self._turns[place]:
+        if due != self.address or _turn(dispute) <= self._parts[place].turn:
             return
         try:
-            if place not in self._replays:
-                self._replays[place] = self.source.open(dispute)
+            replay = self._open(place, dispute)
             posted = self.chain.find_posted_trace(*place) if dispute.stage == DISPUTE_STAGE_STATE else ()
-            message = None if posted is None else find_move(dispute, posted, self._replays[place])
+            message = None if posted is None else find_move(dispute, posted, replay)
         except (DataError, KernelInputError, OSError, NodeRefused, ProofInvalid) as error:
             self._tell_problem(place, str(error))
             return
@@ -116,6 +153,15 @@ class Player:
             yield Move(dispute, message)
         elif posted is not None:
             self._tell_problem(place, "nothing is wrong with the claim: this challenge is lost")
+
+    def _open(self, place: Place, dispute: Dispute) -> Replay:
+        """The unit's replay. Raises what the source raises."""
+        if place not in self._replays:
+            self._replays[place] = self.source.open(dispute)
+            if len(self._replays) > REPLAYS_KEPT:
+                self._replays.popitem(last=False)
+        self._replays.move_to_end(place)
+        return self._replays[place]
 
     def _send(self, batch: list[Move]) -> bool:
         """Send moves in one transaction; each alone when the chain refuses them together."""
@@ -129,7 +175,7 @@ class Player:
             return False
         for move in batch:
             place = find_place(move.dispute)
-            self._turns[place] = _turn(move.dispute)
+            self._parts[place].turn = _turn(move.dispute)
             stage = DisputeStage.Name(move.dispute.stage).removeprefix("DISPUTE_STAGE_").lower()
             self.report(Event("moved", {**_fields(place), "stage": stage, "path": "/".join(map(str, move.dispute.path)),
                                         "height": sent.height}))
@@ -137,9 +183,25 @@ class Player:
 
     def _tell_problem(self, place: Place, problem: str) -> None:
         """Report what keeps a move, once."""
-        if self._problems.get(place) != problem:
-            self._problems[place] = problem
+        if self._parts[place].problem != problem:
+            self._parts[place].problem = problem
             self.report(Event("waiting", {**_fields(place), "problem": problem}))
+
+
+def describe_end(chain: ChainClient, ended: EndedDispute, address: str) -> dict[str, int | str]:
+    """A dispute's end as one of its sides sees it: side, winner, reason, ugrad that it has won and lost."""
+    side = CLAIMANT if ended.claimant == address else CHALLENGER
+    lost_ugrad = 0
+    if side == CHALLENGER and ended.winner == DISPUTE_WINNER_CLAIMANT:
+        lost_ugrad = ended.bond_ugrad
+    elif side == CLAIMANT and ended.winner == DISPUTE_WINNER_CHALLENGER:
+        lost_ugrad = sum(slash.amount_ugrad for slash in chain.iter_slashes(ended.model_id)
+                         if (slash.reason, slash.round, slash.unit) == (SLASH_REASON_DISPUTE, ended.round, ended.unit))
+    winner = DisputeWinner.Name(ended.winner).removeprefix("DISPUTE_WINNER_").lower()
+    return {"side": side, "winner": winner,
+            "reason": DisputeReason.Name(ended.reason).removeprefix("DISPUTE_REASON_").lower(),
+            "won_ugrad": ended.won_ugrad if winner == side else 0, "lost_ugrad": lost_ugrad,
+            "height": ended.ended_height}
 
 
 def find_place(dispute: Dispute) -> Place:

@@ -1,12 +1,13 @@
 """Where replays come from: the chain's records of a unit, its weights, and the dataset of this machine."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 
 from abci_app.client.chain import ChainClient
-from abci_app.client.errors import NodeRefused
+from abci_app.client.errors import ClientError, NodeRefused
 from abci_app.units.source import UnitSource
-from abci_app.watch.replay import UnitReplay
-from abci_app.watch.weights import KeptWeights
+from abci_app.watch.kept import KeptRounds
+from abci_app.watch.replay import Memories, UnitReplay
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
@@ -16,17 +17,29 @@ from abci_app.x.work.types import new_unit_terms
 class ReplaySource:
     """Replays of units, over what units are computed from."""
 
-    def __init__(self, chain: ChainClient, source: UnitSource, kept: KeptWeights) -> None:
+    def __init__(self, chain: ChainClient, source: UnitSource, kept: KeptRounds) -> None:
         self.chain, self.source, self.kept = chain, source, kept
+        self._memories = Memories()
 
     def open(self, dispute: Dispute) -> UnitReplay:
         """The disputed unit as this machine computes it; keeps its weights until its round is settled.
 
+        A trace that was kept is not computed again, so that its owner can post it at once.
+
         Raises NodeRefused and ProofInvalid for what a node does not or wrongly answer, DataError for the dataset.
         """
         owner, unit = self._find_unit(dispute)
-        spec = self.get_spec(owner)
-        return UnitReplay(new_unit_terms(spec, owner, unit), self.keep(owner), self.source.open_rows(spec))
+        spec, trace = self.get_spec(owner), self.kept.find_trace(owner, unit.trace_root)
+        replay = UnitReplay(new_unit_terms(spec, owner, unit), lambda: self.keep(owner), self.source.open_rows(spec),
+                            self._memories, trace)
+        with suppress(ClientError):  # who lacks them now may have them when a move needs them
+            self.keep(owner)
+        return replay
+
+    def keep_trace(self, owner: Round, trace: Sequence[bytes]) -> None:
+        """Have the trace of one of this machine's units until its round is settled: a challenge is answered at once."""
+        with suppress(OSError):  # without it the unit is computed again
+            self.kept.put_trace(owner, trace)
 
     def keep(self, owner: Round) -> bytes:
         """The weights that a round begins with, kept on this machine from now on until the round is settled.
@@ -34,15 +47,15 @@ class ReplaySource:
         Whoever may have to prove something of a unit keeps them in time: a dispute of another unit holds the round open
         for longer than nodes keep its weights. Raises NodeRefused, ProofInvalid.
         """
-        weights = self.kept.find(owner)
+        weights = self.kept.find_weights(owner)
         if weights is None:
             weights = self.source.load_weights(owner)
             with suppress(OSError):  # a full disk must not lose a dispute that memory can win
-                self.kept.put(owner, weights)
+                self.kept.put_weights(owner, weights)
         return weights
 
     def forget_settled(self) -> None:
-        """Let the weights go of rounds in which nothing can be challenged any more."""
+        """Let go what is kept of rounds in which nothing can be challenged any more."""
         with suppress(OSError):  # what stays costs nothing but room
             for model_id, number in self.kept.list_rounds():
                 if self._is_settled(model_id, number):
@@ -59,7 +72,8 @@ class ReplaySource:
         """A unit that nobody disputes yet. Raises as `open`."""
         spec = self.get_spec(owner)
         rows = self.source.open_rows(spec)
-        return UnitReplay(new_unit_terms(spec, owner, unit), self.source.load_weights(owner), rows)
+        return UnitReplay(new_unit_terms(spec, owner, unit), lambda: self.source.load_weights(owner), rows,
+                          self._memories)
 
     def get_spec(self, owner: Round) -> ModelSpec:
         """The terms of a round."""

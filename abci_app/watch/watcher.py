@@ -12,6 +12,7 @@ from abci_app.client.errors import ClientError, NodeRefused, ProofInvalid, Timed
 from abci_app.client.send import Sender
 from abci_app.data.errors import DataError
 from abci_app.units.events import Event, Report
+from abci_app.watch.bond import find_bond_ugrad
 from abci_app.watch.game import is_claimed
 from abci_app.watch.journal import Journal
 from abci_app.watch.player import Player
@@ -148,7 +149,8 @@ class Watcher:
         """Open a dispute with the contract's bond. False when the chain refuses."""
         if self.sender is None:
             return False
-        bond_ugrad = self.source.get_spec(owner).audit.challenge_bond_ugrad
+        spec = self.source.get_spec(owner)
+        bond_ugrad = find_bond_ugrad(self.chain, spec, owner.model_id, owner.number, unit.index)
         message = MsgChallenge(challenger=self.sender.key.bech32, model_id=owner.model_id, round=owner.number,
                                unit=unit.index, bond=coin_pb(base_coin(bond_ugrad)))
         try:

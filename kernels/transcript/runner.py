@@ -93,6 +93,12 @@ class Transcript:
             self._held = next(window for window in self._iter_windows() if index in window)
         return self._held[index]
 
+    @property
+    def held_bytes(self) -> int:
+        """What the leaves, the sources and the outputs that are kept take; `read` of another may keep more or fewer."""
+        sources = sum(len(part) for parts in self._sources.values() for part in parts)
+        return sum(map(len, self.leaves)) + sum(map(len, self._held.values())) + sources
+
     def _iter_windows(self) -> Iterator[Window]:
         """Of the opening, of each step and of the last phase: its outputs, after those of the state before it."""
         plan, segment = self._plan, self._segment

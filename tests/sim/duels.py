@@ -64,10 +64,10 @@ class Duels:
                     continue
                 right = self.markets.is_right(owner, unit.index)
                 if not right and dice.random() < 0.25:
-                    yield self._challenge(ctx, owner, unit, WATCHER)
+                    yield self._challenge(ctx, unit, WATCHER)
                     return
                 if dice.random() < 0.004:
-                    yield self._challenge(ctx, owner, unit, GRIEFER)
+                    yield self._challenge(ctx, unit, GRIEFER)
                     return
 
     def _list_open_rounds(self, ctx: Ctx) -> list[tuple[int, int]]:
@@ -79,11 +79,12 @@ class Duels:
             return False
         return self.markets.app.work.find_challengeable(ctx, unit.model_id, unit.round, unit.index) is not None
 
-    def _challenge(self, ctx: Ctx, owner: Round, unit: Unit, name: str) -> Intent:
+    def _challenge(self, ctx: Ctx, unit: Unit, name: str) -> Intent:
         """A challenge, for which a watcher replays the unit while its weights are there."""
         place = unit.model_id, unit.round, unit.index
         self.truths[place] = self.markets.replay(ctx, *place)
-        bond = self.markets.app.work.spec_of(ctx, owner).audit.challenge_bond_ugrad
+        bond = self.markets.app.disputes.compute_bond_min(ctx, Dispute(model_id=unit.model_id, round=unit.round,
+                                                                       unit=unit.index))
         return Intent(name, MsgChallenge(challenger=address_of(name), model_id=unit.model_id, round=unit.round,
                                          unit=unit.index, bond=coin_pb(base_coin(bond))), succeeds=True)
 

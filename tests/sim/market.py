@@ -78,7 +78,7 @@ class Markets:
     def claim_of_lie(self, ctx: Ctx, running: Round, unit: Unit, lie: Lie) -> Claim:
         """What a liar claims, who has a transcript to defend it with."""
         spec, _, _, weights, _ = self._inputs(ctx, running, unit.index)
-        truth = UnitReplay(new_unit_terms(spec, running, unit), weights, TableDataset(self._table_of(spec)))
+        truth = UnitReplay(new_unit_terms(spec, running, unit), lambda: weights, TableDataset(self._table_of(spec)))
         liar = lie(truth)
         self.lies[place_of(running, unit.index)] = lie
         return Claim(liar.payload, merkle_root(liar.trace), spec.training.codec)
@@ -96,7 +96,7 @@ class Markets:
         owner = self.app.work.get_round(ctx, model_id, number)
         spec, _, _, weights, _ = self._inputs(ctx, owner, unit)
         terms = self.app.work.compute_terms(ctx, model_id, number, unit)
-        return UnitReplay(terms, weights, TableDataset(self._table_of(spec)))
+        return UnitReplay(terms, lambda: weights, TableDataset(self._table_of(spec)))
 
     def _inputs(self, ctx: Ctx, running: Round, unit: int) -> tuple[ModelSpec, Round, int, bytes, list[bytes]]:
         """What a unit is computed from."""
@@ -142,7 +142,7 @@ def place_of(running: Round, unit: int) -> Place:
 def _turn_rows(truth: UnitReplay) -> UnitReplay:
     """The unit on the rows turned by one."""
     table = truth.dataset.table
-    return UnitReplay(truth.terms, truth.weights, TableDataset(table.turned()))
+    return UnitReplay(truth.terms, truth.load_weights, TableDataset(table.turned()))
 
 
 def _is_of(subject: bytes, model_id: int, number: int, attempt: int | None) -> bool:

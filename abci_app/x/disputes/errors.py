@@ -17,7 +17,8 @@ class DisputesFull(ChainError):
 
 
 class BondTooLow(ChainError):
-    codespace, code, text = "disputes", 5, "the bond is below the contract's; offer at least that"
+    codespace, code, text = "disputes", 5, \
+        "the bond is too low: the contract's, and twice as much for each dispute of the unit that its claimant has won"
 
 
 class DisputeNotFound(ChainError):

@@ -1,7 +1,12 @@
 """Events of the room. Attributes are decimal integers, bech32, lower-case hex and words, in the order written here."""
 
 from abci_app.runtime.events import Event, new_event
-from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute, DisputeStage
+from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
+    Dispute, DisputeReason, DisputeStage, DisputeWinner, EndedDispute,
+)
+
+
+WINNER, REASON = "DISPUTE_WINNER_", "DISPUTE_REASON_"
 
 
 def unit_challenged(dispute: Dispute) -> Event:
@@ -24,15 +29,17 @@ def operation_executed(dispute: Dispute, operation: int, is_right: bool) -> Even
                      operation=operation, is_right=str(is_right).lower())
 
 
-def dispute_ended(dispute: Dispute, winner: str, reason: str, won_ugrad: int, burnt_ugrad: int) -> Event:
+def dispute_ended(ended: EndedDispute) -> Event:
     """winner: claimant, challenger or none. reason: executed, silent or moot.
 
     won_ugrad: what the winner got of the loser's; burnt_ugrad: of the challenger's bond. The claimant's own bond is
     told of by work.trainer_slashed.
     """
-    return new_event("disputes.dispute_ended", **_unit(dispute), winner=winner, reason=reason, won_ugrad=won_ugrad,
-                     burnt_ugrad=burnt_ugrad)
+    return new_event("disputes.dispute_ended", **_unit(ended),
+                     winner=DisputeWinner.Name(ended.winner).removeprefix(WINNER).lower(),
+                     reason=DisputeReason.Name(ended.reason).removeprefix(REASON).lower(),
+                     won_ugrad=ended.won_ugrad, burnt_ugrad=ended.burnt_ugrad)
 
 
-def _unit(dispute: Dispute) -> dict[str, str | int]:
+def _unit(dispute: Dispute | EndedDispute) -> dict[str, str | int]:
     return {"model_id": dispute.model_id, "round": dispute.round, "unit": dispute.unit}

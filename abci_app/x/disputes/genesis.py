@@ -1,7 +1,7 @@
 """Genesis of the disputes room.
 
-{"disputes": [Dispute], "traces": [{"model_id", "round", "unit", "digests": hex}]}
-Records stand as runtime/records.py writes them. Both may be left out. The indices are made anew from the records.
+{"disputes": [Dispute], "traces": [{"model_id", "round", "unit", "digests": hex}], "ended": [EndedDispute]}
+Records stand as runtime/records.py writes them. Any may be left out. The indices are made anew from the records.
 """
 
 from typing import Any
@@ -11,20 +11,28 @@ from abci_app.runtime.genesis import GenesisInvalid, Section, read_hex
 from abci_app.runtime.records import export_record, read_record
 from abci_app.wire.ints import U32_MAX
 from abci_app.wire.merkle import HASH_BYTES, merkle_root
-from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_UNSPECIFIED, Dispute
+from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
+    DISPUTE_REASON_EXECUTED, DISPUTE_REASON_MOOT, DISPUTE_REASON_SILENT, DISPUTE_STAGE_UNSPECIFIED,
+    DISPUTE_WINNER_CHALLENGER, DISPUTE_WINNER_CLAIMANT, DISPUTE_WINNER_NONE, Dispute, EndedDispute,
+)
 from abci_app.x.disputes.keeper import Keeper
 from abci_app.x.disputes.types import find_contradiction
 
 PATH = "app_state.disputes"
+ENDS = ((DISPUTE_WINNER_CLAIMANT, DISPUTE_REASON_EXECUTED), (DISPUTE_WINNER_CLAIMANT, DISPUTE_REASON_SILENT),
+        (DISPUTE_WINNER_CHALLENGER, DISPUTE_REASON_EXECUTED), (DISPUTE_WINNER_CHALLENGER, DISPUTE_REASON_SILENT),
+        (DISPUTE_WINNER_NONE, DISPUTE_REASON_MOOT))
 
 
 def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
     """Write the genesis state. Raises GenesisInvalid."""
-    section = Section(PATH, state).only("disputes", "traces")
+    section = Section(PATH, state).only("disputes", "traces", "ended")
     for item in section.sections("disputes"):
         _init_dispute(ctx, keeper, item)
     for item in section.sections("traces"):
         _init_trace(ctx, keeper, item.only("model_id", "round", "unit", "digests"))
+    for item in section.sections("ended"):
+        _init_ended(ctx, keeper, item)
 
 
 def export_genesis(ctx: Ctx, keeper: Keeper) -> dict[str, Any]:
@@ -36,7 +44,8 @@ def export_genesis(ctx: Ctx, keeper: Keeper) -> dict[str, Any]:
         if digests is not None:
             traces.append({"model_id": str(dispute.model_id), "round": str(dispute.round), "unit": str(dispute.unit),
                            "digests": b"".join(digests).hex()})
-    return {"disputes": [export_record(dispute) for dispute in disputes], "traces": traces}
+    return {"disputes": [export_record(dispute) for dispute in disputes], "traces": traces,
+            "ended": [export_record(ended) for ended in keeper.iter_ended(ctx)]}
 
 
 def _init_dispute(ctx: Ctx, keeper: Keeper, item: Section) -> None:
@@ -53,6 +62,18 @@ def _init_dispute(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     if problem is not None:
         raise GenesisInvalid(item.path, problem, "export it again")
     keeper.put_dispute(ctx, dispute)
+
+
+def _init_ended(ctx: Ctx, keeper: Keeper, item: Section) -> None:
+    """What it means together with others is for the invariants."""
+    ended = read_record(item, EndedDispute)
+    item.address("claimant")
+    item.address("challenger")
+    if (ended.winner, ended.reason) not in ENDS:
+        raise GenesisInvalid(item.path, "no dispute ends with this winner for this reason", "export it again")
+    if ended.ordinal != sum(1 for _ in keeper.iter_ended_about(ctx, ended.model_id, ended.round, ended.unit)):
+        raise GenesisInvalid(f"{item.path}.ordinal", str(ended.ordinal), "list a unit's in turn, from 0")
+    keeper.put_ended(ctx, ended)
 
 
 def _init_trace(ctx: Ctx, keeper: Keeper, item: Section) -> None:

@@ -2,7 +2,7 @@
 
 from abci_app.runtime.context import Ctx
 from abci_app.wire.address import module_address
-from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_STATE
+from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_STATE, DISPUTE_WINNER_CLAIMANT
 from abci_app.x.disputes import keys
 from abci_app.x.disputes.keeper import Keeper
 from abci_app.x.disputes.types import DISPUTES_MAX, STORE, find_contradiction
@@ -35,6 +35,22 @@ def check_index(ctx: Ctx, keeper: Keeper) -> str | None:
         return f"{len(due)} disputes are open, their counts differ"
     full = [model_id for model_id in sorted(counts) if counts[model_id] > DISPUTES_MAX]
     return f"model {full[0]} has {counts[full[0]]} open disputes" if full else None
+
+
+def check_ended(ctx: Ctx, keeper: Keeper) -> str | None:
+    """Ended disputes of a unit stand in turn, and a lost bond is paid out; a round that has any has one mark
+    of when it is looked at again."""
+    rounds, counts = dict[tuple[int, int], None](), dict[tuple[int, int, int], int]()
+    for ended in keeper.iter_ended(ctx):
+        place = ended.model_id, ended.round, ended.unit
+        rounds[place[:2]] = None
+        if ended.ordinal != counts.get(place, 0):
+            return f"model {place[0]}, round {place[1]}, unit {place[2]}: ended dispute {ended.ordinal} is out of turn"
+        counts[place] = ended.ordinal + 1
+        if ended.winner == DISPUTE_WINNER_CLAIMANT and ended.won_ugrad + ended.burnt_ugrad != ended.bond_ugrad:
+            return f"a bond of {ended.bond_ugrad} ugrad was lost, {ended.won_ugrad} and {ended.burnt_ugrad} were paid"
+    marks = [keys.read_forgetting(key)[1:] for key, _ in ctx.state.store(STORE).iter(keys.FORGETTING)]
+    return None if sorted(marks) == sorted(rounds) else f"{len(rounds)} rounds have ended disputes, the marks differ"
 
 
 def check_units(ctx: Ctx, keeper: Keeper) -> str | None:

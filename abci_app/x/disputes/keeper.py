@@ -17,13 +17,16 @@ from abci_app.wire.coin import base_coin
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U32_MAX, U64_MAX, u32_bytes
 from abci_app.wire.merkle import HASH_BYTES, merkle_root
-from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute
+from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
+    DISPUTE_REASON_MOOT, DISPUTE_WINNER_CHALLENGER, DISPUTE_WINNER_CLAIMANT, DISPUTE_WINNER_NONE, Dispute,
+    DisputeReason, DisputeWinner, EndedDispute,
+)
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_ACCEPTED
 from abci_app.x.disputes import events, keys
 from abci_app.x.disputes.errors import DisputeNotFound
 from abci_app.x.disputes.needs import Bank, Work
-from abci_app.x.disputes.types import STORE, compute_won
+from abci_app.x.disputes.types import FORGET_BLOCKS, FORGOTTEN_PER_ROUND, STORE, compute_bond_min, compute_won
 
 MARK = b"\x01"
 
@@ -115,7 +118,14 @@ class Keeper:
         unit = self.work.find_unit(ctx, dispute.model_id, dispute.round, dispute.unit)
         return unit is None or unit.status != UNIT_STATUS_ACCEPTED
 
-    def end_for_claimant(self, ctx: Ctx, dispute: Dispute, reason: str) -> None:
+    def compute_bond_min(self, ctx: Ctx, dispute: Dispute) -> int:
+        """The least bond of a challenge, ugrad: the contract's, and twice as much for each dispute of the unit that its
+        claimant has won."""
+        ended = self.iter_ended_about(ctx, dispute.model_id, dispute.round, dispute.unit)
+        won = sum(1 for one in ended if one.winner == DISPUTE_WINNER_CLAIMANT)
+        return compute_bond_min(self.get_spec(ctx, dispute).audit.challenge_bond_ugrad, won)
+
+    def end_for_claimant(self, ctx: Ctx, dispute: Dispute, reason: DisputeReason) -> None:
         """The challenger pays with its bond: half goes to the claimant, the rest is burnt. Emits dispute_ended."""
         won_ugrad = compute_won(dispute.bond_ugrad)
         burnt_ugrad = dispute.bond_ugrad - won_ugrad
@@ -126,9 +136,9 @@ class Keeper:
             self.bank.burn(ctx, STORE, (base_coin(burnt_ugrad),))
         unit = self.work.get_unit(ctx, dispute.model_id, dispute.round, dispute.unit)
         self.work.mark_disputed(ctx, unit, False)
-        ctx.emit(events.dispute_ended(dispute, "claimant", reason, won_ugrad, burnt_ugrad))
+        self._put_end(ctx, dispute, DISPUTE_WINNER_CLAIMANT, reason, won_ugrad, burnt_ugrad)
 
-    def end_for_challenger(self, ctx: Ctx, dispute: Dispute, reason: str) -> None:
+    def end_for_challenger(self, ctx: Ctx, dispute: Dispute, reason: DisputeReason) -> None:
         """The claim was wrong: the unit is rejected, its trainer slashed, the challenger's bond comes back.
 
         Emits disputes.dispute_ended.
@@ -137,7 +147,7 @@ class Keeper:
         challenger = decode_address(dispute.challenger)
         won_ugrad = self.work.lose_dispute(ctx, dispute.model_id, dispute.round, dispute.unit, challenger)
         self._return_bond(ctx, dispute)
-        ctx.emit(events.dispute_ended(dispute, "challenger", reason, won_ugrad, 0))
+        self._put_end(ctx, dispute, DISPUTE_WINNER_CHALLENGER, reason, won_ugrad, 0)
 
     def end_moot(self, ctx: Ctx, dispute: Dispute) -> None:
         """Nothing is left to decide: the challenger's bond comes back, and the round no longer waits for the dispute.
@@ -148,7 +158,57 @@ class Keeper:
         self._return_bond(ctx, dispute)
         unit = self.work.get_unit(ctx, dispute.model_id, dispute.round, dispute.unit)
         self.work.mark_disputed(ctx, unit, False)
-        ctx.emit(events.dispute_ended(dispute, "none", "moot", 0, 0))
+        self._put_end(ctx, dispute, DISPUTE_WINNER_NONE, DISPUTE_REASON_MOOT, 0, 0)
+
+    def _put_end(self, ctx: Ctx, dispute: Dispute, winner: DisputeWinner, reason: DisputeReason, won_ugrad: int,
+                 burnt_ugrad: int) -> None:
+        """Keep how a dispute has ended. Emits disputes.dispute_ended."""
+        place = dispute.model_id, dispute.round, dispute.unit
+        ended = EndedDispute(
+            model_id=dispute.model_id, round=dispute.round, unit=dispute.unit,
+            ordinal=sum(1 for _ in self.iter_ended_about(ctx, *place)), claimant=dispute.claimant,
+            challenger=dispute.challenger, bond_ugrad=dispute.bond_ugrad, winner=winner, reason=reason,
+            won_ugrad=won_ugrad, burnt_ugrad=burnt_ugrad, opened_height=dispute.opened_height, ended_height=ctx.height)
+        self.put_ended(ctx, ended)
+        ctx.emit(events.dispute_ended(ended))
+
+    def iter_ended(self, ctx: Ctx, prefix: bytes = keys.ENDED) -> Iterator[EndedDispute]:
+        """Ended disputes that are kept, by model, round and unit; a unit's in the order in which they have ended."""
+        for _, raw in ctx.state.store(STORE).iter(prefix):
+            yield EndedDispute.FromString(raw)
+
+    def iter_ended_about(self, ctx: Ctx, model_id: int, number: int, unit: int) -> Iterator[EndedDispute]:
+        """A unit's ended disputes, the earliest first."""
+        return self.iter_ended(ctx, keys.ended_about(model_id, number, unit))
+
+    def put_ended(self, ctx: Ctx, ended: EndedDispute) -> None:
+        """Write the record; the round's first one also marks when it is looked whether they can go."""
+        place = ended.model_id, ended.round
+        if not any(True for _ in self.iter_ended(ctx, keys.ended_in(*place))):
+            self._put(ctx, keys.forgetting(ctx.height + FORGET_BLOCKS, *place), MARK)
+        key = keys.ended(*place, ended.unit, ended.ordinal)
+        self._put(ctx, key, ended.SerializeToString(deterministic=True))
+
+    def forget_ended(self, ctx: Ctx, count: int) -> None:
+        """Look at no more than `count` rounds whose turn it is, the earliest first.
+
+        While a round is kept, its turn comes again; when it is gone, FORGOTTEN_PER_ROUND of its ended disputes go, and
+        the rest with the next block.
+        """
+        store = ctx.state.store(STORE)
+        for mark, _ in list(store.iter(keys.FORGETTING, limit=count)):
+            height, model_id, number = keys.read_forgetting(mark)
+            if height > ctx.height:
+                break
+            if self.work.find_round(ctx, model_id, number) is not None:
+                self._drop(ctx, mark)
+                self._put(ctx, keys.forgetting(ctx.height + FORGET_BLOCKS, model_id, number), MARK)
+                continue
+            ended = [key for key, _ in store.iter(keys.ended_in(model_id, number), limit=FORGOTTEN_PER_ROUND)]
+            for key in ended:
+                self._drop(ctx, key)
+            if len(ended) < FORGOTTEN_PER_ROUND:
+                self._drop(ctx, mark)
 
     def _return_bond(self, ctx: Ctx, dispute: Dispute) -> None:
         coins = (base_coin(dispute.bond_ugrad),)

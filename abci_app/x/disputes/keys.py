@@ -1,7 +1,8 @@
 """Every key of the room. Numbers are big-endian and of fixed width, so key order is number order.
 
 Store `disputes`: 01 model round unit -> Dispute; 02 height model round unit -> 01 while somebody is due by that height;
-03 model -> number of its open disputes (u32).
+03 model -> number of its open disputes (u32); 04 model round unit ordinal -> EndedDispute; 05 height model round -> 01
+while it is looked by that height whether the round's ended disputes can go.
 Blobs: disputes/t/ model round unit -> the digests of a trace, one behind the other.
 """
 
@@ -10,6 +11,8 @@ from abci_app.wire.ints import u32_bytes, u64_bytes
 DISPUTES = b"\x01"
 DUE = b"\x02"
 COUNTS = b"\x03"
+ENDED = b"\x04"
+FORGETTING = b"\x05"
 TRACES = b"disputes/t/"
 
 
@@ -41,6 +44,37 @@ def read_due(key: bytes) -> tuple[int, int, int, int]:
 def count(model_id: int) -> bytes:
     """Key of the number of a model's open disputes."""
     return COUNTS + u64_bytes(model_id)
+
+
+def ended_of(model_id: int) -> bytes:
+    """Prefix of the EndedDispute records of a model."""
+    return ENDED + u64_bytes(model_id)
+
+
+def ended_in(model_id: int, number: int) -> bytes:
+    """Prefix of the EndedDispute records of a round."""
+    return ended_of(model_id) + u32_bytes(number)
+
+
+def ended_about(model_id: int, number: int, unit: int) -> bytes:
+    """Prefix of the EndedDispute records of a unit."""
+    return ended_in(model_id, number) + u32_bytes(unit)
+
+
+def ended(model_id: int, number: int, unit: int, ordinal: int) -> bytes:
+    """Key of an EndedDispute record; a unit's stand in the order in which they have ended."""
+    return ended_about(model_id, number, unit) + u32_bytes(ordinal)
+
+
+def forgetting(height: int, model_id: int, number: int) -> bytes:
+    """Key of the mark that a round has ended disputes, which are looked at by the block of `height`."""
+    return FORGETTING + u64_bytes(height) + u64_bytes(model_id) + u32_bytes(number)
+
+
+def read_forgetting(key: bytes) -> tuple[int, int, int]:
+    """(height, model, round) of such a mark's key."""
+    parts = key[len(FORGETTING):]
+    return int.from_bytes(parts[:8], "big"), int.from_bytes(parts[8:16], "big"), int.from_bytes(parts[16:], "big")
 
 
 def trace(model_id: int, number: int, unit: int) -> bytes:

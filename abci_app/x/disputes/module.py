@@ -32,12 +32,14 @@ def new_module(keeper: Keeper) -> Module:
         queries=tuple(QueryRoute(QUERY + name, request, bind(run, keeper)) for name, request, run in (
             ("Dispute", query_pb2.QueryDisputeRequest, queries.query_dispute),
             ("Disputes", query_pb2.QueryDisputesRequest, queries.query_disputes),
+            ("Ended", query_pb2.QueryEndedRequest, queries.query_ended),
             ("Trace", query_pb2.QueryTraceRequest, queries.query_trace),
         )),
         end_block=partial(block.end_block, keeper=keeper),
         invariants=tuple(Invariant(name, partial(check, keeper=keeper)) for name, check in (
             ("disputes/bonds", invariants.check_bonds),
             ("disputes/index", invariants.check_index),
+            ("disputes/ended", invariants.check_ended),
             ("disputes/units", invariants.check_units),
         )),
     )

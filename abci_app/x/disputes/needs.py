@@ -31,6 +31,9 @@ class Work(Protocol):
     def get_unit(self, ctx: Ctx, model_id: int, number: int, index: int) -> Unit:
         """A unit. Raises the room's error where there is none."""
 
+    def find_round(self, ctx: Ctx, model_id: int, number: int) -> Round | None:
+        """A round, None when there is none or it is no longer kept."""
+
     def get_round(self, ctx: Ctx, model_id: int, number: int) -> Round:
         """A round. Raises the room's error where there is none."""
 

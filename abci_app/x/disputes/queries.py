@@ -5,7 +5,7 @@ from abci_app.runtime.paging import read_page
 from abci_app.wire.address import decode_address
 from abci_app.wire.errors import NotFound
 from abci_app.wire.pb.gradus.disputes.v1 import query_pb2
-from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute
+from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute, EndedDispute
 from abci_app.x.disputes import keys
 from abci_app.x.disputes.keeper import Keeper
 from abci_app.x.disputes.types import STORE
@@ -32,6 +32,26 @@ def query_disputes(ctx: Ctx, keeper: Keeper,
     prefix = keys.disputes_of(request.model_id) if request.model_id else keys.DISPUTES
     records, page = read_page(ctx.state.store(STORE), prefix, request.pagination, is_wanted)
     return query_pb2.QueryDisputesResponse(disputes=[Dispute.FromString(raw) for _, raw in records], pagination=page)
+
+
+def query_ended(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryEndedRequest) -> query_pb2.QueryEndedResponse:
+    """Ended disputes of a round, of a model (round 0) or of all (model 0), of a party (empty: of anybody), by pages.
+
+    Kept until their round is dropped. Raises InvalidAddress (sdk/7).
+    """
+    if request.party:
+        decode_address(request.party)
+
+    def is_wanted(raw: bytes) -> bool:
+        ended = EndedDispute.FromString(raw)
+        return not request.party or request.party in (ended.claimant, ended.challenger)
+
+    prefix = keys.ENDED
+    if request.model_id:
+        prefix = keys.ended_in(request.model_id, request.round) if request.round else keys.ended_of(request.model_id)
+    records, page = read_page(ctx.state.store(STORE), prefix, request.pagination, is_wanted)
+    disputes = [EndedDispute.FromString(raw) for _, raw in records]
+    return query_pb2.QueryEndedResponse(disputes=disputes, pagination=page)
 
 
 def query_trace(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryTraceRequest) -> query_pb2.QueryTraceResponse:

@@ -27,6 +27,9 @@ from kernels.unit import STATE_BYTES, param_count
 STORE = "disputes"
 DISPUTES_MAX = 1_024  # of a model
 TIMEOUTS_PER_BLOCK = 256
+FORGET_BLOCKS = 100
+FORGOTTEN_ROUNDS_PER_BLOCK = 16
+FORGOTTEN_PER_ROUND = 256  # in a block
 MOVE_BLOCKS_MIN = 10
 DIGESTS_MAX = 4_096
 NODES_MAX = 4_096
@@ -88,6 +91,12 @@ def compute_move_blocks(training: TrainingPolicy) -> int:
     """How many blocks a side has for a move: who was started anew computes the whole unit first, for which a contract
     gives the blocks of a commit; and so many that proposers cannot keep the move out."""
     return max(training.commit_blocks, training.reveal_blocks, MOVE_BLOCKS_MIN)
+
+
+def compute_bond_min(challenge_bond_ugrad: int, won_count: int) -> int:
+    """The least bond of a challenge, by the contract's and how often the claimant has won a dispute of the unit: twice
+    as much each time, so that who delays a settlement for n disputes has to lose 2^n - 1 bonds."""
+    return challenge_bond_ugrad << won_count
 
 
 def compute_won(bond_ugrad: int) -> int:

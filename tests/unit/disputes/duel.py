@@ -56,7 +56,7 @@ class Duel:
         ctx, app = self.market.chain.ctx(), self.market.chain.app
         weights = app.models.load_weights(ctx, 1, unit.round - 1)
         terms = app.work.compute_terms(ctx, 1, unit.round, unit.index)
-        return UnitReplay(terms, weights, TableDataset(self.market.table))
+        return UnitReplay(terms, lambda: weights, TableDataset(self.market.table))
 
     @property
     def dispute(self) -> Dispute | None:

@@ -136,11 +136,11 @@ def test_queries_show_a_dispute_while_it_is_open(new_duel: Callable[..., Duel]) 
     assert len(query(duel, "Disputes").disputes) == 0
 
 
-def test_ended_disputes_leave_nothing_behind(new_duel: Callable[..., Duel]) -> None:
+def test_ended_disputes_leave_nothing_but_how_they_have_ended(new_duel: Callable[..., Duel]) -> None:
     duel = new_duel(lie_about_trace)
     duel.play()
     branch = duel.market.chain.ctx().state
-    assert list(branch.store(STORE).iter(b"")) == []
+    assert [key[:1] for key, _ in branch.store(STORE).iter(b"")] == [keys.ENDED, keys.FORGETTING]
     assert list(branch.blobs.iter(keys.TRACES)) == []
 
 

@@ -12,6 +12,7 @@ from abci_app.miner.journal import Entry, Journal, JournalBusy
 from abci_app.miner.preflight import check_behaviour, check_dataset, check_funds, check_model
 from abci_app.runtime.contract import compute_param_count
 from abci_app.units.claim import compute_unit, new_claim
+from abci_app.wire.merkle import merkle_root
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.row import split_rows
@@ -128,11 +129,12 @@ def test_cheats_make_canonical_payloads_that_are_wrong(rig: Rig) -> None:
     rows = rig.store.open(iris().manifest.rows_root)
     honest = compute_unit(rig.model().spec, running, 0, weights, rows).claim
     for behaviour in (Behaviour.GARBAGE, Behaviour.COPY, Behaviour.WRONG_DATA):
-        claim = make_claim(behaviour, rig.client, ADDRESS, rig.model(), running, 0, lambda: weights, rows)
+        claim = make_claim(behaviour, rig.client, ADDRESS, rig.model(), running, 0, lambda: weights, rows).claim
         payload.check(claim.payload, compute_param_count(rig.spec), rig.spec.training.codec)
         assert claim.payload != honest.payload
     for behaviour in (Behaviour.HONEST, Behaviour.WITHHOLD):
-        assert make_claim(behaviour, rig.client, ADDRESS, rig.model(), running, 0, lambda: weights, rows) == honest
+        made = make_claim(behaviour, rig.client, ADDRESS, rig.model(), running, 0, lambda: weights, rows)
+        assert made.claim == honest and merkle_root(made.trace) == honest.trace_root
 
 
 @pytest.mark.parametrize("chain_id, allowed", [

@@ -15,7 +15,7 @@ from abci_app.units.source import UnitSource
 from abci_app.watch.journal import Journal
 from abci_app.watch.source import ReplaySource
 from abci_app.watch.watcher import Watcher
-from abci_app.watch.weights import KeptWeights
+from abci_app.watch.kept import KeptRounds
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Unit
 from kernels import dispatch
 from tests.chain import address_of, new_test_key
@@ -36,8 +36,8 @@ class WatchedRig(Rig):
         """A watcher with a key that challenges; its journal is open until the rig is closed."""
         told = self.events.setdefault("watcher", [])
         client = ChainClient(self.node)
-        weights = KeptWeights(self.journal.folder / "weights")
-        source = ReplaySource(client, UnitSource(client, store or self.store), weights)
+        kept = KeptRounds(self.journal.folder / "weights")
+        source = ReplaySource(client, UnitSource(client, store or self.store), kept)
         sender = Sender(client, new_test_key(key), sleep=self.node.sleep) if key is not None else None
         settings: dict[str, Any] = {"challenges": key is not None} | options
         return Watcher(client, source, self.journal, sender=sender, report=told.append, sleep=self.node.sleep,

@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from abci_app.cli import query_disputes, sending, tx_disputes
 from abci_app.cli import watch as command
 from abci_app.cli.exit_status import ExitStatus
+from abci_app.client.key_lock import KeyBusy, KeyLock
 from abci_app.client.keys import Keyring
 from abci_app.client.node import Nodes
 from abci_app.client.send import Sender
@@ -74,8 +75,17 @@ def test_watch_challenges_and_plays_to_the_end_in_json(rig: WatchedRig, home: Pa
     assert (result.exit_code, result.exception) == (0, None)
     told = [json.loads(line) for line in result.stdout.splitlines()]
     assert [event["event"] for event in told if event["event"] == "challenged"] == ["challenged"]
-    assert told[-1]["event"] == "dispute-over"
+    slash = next(rig.client.iter_slashes(1))
+    unit = rig.unit("cat")
+    assert told[-1] == {"event": "dispute-over", "model_id": 1, "round": 1, "unit": unit.index, "side": "challenger",
+                        "winner": "challenger", "reason": "silent", "lost_ugrad": 0, "height": slash.height,
+                        "won_ugrad": (slash.amount_ugrad - slash.amount_ugrad // 2) // 2}
     assert rig.unit("cat").status == UNIT_STATUS_REJECTED
+    for arguments in (("list", "1", "--ended"), ("show", "1", "1", str(unit.index))):
+        shown = json.loads(run(home, query_disputes.disputes, *arguments, "--output", "json").stdout)
+        ended = shown[0] if isinstance(shown, list) else shown
+        assert (ended["winner"], ended["reason"], int(ended["won_ugrad"])) == (
+            "challenger", "silent", told[-1]["won_ugrad"])
 
 
 def test_watch_without_a_key_says_what_is_wrong_for_people(rig: WatchedRig, home: Path) -> None:
@@ -95,10 +105,18 @@ def test_watch_of_a_model_that_does_not_exist_ends_and_says_so(rig: WatchedRig, 
     assert "there is no model 99" in str(result.exception)
 
 
-def test_second_watcher_of_a_home_is_refused(rig: WatchedRig, home: Path) -> None:
-    with Journal(home / "watch", rig.chain.chain_id):
-        result = run(home, command.watch)
-    assert result.exit_code == ExitStatus.REFUSED and "another watcher works here" in result.stderr
+@pytest.mark.parametrize("is_shared", (False, True), ids=("watcher", "miner"))
+def test_watcher_of_a_key_that_is_at_work_is_refused(rig: WatchedRig, home: Path, is_shared: bool) -> None:
+    with KeyLock(home / "locks", rig.chain.chain_id, address_of(WATCHER), "gradus miner start 1", is_shared):
+        result = run(home, command.watch, "--key", "eve")
+        assert isinstance(result.exception, KeyBusy) and "gradus miner start 1, process" in result.exception.text
+    assert run(home, command.watch, "--key", "eve", "--challenge").exit_code == 0
+
+
+def test_watcher_without_a_key_works_beside_any_other(rig: WatchedRig, home: Path) -> None:
+    with Journal(home / "watch", rig.chain.chain_id), \
+            KeyLock(home / "locks", rig.chain.chain_id, address_of(WATCHER), "gradus watch"):
+        assert "found wrong" in run(home, command.watch).stdout
 
 
 def test_challenge_by_hand_is_shown_until_it_is_over(rig: WatchedRig, home: Path) -> None:

@@ -71,6 +71,15 @@ def challenge_cases(duel: Duel, open_duel: Duel) -> Iterator[Case]:
                open_duel.challenge_msg(), errors.UnitDisputed)
 
 
+def second_challenge_cases(duel: Duel) -> Iterator[Case]:
+    """A unit whose claimant has won a dispute."""
+    for challenge in (duel.challenge_msg(2 * BOND_UGRAD - 1), duel.challenge_msg(2 * BOND_UGRAD)):
+        refusal = errors.BondTooLow if int(challenge.bond.amount) < 2 * BOND_UGRAD else None
+        name = "second_challenge_with_one_ugrad_too_few" if refusal else "second_challenge_with_twice_the_bond"
+        yield Case(name, "Each dispute that a claimant wins doubles the least bond of the next.", duel, CHALLENGER,
+                   challenge, refusal)
+
+
 def claimant_cases(stages: dict[DisputeStage, Duel]) -> Iterator[Case]:
     """The claimant's moves."""
     moves = {stage: stages[stage].next_move() for stage in stages}
@@ -171,7 +180,7 @@ def new_vector(case: Case) -> dict[str, Any]:
             vector["unchanged"] = True
         else:
             chain.block([new_tx(chain, tx)])
-            vector["post"] = {"queries": [_answer(chain, "disputes", "Disputes"),
+            vector["post"] = {"queries": [_answer(chain, "disputes", "Disputes"), _answer(chain, "disputes", "Ended"),
                                           _answer(chain, "work", "Slashes", model_id=1)]}
     text = json.dumps(vector)
     for name in NAMES:
@@ -192,8 +201,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary, dispatch.forced("ref"):
         folder = Path(temporary)
         stages = new_duels(folder)
-        cases = [*challenge_cases(Duel(folder / "undisputed", challenge_bond_ugrad=BOND_UGRAD),
-                                  stages[DISPUTE_STAGE_TRACE]),
+        won = Duel(folder / "won", None, lambda count: 0, challenge_bond_ugrad=BOND_UGRAD)
+        won.play()
+        undisputed = Duel(folder / "undisputed", challenge_bond_ugrad=BOND_UGRAD)
+        cases = [*second_challenge_cases(won), *challenge_cases(undisputed, stages[DISPUTE_STAGE_TRACE]),
                  *claimant_cases(stages), *challenger_cases(stages), *proof_cases(*new_last_moves(folder))]
         for case in cases:
             (FOLDER / f"{case.name}.json").write_text(json.dumps(new_vector(case), indent=2) + "\n")

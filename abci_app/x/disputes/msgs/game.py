@@ -37,7 +37,7 @@ def challenge(ctx: Ctx, keeper: Keeper, msg: MsgChallenge) -> MsgChallengeRespon
     """Open a dispute of an accepted unit, with the challenger's bond; the claimant is due to post its trace.
 
     Checks, in consensus order: no dispute of the unit open, unit challengeable, room for one more, bond reaches the
-    contract's, coins there.
+    least one (Keeper.compute_bond_min), coins there.
     Raises: UnitDisputed (disputes/3), UnitNotChallengeable (disputes/2), DisputesFull (disputes/4), BondTooLow
     (disputes/5), InsufficientFunds (sdk/5).
     Emits: disputes.unit_challenged.    Gas: 3 writes, those of the work room's mark, and the bank's.
@@ -52,12 +52,12 @@ def challenge(ctx: Ctx, keeper: Keeper, msg: MsgChallenge) -> MsgChallengeRespon
     dispute = Dispute(model_id=msg.model_id, round=msg.round, unit=msg.unit, claimant=unit.trainer,
                       challenger=msg.challenger, bond_ugrad=parse_base_amount(msg.bond), opened_height=ctx.height,
                       stage=DISPUTE_STAGE_TRACE)
-    spec = keeper.get_spec(ctx, dispute)
-    if dispute.bond_ugrad < spec.audit.challenge_bond_ugrad:
-        raise BondTooLow(f"{dispute.bond_ugrad} offered, {spec.audit.challenge_bond_ugrad} required")
+    required_ugrad = keeper.compute_bond_min(ctx, dispute)
+    if dispute.bond_ugrad < required_ugrad:
+        raise BondTooLow(f"{dispute.bond_ugrad} offered, {required_ugrad} required")
     keeper.bank.send_to_module(ctx, decode_address(msg.challenger), STORE, (base_coin(dispute.bond_ugrad),))
     keeper.work.mark_disputed(ctx, unit, True)
-    dispute.deadline_height = ctx.height + compute_move_blocks(spec.training)
+    dispute.deadline_height = ctx.height + compute_move_blocks(keeper.get_spec(ctx, dispute).training)
     keeper.put_dispute(ctx, dispute)
     ctx.emit(events.unit_challenged(dispute))
     return MsgChallengeResponse(deadline_height=dispute.deadline_height)

@@ -7,7 +7,9 @@ from abci_app.runtime.contract import UnitTerms
 from abci_app.runtime.gas import MULTIPLY_ADDS_PER_GAS
 from abci_app.wire.ints import mul_div_ceil
 from abci_app.wire.merkle import verify_leaves
-from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_OPERATION, Dispute, ProvedChunk
+from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
+    DISPUTE_REASON_EXECUTED, DISPUTE_STAGE_OPERATION, Dispute, ProvedChunk,
+)
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgProveOperation, MsgProveOperationResponse
 from abci_app.wire.row import row_bytes, split_rows
 from abci_app.wire.seed import hash_fields
@@ -70,9 +72,9 @@ def prove_operation(ctx: Ctx, keeper: Keeper, msg: MsgProveOperation) -> MsgProv
     is_right = _is_right(question, held, msg.output, _compute_challenge(ctx, question))
     ctx.emit(events.operation_executed(dispute, question.index, is_right))
     if is_right:
-        keeper.end_for_claimant(ctx, dispute, "executed")
+        keeper.end_for_claimant(ctx, dispute, DISPUTE_REASON_EXECUTED)
     else:
-        keeper.end_for_challenger(ctx, dispute, "executed")
+        keeper.end_for_challenger(ctx, dispute, DISPUTE_REASON_EXECUTED)
     return MsgProveOperationResponse(is_right=is_right)
 
 

@@ -24,19 +24,25 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!gradus/disputes/v1/disputes.proto\x12\x12gradus.disputes.v1\"\xce\x02\n\x07\x44ispute\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04unit\x18\x03 \x01(\r\x12\x10\n\x08\x63laimant\x18\x04 \x01(\t\x12\x12\n\nchallenger\x18\x05 \x01(\t\x12\x12\n\nbond_ugrad\x18\x06 \x01(\x04\x12/\n\x05stage\x18\x07 \x01(\x0e\x32 .gradus.disputes.v1.DisputeStage\x12\x15\n\ropened_height\x18\x08 \x01(\x03\x12\x17\n\x0f\x64\x65\x61\x64line_height\x18\t \x01(\x03\x12\x0f\n\x07segment\x18\n \x01(\r\x12\x12\n\nbegin_root\x18\x0b \x01(\x0c\x12\x10\n\x08\x65nd_root\x18\x0c \x01(\x0c\x12\x14\n\x0csegment_root\x18\r \x01(\x0c\x12\x0c\n\x04path\x18\x0e \x03(\r\x12\x0c\n\x04node\x18\x0f \x01(\x0c\x12\x10\n\x08\x63hildren\x18\x10 \x03(\x0c\"\x18\n\x04Node\x12\x10\n\x08\x63hildren\x18\x01 \x03(\x0c\"+\n\x0bProvedChunk\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x03(\x0c*\xc8\x01\n\x0c\x44isputeStage\x12\x1d\n\x19\x44ISPUTE_STAGE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44ISPUTE_STAGE_TRACE\x10\x01\x12\x17\n\x13\x44ISPUTE_STAGE_STATE\x10\x02\x12\x19\n\x15\x44ISPUTE_STAGE_SEGMENT\x10\x03\x12\x16\n\x12\x44ISPUTE_STAGE_NODE\x10\x04\x12\x17\n\x13\x44ISPUTE_STAGE_CHILD\x10\x05\x12\x1b\n\x17\x44ISPUTE_STAGE_OPERATION\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!gradus/disputes/v1/disputes.proto\x12\x12gradus.disputes.v1\"\xce\x02\n\x07\x44ispute\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04unit\x18\x03 \x01(\r\x12\x10\n\x08\x63laimant\x18\x04 \x01(\t\x12\x12\n\nchallenger\x18\x05 \x01(\t\x12\x12\n\nbond_ugrad\x18\x06 \x01(\x04\x12/\n\x05stage\x18\x07 \x01(\x0e\x32 .gradus.disputes.v1.DisputeStage\x12\x15\n\ropened_height\x18\x08 \x01(\x03\x12\x17\n\x0f\x64\x65\x61\x64line_height\x18\t \x01(\x03\x12\x0f\n\x07segment\x18\n \x01(\r\x12\x12\n\nbegin_root\x18\x0b \x01(\x0c\x12\x10\n\x08\x65nd_root\x18\x0c \x01(\x0c\x12\x14\n\x0csegment_root\x18\r \x01(\x0c\x12\x0c\n\x04path\x18\x0e \x03(\r\x12\x0c\n\x04node\x18\x0f \x01(\x0c\x12\x10\n\x08\x63hildren\x18\x10 \x03(\x0c\"\xc3\x02\n\x0c\x45ndedDispute\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04unit\x18\x03 \x01(\r\x12\x0f\n\x07ordinal\x18\x04 \x01(\r\x12\x10\n\x08\x63laimant\x18\x05 \x01(\t\x12\x12\n\nchallenger\x18\x06 \x01(\t\x12\x12\n\nbond_ugrad\x18\x07 \x01(\x04\x12\x31\n\x06winner\x18\x08 \x01(\x0e\x32!.gradus.disputes.v1.DisputeWinner\x12\x31\n\x06reason\x18\t \x01(\x0e\x32!.gradus.disputes.v1.DisputeReason\x12\x11\n\twon_ugrad\x18\n \x01(\x04\x12\x13\n\x0b\x62urnt_ugrad\x18\x0b \x01(\x04\x12\x15\n\ropened_height\x18\x0c \x01(\x03\x12\x14\n\x0c\x65nded_height\x18\r \x01(\x03\"\x18\n\x04Node\x12\x10\n\x08\x63hildren\x18\x01 \x03(\x0c\"+\n\x0bProvedChunk\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x03(\x0c*\xc8\x01\n\x0c\x44isputeStage\x12\x1d\n\x19\x44ISPUTE_STAGE_UNSPECIFIED\x10\x00\x12\x17\n\x13\x44ISPUTE_STAGE_TRACE\x10\x01\x12\x17\n\x13\x44ISPUTE_STAGE_STATE\x10\x02\x12\x19\n\x15\x44ISPUTE_STAGE_SEGMENT\x10\x03\x12\x16\n\x12\x44ISPUTE_STAGE_NODE\x10\x04\x12\x17\n\x13\x44ISPUTE_STAGE_CHILD\x10\x05\x12\x1b\n\x17\x44ISPUTE_STAGE_OPERATION\x10\x06*\x84\x01\n\rDisputeWinner\x12\x1e\n\x1a\x44ISPUTE_WINNER_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44ISPUTE_WINNER_CLAIMANT\x10\x01\x12\x1d\n\x19\x44ISPUTE_WINNER_CHALLENGER\x10\x02\x12\x17\n\x13\x44ISPUTE_WINNER_NONE\x10\x03*\x80\x01\n\rDisputeReason\x12\x1e\n\x1a\x44ISPUTE_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x44ISPUTE_REASON_EXECUTED\x10\x01\x12\x19\n\x15\x44ISPUTE_REASON_SILENT\x10\x02\x12\x17\n\x13\x44ISPUTE_REASON_MOOT\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gradus.disputes.v1.disputes_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DISPUTESTAGE']._serialized_start=466
-  _globals['_DISPUTESTAGE']._serialized_end=666
+  _globals['_DISPUTESTAGE']._serialized_start=792
+  _globals['_DISPUTESTAGE']._serialized_end=992
+  _globals['_DISPUTEWINNER']._serialized_start=995
+  _globals['_DISPUTEWINNER']._serialized_end=1127
+  _globals['_DISPUTEREASON']._serialized_start=1130
+  _globals['_DISPUTEREASON']._serialized_end=1258
   _globals['_DISPUTE']._serialized_start=58
   _globals['_DISPUTE']._serialized_end=392
-  _globals['_NODE']._serialized_start=394
-  _globals['_NODE']._serialized_end=418
-  _globals['_PROVEDCHUNK']._serialized_start=420
-  _globals['_PROVEDCHUNK']._serialized_end=463
+  _globals['_ENDEDDISPUTE']._serialized_start=395
+  _globals['_ENDEDDISPUTE']._serialized_end=718
+  _globals['_NODE']._serialized_start=720
+  _globals['_NODE']._serialized_end=744
+  _globals['_PROVEDCHUNK']._serialized_start=746
+  _globals['_PROVEDCHUNK']._serialized_end=789
 # @@protoc_insertion_point(module_scope)

@@ -16,6 +16,20 @@ class DisputeStage(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DISPUTE_STAGE_NODE: _ClassVar[DisputeStage]
     DISPUTE_STAGE_CHILD: _ClassVar[DisputeStage]
     DISPUTE_STAGE_OPERATION: _ClassVar[DisputeStage]
+
+class DisputeWinner(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISPUTE_WINNER_UNSPECIFIED: _ClassVar[DisputeWinner]
+    DISPUTE_WINNER_CLAIMANT: _ClassVar[DisputeWinner]
+    DISPUTE_WINNER_CHALLENGER: _ClassVar[DisputeWinner]
+    DISPUTE_WINNER_NONE: _ClassVar[DisputeWinner]
+
+class DisputeReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    DISPUTE_REASON_UNSPECIFIED: _ClassVar[DisputeReason]
+    DISPUTE_REASON_EXECUTED: _ClassVar[DisputeReason]
+    DISPUTE_REASON_SILENT: _ClassVar[DisputeReason]
+    DISPUTE_REASON_MOOT: _ClassVar[DisputeReason]
 DISPUTE_STAGE_UNSPECIFIED: DisputeStage
 DISPUTE_STAGE_TRACE: DisputeStage
 DISPUTE_STAGE_STATE: DisputeStage
@@ -23,6 +37,14 @@ DISPUTE_STAGE_SEGMENT: DisputeStage
 DISPUTE_STAGE_NODE: DisputeStage
 DISPUTE_STAGE_CHILD: DisputeStage
 DISPUTE_STAGE_OPERATION: DisputeStage
+DISPUTE_WINNER_UNSPECIFIED: DisputeWinner
+DISPUTE_WINNER_CLAIMANT: DisputeWinner
+DISPUTE_WINNER_CHALLENGER: DisputeWinner
+DISPUTE_WINNER_NONE: DisputeWinner
+DISPUTE_REASON_UNSPECIFIED: DisputeReason
+DISPUTE_REASON_EXECUTED: DisputeReason
+DISPUTE_REASON_SILENT: DisputeReason
+DISPUTE_REASON_MOOT: DisputeReason
 
 class Dispute(_message.Message):
     __slots__ = ("model_id", "round", "unit", "claimant", "challenger", "bond_ugrad", "stage", "opened_height", "deadline_height", "segment", "begin_root", "end_root", "segment_root", "path", "node", "children")
@@ -59,6 +81,36 @@ class Dispute(_message.Message):
     node: bytes
     children: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., claimant: _Optional[str] = ..., challenger: _Optional[str] = ..., bond_ugrad: _Optional[int] = ..., stage: _Optional[_Union[DisputeStage, str]] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., segment: _Optional[int] = ..., begin_root: _Optional[bytes] = ..., end_root: _Optional[bytes] = ..., segment_root: _Optional[bytes] = ..., path: _Optional[_Iterable[int]] = ..., node: _Optional[bytes] = ..., children: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class EndedDispute(_message.Message):
+    __slots__ = ("model_id", "round", "unit", "ordinal", "claimant", "challenger", "bond_ugrad", "winner", "reason", "won_ugrad", "burnt_ugrad", "opened_height", "ended_height")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    ORDINAL_FIELD_NUMBER: _ClassVar[int]
+    CLAIMANT_FIELD_NUMBER: _ClassVar[int]
+    CHALLENGER_FIELD_NUMBER: _ClassVar[int]
+    BOND_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    WINNER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    WON_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    BURNT_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    OPENED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    ENDED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    round: int
+    unit: int
+    ordinal: int
+    claimant: str
+    challenger: str
+    bond_ugrad: int
+    winner: DisputeWinner
+    reason: DisputeReason
+    won_ugrad: int
+    burnt_ugrad: int
+    opened_height: int
+    ended_height: int
+    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., unit: _Optional[int] = ..., ordinal: _Optional[int] = ..., claimant: _Optional[str] = ..., challenger: _Optional[str] = ..., bond_ugrad: _Optional[int] = ..., winner: _Optional[_Union[DisputeWinner, str]] = ..., reason: _Optional[_Union[DisputeReason, str]] = ..., won_ugrad: _Optional[int] = ..., burnt_ugrad: _Optional[int] = ..., opened_height: _Optional[int] = ..., ended_height: _Optional[int] = ...) -> None: ...
 
 class Node(_message.Message):
     __slots__ = ("children",)

@@ -26,7 +26,7 @@ from abci_app.wire.pb.cosmos.base.query.v1beta1 import pagination_pb2 as cosmos_
 from abci_app.wire.pb.gradus.disputes.v1 import disputes_pb2 as gradus_dot_disputes_dot_v1_dot_disputes__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egradus/disputes/v1/query.proto\x12\x12gradus.disputes.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a!gradus/disputes/v1/disputes.proto\"D\n\x13QueryDisputeRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04unit\x18\x03 \x01(\r\"D\n\x14QueryDisputeResponse\x12,\n\x07\x64ispute\x18\x01 \x01(\x0b\x32\x1b.gradus.disputes.v1.Dispute\"s\n\x14QueryDisputesRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05party\x18\x02 \x01(\t\x12:\n\npagination\x18\x03 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x83\x01\n\x15QueryDisputesResponse\x12-\n\x08\x64isputes\x18\x01 \x03(\x0b\x32\x1b.gradus.disputes.v1.Dispute\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"B\n\x11QueryTraceRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04unit\x18\x03 \x01(\r\"%\n\x12QueryTraceResponse\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1egradus/disputes/v1/query.proto\x12\x12gradus.disputes.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a!gradus/disputes/v1/disputes.proto\"D\n\x13QueryDisputeRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04unit\x18\x03 \x01(\r\"D\n\x14QueryDisputeResponse\x12,\n\x07\x64ispute\x18\x01 \x01(\x0b\x32\x1b.gradus.disputes.v1.Dispute\"s\n\x14QueryDisputesRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05party\x18\x02 \x01(\t\x12:\n\npagination\x18\x03 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x83\x01\n\x15QueryDisputesResponse\x12-\n\x08\x64isputes\x18\x01 \x03(\x0b\x32\x1b.gradus.disputes.v1.Dispute\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"B\n\x11QueryTraceRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04unit\x18\x03 \x01(\r\"%\n\x12QueryTraceResponse\x12\x0f\n\x07\x64igests\x18\x01 \x03(\x0c\"\x7f\n\x11QueryEndedRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\r\n\x05party\x18\x03 \x01(\t\x12:\n\npagination\x18\x04 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x85\x01\n\x12QueryEndedResponse\x12\x32\n\x08\x64isputes\x18\x01 \x03(\x0b\x32 .gradus.disputes.v1.EndedDispute\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,4 +45,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYTRACEREQUEST']._serialized_end=590
   _globals['_QUERYTRACERESPONSE']._serialized_start=592
   _globals['_QUERYTRACERESPONSE']._serialized_end=629
+  _globals['_QUERYENDEDREQUEST']._serialized_start=631
+  _globals['_QUERYENDEDREQUEST']._serialized_end=758
+  _globals['_QUERYENDEDRESPONSE']._serialized_start=761
+  _globals['_QUERYENDEDRESPONSE']._serialized_end=894
 # @@protoc_insertion_point(module_scope)

@@ -57,3 +57,23 @@ class QueryTraceResponse(_message.Message):
     DIGESTS_FIELD_NUMBER: _ClassVar[int]
     digests: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, digests: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class QueryEndedRequest(_message.Message):
+    __slots__ = ("model_id", "round", "party", "pagination")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    PARTY_FIELD_NUMBER: _ClassVar[int]
+    PAGINATION_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    round: int
+    party: str
+    pagination: _pagination_pb2.PageRequest
+    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., party: _Optional[str] = ..., pagination: _Optional[_Union[_pagination_pb2.PageRequest, _Mapping]] = ...) -> None: ...
+
+class QueryEndedResponse(_message.Message):
+    __slots__ = ("disputes", "pagination")
+    DISPUTES_FIELD_NUMBER: _ClassVar[int]
+    PAGINATION_FIELD_NUMBER: _ClassVar[int]
+    disputes: _containers.RepeatedCompositeFieldContainer[_disputes_pb2.EndedDispute]
+    pagination: _pagination_pb2.PageResponse
+    def __init__(self, disputes: _Optional[_Iterable[_Union[_disputes_pb2.EndedDispute, _Mapping]]] = ..., pagination: _Optional[_Union[_pagination_pb2.PageResponse, _Mapping]] = ...) -> None: ...
