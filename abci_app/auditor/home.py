@@ -18,6 +18,14 @@ def parse_address(text: str) -> bytes:
     return address
 
 
+def check_home(home: Path) -> None:
+    """Raises AuditorStopped where there is no folder, or none of a node."""
+    if not (home / "config").is_dir():
+        raise AuditorStopped(f"{home} is no home of a node" if home.is_dir() else f"there is no folder {home}",
+                             "name a node's home with --home: those of `gradus localnet up` are node0, node1 … in its "
+                             "folder, ~/.gradus/localnet by default")
+
+
 def read_validator(home: Path) -> bytes:
     """The consensus address of a home's validator key. Raises AuditorStopped."""
     path = home / "config" / "priv_validator_key.json"

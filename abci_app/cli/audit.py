@@ -10,11 +10,12 @@ from typing import Any
 import click
 
 from abci_app.cli import proofs
-from abci_app.cli.data import open_store, progress_bar
+from abci_app.cli.data import open_store
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import ROUND_NUMBER, combine, home_option, model_argument, node_option, output_option
 from abci_app.cli.output import print_fields, print_rows
+from abci_app.cli.progress import progress_bar
 from abci_app.cli.proved_records import ProvedRecords
 from abci_app.cli.trust import read_terms, trust_options
 from abci_app.client.chain import ChainClient
@@ -79,7 +80,7 @@ def audit(model_id: int, number: int | None, index: int | None, is_all: bool, wi
     if not is_verified and (trust["trust_hash"] or trust["witnesses"]):
         raise click.UsageError("--trust-hash and --witness go with --verify")
     asked = Asked(home, node, folder, trust, is_verified)
-    with progress_bar() as report, _replaying(asked, report) as (replayer, records):
+    with progress_bar("reading records") as report, _replaying(asked, report) as (replayer, records):
         if is_all:
             found = list(replayer.replay_model(model_id, with_units))
         else:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import click
@@ -11,11 +11,11 @@ from abci_app.auditor.answers import AnswerFolder
 from abci_app.auditor.auditor import Auditor
 from abci_app.auditor.behaviour import Behaviour
 from abci_app.auditor.errors import AuditorStopped
-from abci_app.auditor.home import parse_address, read_node_url, read_validator
+from abci_app.auditor.home import check_home, read_node_url, read_validator
 from abci_app.cli.data import datasets_folder
 from abci_app.cli.errors import CommandError
 from abci_app.cli.events import Nap, event_teller
-from abci_app.cli.options import DEFAULT_HOME, NodeUrl, combine, output_option
+from abci_app.cli.options import DEFAULT_HOME, ConsensusAddress, NodeUrl, combine, output_option
 from abci_app.cli.output import print_fields
 from abci_app.client.chain import ChainClient
 from abci_app.client.node import connect
@@ -25,19 +25,6 @@ from abci_app.units.source import UnitSource
 from abci_app.wire.answer_file import ANSWERS_FOLDER
 
 NICENESS = 5
-
-
-class ConsensusAddress(click.ParamType[bytes]):
-    """A validator's consensus address in hex."""
-
-    name = "address"
-
-    def convert(self, value: object, param: click.Parameter | None, context: click.Context | None) -> bytes:
-        """Its 20 bytes."""
-        try:
-            return parse_address(str(value))
-        except ValueError as error:
-            self.fail(f"not a consensus address: {error}", param, context)
 
 
 auditor_options = combine(
@@ -74,7 +61,11 @@ def start(folders: tuple[Path, ...], behaviour: str, niceness: int, home: Path, 
     Example: gradus auditor start --home ~/.gradus/localnet/node0
     """
     home = home.expanduser()
-    with _stops(), AnswerFolder(home / ANSWERS_FOLDER) as answers, event_teller(output) as tell:
+    with _stops(), ExitStack() as stack:
+        if validator is None or not nodes:
+            check_home(home)  # before a folder of answers is made in what is no home
+        answers = stack.enter_context(AnswerFolder(home / ANSWERS_FOLDER))
+        tell = stack.enter_context(event_teller(output))
         os.nice(niceness)
         chain = _open_chain(home, nodes, chain_id)
         source = UnitSource(chain, DatasetStores([DatasetStore(folder) for folder in _find_folders(home, folders)]))
@@ -95,6 +86,8 @@ def status(home: Path, validator: bytes | None, nodes: tuple[str, ...], chain_id
     """
     home = home.expanduser()
     with _stops():
+        if validator is None or not nodes:
+            check_home(home)
         chain = _open_chain(home, nodes, chain_id)
         address = validator or read_validator(home)
     done, height = chain.find_auditor(address), chain.height()

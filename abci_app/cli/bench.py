@@ -11,11 +11,11 @@ import click
 from click.core import ParameterSource
 
 from abci_app.cli.connect import connect
-from abci_app.cli.data import progress_bar
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import DEFAULT_HOME, NodeUrl, find_nodes, open_key, output_option
 from abci_app.cli.output import print_fields
+from abci_app.cli.progress import progress_bar
 from abci_app.client.errors import NodeRefused
 from abci_app.client.keys import Key
 from abci_app.client.load import HandedIn, Method, Pace, Report, hand_in

@@ -17,7 +17,7 @@ from abci_app.data.store import DatasetStore
 from abci_app.runtime.contract import compute_round_cost
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.ints import U32_MAX, U64_MAX
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, ModelSpec
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, Model, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
 from abci_app.x.models.types import CHALLENGE_BLOCKS, CODEC, check_create_model, default_spec
 from abci_app.x.models.types.limits import CHOICES, NUMBER_FIELDS
@@ -63,6 +63,12 @@ def new_contract(creator: str, spec: ModelSpec, escrow_ugrad: int) -> MsgCreateM
 def compute_escrow(spec: ModelSpec) -> int:
     """The ugrad that all rounds of a contract take, or one of those of a contract that trains without end."""
     return max(spec.training.rounds, 1) * compute_round_cost(spec)
+
+
+def compute_lacking(model: Model, spec: ModelSpec) -> int:
+    """The ugrad that an escrow lacks for the rounds that are left under `spec`, or for one of a model without end."""
+    left = max(spec.training.rounds - model.rounds_closed, 0) if spec.training.rounds else 1
+    return max(left * compute_round_cost(spec) - model.escrow_ugrad, 0)
 
 
 def find_manifest(home: Path, name: str) -> Manifest:

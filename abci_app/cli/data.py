@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import combine, home_option, output_option
 from abci_app.cli.output import print_rows
+from abci_app.cli.progress import progress_bar
 from abci_app.data import csv, named
 from abci_app.data.columns import Column, NumericColumn
 from abci_app.data.dataset import HELD_OUT_PPM, SCALINGS, Options, new_dataset
@@ -50,22 +49,6 @@ def data_errors(source: str = "") -> Iterator[None]:
         message = f"{source}: {error}" if source and error.row is not None else str(error)
         status = ExitStatus(error.exit_status)
         raise CommandError(message, error.hint, status, row=error.row, column=error.column) from None
-
-
-@contextmanager
-def progress_bar() -> Iterator[Report]:
-    """A bar on a terminal's stderr; nothing where there is none."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks: dict[str, Any] = {}
-
-        def report(what: str, done: int, total: int) -> None:
-            if what not in tasks:
-                tasks[what] = bar.add_task(what, total=total)
-            bar.update(tasks[what], completed=done, total=total)
-
-        yield report
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})

@@ -52,11 +52,19 @@ def _find_hint(error: OSError) -> str:
     return "check that the folder is there and yours to write; --home FOLDER or GRADUS_HOME names another one"
 
 
+def _find_argument(start: str) -> str:
+    """The argument of the command line that begins so."""
+    return next((argument for argument in sys.argv[1:] if argument.startswith(start)), start)
+
+
 def find_command_error(error: Exception) -> click.ClickException | None:
     """An error of the client, the data, a keyring, a network, a stateless check or the machine in a command's form.
 
     All but the machine's carry a hint, or codespace and code; None for anything else: a bug, which keeps its traceback.
     """
+    if isinstance(error, click.NoSuchOption) and error.option_name[1:2].isdigit():
+        return CommandError(f"{_find_argument(error.option_name)} is negative, and no amount, id or number here may be",
+                            "amounts are written as 5grad, 0.25grad or 250000ugrad", ExitStatus.USAGE)
     if isinstance(error, click.ClickException):
         return error
     if isinstance(error, ChainError):

@@ -7,10 +7,11 @@ _TERMS = ("`gradus tx models create --dry-run --output json` prints all terms; c
           "back with --spec")
 _TRAINING = f"it is a field of `training`; {_TERMS}"
 _AUDIT = f"it is a field of `audit`; {_TERMS}"
+_MODELS = "`gradus query models list` shows the status of each model"
 _ADMIN = "`gradus query models show MODEL` names the admin; sign with its key: --from KEY"
 
 HINTS = {
-    ("models", 2): "`gradus query models list` shows them",
+    ("models", 2): "`gradus query models list` shows those that there are",
     ("models", 3): "`gradus query models show MODEL` tells how many rounds are closed; leave --round out for the last",
     ("models", 4): "choose another with --name",
     ("models", 5): f"leave numerics out; {_TERMS}",
@@ -27,12 +28,13 @@ HINTS = {
                     + _TERMS,
     ("models", 17): _AUDIT,
     ("models", 18): f"economy.bond_ugrad is the bond; leave it out for one that deters, or raise it; {_TERMS}",
-    ("models", 19): "--invite ADDRESS names a trainer; repeat it for more, or leave it out for open enrolment",
+    ("models", 19): "`create` names trainers by --invite, or nobody for open enrolment; `invite` by --add, --remove, "
+                    "or --open alone",
     ("models", 20): "raise --escrow, or lower --reward",
     ("models", 21): "offer less",
-    ("models", 22): "`gradus query models list` shows which models are not retired",
+    ("models", 22): _MODELS,
     ("models", 24): _ADMIN,
-    ("models", 25): "`gradus query models list` shows which models are not retired",
+    ("models", 25): _MODELS,
     ("models", 26): "`gradus query work round MODEL` shows the round; `gradus tx models pause MODEL` keeps the next "
                     "from beginning",
     ("models", 27): "lower training.units_max, take a cheaper --aggregation, or narrower layers with --hidden; "
@@ -48,6 +50,23 @@ HINTS = {
     ("models", 35): "`gradus query models show MODEL` shows who paused it",
     ("models", 36): "its admin offers it with `gradus tx models offer-admin MODEL ADDRESS`",
     ("models", 37): "`gradus query models versions MODEL` shows them",
+    ("work", 2): _MODELS,
+    ("work", 3): "`gradus query models show MODEL` names the admin and those who are invited",
+    ("work", 5): "gradus tx work leave MODEL --from KEY",
+    ("work", 7): "`gradus query models show MODEL` tells the bond; offer it with --bond",
+    ("work", 9): "`gradus query work trainers MODEL` shows who is enrolled",
+    ("work", 10): "`gradus miner status MODEL --key KEY` shows what runs; `gradus query work round MODEL ROUND` "
+                  "when it is settled",
+    ("work", 34): "`gradus query work trainer MODEL KEY` shows the block, return_height",
+    ("rewards", 3): _MODELS,
+    ("rewards", 5): "`gradus query rewards backing MODEL KEY` tells how much it is",
+    ("disputes", 2): "`gradus query work round MODEL ROUND` shows its units, and settle_height, the end of the window",
+    ("disputes", 3): "`gradus query disputes show MODEL ROUND UNIT` shows it",
+    ("disputes", 4): "`gradus query disputes list MODEL` shows them",
+    ("disputes", 5): "leave --bond out for what the contract asks for",
+    ("disputes", 6): "`gradus query disputes list MODEL` shows those that are open",
+    ("sdk", 5): "`gradus query bank balance KEY` tells what there is",
+    ("sdk", 9): "an account begins with its first coins: gradus tx bank send KEY AMOUNT --from OTHER",
 }
 
 

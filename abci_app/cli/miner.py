@@ -6,13 +6,13 @@ from pathlib import Path
 
 import click
 
-from abci_app.cli.data import progress_bar
 from abci_app.cli.errors import CommandError
 from abci_app.cli.events import Nap, event_teller
 from abci_app.cli.options import (
     combine, home_option, model_argument, nodes_option, open_key, output_option, resolve_address,
 )
 from abci_app.cli.output import message_fields, print_fields
+from abci_app.cli.progress import progress_bar
 from abci_app.client.chain import ChainClient, compute_earned
 from abci_app.client.key_lock import KeyLock
 from abci_app.client.node import connect
@@ -85,6 +85,7 @@ def status(model_id: int, who: str, nodes: tuple[str, ...], chain_id: str | None
     """
     chain = ChainClient(connect(nodes, chain_id))
     address = resolve_address(home, who)
+    chain.get_model(model_id)
     dealing, booked = chain.assignments(model_id, address), chain.find_contribution(model_id, address)
     trainer = message_fields(dealing.trainer) if dealing.trainer is not None else {}
     running = dealing.round

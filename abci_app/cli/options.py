@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from abci_app.auditor.home import parse_address
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.client.errors import BadNodeUrl
@@ -58,6 +59,21 @@ class Hash(click.ParamType[str]):
         return text
 
 
+class ConsensusAddress(click.ParamType[bytes]):
+    """A validator's consensus address in hex."""
+
+    name = "address"
+
+    def convert(self, value: Any, param: click.Parameter | None, context: click.Context | None) -> bytes:
+        """Its 20 bytes."""
+        if isinstance(value, bytes):
+            return value
+        try:
+            return parse_address(str(value))
+        except ValueError as error:
+            self.fail(f"not a consensus address: {error}", param, context)
+
+
 def find_nodes(home: Path) -> tuple[str, ...]:
     """The nodes of the network in a home, or the standard one where there is no network."""
     return find_network_nodes(home) or (DEFAULT_NODE,)
@@ -94,6 +110,11 @@ def combine(*options: Callable[[Any], Any]) -> Callable[[Any], Any]:
             command = option(command)
         return command
     return decorate
+
+
+unit_arguments = combine(
+    model_argument, click.argument("number", metavar="ROUND", type=click.IntRange(1, U32_MAX)),
+    click.argument("index", metavar="UNIT", type=click.IntRange(0, U32_MAX)))
 
 
 class Amount(click.ParamType[int]):

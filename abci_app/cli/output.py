@@ -8,14 +8,17 @@ from typing import Any
 import click
 from google.protobuf.message import Message
 
+from abci_app.client.words import enum_word
 from abci_app.wire.coin import BASE_DENOM, DISPLAY_DENOM, DISPLAY_EXPONENT
 
 INDENT = "  "
+CONSENSUS_ADDRESS = "consensus_address"
 
 
 def message_fields(message: Message) -> dict[str, Any]:
-    """A protobuf message as plain fields, with its own names; bytes in hex, integers as integers.
+    """A protobuf message as plain fields, with its own names; bytes in hex, integers as integers, enums in words.
 
+    Consensus addresses stand in capitals, as the engine writes them.
     A message that is absent is left out; a number that is zero is not."""
     return {field.name: _plain(field, getattr(message, field.name)) for field in message.DESCRIPTOR.fields
             if not field.has_presence or message.HasField(field.name)}
@@ -31,9 +34,9 @@ def _plain_one(field: Any, value: Any) -> Any:
     if isinstance(value, Message):
         return message_fields(value)
     if isinstance(value, bytes):
-        return value.hex()
+        return value.hex().upper() if field.name == CONSENSUS_ADDRESS else value.hex()
     if field.enum_type is not None:
-        return field.enum_type.values_by_number[value].name
+        return enum_word(field.enum_type, value)
     return value
 
 

@@ -17,6 +17,7 @@ from abci_app.client.light.verify import check_fresh
 from abci_app.client.rpc import Rpc
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM
+from abci_app.x.audits import keys as audits_keys
 from abci_app.x.auth.keys import account_key
 from abci_app.x.bank.keys import balance_key
 from abci_app.x.models import keys as models_keys
@@ -110,6 +111,21 @@ def round_place(model_id: int, number: int) -> Place:
 def unit_place(model_id: int, number: int, index: int) -> Place:
     """Where a unit of a round, with its claim, stands."""
     return Place("work", work_keys.unit(model_id, number, index))
+
+
+def audit_place(subject: bytes) -> Place:
+    """Where the audit of a subject (25 bytes) stands."""
+    return Place("audits", audits_keys.audit(subject))
+
+
+def auditor_place(validator: bytes) -> Place:
+    """Where it stands how a validator (consensus address, 20 bytes) has done as an auditor."""
+    return Place("audits", audits_keys.auditor(validator))
+
+
+def audits_params_place() -> Place:
+    """Where the parameters of audits stand."""
+    return Place("audits", audits_keys.PARAMS)
 
 
 def contribution_place(model_id: int, address: str) -> Place:

@@ -9,16 +9,19 @@ import click
 from google.protobuf.message import Message
 
 from abci_app.cli import proofs, trained
+from abci_app.cli.absent import new_round_absent, new_unit_absent
 from abci_app.cli.connect import connect
-from abci_app.cli.data import data_errors, open_store, progress_bar
+from abci_app.cli.data import data_errors, open_store
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
-from abci_app.cli.options import ROUND_NUMBER, Hash, model_argument, resolve_address
+from abci_app.cli.options import ROUND_NUMBER, Hash, model_argument, resolve_address, unit_arguments
 from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
+from abci_app.cli.progress import progress_bar
+from abci_app.cli.query_audits import audits
 from abci_app.cli.query_disputes import disputes
 from abci_app.cli.query_models import models_versions
 from abci_app.cli.query_rewards import rewards
-from abci_app.cli.records import SETTINGS, asking, show
+from abci_app.cli.records import SETTINGS, asking, of_model, show
 from abci_app.cli.trust import proving, read_terms, unprovable
 from abci_app.client.rpc import Rpc
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
@@ -39,6 +42,7 @@ def query() -> None:
 
 
 query.add_command(rewards)
+query.add_command(audits)
 query.add_command(disputes)
 
 
@@ -84,7 +88,8 @@ def auth_account(address: str, home: Path, node: str, output: str, **trust: Any)
     """
     address = resolve_address(home, address)
     show(output, home, node, trust, proofs.account_place(address), BaseAccount,
-         lambda: connect(node).find_account(address), f"there is no account {address} yet; send coins to it first")
+         lambda: connect(node).find_account(address), f"there is no account {address} yet",
+         f"coins make one: gradus tx bank send {address} AMOUNT --from KEY")
 
 
 @query.group()
@@ -121,7 +126,7 @@ def models_show(model_id: int, home: Path, node: str, output: str, **trust: Any)
     \b
     Example: gradus query models show 1 --prove
     """
-    show(output, home, node, trust, proofs.model_place(model_id), Model, lambda: connect(node).find_model(model_id),
+    show(output, home, node, trust, proofs.model_place(model_id), Model, lambda: connect(node).get_model(model_id),
          f"there is no model {model_id}")
 
 
@@ -217,10 +222,10 @@ def work_round(model_id: int, number: int, home: Path, node: str, output: str, *
         show(output, home, node, trust, proofs.round_place(model_id, number), Round, lambda: None,
              f"model {model_id} has no round {number}, or no longer")
         return
-    dealing = connect(node).find_round(model_id, number)
+    chain = connect(node)
+    dealing = chain.find_round(model_id, number)
     if dealing is None or dealing.round is None:
-        raise CommandError(f"model {model_id} has no round {number or 'that runs'}",
-                           "old rounds are pruned; `gradus query models show` tells how many are closed")
+        raise new_round_absent(chain, model_id, number)
     if output == "json":
         fields = message_fields(dealing.round) | {"units": [message_fields(unit) for unit in dealing.units]}
         print_fields(fields, output)
@@ -231,22 +236,24 @@ def work_round(model_id: int, number: int, home: Path, node: str, output: str, *
 
 
 @work.command("unit")
-@model_argument
-@click.argument("number", type=ROUND_NUMBER)
-@click.argument("index", type=ROUND_NUMBER)
+@unit_arguments
 @proving
 @asking
 def work_unit(model_id: int, number: int, index: int, home: Path, node: str, output: str, **trust: Any) -> None:
-    """One unit of round NUMBER by its INDEX, from 0: who had to do it, the claim, the verdict.
+    """One UNIT of ROUND, from 0: who had to do it, the claim, the verdict.
 
     \b
     Example: gradus query work unit 1 3 0 --prove
     """
-    def find() -> Message | None:
-        dealing = connect(node).find_round(model_id, number) if number else None
-        return next((unit for unit in dealing.units if unit.index == index), None) if dealing else None
+    def get() -> Message:
+        chain = connect(node)
+        dealing = chain.find_round(model_id, number)
+        for unit in dealing.units if dealing is not None else ():
+            if unit.index == index:
+                return unit
+        raise new_unit_absent(chain, model_id, number, index)
 
-    show(output, home, node, trust, proofs.unit_place(model_id, number, index), Unit, find,
+    show(output, home, node, trust, proofs.unit_place(model_id, number, index), Unit, get,
          f"round {number} of model {model_id} has no unit {index}, or no longer")
 
 
@@ -263,7 +270,8 @@ def work_trainer(model_id: int, address: str, home: Path, node: str, output: str
     """
     address = resolve_address(home, address)
     show(output, home, node, trust, proofs.trainer_place(model_id, address), Trainer,
-         lambda: connect(node).find_trainer(model_id, address), f"{address} is no trainer of model {model_id}")
+         of_model(connect(node), model_id, lambda chain: chain.find_trainer(model_id, address)),
+         f"{address} is no trainer of model {model_id}", f"`gradus query work trainers {model_id}` shows them")
 
 
 @work.command("trainers")
@@ -276,7 +284,9 @@ def work_trainers(model_id: int, home: Path, node: str, output: str) -> None:
     \b
     Example: gradus query work trainers 1
     """
-    rows = [message_fields(trainer) for trainer in connect(node).iter_trainers(model_id)]
+    chain = connect(node)
+    chain.get_model(model_id)
+    rows = [message_fields(trainer) for trainer in chain.iter_trainers(model_id)]
     print_rows(rows, ("address", "status", "bond_ugrad", "units_accepted"), output, "no trainers yet")
 
 
@@ -290,7 +300,9 @@ def work_slashes(model_id: int, home: Path, node: str, output: str) -> None:
     \b
     Example: gradus query work slashes 1 --output json
     """
-    rows = [message_fields(slash) for slash in connect(node).iter_slashes(model_id)]
+    chain = connect(node)
+    chain.get_model(model_id)
+    rows = [message_fields(slash) for slash in chain.iter_slashes(model_id)]
     print_rows(rows, ("trainer", "round", "unit", "reason", "amount_ugrad", "burnt_ugrad", "height"), output,
                "nobody has been slashed")
 
@@ -304,14 +316,12 @@ def validators() -> None:
 @unprovable
 @asking
 def validators_list(home: Path, node: str, output: str) -> None:
-    """All validators of the genesis; power 0 is for those who were removed.
+    """All validators of the genesis; power 0 is for those that were removed.
 
     \b
     Example: gradus query validators list
     """
     rows = [message_fields(validator) for validator in connect(node).iter_validators()]
-    for row in rows:
-        row["consensus_address"] = row["consensus_address"].upper()
     print_rows(rows, ("consensus_address", "power", "removed_height", "misbehaviours"), output, "no validators")
 
 
@@ -325,8 +335,6 @@ def validators_misbehaviour(home: Path, node: str, output: str) -> None:
     Example: gradus query validators misbehaviour --output json
     """
     rows = [message_fields(record) for record in connect(node).iter_misbehaviours()]
-    for row in rows:
-        row["consensus_address"] = row["consensus_address"].upper()
     print_rows(rows, ("consensus_address", "kind", "height", "recorded_height", "power"), output,
                "no validator has misbehaved")
 
@@ -358,7 +366,7 @@ def tx(tx_hash: str, home: Path, node: str, output: str) -> None:
     """What a transaction did, by its hash.
 
     \b
-    Example: gradus query tx B8F0DC7A...
+    Example: gradus query tx B8F0DC7A5E21C09D4F6A3B7E8C1D2F405162738495A6B7C8D9EAFB0C1D2E3F40
     """
     if not tx_hash:
         raise CommandError("no transaction hash is given", "write its 64 hex digits", ExitStatus.USAGE)

@@ -26,6 +26,7 @@ def models_versions(model_id: int, home: Path, node: str, output: str) -> None:
     Example: gradus query models versions 1
     """
     chain = connect(node)
+    chain.get_model(model_id)
     versions, pending = chain.list_versions(model_id), chain.find_pending_spec(model_id)
     rows, before = [], None
     for one in versions:

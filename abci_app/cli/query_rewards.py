@@ -9,7 +9,7 @@ from abci_app.cli import proofs
 from abci_app.cli.connect import connect
 from abci_app.cli.options import HEIGHT, model_argument, resolve_address
 from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
-from abci_app.cli.records import asking, show
+from abci_app.cli.records import asking, of_model, show
 from abci_app.cli.trust import proving, unprovable
 from abci_app.wire.address import encode_address, module_address
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Contribution, Ledger, Params
@@ -52,8 +52,9 @@ def rewards_contribution(model_id: int, address: str, home: Path, node: str, out
     """
     address = resolve_address(home, address)
     show(output, home, node, trust, proofs.contribution_place(model_id, address), Contribution,
-         lambda: connect(node).find_contribution(model_id, address),
-         f"{address} has not contributed to model {model_id}")
+         of_model(connect(node), model_id, lambda chain: chain.find_contribution(model_id, address)),
+         f"{address} has not contributed to model {model_id}",
+         f"`gradus query rewards contributions {model_id}` shows who has")
 
 
 @rewards.command("shares")
@@ -136,7 +137,9 @@ def rewards_ledger(model_id: int, home: Path, node: str, output: str, **trust: A
         show(output, home, node, trust, proofs.ledger_place(model_id), Ledger, lambda: None,
              f"nothing is booked of model {model_id}")
         return
-    answer = connect(node).get_ledger(model_id)
+    chain = connect(node)
+    chain.get_model(model_id)
+    answer = chain.get_ledger(model_id)
     fields = message_fields(answer.ledger)
     fields["accrued_ugrad"] = answer.accrued_ugrad
     print_fields({**fields, "unit_max_ugrad": answer.unit_max_ugrad}, output)
@@ -155,7 +158,8 @@ def rewards_backing(model_id: int, address: str, home: Path, node: str, output: 
     """
     address = resolve_address(home, address)
     show(output, home, node, trust, proofs.backing_place(model_id, address), Backing,
-         lambda: connect(node).find_backing(model_id, address), f"{address} does not back model {model_id}")
+         of_model(connect(node), model_id, lambda chain: chain.find_backing(model_id, address)),
+         f"{address} does not back model {model_id}", f"`gradus query rewards backers {model_id}` shows who does")
 
 
 @rewards.command("backers")

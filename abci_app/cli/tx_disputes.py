@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from abci_app.cli.absent import new_round_absent
 from abci_app.cli.connect import connect
 from abci_app.cli.errors import CommandError
 from abci_app.cli.options import open_key
@@ -48,8 +49,7 @@ def ask_bond_ugrad(chain: ChainClient, model_id: int, number: int, unit: int) ->
     """What a challenge of a unit takes at least."""
     dealing = chain.find_round(model_id, number)
     if dealing is None or dealing.round is None:
-        raise CommandError(f"round {number} of model {model_id} is not kept: its units can be challenged no more",
-                           f"`gradus query work round {model_id}` shows the running one")
+        raise new_round_absent(chain, model_id, number)
     spec = chain.find_spec(model_id, dealing.round.spec_version)
     if spec is None:
         raise CommandError(f"the node does not know the terms of round {number} of model {model_id}",

@@ -7,14 +7,15 @@ import click
 
 from abci_app.cli.connect import connect
 from abci_app.cli.contracts import (
-    add_limits, compute_escrow, find_manifest, new_contract, new_dataset, new_spec, parse_widths, read_terms, set_terms,
+    add_limits, compute_escrow, compute_lacking, find_manifest, new_contract, new_dataset, new_spec, parse_widths,
+    read_terms, set_terms,
 )
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import ROUND_NUMBER, combine, model_argument, open_key, resolve_address
 from abci_app.cli.output import grad_text, message_fields, print_fields
 from abci_app.cli.sending import AMOUNT, send, signing
-from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.coin import BASE_DENOM, base_coin, coin_pb
 from abci_app.wire.ints import PPM
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import (
@@ -170,7 +171,8 @@ def models_update(model_id: int, settings: tuple[str, ...], spec_path: Path | No
     if not settings and spec_path is None:
         raise CommandError("nothing to change is given", "--set FIELD=VALUE, or --spec FILE", ExitStatus.USAGE)
     chain = connect(node)
-    before = chain.find_pending_spec(model_id) or chain.get_model(model_id).spec
+    model = chain.get_model(model_id)
+    before = chain.find_pending_spec(model_id) or model.spec
     after = set_terms(before if spec_path is None else read_terms(before, spec_path), settings)
     key = open_key(home, sender)
     message = MsgUpdateModel(authority=key.bech32, model_id=model_id)
@@ -188,7 +190,7 @@ def models_update(model_id: int, settings: tuple[str, ...], spec_path: Path | No
         print_fields(message_fields(after), output)
         return
     response = MsgUpdateModelResponse.FromString(send(key, message, node, "none"))
-    print_version(node, model_id, response.spec_version, output)
+    print_version(node, model_id, response.spec_version, sender, output)
 
 
 @models.command("attach")
@@ -201,7 +203,8 @@ def models_attach(model_id: int, dataset_name: str | None, rounds_more: int, sen
                   output: str) -> None:
     """Have a model of yours train on other rows of the same shape, or for more rounds, or both.
 
-    It goes on from the weights it has. Fund it for the rounds too.
+    It goes on from the weights it has. What its escrow lacks for the rounds that are left is told, with the command
+    that adds it.
 
     \b
     Example: gradus tx models attach 1 --dataset digits-2026 --rounds-more 25 --from alice
@@ -214,13 +217,22 @@ def models_attach(model_id: int, dataset_name: str | None, rounds_more: int, sen
     if dataset_name is not None:
         message.dataset.CopyFrom(new_dataset(find_manifest(home, dataset_name)))
     response = MsgAttachDataResponse.FromString(send(key, message, node, "none"))
-    print_version(node, model_id, response.spec_version, output)
+    print_version(node, model_id, response.spec_version, sender, output)
 
 
-def print_version(node: str, model_id: int, version: int, output: str) -> None:
-    """What became of a change of terms: whether it is in force already, or waits for a round to end."""
-    waits = connect(node).get_model(model_id).spec_version < version
-    print_fields({"spec_version": version, "in_force": "when the running round has ended" if waits else "now"}, output)
+def print_version(node: str, model_id: int, version: int, sender: str, output: str) -> None:
+    """What became of a change of terms: whether it is in force already, or waits for a round to end, and the coins that
+    the escrow lacks for the rounds that are left."""
+    chain = connect(node)
+    model, pending = chain.get_model(model_id), chain.find_pending_spec(model_id)
+    waits = model.spec_version < version
+    lacking = compute_lacking(model, pending or model.spec)
+    fields: dict[str, Any] = {"spec_version": version,
+                              "in_force": "when the running round has ended" if waits else "now"}
+    if lacking:
+        fields |= {"escrow": grad_text(model.escrow_ugrad), "lacking": grad_text(lacking),
+                   "next": f"gradus tx models fund {model_id} {lacking}{BASE_DENOM} --from {sender}"}
+    print_fields(fields, output)
 
 
 @models.command("pause")

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from google.protobuf.message import DecodeError, Message
 
-from abci_app.client.errors import ProofInvalid, QueryRefused
+from abci_app.client.errors import ModelMissing, ProofInvalid, QueryRefused
 from abci_app.client.node import Node
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount
@@ -22,6 +22,7 @@ from abci_app.wire.pb.cosmos.base.query.v1beta1.pagination_pb2 import PageReques
 from abci_app.wire.pb.cosmos.tx.v1beta1.service_pb2 import SimulateRequest, SimulateResponse
 from abci_app.wire.pb.gradus.audits.v1 import query_pb2 as audits_pb2
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Params as AuditsParams
 from abci_app.wire.pb.gradus.auth.v1 import query_pb2 as price_pb2
 from abci_app.wire.pb.gradus.disputes.v1 import query_pb2 as disputes_pb2
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute, EndedDispute
@@ -41,7 +42,6 @@ PAGE_LIMIT = 500
 PAGES_MAX = 10_000
 WEIGHTS_BYTES_MAX = 1 << 30
 _Answer = TypeVar("_Answer", bound=Message)
-_Record = TypeVar("_Record", bound=Message)
 ChunkReport = Callable[[int, int], None]
 
 
@@ -113,8 +113,11 @@ class ChainClient:
         return None if found is None else found.model
 
     def get_model(self, model_id: int) -> Model:
-        """A model contract. Raises QueryRefused (sdk/22)."""
-        return _get(self.find_model(model_id), f"there is no model {model_id}")
+        """A model contract. Raises ModelMissing."""
+        found = self.find_model(model_id)
+        if found is None:
+            raise ModelMissing(model_id)
+        return found
 
     def iter_models(self) -> Iterator[Model]:
         """All models, ids rising."""
@@ -360,6 +363,11 @@ class ChainClient:
                                 audits_pb2.QueryAuditorsResponse):
             yield from page.auditors
 
+    def audits_params(self) -> AuditsParams:
+        """When auditors are excluded and for how long."""
+        return self._ask("/gradus.audits.v1.Query/Params", audits_pb2.QueryParamsRequest(),
+                         audits_pb2.QueryParamsResponse).params
+
     def _ask(self, path: str, request: Message, kind: type[_Answer], height: int = 0) -> _Answer:
         answer = self.node.abci_query(path, request.SerializeToString(deterministic=True), height)
         if answer.code:
@@ -396,9 +404,3 @@ class ChainClient:
 def compute_earned(booked: Contribution | None) -> int:
     """ugrad that a trainer has earned from a model's escrow and from the emission, what still vests included."""
     return booked.earned_ugrad + booked.minted_ugrad if booked is not None else 0
-
-
-def _get(found: _Record | None, problem: str) -> _Record:
-    if found is None:
-        raise QueryRefused(NotFound.codespace, NotFound.code, problem)
-    return found

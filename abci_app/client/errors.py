@@ -1,5 +1,7 @@
 """What can go wrong between a client and a node. `exit_status` is what a command ends with."""
 
+from abci_app.wire.errors import NotFound
+
 
 class ClientError(Exception):
     """Root of the tree. text: what was wrong. hint: what to do, empty when nothing can be said."""
@@ -46,6 +48,14 @@ class QueryRefused(ClientError):
     def __init__(self, codespace: str, code: int, log: str) -> None:
         super().__init__(f"{codespace}/{code} {log}")
         self.codespace, self.code, self.log = codespace, code, log
+
+
+class ModelMissing(QueryRefused):
+    """A model was named that the chain does not have."""
+
+    def __init__(self, model_id: int) -> None:
+        super().__init__(NotFound.codespace, NotFound.code, f"model {model_id}")
+        self.text, self.hint = f"there is no model {model_id}", "`gradus query models list` shows those that there are"
 
 
 class TxRefused(ClientError):

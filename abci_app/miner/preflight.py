@@ -38,10 +38,8 @@ def check_behaviour(behaviour: Behaviour, chain_id: str) -> None:
 
 
 def check_model(chain: ChainClient, model_id: int) -> Model:
-    """The contract, when there is one that this miner can train. Raises MinerStopped."""
-    model = chain.find_model(model_id)
-    if model is None:
-        raise MinerStopped(f"there is no model {model_id} on this chain", "see: gradus query models list")
+    """The contract, when this miner can train it. Raises MinerStopped; ModelMissing where there is none."""
+    model = chain.get_model(model_id)
     if model.spec.numerics != NUMERICS:
         raise MinerStopped(f"model {model_id} asks for numerics {model.spec.numerics!r}, this miner has {NUMERICS}",
                            "use a newer version")

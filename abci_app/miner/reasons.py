@@ -1,10 +1,11 @@
 """Why a miner waits, and why it was slashed, in words for people; every figure is the chain's."""
 
 from abci_app.client.chain import ChainClient
+from abci_app.client.words import enum_word
 from abci_app.miner.preflight import is_live
 from abci_app.runtime.contract import compute_round_cost
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    SLASH_REASON_DISPUTE, SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_ACTIVE, Slash, SlashReason,
+    SLASH_REASON_DISPUTE, SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_ACTIVE, SlashReason,
 )
 from abci_app.x.work.types import compute_trainers_needed
 
@@ -31,19 +32,15 @@ def describe_wait(chain: ChainClient, model_id: int) -> str:
 
 
 def describe_slash(chain: ChainClient, model_id: int, address: str) -> str:
-    """What the last slash of a trainer was for: reason, unit, round, amount; that there is none where there is none."""
-    found: Slash | None = None
-    for slash in chain.iter_slashes(model_id):
-        if slash.trainer == address:
-            found = slash
-    if found is None:
+    """What the last slash of a trainer was for: reason, unit, round, amount; and what the earlier ones took, if any.
+
+    That there is none on record where there is none.
+    """
+    found = [slash for slash in chain.iter_slashes(model_id) if slash.trainer == address]
+    if not found:
         return f"no slash of {address} is on record"
-    reason = SLASHED.get(found.reason) or _name(found.reason)
-    return (f"{found.amount_ugrad} ugrad were taken for unit {found.unit} of round {found.round} at height "
-            f"{found.height}: {reason}")
-
-
-def _name(reason: SlashReason) -> str:
-    """A reason's name in lower case; its number, when a later version of the chain has named it."""
-    known = reason in SlashReason.values()
-    return SlashReason.Name(reason).removeprefix("SLASH_REASON_").lower() if known else f"reason {reason}"
+    last = found[-1]
+    reason = SLASHED.get(last.reason) or enum_word(SlashReason.DESCRIPTOR, last.reason)
+    earlier = f"; {len(found) - 1} earlier took {sum(slash.amount_ugrad for slash in found[:-1])} ugrad"
+    return (f"{last.amount_ugrad} ugrad were taken for unit {last.unit} of round {last.round} at height "
+            f"{last.height}: {reason}{earlier if len(found) > 1 else ''}")

@@ -158,7 +158,7 @@ def test_one_miner_trains_a_contract_to_its_end_and_leaves_with_its_bond(shell: 
     model = str(made["model_id"])
     shell.json("tx", "rewards", "back", model, "5grad", "--from", "faucet")
     mine(shell, model, "alice")
-    assert shell.json("query", "models", "show", model)["status"] == "MODEL_STATUS_SERVING"
+    assert shell.json("query", "models", "show", model)["status"] == "serving"
     earned = shell.json("query", "rewards", "contribution", model, "alice", "--prove")
     assert (earned["units"], earned["earned_ugrad"]) == (3, 3_000_000) and earned["minted_ugrad"] > 0
     assert shell.json("query", "rewards", "shares", model)[0]["share_ppm"] == 1_000_000
@@ -200,7 +200,7 @@ def test_payloads_of_four_bits_are_mixed_and_trimmed_to_a_round_that_pays_all_th
     shown = shell.json("query", "models", "show", model)
     training = shown["spec"]["training"]
     assert (training["codec"], training["aggregation"], training["trim"]) == ("int4/256", "nnm+trimmed_mean", 1)
-    assert shown["status"] == "MODEL_STATUS_SERVING" and shown["rounds_closed"] == 1
+    assert shown["status"] == "serving" and shown["rounds_closed"] == 1
     assert [one["units_accepted"] for one in shell.json("query", "work", "trainers", model)] == [1, 1, 1]
     assert shell.json("query", "work", "slashes", model) == []
     for name in names:

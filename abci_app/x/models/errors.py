@@ -112,7 +112,7 @@ class LimitsInvalid(ChainError):
 
 class LimitExceeded(ChainError):
     codespace, code = "models", 29
-    text = "the limits were fixed when the model was made; only governance goes beyond them"
+    text = "the limits were fixed when the model was made, and its admin stays in them; make a new model for others"
 
 
 class VersionsExhausted(ChainError):

@@ -69,8 +69,8 @@ def test_plain_lines_and_status_say_the_same_for_people(rig: Rig, home: Path) ->
     assert finished.endswith("bond 12grad, get the bond back: gradus tx work leave 1 --from ann")
     status = json.loads(run(home, "status", "1", "--key", "ann", "--output", "json").stdout)
     assert (status["address"], status["accepted"]) == (address_of("ann"), 3)
-    assert (status["status"], status["bond_ugrad"]) == ("TRAINER_STATUS_ACTIVE", 12_000_000)
-    assert "TRAINER_STATUS_ACTIVE" in run(home, "status", "1", "--key", address_of("ann")).stdout
+    assert (status["status"], status["bond_ugrad"]) == ("active", 12_000_000)
+    assert "active" in run(home, "status", "1", "--key", address_of("ann")).stdout
     assert "not enrolled" in run(home, "status", "1", "--key", address_of("mallory")).stdout
 
 
@@ -82,7 +82,6 @@ def test_terminal_shows_where_things_stand(home: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments, text", [
-    (["start", "9", "--key", "ann"], "there is no model 9"),
     (["start", "1", "--key", "nobody"], "the bond takes 12000000"),
     (["start", "1", "--key", "nobody"],
      f"hint:  send it coins: gradus tx bank send {address_of('nobody')} AMOUNT --from KEY"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from abci_app.client.errors import ModelMissing
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour, is_allowed, make_claim
 from abci_app.miner.commitment import compute_commitment
@@ -176,7 +177,7 @@ def test_miner_without_coins_or_model_does_not_start(rig: Rig) -> None:
     with pytest.raises(MinerStopped) as caught:
         check_funds(rig.client, new_test_key("nobody").bech32, 5)
     assert "has 0 ugrad; the bond takes 5" in caught.value.text and "gradus tx bank send" in caught.value.hint
-    with pytest.raises(MinerStopped, match="no model 7"):
+    with pytest.raises(ModelMissing, match="no model 7"):
         check_model(rig.client, 7)
     poor = rig.miner("nobody")
     with pytest.raises(MinerStopped, match="the bond takes 12000000"):

@@ -136,4 +136,4 @@ def test_challenge_by_hand_is_shown_until_it_is_over(rig: WatchedRig, home: Path
         assert len(json.loads(listed.stdout)) == count
     assert "trace" in run(home, query_disputes.disputes, "list").stdout
     late = run(home, tx_disputes.disputes, "challenge", "1", "7", unit, "--from", "eve")
-    assert late.exit_code == ExitStatus.REFUSED and "can be challenged no more" in late.stderr
+    assert late.exit_code == ExitStatus.REFUSED and "model 1 has had no round 7" in late.stderr
