@@ -131,12 +131,9 @@ class Keeper:
 
         Emits audits.auditor_excluded for each.
         """
-        audit = self._get_taken(ctx, subject)
-        for member in audit.members:
+        for member in self._get_taken(ctx, subject).members:
             if member.verdict == MEMBER_VERDICT_DIFFERS:
-                member.verdict = MEMBER_VERDICT_WRONG
                 self._count_wrong(ctx, member)
-        self.put_audit(ctx, audit)
 
     def refute(self, ctx: Ctx, subject: bytes) -> None:
         """A final audit has another answer than this taken one: who gave this one is excluded, and it is forgotten.

@@ -313,6 +313,12 @@ def test_member_that_differs_from_a_match_is_excluded_once_everybody_has_said_so
     events = market.block(votes=True)
     assert "unit_contested" in kinds(events)
     assert audits.get_auditor(market.chain.ctx(), liar).excluded_until_height == 0, "four of ten exclude nobody"
+    unit = decode_subject(first.subject).index
+    market.auditors.choose = lambda validator, audit: (  # the others are late, so that the round goes on
+        NOTHING if decode_subject(audit.subject).index != unit else WRONG if validator == liar else RIGHT)
+    market.block(votes=True)
+    assert audits.get_auditor(market.chain.ctx(), liar).wrong > 0 and market.round(1).phase == ROUND_PHASE_AUDIT
+    market.auditors.choose = lambda validator, _audit: WRONG if validator == liar else RIGHT
     market.wait_for_answers()
     assert market.slashes() == [] and market.round(1).accepted_count == 4
     found = audits.get_auditor(market.chain.ctx(), liar)
