@@ -20,6 +20,7 @@ from abci_app.replay.blocks import EMPTY_ROOT
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult
 from abci_app.wire.merkle import merkle_root
+from abci_app.wire.pb.tendermint.abci.types_pb2 import ExecTxResult
 from tests.chain import Chain
 from tests.local_rpc import LocalNode
 
@@ -42,7 +43,8 @@ class Tape:
         header = Header(
             version_block=BLOCK_PROTOCOL, version_app=0, chain_id=ctx.chain_id, height=ctx.height, time_ns=ctx.time_ns,
             last_block_id=before, last_commit_hash=HASH, data_hash=data_hash, validators_hash=HASH,
-            next_validators_hash=HASH, consensus_hash=HASH, app_hash=ctx.last_app_hash, last_results_hash=HASH,
+            next_validators_hash=HASH, consensus_hash=HASH, app_hash=ctx.last_app_hash,
+            last_results_hash=hash_results(self.results.get(ctx.height - 1, {}).get("txs_results") or ()),
             evidence_hash=HASH, proposer_address=ctx.proposer_address)
         self.headers[ctx.height] = header
         self.blocks[ctx.height] = write_block(header, txs)
@@ -54,7 +56,9 @@ class Tape:
                                                       for key, value in event.attributes]} for event in chain.events]
         self.results[chain.height] = {
             "height": str(chain.height), "finalize_block_events": events or None,
-            "txs_results": [{"code": result.code, "codespace": result.codespace} for result in results] or None}
+            "txs_results": [{"code": result.code, "codespace": result.codespace, "log": result.log,
+                             "data": base64.b64encode(result.data).decode(), "gas_wanted": str(result.gas_wanted),
+                             "gas_used": str(result.gas_used)} for result in results] or None}
 
 
 def record(monkeypatch: pytest.MonkeyPatch) -> Tape:
@@ -69,6 +73,13 @@ def record(monkeypatch: pytest.MonkeyPatch) -> Tape:
     monkeypatch.setattr("tests.chain.block_hash", tape.hash_block)
     monkeypatch.setattr(Chain, "block", block)
     return tape
+
+
+def hash_results(results: Sequence[Json]) -> bytes:
+    """What a header has of the results of the block before: code, data and gas alone."""
+    leaves = [ExecTxResult(code=one["code"], data=base64.b64decode(one["data"]), gas_wanted=int(one["gas_wanted"]),
+                           gas_used=int(one["gas_used"])).SerializeToString() for one in results]
+    return merkle_root(leaves) if leaves else EMPTY_ROOT
 
 
 def write_block(header: Header, txs: Sequence[bytes]) -> Json:

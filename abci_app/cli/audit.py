@@ -25,10 +25,12 @@ from abci_app.data.table import Progress
 from abci_app.replay.blocks import BlockReader
 from abci_app.replay.records import NodeRecords
 from abci_app.replay.replay import Replayer, RoundReplay
-from abci_app.replay.rounds import ReplayedUnit, Verdict
+from abci_app.replay.rounds import ReplayedUnit
 
 ROUND_COLUMNS = ("round", "attempt", "units", "weights", "weights_root")
 UNIT_COLUMNS = ("unit", "trainer", "standing", "claim")
+EVENTS_HINT = ("either the chain is wrong or the events of this node's blocks are not the chain's, which nothing "
+               "proves: ask another one (--node URL)")
 VERIFY_HINT = ("either the chain is wrong or this node lies: ask another one (--node URL), and have what it says "
                "proved (--verify)")
 
@@ -90,8 +92,8 @@ def audit(model_id: int, number: int | None, index: int | None, is_all: bool, wi
     show = show_model if is_all else show_round
     show(model_id, found, is_equal, proof, output)
     if not is_equal:
-        if not is_verified:
-            click.echo(f"hint:  {VERIFY_HINT}", err=True)
+        if not is_verified or any(one.source == "blocks" for one in found):
+            click.echo(f"hint:  {EVENTS_HINT if is_verified else VERIFY_HINT}", err=True)
         sys.exit(ExitStatus.REFUSED)
 
 
@@ -108,7 +110,7 @@ def _replaying(asked: Asked, report: Progress) -> Iterator[tuple[Replayer, Prove
         if not asked.is_verified:
             yield Replayer(chain, NodeRecords(chain), reader, store, report), None
             return
-        records = ProvedRecords(read_terms(asked.home, asked.node, asked.trust), chain)
+        records = ProvedRecords(read_terms(asked.home, asked.node, asked.trust))
         yield Replayer(chain, records, reader, store, report, records.check_header), records
 
 
@@ -123,7 +125,7 @@ def _refused() -> Iterator[None]:
 
 def is_unit_equal(replayed: ReplayedUnit) -> bool:
     """Whether a claim is there, and equal."""
-    return replayed.verdict in (Verdict.EQUAL, Verdict.WRONGED)
+    return replayed.verdict.is_equal
 
 
 def show_round(model_id: int, found: list[RoundReplay], is_equal: bool, proof: dict[str, Any], output: str) -> None:

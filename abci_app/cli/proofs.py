@@ -98,6 +98,11 @@ def slash_place(model_id: int, ordinal: int) -> Place:
     return Place("work", work_keys.slash(model_id, ordinal))
 
 
+def slash_count_place(model_id: int) -> Place:
+    """Where the number of a model's slashes stands, u64; nothing stands there before the first."""
+    return Place("work", work_keys.slash_count(model_id))
+
+
 def trainer_place(model_id: int, address: str) -> Place:
     """Where a trainer stands."""
     return Place("work", work_keys.trainer(model_id, decode_address(address)))

@@ -6,7 +6,6 @@ from google.protobuf.message import Message
 
 from abci_app.cli import proofs
 from abci_app.cli.proofs import Place, Proved, Terms
-from abci_app.client.chain import ChainClient
 from abci_app.client.errors import ProofInvalid
 from abci_app.client.light.blocks import Header
 from abci_app.client.light.errors import ELSEWHERE
@@ -19,9 +18,8 @@ Record = TypeVar("Record", bound=Message)
 class ProvedRecords:
     """replay.records.Records, proved by the light client. proved: the proof that reached the newest block."""
 
-    def __init__(self, terms: Terms, chain: ChainClient) -> None:
-        """chain: says how many slashes there are; each is proved."""
-        self.terms, self.chain = terms, chain
+    def __init__(self, terms: Terms) -> None:
+        self.terms = terms
         self.proved: Proved | None = None
         self._specs: dict[tuple[int, int], ModelSpec] = {}
 
@@ -37,15 +35,15 @@ class ProvedRecords:
         return self._specs[place]
 
     def _prove_spec(self, model_id: int, version: int) -> ModelSpec:
-        """Replaced terms stand for themselves, those in force in the contract."""
-        replaced = self._find(proofs.version_place(model_id, version), SpecVersion)
-        if replaced is not None:
-            return replaced.spec
+        """Replaced terms stand for themselves, those in force in the contract, which is asked first."""
         model = self.find_model(model_id)
-        if model is None or model.spec_version != version:
+        if model is not None and model.spec_version == version:
+            return model.spec
+        replaced = self._find(proofs.version_place(model_id, version), SpecVersion)
+        if replaced is None:
             raise ProofInvalid(f"there is no version {version} of the terms of model {model_id}: that is proved",
                                ELSEWHERE)
-        return model.spec
+        return replaced.spec
 
     def find_round(self, model_id: int, number: int) -> Round | None:
         """A round, while it is kept."""
@@ -60,9 +58,12 @@ class ProvedRecords:
         return self._find(proofs.weights_place(model_id, number), Weights)
 
     def list_slashes(self, model_id: int) -> list[Slash]:
-        """A model's slashes, the earliest first."""
-        count = sum(1 for _ in self.chain.iter_slashes(model_id))
+        """A model's slashes, the earliest first: as many as is proved that there are."""
+        count = int.from_bytes(self._prove(proofs.slash_count_place(model_id)) or b"", "big")
         found = [self._find(proofs.slash_place(model_id, ordinal), Slash) for ordinal in range(count)]
+        if None in found:
+            raise ProofInvalid(f"the state has {count} slashes of model {model_id}, and not each one of them",
+                               ELSEWHERE)
         return [slash for slash in found if slash is not None]
 
     def check_header(self, header: Header) -> None:
@@ -74,9 +75,14 @@ class ProvedRecords:
                                ELSEWHERE)
 
     def _find(self, place: Place, kind: type[Record]) -> Record | None:
+        value = self._prove(place)
+        return None if value is None else kind.FromString(value)
+
+    def _prove(self, place: Place) -> bytes | None:
+        """What stands in a place, None for nothing."""
         found = proofs.prove(self.terms, place)
         self._keep(found)
-        return None if found.record.value is None else kind.FromString(found.record.value)
+        return found.record.value
 
     def _keep(self, found: Proved) -> None:
         if self.proved is None or found.record.header.height >= self.proved.record.header.height:

@@ -5,17 +5,23 @@ Pure: reads blocks that were fetched already. Blocks hold all that records forge
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import TypeVar
+
+from google.protobuf.message import Message
 
 from abci_app.client.errors import ProofInvalid
 from abci_app.client.light.blocks import Header
 from abci_app.client.light.errors import ELSEWHERE
 from abci_app.replay.blocks import Block, Happening
 from abci_app.wire.errors import ChainError
+from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgProveOperation
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgRevealPart, MsgRevealWork
 from abci_app.wire.seed import round_seed
 from abci_app.wire.tx import decode_tx, is_injected, parse_strict, type_url
 from kernels.aggregate.types import PAYLOADS_MAX
 
+REVEALS: tuple[type[MsgRevealWork | MsgRevealPart], ...] = (MsgRevealWork, MsgRevealPart)
+_Message = TypeVar("_Message", bound=Message)
 OPENED, CLOSED = "work.round_opened", "work.round_closed"
 ACCEPTED = "work.unit_accepted"
 
@@ -39,7 +45,8 @@ class Reveal:
 class PastRound:
     """A dealing of a round. number: from 1. weights_root: after it, as a block says; empty until it is closed.
 
-    header: of the block that closed it, whose hash vouches for that block and all before.
+    opened_height: of the block that dealt it. header: of the block that closed it, whose hash vouches for that block
+    and all before.
     """
 
     number: int
@@ -47,6 +54,7 @@ class PastRound:
     unit_count: int
     seed: bytes
     spec_version: int
+    opened_height: int
     reveals: dict[int, Reveal] = field(default_factory=dict)
     accepted: list[int] = field(default_factory=list)
     weights_root: bytes = b""
@@ -76,6 +84,13 @@ def iter_rounds(blocks: Iterable[Block], model_id: int) -> Iterator[PastRound]:
                 yield dealt
 
 
+def has_proved_operation(block: Block, model_id: int, number: int, unit: int) -> bool:
+    """Whether an operation of a unit was executed in a block, which ends the dispute about it."""
+    messages = (message for raw, code in zip(block.txs, block.codes, strict=True) if not code and not is_injected(raw)
+                for message in _iter_messages(block, raw, (MsgProveOperation,)))
+    return any((message.model_id, message.round, message.unit) == (model_id, number, unit) for message in messages)
+
+
 def _iter_of_model(block: Block, model_id: int) -> Iterator[Happening]:
     for happening in block.happenings:
         if happening.type in (OPENED, CLOSED, ACCEPTED) and happening.fields.get("model_id") == str(model_id):
@@ -88,7 +103,7 @@ def _read_dealing(block: Block, happening: Happening, model_id: int) -> PastRoun
     number, attempt, count = (_number(block, happening, name) for name in ("round", "attempt", "unit_count"))
     version = _number(block, happening, "spec_version")
     seed = round_seed(header.chain_id, model_id, number, attempt, header.app_hash, header.last_block_id.hash)
-    return PastRound(number, attempt, min(count, PAYLOADS_MAX), seed, version)
+    return PastRound(number, attempt, min(count, PAYLOADS_MAX), seed, version, header.height)
 
 
 def _take_reveals(block: Block, model_id: int, dealt: PastRound) -> None:
@@ -96,7 +111,7 @@ def _take_reveals(block: Block, model_id: int, dealt: PastRound) -> None:
     for raw, code in zip(block.txs, block.codes, strict=True):
         if code or is_injected(raw):
             continue
-        for message in _iter_messages(block, raw):
+        for message in _iter_messages(block, raw, REVEALS):
             if (message.model_id, message.round, message.attempt) == (model_id, dealt.number, dealt.attempt):
                 _take_reveal(block, dealt, message)
 
@@ -114,13 +129,13 @@ def _take_reveal(block: Block, dealt: PastRound, message: MsgRevealWork | MsgRev
     begun.parts.append(message.data)
 
 
-def _iter_messages(block: Block, raw: bytes) -> Iterator[MsgRevealWork | MsgRevealPart]:
+def _iter_messages(block: Block, raw: bytes, kinds: tuple[type[_Message], ...]) -> Iterator[_Message]:
+    """The messages of some kinds of a transaction."""
     try:
         for packed in decode_tx(raw).body.messages:
-            if packed.type_url == type_url(MsgRevealWork):
-                yield parse_strict(MsgRevealWork, packed.value, "a reveal")
-            elif packed.type_url == type_url(MsgRevealPart):
-                yield parse_strict(MsgRevealPart, packed.value, "a part of a reveal")
+            for kind in kinds:
+                if packed.type_url == type_url(kind):
+                    yield parse_strict(kind, packed.value, kind.DESCRIPTOR.name)
     except ChainError as error:
         raise ProofInvalid(f"a transaction of block {block.header.height} is said to have succeeded and is malformed: "
                            f"{error}", ELSEWHERE) from None

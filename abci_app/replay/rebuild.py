@@ -10,7 +10,9 @@ from abci_app.replay.history import PastRound, iter_rounds
 from abci_app.replay.records import Records
 from abci_app.replay.rounds import PastUnit, Progress, close_round, compute_root
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import SLASH_REASON_WITHHELD, Round, Slash
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
+    SLASH_REASON_DISPUTE, SLASH_REASON_MISMATCH, Round, Slash, SlashReason,
+)
 from abci_app.x.models.types import compute_learning_rate_q16
 from abci_app.x.work.types import compute_payload_root
 from kernels import mlp, outer
@@ -23,6 +25,7 @@ FIRST_VERSION = 1
 class Rebuilt:
     """A closed round from blocks. weights: those it began with; root: of those that its payloads give."""
 
+    model_id: int
     past: PastRound
     spec: ModelSpec
     weights: bytes
@@ -32,23 +35,25 @@ class Rebuilt:
     def running(self) -> Round:
         """The round's record as far as units need it."""
         rate = compute_learning_rate_q16(self.spec.training.learning_rate, self.past.number)
-        return Round(number=self.past.number, attempt=self.past.attempt, seed=self.past.seed, learning_rate_q16=rate)
+        return Round(model_id=self.model_id, number=self.past.number, attempt=self.past.attempt, seed=self.past.seed,
+                     learning_rate_q16=rate)
 
     def list_units(self, slashes: Iterable[Slash]) -> list[PastUnit]:
         """Every unit that was dealt, with its claim where one was revealed. slashes: the model's, for wrong claims."""
-        refuted = [(slash.unit, slash.trainer) for slash in slashes  # of an earlier dealing, too: of another trainer
-                   if slash.round == self.past.number and slash.reason != SLASH_REASON_WITHHELD]
-        return [self._read_unit(index, refuted) for index in range(self.past.unit_count)]
+        found = {(slash.unit, slash.reason): slash.height for slash in slashes
+                 if slash.round == self.past.number and slash.height > self.past.opened_height}  # of no earlier dealing
+        return [self._read_unit(index, found) for index in range(self.past.unit_count)]
 
-    def _read_unit(self, index: int, refuted: list[tuple[int, str]]) -> PastUnit:
+    def _read_unit(self, index: int, slashes: dict[tuple[int, SlashReason], int]) -> PastUnit:
         reveal = self.past.reveals.get(index)
         if reveal is None or compute_payload_root(reveal.payload, self.spec.training.codec) != reveal.payload_root:
             return PastUnit(index, "" if reveal is None else reveal.trainer, "not revealed")
-        is_refuted = (index, reveal.trainer) in refuted
-        is_accepted = index in self.past.accepted
-        standing = ("accepted" if is_accepted else "not accepted") + (", slashed" if is_refuted else "")
+        is_refuted, is_accepted = (index, SLASH_REASON_MISMATCH) in slashes, index in self.past.accepted
+        lost_height = slashes.get((index, SLASH_REASON_DISPUTE), 0)
+        is_slashed = is_refuted or lost_height > 0
+        standing = ("accepted" if is_accepted else "not accepted") + (", slashed" if is_slashed else "")
         return PastUnit(index, reveal.trainer, standing, reveal.payload_root, reveal.trace_root,
-                        is_accepted, not is_accepted or is_refuted, is_refuted)
+                        is_accepted, not is_accepted or is_slashed, is_refuted, lost_height)
 
 
 def compute_first_weights(records: Records, model: Model) -> bytes:
@@ -73,7 +78,7 @@ def iter_rebuilt(records: Records, reader: BlockReader, model: Model, last: int,
                                f"{number - 1}", ELSEWHERE)
         spec = records.get_spec(model.id, past.spec_version)
         before, (weights, momentum) = weights, _close(spec, past, weights, momentum)
-        rebuilt = Rebuilt(past, spec, before, compute_root(weights))
+        rebuilt = Rebuilt(model.id, past, spec, before, compute_root(weights))
         yield rebuilt
         if rebuilt.root != past.weights_root:
             return

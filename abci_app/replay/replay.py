@@ -6,7 +6,7 @@ result; only what cannot be had or does not hold together is an error.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from abci_app.client.chain import ChainClient
 from abci_app.client.errors import ProofInvalid
@@ -15,6 +15,7 @@ from abci_app.client.light.errors import ELSEWHERE
 from abci_app.data.errors import DataError
 from abci_app.replay.blocks import BlockReader
 from abci_app.replay.errors import DatasetLacking, NothingToReplay
+from abci_app.replay.history import has_proved_operation
 from abci_app.replay.rebuild import Rebuilt, compute_first_weights, iter_rebuilt
 from abci_app.replay.records import Records
 from abci_app.replay.rounds import (
@@ -23,7 +24,7 @@ from abci_app.replay.rounds import (
 from abci_app.units.source import Datasets, open_dataset
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    AUDIT_VERDICT_MISMATCH, ROUND_PHASE_CLOSED, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
+    AUDIT_VERDICT_MISMATCH, ROUND_PHASE_CLOSED, SLASH_REASON_DISPUTE, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED,
     UNIT_STATUS_MISSED, UNIT_STATUS_REJECTED, UNIT_STATUS_WITHHELD, Round, Unit, UnitStatus,
 )
 from abci_app.x.work.types import compute_payload_root
@@ -63,9 +64,9 @@ class Replayer:
 
     def __init__(self, chain: ChainClient, records: Records, reader: BlockReader, store: Datasets,
                  report: Progress = lambda what, done, total: None,
-                 check_header: Callable[[Header], None] = lambda header: None) -> None:
+                 check_header: Callable[[Header], None] | None = None) -> None:
         """chain: for weights and payloads, which are checked by their roots. check_header: raises when a header is not
-        the chain's."""
+        the chain's; for records that are proved, so that no block is taken on the node's word either."""
         self.chain, self.records, self.reader, self.store = chain, records, reader, store
         self.report, self.check_header = report, check_header
 
@@ -123,7 +124,7 @@ class Replayer:
 
     def _replay_kept(self, model: Model, running: Round, weights: bytes, index: int | None) -> RoundReplay:
         spec = self.records.get_spec(model.id, running.spec_version)
-        units = [_read_unit(self._get_unit(running, one)) for one in _choose(running.unit_count, index)]
+        units = self._read_units(running, index)
         replayed = self._replay_units(spec, running, units, weights)
         if index is not None:
             return RoundReplay(running.number, running.attempt, "records", tuple(replayed), Outcome.UNKNOWN,
@@ -146,7 +147,7 @@ class Replayer:
         payloads = []
         for one in replayed:
             if not one.unit.is_aggregated:
-                continue
+                continue  # it was rejected before the round was closed
             payload = self._find_payload(spec, running, one)
             if payload is None:
                 return b"", (f"the payload of unit {one.unit.index} is no longer kept, and is not the computed one; "
@@ -158,7 +159,7 @@ class Replayer:
     def _find_payload(self, spec: ModelSpec, running: Round, replayed: ReplayedUnit) -> bytes | None:
         """An accepted payload: the computed one where it is the claimed one, else the node's, checked by its root."""
         unit = replayed.unit
-        if replayed.computed is not None and replayed.verdict in (Verdict.EQUAL, Verdict.WRONGED):
+        if replayed.computed is not None and replayed.verdict.is_equal:
             return replayed.computed.payload
         found = self.chain.find_payload(running.model_id, running.number, unit.index)
         if found is not None and compute_payload_root(found, spec.training.codec) != unit.payload_root:
@@ -166,17 +167,31 @@ class Replayer:
         return found
 
     def _replay_past(self, model: Model, number: int, index: int | None) -> RoundReplay:
-        slashes = self.records.list_slashes(model.id)
+        """A round from blocks.
+
+        What a block says of accepted units and of weights is the node's word. So where records are proved, the rounds
+        after it are rebuilt too, up to the first whose root the state still has: no other round leads there.
+        """
+        slashes, found = self.records.list_slashes(model.id), None
         for rebuilt in self._iter_rebuilt(model):
-            if rebuilt.past.number == number:
+            past = rebuilt.past
+            root = self._find_anchor(model, past.number)
+            if past.number == number:
                 units = rebuilt.list_units(slashes)
                 chosen = [units[one] for one in _choose(len(units), index)]
+                found = self._compare(model, rebuilt, chosen)
+            elif rebuilt.root != past.weights_root or root and root != rebuilt.root:
+                raise ProofInvalid(f"the weights after round {past.number} do not come out of the blocks, so nothing "
+                                   f"is known of round {number}", ALL.format(model.id))
+            if found is not None and (self.check_header is None or root or found.weights is Outcome.DIFFERENT):
                 self._check_header(rebuilt)
-                return self._compare(model, rebuilt, chosen)
-            if rebuilt.root != rebuilt.past.weights_root:
-                raise ProofInvalid(f"the weights after round {rebuilt.past.number} do not come out of the blocks, so "
-                                   f"round {number} has nothing to begin with", ALL.format(model.id))
+                return found
         raise ProofInvalid(f"no block of {self.reader.rpc.url} closes round {number} of model {model.id}", ELSEWHERE)
+
+    def _find_anchor(self, model: Model, number: int) -> bytes:
+        """The root of the weights after a round, by the state; empty for those that cannot be kept any more."""
+        may_be_kept = number >= model.rounds_closed - model.spec.training.kept_rounds
+        return self._find_root(model, number) if may_be_kept else b""
 
     def _iter_rebuilt(self, model: Model) -> Iterator[Rebuilt]:
         last = self.records.find_weights(model.id, model.rounds_closed)
@@ -187,7 +202,7 @@ class Replayer:
 
     def _check_header(self, rebuilt: Rebuilt) -> None:
         """See to it that the block that closed a round, and so all that were read before it, are the chain's."""
-        if rebuilt.past.header is not None:
+        if rebuilt.past.header is not None and self.check_header is not None:
             self.check_header(rebuilt.past.header)
 
     def _compare(self, model: Model, rebuilt: Rebuilt, units: list[PastUnit]) -> RoundReplay:
@@ -219,10 +234,30 @@ class Replayer:
                                "another node (--node URL)")
         return unit
 
+    def _read_units(self, running: Round, index: int | None) -> list[PastUnit]:
+        """Units of a kept round, or one of them."""
+        units = [self._get_unit(running, one) for one in _choose(running.unit_count, index)]
+        lost = {}
+        if any(unit.status == UNIT_STATUS_REJECTED and unit.verdict != AUDIT_VERDICT_MISMATCH for unit in units):
+            lost = {slash.unit: slash.height for slash in self.records.list_slashes(running.model_id)
+                    if slash.reason == SLASH_REASON_DISPUTE and slash.round == running.number}
+        return [_read_unit(unit, lost.get(unit.index, 0)) for unit in units]
+
     def _replay_units(self, spec: ModelSpec, running: Round, units: list[PastUnit],
                       weights: bytes) -> list[ReplayedUnit]:
         with _rows_needed():
-            return replay_units(spec, running, units, weights, open_dataset(self.store, spec), self.report)
+            replayed = replay_units(spec, running, units, weights, open_dataset(self.store, spec), self.report)
+        return [self._judge_dispute(running, one) if one.verdict is Verdict.FORFEITED else one for one in replayed]
+
+    def _judge_dispute(self, running: Round, forfeited: ReplayedUnit) -> ReplayedUnit:
+        """Who is silent in a dispute loses it, right or wrong; a right claim that was executed must not lose."""
+        height = forfeited.unit.lost_height
+        block, *following = self.reader.walk(height, height if self.check_header is None else height + 1)
+        if self.check_header is not None:
+            self.check_header(following[-1].header)
+        if not has_proved_operation(block, running.model_id, running.number, forfeited.unit.index):
+            return forfeited
+        return replace(forfeited, verdict=Verdict.WRONGED)
 
 
 @contextmanager
@@ -252,10 +287,10 @@ def _choose(count: int, index: int | None) -> list[int]:
     return [index]
 
 
-def _read_unit(unit: Unit) -> PastUnit:
+def _read_unit(unit: Unit, lost_height: int) -> PastUnit:
     payload_root = b"" if unit.status in UNREVEALED else unit.payload_root
-    return PastUnit(unit.index, unit.trainer, _name(unit.status), payload_root, unit.trace_root,
-                    unit.aggregated, unit.status == UNIT_STATUS_REJECTED, unit.verdict == AUDIT_VERDICT_MISMATCH)
+    return PastUnit(unit.index, unit.trainer, _name(unit.status), payload_root, unit.trace_root, unit.aggregated,
+                    unit.status == UNIT_STATUS_REJECTED, unit.verdict == AUDIT_VERDICT_MISMATCH, lost_height)
 
 
 def _name(status: UnitStatus) -> str:

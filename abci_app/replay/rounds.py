@@ -13,6 +13,7 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from kernels.aggregate import aggregate
 from kernels.chunks import chunk_root
+from kernels.errors import KernelInputError
 from kernels.outer import outer_step
 
 Progress = Callable[[str, int, int], None]
@@ -25,12 +26,19 @@ class Verdict(StrEnum):
     DIFFERENT = "not equal"
     REJECTED = "rejected"  # it is not equal, and the chain has found so
     WRONGED = "equal, but slashed"
+    FORFEITED = "equal, but not defended"  # its trainer was silent in a dispute
+    IMPOSSIBLE = "not computable"  # the numerics refuse the rows of the unit, and the chain has not rejected it
     NONE = "no claim"
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the claim is what comes out here, whatever became of it."""
+        return self in (Verdict.EQUAL, Verdict.WRONGED, Verdict.FORFEITED)
 
     @property
     def is_right(self) -> bool:
         """Whether the chain has it as it is."""
-        return self not in (Verdict.DIFFERENT, Verdict.WRONGED)
+        return self not in (Verdict.DIFFERENT, Verdict.WRONGED, Verdict.IMPOSSIBLE)
 
 
 class Outcome(StrEnum):
@@ -46,7 +54,8 @@ class PastUnit:
     """A unit as the chain has it. payload_root: empty where nothing was revealed. standing: the chain's word for it.
 
     is_aggregated: its payload is in the weights after the round, whatever was found of it since. is_rejected: it earned
-    nothing, or lost what it had; is_refuted: because its claim was found wrong.
+    nothing, or lost what it had; is_refuted: because auditors found its claim wrong; lost_height: of the block in which
+    its trainer lost a dispute about it, 0 for none.
     """
 
     index: int
@@ -57,6 +66,7 @@ class PastUnit:
     is_aggregated: bool = False
     is_rejected: bool = False
     is_refuted: bool = False
+    lost_height: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +82,19 @@ def replay_unit(spec: ModelSpec, running: Round, unit: PastUnit, weights: bytes,
     """A unit's claim, compared.
 
     spec: the terms of the round. weights: those that the round began with. rows: of the dataset of `spec`.
-    Raises KernelInputError for what does not belong together, and what `rows` raises.
+    Raises what `rows` raises.
     """
     if not unit.payload_root:
         return ReplayedUnit(unit, Verdict.NONE)
-    claim = compute_unit(spec, running, unit.index, weights, rows).claim
-    is_equal = (claim.payload_root, claim.trace_root) == (unit.payload_root, unit.trace_root)
-    if is_equal:
-        return ReplayedUnit(unit, Verdict.WRONGED if unit.is_refuted else Verdict.EQUAL, claim)
-    return ReplayedUnit(unit, Verdict.REJECTED if unit.is_rejected else Verdict.DIFFERENT, claim)
+    try:
+        claim = compute_unit(spec, running, unit.index, weights, rows).claim
+    except KernelInputError:  # of the rows: all else stands under roots of the chain, which has computed with it
+        return ReplayedUnit(unit, Verdict.REJECTED if unit.is_rejected else Verdict.IMPOSSIBLE)
+    if (claim.payload_root, claim.trace_root) != (unit.payload_root, unit.trace_root):
+        return ReplayedUnit(unit, Verdict.REJECTED if unit.is_rejected else Verdict.DIFFERENT, claim)
+    if unit.is_refuted:
+        return ReplayedUnit(unit, Verdict.WRONGED, claim)
+    return ReplayedUnit(unit, Verdict.FORFEITED if unit.lost_height else Verdict.EQUAL, claim)
 
 
 def replay_units(spec: ModelSpec, running: Round, units: Sequence[PastUnit], weights: bytes, rows: Rows,

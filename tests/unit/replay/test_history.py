@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,14 @@ from abci_app.client.errors import ProofInvalid
 from abci_app.client.light.blocks import BLOCK_PROTOCOL, BlockId, Header
 from abci_app.client.txs import TxTerms, sign_tx
 from abci_app.replay.blocks import Block, Happening
-from abci_app.replay.history import PastRound, iter_rounds
+from abci_app.replay.history import PastRound, has_proved_operation, iter_rounds
+from abci_app.replay.rebuild import Rebuilt
+from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgProveOperation
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec, TrainingPolicy
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgRevealPart, MsgRevealWork
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import SLASH_REASON_DISPUTE, SLASH_REASON_MISMATCH, Slash
 from abci_app.wire.seed import round_seed
+from abci_app.x.work.types import compute_payload_root
 from tests.chain import new_test_key
 
 CHAIN_ID, MODEL = "gradus-test-1", 7
@@ -96,6 +102,28 @@ def test_round_that_opens_in_the_block_that_closes_the_one_before_is_another() -
     first, second = read(new_block(1, happenings=[opened()]), new_block(2, happenings=[closed(), opened(2)]),
                          new_block(3, happenings=[closed(2)]))
     assert (first.number, second.number) == (1, 2) and first.seed != second.seed
+
+
+def test_operation_that_was_executed_is_found_where_it_succeeded() -> None:
+    proof = MsgProveOperation(claimant="ann", model_id=MODEL, round=3, unit=2)
+    block = new_block(5, [reveal(), proof])
+    assert has_proved_operation(block, MODEL, 3, 2)
+    assert not any(has_proved_operation(block, *place) for place in ((MODEL, 3, 1), (MODEL, 2, 2), (8, 3, 2)))
+    assert not has_proved_operation(new_block(5, [proof], code=1), MODEL, 3, 2)
+
+
+def test_slash_of_an_earlier_dealing_is_not_that_of_the_same_unit_in_a_later_one() -> None:
+    """Its trainer may have left, come back with a whole bond and got the same unit again."""
+    blocks = [new_block(5, happenings=[opened(attempt=1)]), new_block(6, [reveal(0, b"x", attempt=1)]),
+              new_block(7, happenings=[happening("unit_accepted", round=1, unit=0), closed()])]
+    past, = read(*blocks)
+    past.reveals[0] = replace(past.reveals[0], payload_root=compute_payload_root(b"x", "int8/256"))
+    rebuilt = Rebuilt(MODEL, past, ModelSpec(training=TrainingPolicy(codec="int8/256")), b"", ROOT)
+    slashes = [Slash(round=1, unit=0, trainer="ann", reason=SLASH_REASON_MISMATCH, height=height) for height in (5, 6)]
+    assert [rebuilt.list_units(slashes[:count])[0].is_refuted for count in (1, 2)] == [False, True]
+    lost = Slash(round=1, unit=0, trainer="ann", reason=SLASH_REASON_DISPUTE, height=9)
+    unit, _ = rebuilt.list_units([slashes[0], lost])
+    assert (unit.is_refuted, unit.lost_height, unit.standing) == (False, 9, "accepted, slashed")
 
 
 @pytest.mark.parametrize("blocks, text", [

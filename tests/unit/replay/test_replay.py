@@ -9,11 +9,16 @@ import pytest
 from abci_app.client.errors import NodeRefused, ProofInvalid, QueryRefused
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour
+from abci_app.replay.blocks import Block
 from abci_app.replay.errors import BlockPruned, DatasetLacking, NothingToReplay
 from abci_app.replay.records import NodeRecords
 from abci_app.replay.replay import Replayer, RoundReplay
 from abci_app.replay.rounds import Outcome, Verdict
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import ROUND_PHASE_REVEAL, UNIT_STATUS_REVEALED, Unit
+from abci_app.units.claim import compute_unit
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
+    ROUND_PHASE_REVEAL, SLASH_REASON_DISPUTE, UNIT_STATUS_REVEALED, Slash, Unit,
+)
+from kernels.errors import KernelInputError
 from tests.block_tape import TapeNode, record
 from tests.chain import address_of
 from tests.unit.miner.conftest import NAMES, Rig
@@ -133,6 +138,54 @@ def test_right_claim_that_was_found_wrong_is_not_right(trained: Trained) -> None
     assert [one.verdict for one in found.units] == [Verdict.WRONGED] and not found.is_equal
 
 
+def lose_dispute(trained: Trained) -> Replayer:
+    """A replayer in whose records the trainer of unit 1 of the last round has lost a dispute."""
+    records, height = Altered(trained, status=5), find_height(trained, "work.round_closed", ROUNDS - 1)
+    slash = Slash(model_id=1, round=ROUNDS, unit=1, reason=SLASH_REASON_DISPUTE, height=height)
+    earlier = Slash(model_id=1, round=ROUNDS - 1, unit=0, reason=SLASH_REASON_DISPUTE, height=height)
+    records.list_slashes = lambda model_id: [earlier, slash]  # type: ignore[method-assign]
+    replayer = trained.replayer()
+    replayer.records = records
+    return replayer
+
+
+def test_right_claim_whose_trainer_was_silent_in_a_dispute_leaves_the_round_right(trained: Trained) -> None:
+    found = lose_dispute(trained).replay_round(1, ROUNDS)
+    assert [one.verdict for one in found.units] == [Verdict.EQUAL, Verdict.FORFEITED, Verdict.EQUAL]
+    assert found.is_equal and found.weights is Outcome.EQUAL and found.units[1].unit.standing == "rejected"
+
+
+def test_right_claim_of_which_an_operation_was_executed_to_something_else_is_not_right(
+        trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+
+    def has_proved(block: Block, *place: int) -> bool:
+        asked.append((block.header.height, *place))
+        return True
+
+    monkeypatch.setattr("abci_app.replay.replay.has_proved_operation", has_proved)
+    found = lose_dispute(trained).replay_round(1, ROUNDS)
+    assert [one.verdict for one in found.units] == [Verdict.EQUAL, Verdict.WRONGED, Verdict.EQUAL]
+    assert not found.is_equal and asked == [(find_height(trained, "work.round_closed", ROUNDS - 1), 1, ROUNDS, 1)]
+
+
+@pytest.mark.parametrize("status, verdict", [(4, Verdict.IMPOSSIBLE), (5, Verdict.REJECTED)])
+def test_claim_on_rows_that_the_numerics_refuse_is_told_and_is_no_error(
+        trained: Trained, monkeypatch: pytest.MonkeyPatch, status: Any, verdict: Verdict) -> None:
+    """Nobody can have computed it. Right is only that the chain has rejected it."""
+    def refuse(spec: Any, running: Any, unit: int, weights: bytes, rows: Any) -> Any:
+        if unit == 1:
+            raise KernelInputError("a feature is -128")
+        return compute_unit(spec, running, unit, weights, rows)
+
+    monkeypatch.setattr("abci_app.replay.rounds.compute_unit", refuse)
+    replayer = trained.replayer()
+    replayer.records = Altered(trained, status=status)
+    found = replayer.replay_round(1, ROUNDS)
+    assert [one.verdict for one in found.units] == [Verdict.EQUAL, verdict, Verdict.EQUAL]
+    assert found.is_equal == (verdict is Verdict.REJECTED) and found.weights is Outcome.EQUAL
+
+
 def test_round_that_says_it_accepted_another_unit_has_other_weights(trained: Trained) -> None:
     """What was aggregated is told by the records where they add up, else by the block that closed the round."""
     node = trained.node()
@@ -189,6 +242,19 @@ def test_block_of_another_chain_of_hashes_is_refused(trained: Trained) -> None:
         replay_forged(trained, height, touch)
 
 
+@pytest.mark.parametrize("change", [{"code": 5}, {"data": "AAAA"}, {"gas_used": "1"}])
+def test_result_of_a_transaction_that_the_next_header_does_not_have_is_refused(trained: Trained,
+                                                                               change: dict[str, Any]) -> None:
+    """A node that says that a reveal failed, or that a failed one was taken, could have any claim replayed."""
+    def spoil(block: Any, results: Any) -> None:
+        results["txs_results"][0].update(change)
+
+    height = next(height for height in range(find_height(trained, "work.round_opened") + 1, trained.rig.chain.height)
+                  if trained.tape.results[height]["txs_results"])
+    with pytest.raises(ProofInvalid, match=f"transactions of block {height} .* are said to have done"):
+        replay_forged(trained, height, spoil)
+
+
 def test_block_of_another_height_or_chain_is_refused(trained: Trained) -> None:
     def rename(block: Any, results: Any) -> None:
         block["block"]["header"]["chain_id"] = "other-1"
@@ -235,7 +301,11 @@ def test_last_header_of_the_walk_is_checked_and_a_wrong_one_ends_it(trained: Tra
     list(replayer.replay_model(1))
     trained_height, second_height = (find_height(trained, "work.round_closed", number - 1) for number in (ROUNDS, 2))
     replayer.replay_round(1, 2)
-    assert seen == [trained_height, second_height]
+    anchor_height = find_height(trained, "work.round_closed", ROUNDS - KEPT)
+    kept = [number for number in range(ROUNDS + 1) if trained.rig.client.find_weights_record(1, number)]
+    assert seen == [trained_height, anchor_height] and kept[0] == ROUNDS - KEPT + 1
+    replayer.replay_round(1, ROUNDS - KEPT)
+    assert seen[2:] == [anchor_height] and second_height < anchor_height
 
     def refuse(header: Any) -> None:
         raise ProofInvalid("another block")
