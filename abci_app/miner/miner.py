@@ -27,10 +27,13 @@ from abci_app.miner.behaviour import Behaviour, make_claim
 from abci_app.miner.commitment import compute_commitment, new_reveal, split_payload
 from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Entry, Journal
-from abci_app.miner.preflight import check_behaviour, check_dataset, check_fees, check_funds, check_model, is_live
-from abci_app.miner.reasons import describe_slash, describe_wait
+from abci_app.miner.preflight import (
+    FEES_UGRAD, check_behaviour, check_dataset, check_fees, check_funds, check_model, is_live,
+)
+from abci_app.miner.reasons import describe_absence, describe_slash, describe_wait
+from abci_app.runtime.contract import LIVE_STATUSES
 from abci_app.units.events import Event, Report
-from abci_app.units.source import UnitSource
+from abci_app.units.source import UnitSource, open_dataset
 from abci_app.watch.kept import KeptRounds
 from abci_app.watch.player import Player
 from abci_app.watch.source import ReplaySource
@@ -52,6 +55,7 @@ POLL_S_MAX = 1.0
 BACKOFF_S = 0.5
 BACKOFF_S_MAX = 8.0
 BOUND_PAUSE_S_MAX = 0.5
+DATASET_RETRY_S = 5.0
 JOURNAL_ROUNDS = 8
 LATE = (work_errors.RoundNotFound, work_errors.AttemptOver, work_errors.PhaseNotCommit, work_errors.PhaseNotReveal,
         work_errors.UnitNotFound, work_errors.UnitNotAssigned, work_errors.UnitNotCommitted, TxTimeoutHeight)
@@ -81,6 +85,8 @@ class Miner:
         self._remade: dict[tuple[bytes, int], Entry] = {}
         self._is_idle = False
         self._is_bound = False
+        self._due_height = 0
+        self._data_retry_at = 0.0
 
     def check(self) -> None:
         """Everything that must be there before the first step. Raises MinerStopped."""
@@ -106,7 +112,8 @@ class Miner:
                 continue
             except ClientError as error:
                 what = "refused" if isinstance(error, (ProofInvalid, FeeTooHigh)) else "waiting"
-                self.report(Event(what, {"problem": error.text}))
+                stake = self._describe_stake() if isinstance(error, FeeTooHigh) else ""
+                self.report(Event(what, {"problem": error.text + stake}))
                 self._move_on()
             except MinerStopped as error:
                 if not self._is_bound:
@@ -114,6 +121,14 @@ class Miner:
                 self.report(Event("waiting", {"problem": error.text}))
             self.sleep(min(backoff, BOUND_PAUSE_S_MAX) if self._is_bound else backoff)
             backoff = min(2 * backoff, BACKOFF_S_MAX)
+
+    def _describe_stake(self) -> str:
+        """What is lost when nothing can be sent because a node asks more than this miner pays, and what to do."""
+        stakes = [f"what is committed must be REVEALED BY BLOCK {self._due_height}, or a part of the bond is lost"] \
+            if self._due_height else []
+        if self._player is not None and self._player.is_bound:
+            stakes.append("a dispute of a unit is open, and WHOEVER DOES NOT MOVE LOSES it")
+        return "".join(f"; {stake}" for stake in stakes) + "; to pay it, start again with a larger --gas-price-max-ppm"
 
     def _move_on(self) -> None:
         """Ask another node from now on, where there is one."""
@@ -131,6 +146,7 @@ class Miner:
         is_slashed = trainer is not None and trainer.status == TRAINER_STATUS_SLASHED
         self._is_bound = not is_slashed and self.behaviour.reveals and any(
             unit.status == UNIT_STATUS_COMMITTED for unit in dealing.units)
+        self._due_height = running.deadline_height if running is not None and self._is_bound else 0
         if trainer is not None and is_slashed:
             raise MinerStopped(f"a claim of {self.key.bech32} was proved wrong: {self._describe_slash()}; "
                                f"{trainer.bond_ugrad} ugrad are left of the bond",
@@ -138,9 +154,10 @@ class Miner:
                                "to return")
         is_active = trainer is not None and trainer.status == TRAINER_STATUS_ACTIVE
         if not is_active and not self._is_bound:
-            tasks = [lambda: self._tell(dealing) if self.is_draining else self._enroll(trainer)]
+            tasks = [lambda: self._tell(dealing) if self.is_draining else self._enroll(dealing)]
         else:
-            tasks = [lambda: self._tell(dealing), *(self._task(running, unit) for unit in dealing.units)]
+            tasks = [lambda: self._tell(dealing), lambda: self._raise_bond(dealing),
+                     *(self._task(running, unit) for unit in dealing.units)]
         return self._do_all([*tasks, self._answer_challenges])
 
     def _answer_challenges(self) -> bool:
@@ -169,13 +186,17 @@ class Miner:
         return did
 
     def _work(self, running: Round, unit: Unit) -> bool:
-        """Commit or reveal one unit, if that is due and has not been done."""
+        """Commit or reveal one unit, if that is due and has not been done. A dataset that is not here is waited for."""
         if self._is_done(running, unit):
             return False
-        if running.phase == ROUND_PHASE_COMMIT and unit.status == UNIT_STATUS_ASSIGNED and not self.is_draining:
-            return self._commit(running, unit)
-        if running.phase == ROUND_PHASE_REVEAL and unit.status == UNIT_STATUS_COMMITTED and self.behaviour.reveals:
-            return self._reveal(running, unit)
+        try:
+            if running.phase == ROUND_PHASE_COMMIT and unit.status == UNIT_STATUS_ASSIGNED and not self.is_draining:
+                return time.monotonic() >= self._data_retry_at and self._commit(running, unit)
+            if running.phase == ROUND_PHASE_REVEAL and unit.status == UNIT_STATUS_COMMITTED and self.behaviour.reveals:
+                return self._reveal(running, unit)
+        except DataError as error:
+            self._data_retry_at = time.monotonic() + DATASET_RETRY_S
+            return self._tell_once("waiting", running, unit, f"{error}; {error.hint}")
         return False
 
     def _is_done(self, running: Round, unit: Unit) -> bool:
@@ -236,12 +257,10 @@ class Miner:
     def _compute_entry(self, running: Round, unit: Unit) -> Entry:
         began, began_cpu = time.monotonic(), time.process_time()
         model = self._get_model(running)
-        rows = check_dataset(self.store, model)
+        rows = open_dataset(self.store, model.spec)
         try:
             computed = make_claim(self.behaviour, self.chain, self.key.bech32, model, running, unit.index,
                                   lambda: self._source.load_weights(running), rows)
-        except DataError as error:
-            raise MinerStopped(str(error), error.hint) from None
         except (KernelInputError, IndexError, OSError) as error:
             raise MinerStopped(f"unit {unit.index} of round {running.number} cannot be computed: {error}",
                                "contract, dataset and weights do not fit together: ask a node that you trust, "
@@ -279,7 +298,11 @@ class Miner:
     def _describe_slash(self) -> str:
         return describe_slash(self.chain, self.model_id, self.key.bech32)
 
-    def _enroll(self, trainer: Trainer | None) -> bool:
+    def _enroll(self, dealing: Dealing) -> bool:
+        """Enrol, or come back. While the model is paused that is waited for; when it trains no longer, nobody can."""
+        trainer = dealing.trainer
+        if self.chain.get_model(self.model_id).status not in LIVE_STATUSES:
+            return self._tell(dealing)
         bond_ugrad = self._compute_bond(trainer)
         if trainer is not None and trainer.return_height > self.chain.height() + 1:
             return self._tell_cooling(trainer)
@@ -293,6 +316,18 @@ class Miner:
         held_ugrad = 0 if trainer is None else trainer.bond_ugrad
         self.report(Event("enrolled", {"bond_ugrad": held_ugrad + bond_ugrad, "height": sent.height}))
         return True
+
+    def _raise_bond(self, dealing: Dealing) -> bool:
+        """Add what newer terms ask for, without which nothing is dealt; only with tops_up, else it is told."""
+        trainer = dealing.trainer
+        if trainer is None or dealing.units or not self.tops_up or self.is_draining:
+            return False
+        model = self.chain.get_model(self.model_id)
+        missing_ugrad = model.spec.economy.bond_ugrad - trainer.bond_ugrad
+        if missing_ugrad <= 0 or model.status not in LIVE_STATUSES \
+                or self.chain.balance(self.key.bech32) < missing_ugrad + FEES_UGRAD:
+            return False
+        return self._enroll(dealing)
 
     def _tell_cooling(self, trainer: Trainer) -> bool:
         """Report once that the trainer may not come back yet."""
@@ -372,7 +407,10 @@ class Miner:
         running, trainer = dealing.round, dealing.trainer
         units = tuple((unit.index, unit.status) for unit in dealing.units)
         is_waiting = running is None or running.phase == ROUND_PHASE_WAITING
-        lacking = describe_wait(self.chain, self.model_id) if is_waiting and not self.is_draining else ""
+        is_left_out = trainer is not None and trainer.status == TRAINER_STATUS_ACTIVE and not units
+        lacking = describe_absence(self.chain, trainer) if trainer is not None and is_left_out else ""
+        lacking = lacking or (describe_wait(self.chain, self.model_id) if is_waiting else "")
+        lacking = "" if self.is_draining else lacking
         told = (running.number, running.attempt, running.phase) if running is not None else (), units, lacking
         if told == self._told:
             return False

@@ -5,7 +5,7 @@ from abci_app.client.words import enum_word
 from abci_app.miner.preflight import is_live
 from abci_app.runtime.contract import compute_round_cost
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    SLASH_REASON_DISPUTE, SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_ACTIVE, SlashReason,
+    SLASH_REASON_DISPUTE, SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_ACTIVE, SlashReason, Trainer,
 )
 from abci_app.x.work.types import compute_trainers_needed
 
@@ -29,6 +29,21 @@ def describe_wait(chain: ChainClient, model_id: int) -> str:
     if active < needed:
         lacking.append(f"trainers: {active} of the {needed} that a round needs are active")
     return " and ".join(lacking) or "the next block"
+
+
+def describe_absence(chain: ChainClient, trainer: Trainer) -> str:
+    """Why an active trainer is dealt nothing by the newest terms: a bond below theirs, no invitation; else empty."""
+    model = chain.get_model(trainer.model_id)
+    if not is_live(model):
+        return ""
+    missing_ugrad = model.spec.economy.bond_ugrad - trainer.bond_ugrad
+    if missing_ugrad > 0:
+        return (f"{missing_ugrad} ugrad more of bond, which newer terms ask for: nothing is dealt before "
+                f"(gradus tx work enroll {model.id} --bond {missing_ugrad}ugrad --from KEY, or start with --top-up)")
+    if model.spec.invited_trainers and trainer.address not in model.spec.invited_trainers:
+        return (f"an invitation, which {trainer.address} no longer has: model {model.id} deals to others alone "
+                f"(gradus tx work leave {model.id} --from KEY gives the bond back)")
+    return ""
 
 
 def describe_slash(chain: ChainClient, model_id: int, address: str) -> str:
