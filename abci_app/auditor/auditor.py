@@ -145,7 +145,7 @@ class Auditor:
             if self.behaviour.computes:
                 self._prepare(spec)
             began, began_cpu = time.monotonic(), time.process_time()
-            answer = make_answer(self.behaviour, unit, lambda: self._compute(spec, running, unit, audit.seed))
+            answer = make_answer(self.behaviour, unit, lambda: self._compute(spec, running, unit, audit))
         except DataError as error:
             self._lacking[root] = now + LACKING_RETRY_S
             return self._skip(root, f"model {running.model_id}: {error}; {error.hint}")
@@ -177,9 +177,9 @@ class Auditor:
             return None
         return next(((dealing.round, unit) for unit in dealing.units if unit.index == subject.index), None)
 
-    def _compute(self, spec: ModelSpec, running: Round, unit: Unit, seed: bytes) -> bytes:
+    def _compute(self, spec: ModelSpec, running: Round, unit: Unit, audit: Audit) -> bytes:
         weights, rows = self.source.load_weights(running), self.source.open_rows(spec)
-        return compute_answer(spec, running, unit.index, weights, rows, seed)
+        return compute_answer(spec, running, unit.index, weights, rows, audit)
 
     def _prepare(self, spec: ModelSpec) -> None:
         """Open a contract's dataset, and have the back end prove itself on its shape before the first unit: a wrong

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from abci_app.runtime.contract import compute_unit_policy
-from abci_app.wire.audit import new_answer
+from abci_app.wire.audit import CONFIRMATION, decode_subject, new_answer, new_confirmation
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.seed import compute_witness, draw_witness_step, unit_seed
@@ -67,12 +68,17 @@ def compute_unit_from(spec: ModelSpec, running: Round, unit: int, weights: bytes
     return Computed(new_claim(result.payload, result.trace_root, policy.codec), result.trace, result.witness)
 
 
-def compute_answer(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: Rows, seed: bytes) -> bytes:
-    """The one right answer to an audit of a unit, 96 bytes: payload root ‖ trace root ‖ witness.
+def compute_answer(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: Rows, audit: Audit) -> bytes:
+    """The one right answer to an audit of a unit, 96 bytes, by the kind of its subject.
 
-    seed: the audit's own, which names the witness. Other arguments and errors as compute_unit.
+    running: a round whose audits are drawn; its audit seed names the state that is witnessed. A committee's audit has
+    that seed. Everybody's witness is of the same state by a seed of its own: the committee's does not tell it. Other
+    arguments and errors as compute_unit.
     """
-    step = draw_witness_step(seed, unit, spec.training.local_steps)
+    step = draw_witness_step(running.audit_seed, unit, spec.training.local_steps)
     computed = compute_unit(spec, running, unit, weights, rows, step)
-    witness = compute_witness(seed, unit, computed.state_root)
-    return new_answer(computed.claim.payload_root, computed.claim.trace_root, witness)
+    roots, witness = computed.claim, compute_witness(audit.seed, unit, computed.state_root)
+    if decode_subject(audit.subject).kind != CONFIRMATION:
+        return new_answer(roots.payload_root, roots.trace_root, witness)
+    committee_witness = compute_witness(running.audit_seed, unit, computed.state_root)
+    return new_confirmation(roots.payload_root, roots.trace_root, committee_witness, witness)

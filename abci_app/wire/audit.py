@@ -1,8 +1,9 @@
 """Audits on the wire: what is audited, digests of answers, and the vote extensions that carry both. Pure.
 
 A subject (25 bytes) names one unit of work: kind u8 ‖ model u64 ‖ number u64 ‖ attempt u32 ‖ index u32, big-endian. The
-kind says who is asked: a committee, or everybody, whose word stands above the committee's. Its answer (96 bytes) is
-payload root ‖ trace root ‖ witness. A digest binds an answer to the validator that gives it, so
+kind says who is asked: a committee, or everybody, whose word stands above the committee's. An answer has 96 bytes: of a
+committee payload root ‖ trace root ‖ witness; of everybody a hash of both roots ‖ the witness that a committee's answer
+must have ‖ a witness of its own. A digest binds an answer to the validator that gives it, so
 that nobody can take another's.
 
 An extension is empty, or at most 2048 bytes: 01 ‖ count u8 ‖ count x (subject ‖ digest) ‖ openings (subject ‖ answer),
@@ -87,6 +88,27 @@ def new_answer(payload_root: bytes, trace_root: bytes, witness: bytes) -> bytes:
     return answer
 
 
+def new_confirmation(payload_root: bytes, trace_root: bytes, committee_witness: bytes, witness: bytes) -> bytes:
+    """The answer of everybody about a recomputed unit: what tells right answers of committees, and its own witness.
+
+    ValueError for anything but 32 bytes.
+    """
+    return new_answer(_hash_roots(payload_root, trace_root), committee_witness, witness)
+
+
+def is_answer_of(kind: int, answer: bytes, payload_root: bytes, trace_root: bytes) -> bool:
+    """Whether a decided answer (96 bytes) to a question of this kind is of a unit with these roots."""
+    if kind == CONFIRMATION:
+        return answer[:ROOT_BYTES] == _hash_roots(payload_root, trace_root)
+    return split_answer(answer)[:2] == (payload_root, trace_root)
+
+
+def is_confirmed(confirmation: bytes, answer: bytes) -> bool:
+    """Whether a committee's answer, its witness too, is the one that everybody's answer stands for."""
+    payload_root, trace_root, witness = split_answer(answer)
+    return confirmation[:2 * ROOT_BYTES] == _hash_roots(payload_root, trace_root) + witness
+
+
 def split_answer(answer: bytes) -> tuple[bytes, bytes, bytes]:
     """(payload root, trace root, witness). ValueError for another length."""
     if len(answer) != ANSWER_BYTES:
@@ -137,6 +159,10 @@ def extension_sign_bytes(chain_id: str, height: int, round_number: int, extensio
     body = (encode_bytes(1, extension) + encode_fixed64(2, height) + encode_fixed64(3, round_number)
             + encode_bytes(4, chain_id.encode()))
     return encode_uvarint(len(body)) + body
+
+
+def _hash_roots(payload_root: bytes, trace_root: bytes) -> bytes:
+    return hash_fields("gradus/roots", payload_root, trace_root)
 
 
 def _split(data: bytes, rest_bytes: int) -> tuple[Entry, ...]:

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 
 from abci_app.wire.address import decode_address
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgRevealPart, MsgRevealWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
@@ -37,14 +38,23 @@ def compute_claim(spec: ModelSpec, running: Round, unit: int, weights: bytes, ro
     return Claim(result.payload, result.trace_root, spec.training.codec)
 
 
-def compute_answer(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: list[bytes], seed: bytes) -> bytes:
-    """The one right answer to an audit of a unit: its roots, and a state that only the audit's seed names."""
+def compute_answer(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: list[bytes],
+                   audit: Audit) -> bytes:
+    """The one right answer to an audit of a unit: its roots, and a state that only the round's audit seed names."""
     number = unit.to_bytes(4, "big")
-    draw = hash_fields("gradus/witness-step", seed, number)
+    draw = hash_fields("gradus/witness-step", running.audit_seed, number)
     step = 1 + next(iter_u64(draw)) % spec.training.local_steps
     result = _run(spec, running, unit, weights, rows, step)
     claim = Claim(result.payload, result.trace_root, spec.training.codec)
-    return claim.payload_root + claim.trace_root + hash_fields("gradus/witness", seed, number, result.witness)
+    return seal(audit, claim, *(hash_fields("gradus/witness", seed, number, result.witness)
+                                for seed in (running.audit_seed, audit.seed)))
+
+
+def seal(audit: Audit, claim: Claim, committee_witness: bytes, witness: bytes) -> bytes:
+    """An answer to an audit that says of a unit what a claim says; a committee's has one witness."""
+    if audit.subject[0] == 2:
+        return hash_fields("gradus/roots", claim.payload_root, claim.trace_root) + committee_witness + witness
+    return claim.payload_root + claim.trace_root + witness
 
 
 def _run(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: list[bytes],

@@ -88,7 +88,7 @@ class Markets:
         if audit.subject not in self.answers:
             named = decode_subject(audit.subject)
             audited = self.app.work.get_round(ctx, named.model_id, named.number)
-            self.answers[audit.subject] = compute_answer(*self._inputs(ctx, audited, named.index), audit.seed)
+            self.answers[audit.subject] = compute_answer(*self._inputs(ctx, audited, named.index), audit)
         return self.answers[audit.subject]
 
     def replay(self, ctx: Ctx, model_id: int, number: int, unit: int) -> UnitReplay:

@@ -9,6 +9,8 @@ import pytest
 
 from abci_app.runtime.context import Ctx
 from abci_app.units.claim import compute_answer, compute_unit
+from abci_app.wire.audit import confirmation_of, unit_subject
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.row import join_columns
@@ -121,23 +123,13 @@ def test_state_of_a_simulation_can_be_exported_and_gone_on_with(tmp_path: Path) 
 
 def test_failure_names_seed_and_height(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An honest trainer that is taken for a cheat is noticed, and the failure says how to see it again."""
-    monkeypatch.setattr(verdicts, "split_answer", lambda answer: (bytes(32), bytes(32), bytes(32)))
+    monkeypatch.setattr(verdicts, "is_answer_of", lambda *_: False)
     with pytest.raises(SimulationFailed, match=r"seed 2, height \d+: AssertionError: .*\nagain: python -m tests.sim"):
         simulate(tmp_path / "chain", 2, BLOCKS)
 
 
-class Agreeing:
-    """Equal to whatever it is compared with."""
-
-    def __getitem__(self, part: slice) -> "Agreeing":
-        return self
-
-    def __eq__(self, other: object) -> bool:
-        return True
-
-
 def test_audit_that_believes_everything_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verdicts, "split_answer", lambda answer: Agreeing())
+    monkeypatch.setattr(verdicts, "is_answer_of", lambda *_: True)
     with pytest.raises(SimulationFailed, match="verdict"):
         simulate(tmp_path / "chain", 2, BLOCKS)
 
@@ -168,7 +160,7 @@ def test_claims_of_miners_and_answers_of_auditors_are_those_that_the_simulation_
     """Two implementations over the same kernels, written apart."""
     market_rows = new_table()
     spec = small_spec()
-    running = Round(model_id=1, number=4, seed=bytes(range(32)), learning_rate_q16=5_000)
+    running = Round(model_id=1, number=4, seed=bytes(range(32)), learning_rate_q16=5_000, audit_seed=bytes(32))
     weights = mlp.init_weights((4, 5, 3), bytes(32))
 
     class Rows:
@@ -179,5 +171,7 @@ def test_claims_of_miners_and_answers_of_auditors_are_those_that_the_simulation_
         mine = compute_claim(spec, running, unit, weights, market_rows.rows)
         theirs = compute_unit(spec, running, unit, weights, Rows()).claim
         assert (mine.payload, mine.trace_root) == (theirs.payload, theirs.trace_root)
-        assert compute_answer(spec, running, unit, weights, Rows(), bytes(32)) == compute_sim_answer(
-            spec, running, unit, weights, market_rows.rows, bytes(32))
+        subject = unit_subject(1, 4, 0, unit)
+        for audit in (Audit(subject=subject, seed=bytes(32)), Audit(subject=confirmation_of(subject), seed=b"c" * 32)):
+            assert compute_answer(spec, running, unit, weights, Rows(), audit) == compute_sim_answer(
+                spec, running, unit, weights, market_rows.rows, audit)

@@ -17,6 +17,7 @@ from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_OPEN, Audi
 from abci_app.x.audits.types import compute_power, is_quorum
 from tests.auditors import spoil
 from tests.chain import Chain
+from tests.sim.claims import seal
 from tests.sim.market import Markets
 from tests.votes import Signer
 
@@ -83,7 +84,8 @@ class Validators:
         owner = self.markets.app.work.get_round(ctx, named.model_id, named.number)
         unit = self.markets.app.work.get_unit(ctx, named.model_id, named.number, named.index)
         claim = self.markets.kept_claim(owner, unit)
-        return claim.payload_root + claim.trace_root + split_answer(self._right(audit))[2]
+        _, committee_witness, witness = split_answer(self._right(audit))
+        return seal(audit, claim, committee_witness, witness)
 
     def _list_known(self, audit: Audit) -> list[bytes]:
         """All answers that anybody gives."""

@@ -80,7 +80,8 @@ class Asked:
         weights = self.rig.client.find_weights(1, 0)
         assert weights is not None
         rows = self.rig.store.open(self.rig.spec.dataset.rows_root)
-        return compute_answer(self.rig.spec, self.running, unit, weights, rows, self.running.audit_seed)
+        audit = Audit(subject=self.subjects[unit], seed=self.running.audit_seed)
+        return compute_answer(self.rig.spec, self.running, unit, weights, rows, audit)
 
     def names(self) -> list[str]:
         """What was told, by name."""

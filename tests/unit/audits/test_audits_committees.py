@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from abci_app.runtime.context import Ctx
+from abci_app.wire.audit import compute_digest
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import u64_bytes
-from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Member
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import MEMBER_VERDICT_WRONG, Audit, Member
 from abci_app.wire.seed import hash_fields
-from abci_app.x.audits.types import draw_committee
+from abci_app.x.audits.types import draw_committee, is_final, is_quorum, is_whole, judge_member, list_matching
 from tests.chain import PROPOSERS, new_test_key
 from tests.court import ANSWER, NOBODY, OTHER, SEED, Court, subject_of
 
@@ -141,3 +142,35 @@ def test_committee_depends_on_seed_and_subject() -> None:
     eligible = [member(index, 1) for index in range(40)]
     committees = [draw_committee(seed, subject, eligible, 4) for seed in (SEED, b"") for subject in (ONE, TWO)]
     assert all(one != other for place, one in enumerate(committees) for other in committees[:place])
+
+
+@given(st.lists(st.integers(1, 2**40), min_size=1, max_size=64), st.integers(1, 64), st.data())
+def test_nothing_is_final_without_two_thirds_of_the_power_of_all_who_may_judge(
+        powers: list[int], committee_max: int, data: st.DataObject) -> None:
+    """Whoever says what in a committee of any size, of validators of any powers, up to 64 of them."""
+    eligible = [member(index, power) for index, power in enumerate(powers)]
+    committee = draw_committee(data.draw(st.binary(min_size=1, max_size=8)), ONE, eligible, min(committee_max, 63))
+    hostile = data.draw(st.lists(st.booleans(), min_size=len(powers), max_size=len(powers)))
+    audit = Audit(subject=ONE, members=committee, eligible_power=sum(powers), answer=OTHER, ready_height=9)
+    for one in audit.members:
+        is_hostile = hostile[int.from_bytes(one.consensus_address, "big")]
+        one.digest = compute_digest(one.consensus_address, ONE, OTHER if is_hostile else ANSWER)
+    power = sum(power for power, is_hostile in zip(powers, hostile) if is_hostile)
+    has_two_thirds = 3 * power > 2 * sum(powers)
+    verdicts = [judge_member(audit, one) for one in audit.members]
+    assert has_two_thirds or not is_final(audit) and MEMBER_VERDICT_WRONG not in verdicts
+    everybody = Audit(subject=ONE, members=eligible, eligible_power=sum(powers), answer=OTHER)
+    for one, is_hostile in zip(everybody.members, hostile):
+        one.digest = compute_digest(one.consensus_address, ONE, OTHER if is_hostile else ANSWER)
+    if len(powers) < 64:
+        assert is_whole(everybody) and is_final(everybody) == has_two_thirds
+        assert is_quorum(list_matching(everybody, OTHER), everybody) == has_two_thirds
+
+
+def test_one_validator_with_much_power_does_not_decide_for_a_committee_of_small_ones() -> None:
+    committee = [member(0, 30), *(member(index, 1) for index in range(1, 4))]
+    audit = Audit(subject=ONE, members=committee, eligible_power=100)
+    assert not is_quorum(committee[:1], audit) and not is_quorum(committee[:2], audit)
+    assert is_quorum(committee[:3], audit) and not is_quorum(committee[1:], audit)
+    audit.eligible_power = 33
+    assert is_quorum(committee[:1], audit), "everybody together decides by power alone"

@@ -78,7 +78,7 @@ class Rig:
         spec = self.chain.app.work.spec_of(ctx, audited)
         weights = self.chain.app.models.load_weights(ctx, subject.model_id, subject.number - 1)
         rows = self.store.open(spec.dataset.rows_root)
-        return compute_answer(spec, audited, subject.index, weights, rows, audit.seed)
+        return compute_answer(spec, audited, subject.index, weights, rows, audit)
 
     def miner(self, name: str, behaviour: Behaviour = Behaviour.HONEST, node: Node | None = None,
               **options: Any) -> Miner:

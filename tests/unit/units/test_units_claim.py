@@ -13,6 +13,8 @@ from abci_app.data.store import DatasetStore
 from abci_app.units.claim import compute_answer, compute_unit, compute_unit_from
 from abci_app.units.errors import DatasetUnfit
 from abci_app.units.source import open_dataset
+from abci_app.wire.audit import CONFIRMATION, confirmation_of, is_answer_of, is_confirmed, unit_subject
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.row import join_columns
@@ -35,8 +37,13 @@ class Rows:
 
 
 def new_round(**fields: object) -> Round:
-    known = {"model_id": 1, "number": 4, "seed": bytes(range(32)), "learning_rate_q16": 5_000}
+    known = {"model_id": 1, "number": 4, "seed": bytes(range(32)), "learning_rate_q16": 5_000,
+             "audit_seed": AUDIT_SEED}
     return Round(**(known | fields))  # type: ignore[arg-type]
+
+
+def new_audit(unit: int, seed: bytes = AUDIT_SEED) -> Audit:
+    return Audit(subject=unit_subject(1, 4, 0, unit), seed=seed)
 
 
 def new_spec(trace_every: int | None = None) -> ModelSpec:
@@ -54,16 +61,30 @@ def test_answer_holds_both_roots_and_the_witness_of_the_drawn_step() -> None:
         step = draw_witness_step(AUDIT_SEED, unit, 6)
         fields = b"gradus/witness", AUDIT_SEED, unit.to_bytes(4, "big"), every_step.trace[step - 1]
         witness = hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part for part in fields)).digest()
-        assert compute_answer(new_spec(), new_round(), unit, WEIGHTS, Rows(), AUDIT_SEED) == (
+        assert compute_answer(new_spec(), new_round(), unit, WEIGHTS, Rows(), new_audit(unit)) == (
             claim.payload_root + claim.trace_root + witness)
         seen.append(step)
     assert len(dict.fromkeys(seen)) > 2
 
 
 def test_witness_changes_with_the_audit_seed_and_the_claim_does_not() -> None:
-    one = compute_answer(new_spec(), new_round(), 0, WEIGHTS, Rows(), AUDIT_SEED)
-    other = compute_answer(new_spec(), new_round(), 0, WEIGHTS, Rows(), bytes(32))
+    one = compute_answer(new_spec(), new_round(), 0, WEIGHTS, Rows(), new_audit(0))
+    other = compute_answer(new_spec(), new_round(audit_seed=bytes(32)), 0, WEIGHTS, Rows(), new_audit(0, bytes(32)))
     assert one[:64] == other[:64] and one[64:] != other[64:]
+
+
+def test_answer_of_everybody_tells_the_right_answer_of_a_committee_and_keeps_its_own_witness() -> None:
+    """Whoever knows the committee's answer still cannot give it without the unit."""
+    claim = compute_unit(new_spec(), new_round(), 3, WEIGHTS, Rows()).claim
+    committee, asked = new_audit(3), Audit(subject=confirmation_of(new_audit(3).subject), seed=b"c" * 32)
+    first, answer = (compute_answer(new_spec(), new_round(), 3, WEIGHTS, Rows(), one) for one in (committee, asked))
+    assert is_confirmed(answer, first) and answer[64:] not in (first[64:], answer[32:64])
+    assert is_answer_of(CONFIRMATION, answer, claim.payload_root, claim.trace_root)
+    for wrong in (b"x" + first[1:], first[:-1] + bytes([first[-1] ^ 1]), first[32:64] + first[:32] + first[64:]):
+        assert not is_confirmed(answer, wrong)
+    other = Audit(subject=asked.subject, seed=b"d" * 32)
+    assert compute_answer(new_spec(), new_round(), 3, WEIGHTS, Rows(), other)[:64] == answer[:64]
+    assert compute_answer(new_spec(), new_round(), 3, WEIGHTS, Rows(), other)[64:] != answer[64:]
 
 
 def test_trace_stands_under_the_root_of_the_claim() -> None:

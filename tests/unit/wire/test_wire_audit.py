@@ -7,9 +7,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from abci_app.wire.audit import (
-    ANSWER_BYTES, DIGESTS_MAX, EXTENSION_BYTES_MAX, SUBJECT_BYTES, Extension, ExtensionInvalid, Subject,
-    compute_digest, decode_extension, decode_subject, encode_extension, extension_sign_bytes, new_answer, split_answer,
-    unit_subject,
+    ANSWER_BYTES, CONFIRMATION, DIGESTS_MAX, EXTENSION_BYTES_MAX, SUBJECT_BYTES, UNIT, Extension, ExtensionInvalid,
+    Subject, compute_digest, decode_extension, decode_subject, encode_extension, extension_sign_bytes, is_answer_of,
+    is_confirmed, new_answer, new_confirmation, split_answer, unit_subject,
 )
 
 SUBJECTS = st.binary(min_size=SUBJECT_BYTES, max_size=SUBJECT_BYTES)
@@ -49,6 +49,20 @@ def test_answer_is_three_roots() -> None:
             new_answer(*wrong)
     with pytest.raises(ValueError, match="96 bytes"):
         split_answer(bytes(95))
+
+
+def test_answer_of_everybody_is_a_hash_of_the_roots_and_two_witnesses() -> None:
+    roots = hashlib.sha256(b"".join(len(part).to_bytes(4, "big") + part
+                                    for part in (b"gradus/roots", b"a" * 32, b"b" * 32))).digest()
+    answer = new_confirmation(b"a" * 32, b"b" * 32, b"c" * 32, b"d" * 32)
+    assert answer == roots + b"c" * 32 + b"d" * 32
+    assert is_confirmed(answer, new_answer(b"a" * 32, b"b" * 32, b"c" * 32))
+    for wrong in (b"xbc", b"axc", b"abd", b"bac"):
+        assert not is_confirmed(answer, b"".join(bytes([letter]) * 32 for letter in wrong))
+    assert is_answer_of(CONFIRMATION, answer, b"a" * 32, b"b" * 32)
+    assert not is_answer_of(CONFIRMATION, answer, b"b" * 32, b"a" * 32)
+    assert not is_answer_of(UNIT, answer, b"a" * 32, b"b" * 32)
+    assert is_answer_of(UNIT, new_answer(b"a" * 32, b"b" * 32, b"c" * 32), b"a" * 32, b"b" * 32)
 
 
 def test_digest_is_bound_to_validator_subject_and_answer() -> None:

@@ -144,7 +144,7 @@ class Market:
         subject, ctx = decode_subject(audit.subject), self.chain.ctx()
         audited = self.chain.app.work.get_round(ctx, subject.model_id, subject.number)
         weights = self.chain.app.models.load_weights(ctx, subject.model_id, subject.number - 1)
-        return compute_answer(self.spec_of(audited), audited, subject.index, weights, self.table.rows, audit.seed)
+        return compute_answer(self.spec_of(audited), audited, subject.index, weights, self.table.rows, audit)
 
     def spec_of(self, owner: Round) -> ModelSpec:
         """The terms of a round."""

@@ -7,7 +7,9 @@ import pytest
 
 from abci_app.runtime.block import begin_block
 from abci_app.wire.address import decode_address
-from abci_app.wire.audit import CONFIRMATION, UNIT, decode_subject
+from abci_app.wire.audit import (
+    CONFIRMATION, UNIT, compute_digest, confirmation_of, decode_subject, encode_extension,
+)
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_MATCH, AUDIT_VERDICT_MISMATCH, AUDIT_VERDICT_PENDING,
@@ -342,6 +344,28 @@ def test_validators_without_two_thirds_of_the_power_have_nobody_slashed_or_exclu
     judged = {one.consensus_address: one for one in market.chain.app.audits.iter_auditors(market.chain.ctx())}
     assert not any(judged[address].wrong for address in signers[hostile_count:] if address in judged)
     assert any(judged[address].wrong for address in hostile if address in judged) == (hostile_count == 3)
+
+
+def test_few_who_agree_on_a_witness_that_they_made_up_do_not_have_the_honest_one_among_them_excluded(
+        new_market: NewMarket) -> None:
+    """Their roots are the claim's, so that the verdict is right; the honest one's digest differs all the same."""
+    market = new_market(rate_ppm=400_000, committee_max=4, audit_blocks=12, validators=10)
+    market.reach_audit()
+    audits = market.chain.app.audits
+    first, *_ = audits.iter_audits(market.chain.ctx())
+    liars = [member.consensus_address for member in first.members[:3]]
+    right = market.find_answer(first)
+    forged = right[:64] + bytes(32)
+    said = {member.consensus_address: encode_extension([(first.subject, compute_digest(
+        member.consensus_address, first.subject, forged if member.consensus_address in liars else right))])
+        for member in first.members}
+    market.chain.block(market.chain.propose(votes=market.chain.sign_votes(said), answers={first.subject: forged}))
+    found = audits.get_audit(market.chain.ctx(), confirmation_of(first.subject))
+    assert len(found.members) == 10
+    market.wait_for_answers()
+    assert market.slashes() == [] and market.round(1).accepted_count == 4
+    wrong = [one.consensus_address for one in audits.iter_auditors(market.chain.ctx()) if one.wrong]
+    assert wrong == sorted(liars)
 
 
 def test_contested_unit_on_which_nobody_agrees_is_accepted_and_its_phase_ends(new_market: NewMarket) -> None:

@@ -9,7 +9,7 @@ Source: README.md of the room.
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import compute_audit_fee
 from abci_app.wire.address import decode_address
-from abci_app.wire.audit import CONFIRMATION, UNIT, confirmation_of, decode_subject, split_answer
+from abci_app.wire.audit import CONFIRMATION, UNIT, confirmation_of, decode_subject, is_answer_of, is_confirmed
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_OPEN
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
@@ -29,7 +29,7 @@ def take_verdicts(ctx: Ctx, keeper: Keeper) -> None:
         if subject.kind not in (UNIT, CONFIRMATION):
             continue
         unit = keeper.get_unit(ctx, subject.model_id, subject.number, subject.index)
-        has_matched = split_answer(answer)[:2] == (unit.payload_root, unit.trace_root)
+        has_matched = is_answer_of(subject.kind, answer, unit.payload_root, unit.trace_root)
         keeper.audits.take(ctx, data)
         if _is_contested(ctx, keeper, data, has_matched):
             contested.append(unit)
@@ -136,10 +136,14 @@ def _is_contested(ctx: Ctx, keeper: Keeper, subject: bytes, has_matched: bool) -
 
 
 def _judge_committee(ctx: Ctx, keeper: Keeper, unit: Unit, answer: bytes) -> None:
-    """Everybody's answer says who of the committee was wrong, whatever was claimed."""
+    """Everybody's answer says who of the committee was wrong, whatever was claimed.
+
+    The committee's witness counts too: else a few who agree on the right roots and a witness that they made up would
+    have the honest one among them, who differs, excluded.
+    """
     subject = keeper.subject_of(ctx, unit)
     committee = keeper.audits.find_audit(ctx, subject)
-    if committee is not None and split_answer(committee.answer)[:2] == split_answer(answer)[:2]:
+    if committee is not None and is_confirmed(answer, committee.answer):
         keeper.audits.uphold(ctx, subject)
     elif committee is not None:
         keeper.audits.refute(ctx, subject)
