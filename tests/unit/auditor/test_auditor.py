@@ -12,7 +12,7 @@ from abci_app.auditor.errors import AuditorStopped
 from abci_app.client.errors import NodeUnreachable, ProofInvalid
 from abci_app.data.store import DatasetStore
 from abci_app.data.stores import DatasetStores
-from abci_app.wire.audit import Subject, unit_subject
+from abci_app.wire.audit import Subject, confirmation_of, is_confirmed, unit_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
@@ -65,6 +65,18 @@ def test_answer_stays_while_its_audit_is_undecided_and_goes_with_it(asked: Asked
         assert not auditor.step() and len(answers.list_subjects()) == 2
         asked.decide()
         assert auditor.step() and answers.list_subjects() == []
+
+
+def test_what_everybody_is_asked_is_answered_by_its_own_witness(asked: Asked) -> None:
+    """The committee's answer about the same unit stays what it was, and both go to the node."""
+    asked.ask(1)
+    question = Audit(subject=confirmation_of(asked.subjects[1]), seed=b"c" * 32, opened_height=1)
+    asked.chain.others = [question]
+    with asked.folder() as answers:
+        assert asked.auditor(answers).step()
+        first, answer = answers.find(asked.subjects[1]), answers.find(question.subject)
+    assert first == asked.right(1) and answer is not None
+    assert is_confirmed(answer, first) and answer[64:] not in (first[64:], answer[32:64])
 
 
 def test_audit_of_another_attempt_unit_or_kind_is_passed_over(asked: Asked) -> None:
