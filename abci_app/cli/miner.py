@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,6 +14,8 @@ from abci_app.cli.options import (
 )
 from abci_app.cli.output import message_fields, print_fields
 from abci_app.cli.progress import progress_bar
+from abci_app.cli.signed_rounds import open_signed
+from abci_app.cli.trust import proving
 from abci_app.client.chain import ChainClient, compute_earned
 from abci_app.client.key_lock import KeyLock
 from abci_app.client.node import connect
@@ -43,12 +46,13 @@ def miner() -> None:
 @click.option("--top-up", "tops_up", is_flag=True, help="Put up again what a slash has taken from the bond.")
 @click.option("--gas-price-max-ppm", "gas_price_ppm_max", type=click.IntRange(min=0), default=GAS_PRICE_PPM_MAX,
               show_default=True, metavar="PPM", help="Pay at most this, ugrad per million gas, whatever a node asks.")
-@combine(nodes_option, chain_option, home_option, output_option)
+@combine(nodes_option, proving, home_option, output_option)
 def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up: bool, gas_price_ppm_max: int,
-          nodes: tuple[str, ...], chain_id: str | None, home: Path, output: str) -> None:
+          nodes: tuple[str, ...], home: Path, output: str, **trust: Any) -> None:
     """Work for model MODEL_ID until it is trained: enrol with the bond, compute, commit, reveal, earn.
 
     Ctrl-C ends it when what is committed is revealed; a second one ends it at once, which can cost a part of the bond.
+    With --prove (or --trust-hash) it commits only in rounds that the chain's validators signed, whatever a node says.
 
     \b
     Example:
@@ -57,14 +61,15 @@ def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up
     """
     home = home.expanduser()
     key = open_key(home, name)
-    chain = ChainClient(connect(nodes, chain_id))
+    chain = ChainClient(connect(nodes, trust["chain_id"]))
+    signed = open_signed(home, nodes, chain.chain_id(), trust)
     store = DatasetStore((folder or home / "datasets").expanduser())
     what = f"gradus miner start {model_id}"
     with (_stops(), Journal(home / "miner", chain.chain_id(), model_id, key.bech32) as journal,
           KeyLock(home / "locks", chain.chain_id(), key.bech32, what, is_shared=True), event_teller(output) as tell):
         nap = Nap()
         worker = Miner(chain, key, model_id, store, journal, behaviour=Behaviour(behaviour), tops_up=tops_up,
-                       report=tell, sleep=nap, gas_price_ppm_max=gas_price_ppm_max)
+                       report=tell, sleep=nap, gas_price_ppm_max=gas_price_ppm_max, signed=signed)
         worker.check()
         with progress_bar() as report:
             warm_kernels(chain.get_model(model_id), report)

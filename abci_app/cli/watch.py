@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,6 +12,8 @@ from abci_app.cli.errors import CommandError
 from abci_app.cli.events import Nap, event_teller
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import MODEL_ID, combine, home_option, nodes_option, open_key, output_option
+from abci_app.cli.signed_rounds import open_signed
+from abci_app.cli.trust import proving
 from abci_app.client.chain import ChainClient
 from abci_app.client.key_lock import KeyLock
 from abci_app.client.node import connect
@@ -30,15 +33,15 @@ from abci_app.watch.watcher import Watcher
 @click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder of datasets [HOME/datasets].")
 @click.option("--gas-price-max-ppm", "gas_price_ppm_max", type=click.IntRange(min=0), default=GAS_PRICE_PPM_MAX,
               show_default=True, metavar="PPM", help="Pay at most this, ugrad per million gas, whatever a node asks.")
-@click.option("--chain-id", help="Refuse nodes of another chain [that of the first node].")
-@combine(nodes_option, home_option, output_option)
+@combine(nodes_option, proving, home_option, output_option)
 def watch(models: tuple[int, ...], name: str | None, challenges: bool, folder: Path | None, gas_price_ppm_max: int,
-          chain_id: str | None, nodes: tuple[str, ...], home: Path, output: str) -> None:
+          nodes: tuple[str, ...], home: Path, output: str, **trust: Any) -> None:
     """Replay the accepted units of models whose dataset is here, and say which claims are wrong.
 
     All models unless some are named. With --key the disputes of that key are played to their end, on whichever side it
     stands; with --challenge too, every wrong claim is challenged. Ctrl-C ends it when no dispute of the key is open; a
-    second one ends it at once, which loses those that are.
+    second one ends it at once, which loses those that are. With --prove (or --trust-hash) it replays and challenges
+    only what the chain's validators signed, whatever a node says.
 
     \b
     Example: gradus watch 1
@@ -47,7 +50,8 @@ def watch(models: tuple[int, ...], name: str | None, challenges: bool, folder: P
     if challenges and name is None:
         raise CommandError("a challenge is signed by a key", "name one with --key", ExitStatus.USAGE)
     home = home.expanduser()
-    chain = ChainClient(connect(nodes, chain_id))
+    chain = ChainClient(connect(nodes, trust["chain_id"]))
+    signed = open_signed(home, nodes, chain.chain_id(), trust)
     for model_id in models:
         chain.get_model(model_id)  # a model that does not exist ends the command, and is not waited for
     store = DatasetStore((folder or datasets_folder(home)).expanduser())
@@ -55,9 +59,10 @@ def watch(models: tuple[int, ...], name: str | None, challenges: bool, folder: P
     nap = Nap()
     address = key.bech32 if key is not None else ""
     lock = KeyLock(home / "locks", chain.chain_id(), address, "gradus watch") if key is not None else nullcontext()
-    with (_stops(), lock, Journal(home / "watch", chain.chain_id(), address) as journal,
+    with (_stops(), lock, Journal(home / "watch", chain.chain_id(), address, signed is not None) as journal,
           event_teller(output) as tell):
-        source = ReplaySource(chain, UnitSource(chain, store), KeptRounds(journal.folder / "weights"))
+        units = UnitSource(chain, store, signed)
+        source = ReplaySource(chain, units, KeptRounds(journal.folder / "weights"))
         sender = Sender(chain, key, sleep=nap, gas_price_ppm_max=gas_price_ppm_max) if key is not None else None
         watcher = Watcher(chain, source, journal, models=models, sender=sender, challenges=challenges, report=tell,
                           sleep=nap)

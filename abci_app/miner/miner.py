@@ -33,7 +33,7 @@ from abci_app.miner.preflight import (
 from abci_app.miner.reasons import describe_absence, describe_slash, describe_wait
 from abci_app.runtime.contract import LIVE_STATUSES
 from abci_app.units.events import Event, Report
-from abci_app.units.source import UnitSource, open_dataset
+from abci_app.units.source import SignedRecords, UnitSource, open_dataset
 from abci_app.watch.kept import KeptRounds
 from abci_app.watch.player import Player
 from abci_app.watch.source import ReplaySource
@@ -67,15 +67,17 @@ class Miner:
 
     def __init__(self, chain: ChainClient, key: Key, model_id: int, store: DatasetStore, journal: Journal, *,
                  behaviour: Behaviour = Behaviour.HONEST, tops_up: bool = False, report: Report = lambda event: None,
-                 sleep: Sleep = time.sleep, gas_price_ppm_max: int = GAS_PRICE_PPM_MAX) -> None:
-        """tops_up: whether to put up again what a slash has taken from the bond. gas_price_ppm_max: the most to pay."""
+                 sleep: Sleep = time.sleep, gas_price_ppm_max: int = GAS_PRICE_PPM_MAX,
+                 signed: SignedRecords | None = None) -> None:
+        """tops_up: whether to put up again what a slash has taken from the bond. gas_price_ppm_max: the most to pay.
+        signed: what rounds are believed by before anything is committed; None: the nodes' word."""
         self.chain, self.key, self.model_id, self.store, self.journal = chain, key, model_id, store, journal
         self.behaviour, self.tops_up, self.report, self.sleep = behaviour, tops_up, report, sleep
         self.sender = Sender(chain, key, sleep=sleep, gas_price_ppm_max=gas_price_ppm_max)
         self.is_draining = False
         self._model: Model | None = None
         self._terms_version = 0
-        self._source = UnitSource(chain, store)
+        self._source = UnitSource(chain, store, signed)
         self._replays = ReplaySource(chain, self._source, KeptRounds(journal.folder / "weights"))
         is_honest = behaviour is Behaviour.HONEST
         self._player = Player(chain, self.sender, self._replays, report, model_id) if is_honest else None
@@ -209,6 +211,8 @@ class Miner:
         except OSError as error:
             raise MinerStopped(f"the journal cannot be written: {error}",
                                f"make room on the disk of {self.journal.folder}, or give it back its rights") from None
+        if not self._source.is_signed(running):
+            return False
         now = self.chain.assignments(self.model_id, self.key.bech32)
         if now.round is None or (now.round.seed, now.round.phase) != (running.seed, running.phase):
             self.report(Event("missed", {"round": running.number, "unit": unit.index, "problem": "computed too late"}))

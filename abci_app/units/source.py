@@ -4,14 +4,16 @@ from collections import OrderedDict
 from typing import Protocol
 
 from abci_app.client.chain import ChainClient
-from abci_app.client.errors import NodeRefused
+from abci_app.client.errors import NodeRefused, ProofInvalid
 from abci_app.data.store import StoredDataset
 from abci_app.units.errors import DatasetUnfit, WeightsGone
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 
 WEIGHTS_KEPT = 4
 SPECS_KEPT = 64
+ROUND_FIELDS = ("model_id", "number", "attempt", "seed", "weights_root", "learning_rate_q16", "spec_version")
+CLAIM_FIELDS = ("trainer", "payload_root", "trace_root")
 
 
 class Datasets(Protocol):
@@ -21,14 +23,29 @@ class Datasets(Protocol):
         """The dataset under a root, verified. Raises DatasetMissing, DatasetCorrupt."""
 
 
+class SignedRecords(Protocol):
+    """Records under headers that the validators have signed. Calls raise ClientError where that is not proved."""
+
+    def find_round(self, model_id: int, number: int) -> Round | None:
+        """A round as it stood a block ago."""
+
+    def find_unit(self, model_id: int, number: int, index: int) -> Unit | None:
+        """A unit as it stood a block ago."""
+
+    def get_spec(self, model_id: int, version: int) -> ModelSpec:
+        """A version of a contract's terms."""
+
+
 class UnitSource:
     """Weights, terms and rows of units. Not for several threads at once.
 
     Keeps the last WEIGHTS_KEPT weights, so that the units of a round, and of several models in turn, fetch them once.
     """
 
-    def __init__(self, chain: ChainClient, store: Datasets) -> None:
-        self.chain, self.store = chain, store
+    def __init__(self, chain: ChainClient, store: Datasets, signed: SignedRecords | None = None) -> None:
+        """signed: what rounds, units and terms are believed by; None: the node's word."""
+        self.chain, self.store, self.signed = chain, store, signed
+        self._checked: OrderedDict[tuple[object, ...], None] = OrderedDict()
         self._specs: OrderedDict[tuple[int, int], ModelSpec] = OrderedDict()
         self._weights: OrderedDict[bytes, bytes] = OrderedDict()
 
@@ -36,7 +53,7 @@ class UnitSource:
         """The terms that a round is run by, of the model's versions. Raises NodeRefused for a node without them."""
         place = running.model_id, running.spec_version
         if place not in self._specs:
-            found = self.chain.find_spec(*place)
+            found = self.chain.find_spec(*place) if self.signed is None else self.signed.get_spec(*place)
             if found is None:
                 raise NodeRefused(f"{self.chain.node.url} has no version {running.spec_version} of the terms of model "
                                   f"{running.model_id}")
@@ -44,6 +61,38 @@ class UnitSource:
             if len(self._specs) > SPECS_KEPT:
                 self._specs.popitem(last=False)
         return self._specs[place]
+
+    def is_signed(self, running: Round) -> bool:
+        """Whether a round may be believed: it stands so under a signed header, or nobody asked for that.
+
+        False while no signed header knows of it: the state of a block is signed with the next one. Raises ProofInvalid
+        for another round than the chain's.
+        """
+        told = tuple(getattr(running, name) for name in ROUND_FIELDS)
+        if self.signed is None or told in self._checked:
+            return True
+        found = self.signed.find_round(running.model_id, running.number)
+        if found is None or found.attempt < running.attempt:
+            return False
+        if tuple(getattr(found, name) for name in ROUND_FIELDS) != told:
+            raise ProofInvalid(f"{self.chain.node.url} tells another round {running.number} of model "
+                               f"{running.model_id} than the one that the validators signed", "ask another node")
+        self._checked[told] = None
+        if len(self._checked) > SPECS_KEPT:
+            self._checked.popitem(last=False)
+        return True
+
+    def is_claim_signed(self, unit: Unit) -> bool:
+        """Whether a unit's claim may be believed, as `is_signed` says of its round."""
+        if self.signed is None:
+            return True
+        found = self.signed.find_unit(unit.model_id, unit.round, unit.index)
+        if found is None or found.status != unit.status:
+            return False
+        if any(getattr(found, name) != getattr(unit, name) for name in CLAIM_FIELDS):
+            raise ProofInvalid(f"{self.chain.node.url} tells another claim of unit {unit.index} of round {unit.round} "
+                               f"of model {unit.model_id} than the one that the validators signed", "ask another node")
+        return True
 
     def load_weights(self, running: Round) -> bytes:
         """The weights that a round begins with, each chunk checked against the root in the round's record.

@@ -15,7 +15,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 
 RIGHT, WRONG = "right", "wrong"
 FILE = "replayed"
-READING = "reading"
+READING, PROVED = "reading", "-proved"
 _LINE = re.compile(rf"(([0-9]+) ([0-9]+) [0-9]+ [0-9]+ [0-9a-f]{{64}} [0-9a-f]{{64}}) ({RIGHT}|{WRONG})")
 
 
@@ -29,9 +29,10 @@ class Journal:
     Watchers without a key share theirs: the first one writes, the others read what it has found by then.
     """
 
-    def __init__(self, folder: Path, chain_id: str, address: str = "") -> None:
-        """address: of the watcher's key; empty for none."""
-        self.folder = folder / re.sub(r"[^A-Za-z0-9._-]", "_", chain_id) / (address or READING)
+    def __init__(self, folder: Path, chain_id: str, address: str = "", is_proved: bool = False) -> None:
+        """address: of the key; empty for none. is_proved: apart from what was found on a node's word."""
+        name = (address or READING) + (PROVED if is_proved else "")
+        self.folder = folder / re.sub(r"[^A-Za-z0-9._-]", "_", chain_id) / name
         self._is_shared = not address
         self._found: dict[str, bool] = {}
         self._lock = -1

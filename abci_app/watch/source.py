@@ -29,6 +29,7 @@ class ReplaySource:
         Raises NodeRefused and ProofInvalid for what a node does not or wrongly answer, DataError for the dataset.
         """
         owner, unit = self._find_unit(dispute)
+        self._check_signed(owner)
         spec, trace = self.get_spec(owner), self.kept.find_trace(owner, unit.trace_root)
         replay = UnitReplay(new_unit_terms(spec, owner, unit), lambda: self.keep(owner), self.source.open_rows(spec),
                             self._memories, trace)
@@ -70,6 +71,7 @@ class ReplaySource:
 
     def open_unit(self, owner: Round, unit: Unit) -> UnitReplay:
         """A unit that nobody disputes yet. Raises as `open`."""
+        self._check_signed(owner)
         spec = self.get_spec(owner)
         rows = self.source.open_rows(spec)
         return UnitReplay(new_unit_terms(spec, owner, unit), lambda: self.source.load_weights(owner), rows,
@@ -78,6 +80,14 @@ class ReplaySource:
     def get_spec(self, owner: Round) -> ModelSpec:
         """The terms of a round."""
         return self.source.get_spec(owner)
+
+    def _check_signed(self, owner: Round) -> None:
+        if not self.source.is_signed(owner):
+            raise NodeRefused(f"no signed block has round {owner.number} of model {owner.model_id} yet")
+
+    def is_claim_signed(self, unit: Unit) -> bool:
+        """Whether a claim stands so under a signed header, where that is asked for. Raises ProofInvalid."""
+        return self.source.is_claim_signed(unit)
 
     def _find_unit(self, dispute: Dispute) -> tuple[Round, Unit]:
         dealing = self.chain.find_round(dispute.model_id, dispute.round)

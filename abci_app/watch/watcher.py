@@ -147,7 +147,7 @@ class Watcher:
 
     def _challenge(self, owner: Round, unit: Unit) -> bool:
         """Open a dispute with the contract's bond. False when the chain refuses."""
-        if self.sender is None:
+        if self.sender is None or not self.source.is_claim_signed(unit):
             return False
         spec = self.source.get_spec(owner)
         bond_ugrad = find_bond_ugrad(self.chain, spec, owner.model_id, owner.number, unit.index)
