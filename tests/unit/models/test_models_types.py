@@ -71,6 +71,8 @@ REFUSED = [
     ("spec.training.momentum_q16 = 65536", errors.UnitPolicyInvalid),
     ("spec.training.trace_every = 0", errors.UnitPolicyInvalid),
     ("spec.training.codec = 'int5/256'", errors.UnitPolicyInvalid),
+    ("spec.training.local_steps = spec.training.batch_rows = spec.training.trace_every = 4096",
+     errors.UnitPolicyInvalid),  # a segment of more than 2^20 operations, about which there could be no dispute
     ("spec.training.aggregation = 'mode'", errors.AggregationInvalid),
     ("spec.training.aggregation = 'mean'", errors.AggregationInvalid),
     ("spec.training.trim = 2", errors.AggregationInvalid),
