@@ -63,6 +63,8 @@ def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up
     key = open_key(home, name)
     chain = ChainClient(connect(nodes, trust["chain_id"]))
     signed = open_signed(home, nodes, chain.chain_id(), trust)
+    if signed is not None:
+        signed.check()
     store = DatasetStore((folder or home / "datasets").expanduser())
     what = f"gradus miner start {model_id}"
     with (_stops(), Journal(home / "miner", chain.chain_id(), model_id, key.bech32) as journal,

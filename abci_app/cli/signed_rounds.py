@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from abci_app.cli import proofs
 from abci_app.cli.proved_records import ProvedRecords
 from abci_app.cli.trust import read_terms
 from abci_app.client.errors import ClientError, NodeRefused, NodeUnreachable
@@ -19,6 +20,10 @@ class SignedRounds:
     def __init__(self, records: Sequence[ProvedRecords]) -> None:
         """One for each node, at least one."""
         self._records = tuple(records)
+
+    def check(self) -> None:
+        """Verify a newest block, so that a command ends at once where nothing can be proved. Raises ClientError."""
+        self._first(lambda records: proofs.follow(records.terms))
 
     def find_round(self, model_id: int, number: int) -> Round | None:
         """A round, while it is kept."""

@@ -52,6 +52,8 @@ def watch(models: tuple[int, ...], name: str | None, challenges: bool, folder: P
     home = home.expanduser()
     chain = ChainClient(connect(nodes, trust["chain_id"]))
     signed = open_signed(home, nodes, chain.chain_id(), trust)
+    if signed is not None:
+        signed.check()
     for model_id in models:
         chain.get_model(model_id)  # a model that does not exist ends the command, and is not waited for
     store = DatasetStore((folder or datasets_folder(home)).expanduser())

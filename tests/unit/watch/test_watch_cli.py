@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 from abci_app.cli import query_disputes, sending, tx_disputes
 from abci_app.cli import watch as command
 from abci_app.cli.exit_status import ExitStatus
+from abci_app.client.errors import NodeUnreachable
 from abci_app.client.key_lock import KeyBusy, KeyLock
 from abci_app.client.keys import Keyring
 from abci_app.client.node import Nodes
@@ -137,3 +138,13 @@ def test_challenge_by_hand_is_shown_until_it_is_over(rig: WatchedRig, home: Path
     assert "trace" in run(home, query_disputes.disputes, "list").stdout
     late = run(home, tx_disputes.disputes, "challenge", "1", "7", unit, "--from", "eve")
     assert late.exit_code == ExitStatus.REFUSED and "model 1 has had no round 7" in late.stderr
+
+
+@pytest.mark.parametrize("options", (("--prove",), ("--trust-height", "1", "--trust-hash", "ab" * 32)))
+def test_watch_that_can_prove_nothing_ends_at_once(home: Path, options: tuple[str, ...]) -> None:
+    result = run(home, command.watch, *options)
+    assert result.exit_code != 0 and isinstance(result.exception, NodeUnreachable)
+
+
+def test_height_without_its_hash_is_misuse(home: Path) -> None:
+    assert run(home, command.watch, "--trust-height", "1").exit_code == ExitStatus.USAGE
