@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 
 from abci_app.client.chain import ChainClient
-from abci_app.client.errors import ClientError, NodeRefused, ProofInvalid, TimedOut, TxRefused
+from abci_app.client.errors import ClientError, FeeTooHigh, NodeRefused, ProofInvalid, TimedOut, TxRefused
 from abci_app.client.send import Sender
 from abci_app.data.errors import DataError
 from abci_app.units.events import Event, Report
@@ -56,12 +56,21 @@ class Watcher:
                 self.sleep(pause)
                 continue
             except ClientError as error:
-                self.report(Event("refused" if isinstance(error, ProofInvalid) else "waiting", {"problem": error.text}))
+                what = "refused" if isinstance(error, (ProofInvalid, FeeTooHigh)) else "waiting"
+                self.report(Event(what, {"problem": error.text + self._describe_stake(error)}))
                 getattr(self.chain.node, "move_on", lambda: None)()
             except OSError as error:
                 self.report(Event("waiting", {"problem": str(error)}))
             self.sleep(backoff)
             backoff = min(2 * backoff, BACKOFF_S_MAX)
+
+    def _describe_stake(self, error: ClientError) -> str:
+        """What is lost where nothing can be sent because a node asks more than is paid, and what to do."""
+        if not isinstance(error, FeeTooHigh):
+            return ""
+        is_bound = self.player is not None and self.player.is_bound
+        stake = "; a dispute is open, and WHOEVER DOES NOT MOVE LOSES it" if is_bound else ""
+        return f"{stake}; to pay it, start again with a larger --gas-price-max-ppm"
 
     def stop(self) -> None:
         """Replay and challenge nothing more; run() returns when no dispute of the key is open."""

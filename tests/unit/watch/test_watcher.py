@@ -281,3 +281,43 @@ def test_moves_that_are_refused_together_are_made_alone(new_rig: Callable[..., W
     move = next(player._find_moves(disputes[0]))
     assert player._send([move, move])
     assert sizes == [2, 1, 1]
+
+
+def test_node_that_is_behind_ends_no_dispute(new_rig: Callable[..., WatchedRig],
+                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not know of the dispute yet: the miner must not leave for that."""
+    rig = new_rig()
+    rig.run_rounds({})
+    challenge(rig, rig.unit("ann"))
+    player = rig.miners["ann"]._player
+    assert isinstance(player, Player)
+    player.step()
+    with monkeypatch.context() as behind:
+        behind.setattr(player.chain, "iter_disputes", lambda *arguments: iter(()))
+        player.step()
+        assert player.is_bound and rig.told("ann", "dispute-over") == []
+    while rig.has_disputes():
+        rig.node.block()
+    player.step()
+    (over,) = rig.told("ann", "dispute-over")
+    assert (over["side"], over["winner"], over["reason"], over["won_ugrad"], over["lost_ugrad"]) == (
+        "claimant", "claimant", "silent", BOND_UGRAD // 2, 0)
+    assert not player.is_bound
+
+
+def test_watcher_that_cannot_pay_the_price_tells_what_is_at_stake(new_rig: Callable[..., WatchedRig]) -> None:
+    rig = new_rig()
+    rig.run_rounds({"cat": Behaviour.GARBAGE})
+    watcher = rig.watcher()
+    assert watcher.sender is not None
+    watcher.sender.gas_price_ppm_max, naps = 999, iter(range(8))
+
+    def sleep(seconds: float) -> None:
+        rig.node.block()
+        if next(naps) == 6:
+            watcher.stop()
+
+    watcher.sleep = watcher.sender.sleep = sleep
+    watcher.run()
+    problems = [str(fields["problem"]) for fields in rig.told("watcher", "refused")]
+    assert problems and all("asks 1000" in problem and "--gas-price-max-ppm" in problem for problem in problems)
