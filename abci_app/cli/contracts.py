@@ -21,6 +21,7 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, Model, ModelSp
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
 from abci_app.x.models.types import CHALLENGE_BLOCKS, CODEC, check_create_model, default_spec
 from abci_app.x.models.types.limits import CHOICES, NUMBER_FIELDS
+from abci_app.x.models.types.terms import PARAMS_DEFAULT
 
 SEED_BYTES = 32
 SHOWN_CHARS = 60
@@ -46,11 +47,12 @@ def new_dataset(manifest: Manifest) -> Dataset:
 
 def new_spec(manifest: Manifest, rounds: int, trainers_min: int, round_reward_ugrad: int,
              hidden: tuple[int, ...], name: str = "", codec: str = CODEC,
-             aggregation: str = "", challenge_blocks: int = CHALLENGE_BLOCKS) -> ModelSpec:
+             aggregation: str = "", challenge_blocks: int = CHALLENGE_BLOCKS,
+             audit_price_ugrad_per_gma: int = PARAMS_DEFAULT.audit_price_ugrad_per_gma) -> ModelSpec:
     """Good terms for a dataset, with a fresh seed for the initial weights."""
     return default_spec(name or manifest.name, new_dataset(manifest), secrets.token_bytes(SEED_BYTES), rounds,
                         trainers_min, round_reward_ugrad, hidden, codec=codec, aggregation=aggregation,
-                        challenge_blocks=challenge_blocks)
+                        challenge_blocks=challenge_blocks, audit_price_ugrad_per_gma=audit_price_ugrad_per_gma)
 
 
 def new_contract(creator: str, spec: ModelSpec, escrow_ugrad: int) -> MsgCreateModel:

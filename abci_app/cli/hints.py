@@ -50,6 +50,8 @@ HINTS = {
     ("models", 35): "`gradus query models show MODEL` shows who paused it",
     ("models", 36): "its admin offers it with `gradus tx models offer-admin MODEL ADDRESS`",
     ("models", 37): "`gradus query models versions MODEL` shows them",
+    ("models", 38): "--audit-fee-ppm, --reward, --committee or --audit-rate-ppm; without the first a fee that is "
+                    "enough is chosen",
     ("work", 2): _MODELS,
     ("work", 3): "`gradus query models show MODEL` names the admin and those who are invited",
     ("work", 5): "gradus tx work leave MODEL --from KEY",

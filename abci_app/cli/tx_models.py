@@ -15,6 +15,7 @@ from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import ROUND_NUMBER, combine, model_argument, open_key, resolve_address
 from abci_app.cli.output import grad_text, message_fields, print_fields
 from abci_app.cli.sending import AMOUNT, send, signing
+from abci_app.client.errors import ClientError
 from abci_app.wire.coin import BASE_DENOM, base_coin, coin_pb
 from abci_app.wire.ints import PPM
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
@@ -26,12 +27,13 @@ from abci_app.wire.pb.gradus.models.v1.tx_pb2 import (
 from abci_app.x.models.types import CODEC, CODECS, RULES, UNITS_MAX, check_spec
 from abci_app.x.models.types.changes import merge_policies
 from abci_app.x.models.types.defaults import (
-    AUDIT_FEE_PPM, AUDIT_RATE_PPM, CHALLENGE_BLOCKS, CHALLENGE_BOND_UGRAD, COMMITTEE, compute_default_bond,
+    AUDIT_FEE_PPM, AUDIT_RATE_PPM, CHALLENGE_BLOCKS, CHALLENGE_BOND_UGRAD, COMMITTEE, choose_audit_fee_ppm,
+    compute_default_bond,
 )
 from abci_app.x.models.types.limits import POLICIES, check_within_limits
 from abci_app.x.models.types.messages import check_invite_trainers, check_update_model
 from abci_app.x.models.types.terms import (
-    AUDIT_FEE_PPM_MAX, CHALLENGE_BLOCKS_MAX, CHALLENGE_BLOCKS_MIN, COMMITTEE_MAX,
+    AUDIT_FEE_PPM_MAX, CHALLENGE_BLOCKS_MAX, CHALLENGE_BLOCKS_MIN, COMMITTEE_MAX, PARAMS_DEFAULT,
 )
 
 HIDDEN = "128,64"
@@ -46,8 +48,9 @@ audit_options = combine(
                       "bond."),
     click.option("--committee", "committee_max", type=click.IntRange(1, COMMITTEE_MAX), default=COMMITTEE,
                  show_default=True, help="Validators who compute such a unit again, at most."),
-    click.option("--audit-fee-ppm", type=click.IntRange(0, AUDIT_FEE_PPM_MAX), default=AUDIT_FEE_PPM, show_default=True,
-                 help="Of a round's reward, paid to its auditors from the escrow on top of it."),
+    click.option("--audit-fee-ppm", type=click.IntRange(0, AUDIT_FEE_PPM_MAX),
+                 help=f"Of a round's reward, paid to its auditors from the escrow on top of it [{AUDIT_FEE_PPM}, or "
+                      "the least that the chain's price for their work asks for]."),
     click.option("--challenge-blocks", type=click.IntRange(CHALLENGE_BLOCKS_MIN, CHALLENGE_BLOCKS_MAX),
                  default=CHALLENGE_BLOCKS, show_default=True,
                  help="How long after a round anyone may challenge its units; its pay waits so long."),
@@ -100,7 +103,7 @@ def models_create(dataset_name: str, escrow: int | None, dry_run: bool, sender: 
     Example: gradus tx models create --dataset digits --escrow 27grad --from alice \\
                  --limit training.local_steps=8..64 --limit economy.round_reward_ugrad=500000..2000000
     """
-    spec = build_spec(home, dataset_name, terms)
+    spec = build_spec(home, dataset_name, terms, find_audit_price(node, dry_run))
     if escrow is None and not spec.training.rounds:
         raise CommandError("a model that trains without end has no last round to pay", "--escrow AMOUNT",
                            ExitStatus.USAGE)
@@ -116,8 +119,19 @@ def models_create(dataset_name: str, escrow: int | None, dry_run: bool, sender: 
                   "next": f"gradus miner start {response.model_id} --key KEY"}, output)
 
 
-def build_spec(home: Path, dataset_name: str, terms: dict[str, Any]) -> ModelSpec:
-    """The terms that the options of `create` ask for."""
+def find_audit_price(node: str, dry_run: bool) -> int:
+    """What the chain asks for audits, ugrad for 10^9 multiply-adds; for terms that are not sent the default will do."""
+    try:
+        return connect(node).models_params().audit_price_ugrad_per_gma
+    except ClientError:
+        if not dry_run:
+            raise
+        return PARAMS_DEFAULT.audit_price_ugrad_per_gma
+
+
+def build_spec(home: Path, dataset_name: str, terms: dict[str, Any], audit_price_ugrad_per_gma: int) -> ModelSpec:
+    """The terms that the options of `create` ask for, with a fee of the auditors that covers the price where none is
+    named."""
     hidden = terms["hidden"]
     widths = parse_widths(HIDDEN if hidden is None else hidden)
     spec = new_spec(find_manifest(home, dataset_name), terms["rounds"], terms["trainers_min"], terms["reward"], widths,
@@ -128,12 +142,16 @@ def build_spec(home: Path, dataset_name: str, terms: dict[str, Any]) -> ModelSpe
                            f"--hidden {','.join(map(str, fitting))} fits", ExitStatus.USAGE)
     if terms["trim"] is not None:
         spec.training.trim = terms["trim"]
-    for name in ("rate_ppm", "committee_max", "audit_fee_ppm", "challenge_bond_ugrad"):
+    for name in ("rate_ppm", "committee_max", "challenge_bond_ugrad"):
         setattr(spec.audit, name, terms[name])
+    chosen_ppm = spec.audit.audit_fee_ppm if terms["audit_fee_ppm"] is None else terms["audit_fee_ppm"]
+    spec.audit.audit_fee_ppm = chosen_ppm
     spec.economy.bond_ugrad = compute_default_bond(spec.economy, spec.audit)
     spec.invited_trainers[:] = [resolve_address(home, one) for one in terms["invited"]]
     if terms["spec_path"] is not None:
         spec = read_terms(spec, terms["spec_path"])
+    if terms["audit_fee_ppm"] is None and spec.audit.audit_fee_ppm == chosen_ppm:
+        spec.audit.audit_fee_ppm = choose_audit_fee_ppm(spec, audit_price_ugrad_per_gma)
     add_limits(spec, terms["limits"])
     return spec
 

@@ -28,6 +28,7 @@ from abci_app.wire.pb.gradus.disputes.v1 import query_pb2 as disputes_pb2
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute, EndedDispute
 from abci_app.wire.pb.gradus.models.v1 import query_pb2 as models_pb2
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec, SpecVersion, Weights
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Params as ModelsParams
 from abci_app.wire.pb.gradus.rewards.v1 import query_pb2 as rewards_pb2
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Contribution, Params, Unbacking, Vesting
 from abci_app.wire.pb.gradus.validators.v1 import query_pb2 as validators_pb2
@@ -149,6 +150,11 @@ class ChainClient:
         request = models_pb2.QueryVersionsRequest(model_id=model_id, pagination=PageRequest(limit=1))
         answer = self._ask("/gradus.models.v1.Query/Versions", request, models_pb2.QueryVersionsResponse)
         return answer.pending if answer.HasField("pending") else None
+
+    def models_params(self) -> ModelsParams:
+        """What contracts must pay their auditors."""
+        return self._ask("/gradus.models.v1.Query/Params", models_pb2.QueryParamsRequest(),
+                         models_pb2.QueryParamsResponse).params
 
     def find_weights_record(self, model_id: int, round_number: int) -> Weights | None:
         """What commits to the weights after a round (0: the initial ones); None when no longer kept."""

@@ -6,7 +6,7 @@ all of them. Reads/Writes: nothing. All functions take a checked contract.
 
 from dataclasses import dataclass
 
-from abci_app.wire.ints import ppm_floor
+from abci_app.wire.ints import PPM, mul_div_ceil, ppm_floor
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, ModelSpec
 from abci_app.wire.seed import draw_row, draw_rows
 from kernels import aggregate, mlp, unit
@@ -15,6 +15,7 @@ from kernels.aggregate.types import PAYLOADS_MAX
 LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
 
 CLOSE_COST_PER_BLOCK = 1 << 30  # multiply-adds
+GMA = 10**9  # multiply-adds
 OUTER_STEP_COST = 32  # of a parameter: the step, and the bytes of its weight and momentum
 
 
@@ -87,6 +88,23 @@ def compute_close_cost(spec: ModelSpec, payload_count: int) -> int:
 def compute_audit_fee(spec: ModelSpec) -> int:
     """ugrad for all right digests of a round's audits together, rounded down; on top of the reward."""
     return ppm_floor(spec.economy.round_reward_ugrad, spec.audit.audit_fee_ppm)
+
+
+def compute_drawn_count(revealed: int, rate_ppm: int) -> int:
+    """How many of the revealed units (0 or more) are drawn for an audit: the rate's part, rounded up, at least one."""
+    return min(max(mul_div_ceil(revealed, rate_ppm, PPM), 1), revealed)
+
+
+def compute_audit_cost(spec: ModelSpec, units: int) -> int:
+    """Multiply-adds of who recomputes all units that are drawn of a round of so many (0 or more)."""
+    return compute_drawn_count(units, spec.audit.rate_ppm) * compute_unit_cost(spec)
+
+
+def compute_audit_fee_min(spec: ModelSpec, price_ugrad_per_gma: int) -> int:
+    """ugrad that the fee of a round must be at least, so that all members of full committees of a full round are paid
+    the price for 10^9 multiply-adds; rounded up."""
+    work = compute_audit_cost(spec, spec.training.units_max) * spec.audit.committee_max
+    return mul_div_ceil(work, price_ugrad_per_gma, GMA)
 
 
 def compute_round_cost(spec: ModelSpec) -> int:

@@ -34,7 +34,7 @@ class Admins:
     def iter_intents(self, ctx: Ctx, dice: random.Random) -> Iterator[Intent]:
         """At most one act for each model, and new models."""
         models = self.markets.models(ctx)
-        yield from self._create(models, dice)
+        yield from self._create(ctx, models, dice)
         for model in models:
             if model.status == MODEL_STATUS_RETIRED:
                 continue
@@ -48,11 +48,12 @@ class Admins:
             else:
                 yield from self._fund(model, dice)
 
-    def _create(self, models: list[Model], dice: random.Random) -> Iterator[Intent]:
+    def _create(self, ctx: Ctx, models: list[Model], dice: random.Random) -> Iterator[Intent]:
         live = [model for model in models if model.status in LIVE]
         if len(live) >= MODELS_MAX or dice.random() > (0.1 if live else 0.5):
             return
-        spec, table = new_terms(dice, f"model {len(models) + 1}", self.trainers)
+        price_ugrad = self.markets.app.models.params(ctx).audit_price_ugrad_per_gma
+        spec, table = new_terms(dice, f"model {len(models) + 1}", self.trainers, price_ugrad)
         self.markets.add(table)
         escrow = compute_round_cost(spec) * dice.randint(1, 6)
         yield Intent(CREATOR, MsgCreateModel(creator=address_of(CREATOR), spec=spec, escrow=coin_pb(base_coin(escrow))),

@@ -9,6 +9,7 @@ from unittest.mock import patch
 from abci_app.genesis import new_genesis
 from abci_app.runtime.records import export_record
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Params as AuditParams
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Params as ModelParams
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Params as RewardParams
 from abci_app.x.work import block
 from abci_app.x.work import types as work_types
@@ -58,6 +59,7 @@ def new_params(dice: random.Random, accounts: dict[str, int], trainers: list[str
               for signer, name in zip(signers, operators)]
     app_state = new_genesis(CHAIN_ID, listed, {address_of(name): accounts[name] for name in sorted(accounts)})
     app_state["auth"]["gas_price_ppm"] = str(dice.choice((0, 7, 500, 1_000)))
+    app_state["models"] = {"params": export_record(ModelParams(audit_price_ugrad_per_gma=dice.choice((0, 1, 100))))}
     app_state["rewards"]["params"] = export_record(_draw_rewards(dice))
     app_state["audits"] = {"params": export_record(AuditParams(
         missed_max=dice.randint(1, 9), missed_excluded_blocks=dice.randint(1, 300),

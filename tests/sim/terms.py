@@ -2,9 +2,11 @@
 
 import random
 
+from abci_app.runtime.contract import compute_audit_fee_min
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.x.models.types import check_spec, compute_bond_min, default_spec
 from abci_app.x.models.types.limits import CHOICES, NUMBER_FIELDS, get_policy_value
+from abci_app.x.models.types.terms import compute_audit_fee_ppm_min
 from kernels.aggregate import RULES, is_suited, payloads_needed
 from kernels.payload import CODECS
 from tests.sim.rows import RowsTable, new_rows
@@ -20,8 +22,10 @@ def new_table(dice: random.Random, name: str, features: int, classes: int) -> Ro
     return new_rows(f"{name}/{dice.random()}", dice.randint(5, 60), dice.randint(0, 9), features, classes)
 
 
-def new_terms(dice: random.Random, name: str, trainers: list[str]) -> tuple[ModelSpec, RowsTable]:
-    """A contract and its dataset. trainers: the addresses from which some contracts invite."""
+def new_terms(dice: random.Random, name: str, trainers: list[str],
+              audit_price_ugrad_per_gma: int) -> tuple[ModelSpec, RowsTable]:
+    """A contract and its dataset. trainers: the addresses from which some contracts invite. The fee covers the price of
+    audits."""
     widths = LARGE_SHAPE if dice.random() < LARGE_SHARE else dice.choice(SHAPES)
     table = new_table(dice, name, widths[0], widths[-1])
     trainers_min = dice.randint(1, 3)
@@ -31,6 +35,10 @@ def new_terms(dice: random.Random, name: str, trainers: list[str]) -> tuple[Mode
     spec.mlp_classifier.widths[:] = widths
     draw_training(dice, spec)
     draw_audit(dice, spec)
+    economy, least_ugrad = spec.economy, compute_audit_fee_min(spec, audit_price_ugrad_per_gma)
+    economy.round_reward_ugrad = max(economy.round_reward_ugrad, 2 * least_ugrad)
+    least_ppm = compute_audit_fee_ppm_min(spec, audit_price_ugrad_per_gma) or 0
+    spec.audit.audit_fee_ppm = max(spec.audit.audit_fee_ppm, least_ppm)
     if dice.random() < 0.25:
         invited = dice.sample(trainers, max(trainers_min, len(trainers) // 2))
         spec.invited_trainers[:] = sorted(invited)

@@ -146,3 +146,8 @@ class AdminNotOffered(ChainError):
 
 class VersionNotFound(ChainError):
     codespace, code, text = "models", 37, "the model has had no terms of this version; ask for an earlier one"
+
+
+class AuditFeeTooLow(ChainError):
+    codespace, code = "models", 38
+    text = "auditors are paid for what they recompute; raise audit_fee_ppm or the reward, or have less recomputed"

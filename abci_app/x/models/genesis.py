@@ -1,8 +1,9 @@
 """Genesis of models.
 
-{"next_id": "2", "models": [Model], "versions": [SpecVersion], "pending": [PendingSpec],
+{"params": Params, "next_id": "2", "models": [Model], "versions": [SpecVersion], "pending": [PendingSpec],
  "weights": [{"record": Weights, "data": hex}], "momentum": [{"model_id", "data"}]}
-Records stand as runtime/records.py writes them. All may be left out for a chain without models; next_id is then 1.
+Records stand as runtime/records.py writes them. All may be left out for a chain without models; next_id is then 1,
+and params have their defaults. Of contracts that a genesis lists auditors may be paid less than the parameters ask for.
 """
 
 from typing import Any
@@ -14,11 +15,11 @@ from abci_app.runtime.records import export_record, read_record
 from abci_app.wire.address import decode_address
 from abci_app.wire.errors import ChainError, InvariantBroken
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    MODEL_STATUS_UNSPECIFIED, Model, ModelSpec, PendingSpec, SpecVersion, Weights,
+    MODEL_STATUS_UNSPECIFIED, Model, ModelSpec, Params, PendingSpec, SpecVersion, Weights,
 )
 from abci_app.x.models.keeper import Keeper
 from abci_app.x.models.types import check_spec
-from abci_app.x.models.types.terms import new_weights
+from abci_app.x.models.types.terms import PARAMS_DEFAULT, new_weights
 from kernels.mlp import WEIGHT_BYTES
 from kernels.outer import MOMENTUM_BYTES
 
@@ -28,7 +29,9 @@ PATH = "app_state.models"
 def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
     """Write the genesis state. Raises GenesisInvalid."""
     section = Section(PATH, state).only(
-        "next_id", "models", "versions", "pending", "weights", "momentum")
+        "params", "next_id", "models", "versions", "pending", "weights", "momentum")
+    keeper.put_params(ctx, read_record(Section(f"{PATH}.params", section.value["params"]), Params)
+                      if "params" in section.value else PARAMS_DEFAULT)
     next_id = section.uint("next_id") if "next_id" in section.value else 1
     if next_id == 0:
         raise GenesisInvalid(f"{PATH}.next_id", "0 is no id", "the first id is 1")
@@ -60,7 +63,8 @@ def export_genesis(ctx: Ctx, keeper: Keeper) -> dict[str, Any]:
             weights.append({"record": export_record(record), "data": data.hex()})
         if record.momentum_root:
             momentum.append({"model_id": str(model.id), "data": keeper.load_momentum(ctx, model.id).hex()})
-    return {"next_id": str(keeper.next_id(ctx)), "models": [export_record(model) for model in keeper.iter_models(ctx)],
+    return {"params": export_record(keeper.params(ctx)), "next_id": str(keeper.next_id(ctx)),
+            "models": [export_record(model) for model in keeper.iter_models(ctx)],
             "versions": versions, "pending": pending, "weights": weights, "momentum": momentum}
 
 

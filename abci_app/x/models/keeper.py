@@ -19,7 +19,7 @@ from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U32_MAX, U64_MAX, u64_bytes
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
     MODEL_STATUS_OPEN, MODEL_STATUS_RETIRED, MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING,
-    MODEL_STATUS_UNSPECIFIED, Model, ModelSpec, PendingSpec, SpecVersion, Weights,
+    MODEL_STATUS_UNSPECIFIED, Model, ModelSpec, Params, PendingSpec, SpecVersion, Weights,
 )
 from abci_app.x.models import events, keys
 from abci_app.x.models.errors import EscrowTooLarge, ModelNotFound, VersionNotFound, WeightsNotFound
@@ -64,6 +64,17 @@ class Keeper:
     def put_next_id(self, ctx: Ctx, model_id: int) -> None:
         """Write the id that the next model gets."""
         self._put(ctx, keys.NEXT_ID, u64_bytes(model_id))
+
+    def params(self, ctx: Ctx) -> Params:
+        """What auditors must be paid; genesis has written it."""
+        return Params.FromString(ctx.state.store(STORE).get(keys.PARAMS) or b"")
+
+    def put_params(self, ctx: Ctx, params: Params) -> None:
+        """Write the parameters; where all are 0 there is no record."""
+        if params != Params():
+            self._put(ctx, keys.PARAMS, params.SerializeToString(deterministic=True))
+        else:
+            ctx.state.store(STORE).delete(keys.PARAMS)
 
     def create_model(self, ctx: Ctx, admin: str, spec: ModelSpec) -> Model:
         """Write a new open model without escrow, with the initial weights of its seed. `spec` has been checked."""

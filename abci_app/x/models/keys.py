@@ -1,7 +1,7 @@
 """Every key of the room. Numbers are big-endian and of fixed width, so key order is number order.
 
 Store `models`: 01 model -> Model; 02 model round -> Weights; 03 -> next id (u64);
-04 model version -> SpecVersion; 05 model -> PendingSpec.
+04 model version -> SpecVersion; 05 model -> PendingSpec; 06 -> Params.
 Blobs: models/w/ model round chunk -> chunk bytes; models/m/ model -> outer momentum.
 """
 
@@ -12,6 +12,7 @@ WEIGHTS = b"\x02"
 NEXT_ID = b"\x03"
 VERSIONS = b"\x04"
 PENDING = b"\x05"
+PARAMS = b"\x06"
 CHUNK_BLOBS = b"models/w/"
 MOMENTUM_BLOBS = b"models/m/"
 

@@ -47,6 +47,7 @@ def new_module(keeper: Keeper, rounds: Rounds) -> Module:
             ("WeightsChunk", query_pb2.QueryWeightsChunkRequest, queries.query_weights_chunk),
             ("Spec", query_pb2.QuerySpecRequest, queries.query_spec),
             ("Versions", query_pb2.QueryVersionsRequest, queries.query_versions),
+            ("Params", query_pb2.QueryParamsRequest, queries.query_params),
         )),
         invariants=tuple(Invariant(name, partial(check, keeper=keeper)) for name, check in (
             ("models/escrow", invariants.check_escrow),

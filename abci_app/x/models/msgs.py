@@ -25,7 +25,7 @@ from abci_app.x.models.needs import Rounds
 from abci_app.x.models.types.changes import check_change, list_invited, merge_policies
 from abci_app.x.models.types.limits import check_within_limits
 from abci_app.x.models.types.terms import (
-    GOVERNANCE, SCHEDULE_ROUNDS_MAX, VERSIONS_MAX, check_economy, check_invited, check_spec,
+    GOVERNANCE, SCHEDULE_ROUNDS_MAX, VERSIONS_MAX, check_audit_fee, check_economy, check_invited, check_spec,
 )
 from kernels.mlp import WEIGHT_BYTES
 
@@ -35,11 +35,12 @@ DRAW_OPERATIONS = 16
 def create_model(ctx: Ctx, keeper: Keeper, msg: MsgCreateModel) -> MsgCreateModelResponse:
     """Write a contract, its initial weights and its escrow.
 
-    Checks, in consensus order: the signer has the escrow.
+    Checks, in consensus order: the fee of the auditors covers the chain's price, the signer has the escrow.
 
-    Raises: OutOfGas (sdk/11), InsufficientFunds (sdk/5). Emits: models.model_created.
+    Raises: AuditFeeTooLow (models/38), OutOfGas (sdk/11), InsufficientFunds (sdk/5). Emits: models.model_created.
     Gas: compute_weights_gas, 4 writes of this room, and the bank's.
     """
+    check_audit_fee(msg.spec, keeper.params(ctx).audit_price_ugrad_per_gma)
     ctx.gas.use(compute_weights_gas(msg.spec), "the model's weights")
     escrow_ugrad = parse_base_amount(msg.escrow) if msg.HasField("escrow") else 0
     model = keeper.create_model(ctx, msg.creator, msg.spec)
@@ -90,10 +91,11 @@ def update_model(ctx: Ctx, keeper: Keeper, rounds: Rounds, msg: MsgUpdateModel) 
     They are compared with the terms that wait, where some do, else with those in force.
     Checks, in consensus order: the model exists, the signer is its admin or governance, it is not retired, an admin
     stays within the limits, something changes, kept_rounds does not fall, rounds are not over already, the terms are
-    those of a valid contract, the versions are not used up.
+    those of a valid contract, the fee of the auditors covers the chain's price, the versions are not used up.
 
     Raises: ModelNotFound (models/2), NotAdmin (models/24), ModelRetired (models/25), LimitExceeded (models/29),
-    ChangeEmpty (models/31), RoundPolicyInvalid (models/10), check_spec's, VersionsExhausted (models/30).
+    ChangeEmpty (models/31), RoundPolicyInvalid (models/10), check_spec's, AuditFeeTooLow (models/38),
+    VersionsExhausted (models/30).
     Emits: models.terms_changed, or models.terms_pending, or models.terms_withdrawn; for a serving model with more
     rounds models.training_extended. Gas: a write while a round runs, else 2; one more where terms waited
     that no longer do, and where a serving model trains again.
@@ -255,6 +257,7 @@ def _change_terms(ctx: Ctx, keeper: Keeper, rounds: Rounds, model: Model, before
     is_running = rounds.has_running_round(ctx, model.id)
     check_change(before, after, model.rounds_closed + is_running)
     check_spec(after)
+    check_audit_fee(after, keeper.params(ctx).audit_price_ugrad_per_gma)
     if model.spec_version >= VERSIONS_MAX:
         raise VersionsExhausted(f"model {model.id} has had {model.spec_version}")
     if after == model.spec:

@@ -62,6 +62,11 @@ def query_versions(ctx: Ctx, keeper: Keeper,
                                            pending=keeper.find_pending(ctx, model.id))
 
 
+def query_params(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
+    """What auditors must be paid."""
+    return query_pb2.QueryParamsResponse(params=keeper.params(ctx))
+
+
 def _current_version(model: Model) -> SpecVersion:
     return SpecVersion(model_id=model.id, version=model.spec_version, spec=model.spec, height=model.spec_height)
 

@@ -3,11 +3,11 @@
 Reads/Writes: nothing. Every bound has its reason in README.md beside this file, section "Bounds".
 """
 
-from abci_app.runtime.contract import UnitTerms, compute_param_count, compute_unit_policy
+from abci_app.runtime.contract import UnitTerms, compute_drawn_count, compute_param_count, compute_unit_policy
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount
 from abci_app.wire.errors import InvalidCoins
-from abci_app.wire.ints import PPM, U64_MAX, mul_div_ceil, ppm_floor
+from abci_app.wire.ints import U64_MAX, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
@@ -142,7 +142,7 @@ def deal_units(seed: bytes, addresses: list[bytes], units_max: int) -> list[byte
 
 def draw_units(seed: bytes, revealed: list[int], rate_ppm: int) -> list[int]:
     """The units to audit, rising: the rate's part of the `revealed` ones (one or more), rounded up, at least 1."""
-    count = min(max(mul_div_ceil(len(revealed), rate_ppm, PPM), 1), len(revealed))
+    count = compute_drawn_count(len(revealed), rate_ppm)
     return sorted(revealed[place] for place in shuffle(seed, len(revealed))[:count])
 
 

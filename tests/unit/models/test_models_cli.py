@@ -19,6 +19,7 @@ from abci_app.wire.errors import REGISTRY
 from abci_app.wire.pb.gradus.models.v1 import query_pb2
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_PAUSED, MODEL_STATUS_RETIRED, Model
 from abci_app.x.models.types.limits import CHOICES, NUMBER_FIELDS
+from abci_app.x.models.types.terms import compute_audit_fee_ppm_min
 from kernels import dispatch
 from tests.chain import Chain, address_of, new_test_key
 from tests.local_rpc import LocalNode
@@ -97,6 +98,22 @@ def test_created_contract_has_the_audits_guests_and_limits_of_its_options(shell:
     assert [(one.field, list(one.values)) for one in spec.limits.choices] == [
         ("training.codec", ["int4/256", "int8/256"])]
     assert shell.model().escrow_ugrad == 25 * 1_100_000
+
+
+def test_contract_has_a_fee_that_the_chain_takes_unless_another_is_named(
+        tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with Chain(tmp_path / "plain") as plain:
+        state = plain.new_app_state({"alice": 10**9})
+    state["models"] = {"params": {"audit_price_ugrad_per_gma": "10000000"}}
+    with dispatch.forced("ref"), Chain(tmp_path / "chain", app_state=state) as chain:
+        chain.block()
+        shell = Shell(tmp_path / "home", chain, monkeypatch, capsys)
+        shell.tx("create", "--dataset", "iris", "--hidden", "4")
+        spec = shell.model().spec
+        assert spec.audit.audit_fee_ppm == compute_audit_fee_ppm_min(spec, 10_000_000) > 50_000
+        status, error, hint = shell.refused("create", "--dataset", "iris", "--hidden", "4", "--audit-fee-ppm", "50000")
+        assert status == 1 and error.startswith("models/38 ") and "it must be at least" in error
+        assert "--audit-fee-ppm" in hint
 
 
 def test_contract_without_an_end_has_no_escrow_by_itself(shell: Shell) -> None:

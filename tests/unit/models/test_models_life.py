@@ -379,6 +379,7 @@ def test_invitations_that_no_contract_may_have_are_refused(
     spec = small_spec(invited_trainers=GUESTS[:1] if error is errors.ChangeEmpty else GUESTS, round_reward_ugrad=0,
                       trainers_min=1 if error is errors.ChangeEmpty else 4)
     spec.economy.bond_ugrad = 0
+    rooms.audit_for_nothing()
     rooms.create(spec)
     refused(rooms, error, lambda: rooms.deliver(MsgInviteTrainers(admin=ALICE_TEXT, model_id=1, **fields)))
 

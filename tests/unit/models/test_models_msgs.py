@@ -48,7 +48,8 @@ def test_ids_count_from_one_and_weights_differ_by_seed(rooms: Rooms) -> None:
     assert first.weights_root == third.weights_root != second.weights_root
 
 
-def test_model_without_reward_needs_no_escrow(rooms: Rooms) -> None:
+def test_model_without_reward_needs_no_escrow_where_auditors_need_not_be_paid(rooms: Rooms) -> None:
+    rooms.audit_for_nothing()
     spec = small_spec(round_reward_ugrad=0)
     message = create_msg(spec)
     message.ClearField("escrow")
@@ -145,6 +146,7 @@ def test_admin_closes_a_model_and_has_its_whole_escrow_back(rooms: Rooms, status
 
 
 def test_model_without_escrow_can_be_closed(rooms: Rooms) -> None:
+    rooms.audit_for_nothing()
     message = create_msg(small_spec(round_reward_ugrad=0))
     message.ClearField("escrow")
     rooms.deliver(message)

@@ -9,7 +9,9 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from abci_app.runtime.contract import CLOSE_COST_PER_BLOCK, compute_close_cost, compute_round_cost
+from abci_app.runtime.contract import (
+    CLOSE_COST_PER_BLOCK, compute_audit_fee_min, compute_close_cost, compute_round_cost,
+)
 from abci_app.wire.address import encode_address
 from abci_app.wire.errors import ChainError, InvalidAddress, InvalidCoins
 from abci_app.wire.ints import U64_MAX
@@ -170,6 +172,7 @@ def test_every_error_of_the_terms_is_raised_by_a_case() -> None:
     "[spec.limits.ranges.add(field=name, max=2**64 - 1) for name in limits.NUMBER_FIELDS]",
 ])
 def test_contract_at_the_edge_of_the_terms_is_accepted(rooms: Rooms, change: str) -> None:
+    rooms.audit_for_nothing()
     spec = small_spec()
     edit(change)(spec)
     assert rooms.create(spec).spec == spec
@@ -239,7 +242,9 @@ def test_default_terms_are_valid_for_every_table(features: int, classes: int, tr
                                                  trainers_min: int, rounds: int, reward: int) -> None:
     dataset = Dataset(rows_root=bytes(32), train_rows=train_rows, test_rows=test_rows, features=features,
                       classes=classes)
-    terms.check_spec(defaults.default_spec("table", dataset, bytes(32), rounds, trainers_min, reward))
+    spec = defaults.default_spec("table", dataset, bytes(32), rounds, trainers_min, reward)
+    terms.check_spec(spec)
+    assert compute_round_cost(spec) >= reward + min(reward // 2, compute_audit_fee_min(spec, 1))
 
 
 def test_default_terms_for_a_reward_that_no_bond_secures_are_refused_with_a_code() -> None:

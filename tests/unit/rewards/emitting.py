@@ -31,6 +31,7 @@ def new_rooms(**params: int) -> Rooms:
     written = Params(**chosen)
     check_params(written)
     rooms.rewards.put_params(rooms.ctx, written)
+    rooms.audit_for_nothing()
     return rooms
 
 

@@ -56,6 +56,7 @@ def pay(rooms: Rooms, model: Model, number: int, trainers: list[bytes], dealt: i
        rounds=st.lists(st.lists(st.integers(0, 6), max_size=12), max_size=6))
 def test_no_coin_is_made_or_lost_whatever_the_rounds(reward: int, surplus: int, rounds: list[list[int]]) -> None:
     rooms = Rooms()
+    rooms.audit_for_nothing()
     spec = small_spec(round_reward_ugrad=reward)
     spec.audit.audit_fee_ppm = 0
     model = rooms.create(spec, escrow_ugrad=reward + surplus)
@@ -127,6 +128,7 @@ def test_round_without_accepted_units_pays_nobody(rooms: Rooms) -> None:
 
 
 def test_units_are_booked_when_the_escrow_is_empty(rooms: Rooms) -> None:
+    rooms.audit_for_nothing()
     spec = small_spec()
     spec.audit.audit_fee_ppm = 0
     model = rooms.create(spec, escrow_ugrad=1_000_000)

@@ -70,7 +70,7 @@ def test_last_revealer_cannot_try_out_the_draw_of_its_block(new_market: NewMarke
 
 
 def test_committee_that_agrees_slashes_wrong_claims_and_shares_what_is_not_burnt(new_market: NewMarket) -> None:
-    market = new_market(rate_ppm=1_000_000, mismatch_slash_ppm=500_000, burn_ppm=400_000, audit_fee_ppm=0,
+    market = new_market(rate_ppm=1_000_000, mismatch_slash_ppm=500_000, burn_ppm=400_000, audit_fee_ppm=1,
                         audit_blocks=12)
     market.auditors.choose = saying(operator3=NOTHING)
     market.reach_audit({name: market.wrong_claim(name) for name in ("ann", "ben")})
@@ -288,7 +288,7 @@ def test_committee_of_a_part_of_the_power_slashes_nobody_and_liars_in_it_are_exc
 
 
 def test_wrong_claim_is_slashed_once_everybody_has_confirmed_it_and_both_are_paid(new_market: NewMarket) -> None:
-    market = new_market(rate_ppm=1_000_000, committee_max=1, audit_blocks=12, audit_fee_ppm=0, burn_ppm=400_000)
+    market = new_market(rate_ppm=1_000_000, committee_max=1, audit_blocks=12, audit_fee_ppm=1, burn_ppm=400_000)
     market.reach_audit({"ann": market.wrong_claim("ann")})
     asked, = members(market)[UNIT]
     before = balances(market)
@@ -311,13 +311,12 @@ def test_member_that_differs_from_a_match_is_excluded_once_everybody_has_said_so
     audits = market.chain.app.audits
     first, *_ = audits.iter_audits(market.chain.ctx())
     liar = first.members[0].consensus_address
-    market.auditors.choose = lambda validator, _audit: WRONG if validator == liar else RIGHT
+    unit = decode_subject(first.subject).index
+    market.auditors.choose = lambda validator, audit: (  # those of the other units are late, so that the round goes on
+        NOTHING if decode_subject(audit.subject).index != unit else WRONG if validator == liar else RIGHT)
     events = market.block(votes=True)
     assert "unit_contested" in kinds(events)
     assert audits.get_auditor(market.chain.ctx(), liar).excluded_until_height == 0, "four of ten exclude nobody"
-    unit = decode_subject(first.subject).index
-    market.auditors.choose = lambda validator, audit: (  # the others are late, so that the round goes on
-        NOTHING if decode_subject(audit.subject).index != unit else WRONG if validator == liar else RIGHT)
     market.block(votes=True)
     assert audits.get_auditor(market.chain.ctx(), liar).wrong > 0 and market.round(1).phase == ROUND_PHASE_AUDIT
     market.auditors.choose = lambda validator, _audit: WRONG if validator == liar else RIGHT

@@ -20,7 +20,7 @@ NewMarket = Callable[..., Market]
 @pytest.fixture
 def closed(new_market: NewMarket) -> Market:
     """A market whose first round is closed, at a height at which its units can be challenged."""
-    market = new_market(rate_ppm=1_000_000, audit_fee_ppm=0, burn_ppm=400_000, mismatch_slash_ppm=500_000)
+    market = new_market(rate_ppm=1_000_000, audit_fee_ppm=1, burn_ppm=400_000, mismatch_slash_ppm=500_000)
     market.run_round()
     return market
 

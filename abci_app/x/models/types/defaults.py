@@ -10,10 +10,11 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
 )
 from abci_app.x.models.errors import ArchitectureInvalid, ModelTooLarge, UnitPolicyInvalid
 from abci_app.x.models.types.terms import (
-    CODEC, CODECS, KEPT_ROUNDS_MAX, NUMERICS, ROUND_BLOCKS_MIN, UNIT_COST_MAX, check_architecture, check_unit,
-    compute_bond_min,
+    AUDIT_FEE_PPM_MAX, CODEC, CODECS, KEPT_ROUNDS_MAX, NUMERICS, PARAMS_DEFAULT, ROUND_BLOCKS_MIN, UNIT_COST_MAX,
+    check_architecture, check_unit, compute_audit_fee_ppm_min, compute_bond_min,
 )
 from kernels import aggregate
+from kernels.errors import KernelInputError
 from kernels.gin1 import RATE_ONE
 
 AGGREGATION = "trimmed_mean"
@@ -28,13 +29,15 @@ CHALLENGE_BOND_UGRAD = 100_000
 def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25, trainers_min: int = 4,
                  round_reward_ugrad: int = 1_000_000, hidden: tuple[int, ...] = (128, 64),
                  invited_trainers: tuple[str, ...] = (), codec: str = CODEC,
-                 aggregation: str = "", challenge_blocks: int = CHALLENGE_BLOCKS) -> ModelSpec:
+                 aggregation: str = "", challenge_blocks: int = CHALLENGE_BLOCKS,
+                 audit_price_ugrad_per_gma: int = PARAMS_DEFAULT.audit_price_ugrad_per_gma) -> ModelSpec:
     """A contract with terms that train tables of rows well, for callers to start from; check_spec has the last word.
 
     32 local steps of 16 rows, SGD at 0.1 falling to a tenth over `rounds`, momentum 0.9, int8 payloads, a trimmed
     mean that tolerates one wrong payload, 40 % audits by committees of 4, a bond for twice the reward, so that emission
     can add as much. Widths, steps and rows are halved until they fit the bounds.
-    aggregation: one of the kernels' rules; empty for `choose_rule`'s. Source: README.md, section "Defaults".
+    aggregation: one of the kernels' rules; empty for `choose_rule`'s. audit_price_ugrad_per_gma: the chain's parameter,
+    which the fee of the auditors covers. Source: README.md, section "Defaults".
     """
     aggregation = aggregation or choose_rule(codec)
     training = TrainingPolicy(
@@ -53,7 +56,20 @@ def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25
                      economy=economy, invited_trainers=invited_trainers)
     _fit_hidden(spec, hidden)
     _fit_unit(spec)
+    spec.audit.audit_fee_ppm = choose_audit_fee_ppm(spec, audit_price_ugrad_per_gma)
     return spec
+
+
+def choose_audit_fee_ppm(spec: ModelSpec, audit_price_ugrad_per_gma: int) -> int:
+    """5 %, or as much more as the chain's price for audits asks for, if a contract may give it.
+
+    5 % too where the terms are such that no contract may have them.
+    """
+    try:
+        least_ppm = compute_audit_fee_ppm_min(spec, audit_price_ugrad_per_gma)
+    except KernelInputError:
+        return AUDIT_FEE_PPM
+    return AUDIT_FEE_PPM_MAX if least_ppm is None else max(AUDIT_FEE_PPM, least_ppm)
 
 
 def choose_rule(codec: str) -> str:

@@ -5,19 +5,20 @@ Source: README.md; the numerics' own ranges are those of kernels/README.md.
 """
 
 from abci_app.runtime.contract import (
-    CLOSE_COST_PER_BLOCK, compute_close_cost, compute_unit_cost, compute_unit_policy,
+    CLOSE_COST_PER_BLOCK, compute_audit_cost, compute_audit_fee, compute_audit_fee_min, compute_close_cost,
+    compute_unit_cost, compute_unit_policy,
 )
 from abci_app.wire.address import decode_address, encode_address, module_address
 from abci_app.wire.errors import shown
 from abci_app.wire.ints import PPM, U32_MAX, U64_MAX, mul_div_ceil, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    AuditPolicy, Dataset, Economy, LearningRate, MlpClassifier, ModelSpec, TrainingPolicy, Weights,
+    AuditPolicy, Dataset, Economy, LearningRate, MlpClassifier, ModelSpec, Params, TrainingPolicy, Weights,
 )
 from abci_app.x.models.errors import (
-    AggregationInvalid, ArchitectureInvalid, AuditPolicyInvalid, BondTooLow, CloseTooCostly, DatasetInvalid,
-    LearningRateInvalid, ModelTooLarge, NameInvalid, NumericsUnknown, OuterPolicyInvalid, RoundPolicyInvalid,
-    SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
+    AggregationInvalid, ArchitectureInvalid, AuditFeeTooLow, AuditPolicyInvalid, BondTooLow, CloseTooCostly,
+    DatasetInvalid, LearningRateInvalid, ModelTooLarge, NameInvalid, NumericsUnknown, OuterPolicyInvalid,
+    RoundPolicyInvalid, SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
 )
 from abci_app.x.models.types.limits import check_limits
 from kernels import aggregate, chunks, mlp, payload, transcript
@@ -48,6 +49,7 @@ CHALLENGE_BLOCKS_MIN = 3  # as of a phase
 CHALLENGE_BLOCKS_MAX = 100_000
 ROUND_BLOCKS_MIN = 3  # from the close of a round to that of the next: commits, reveals, answers
 AUDIT_FEE_PPM_MAX = 500_000
+PARAMS_DEFAULT = Params(audit_price_ugrad_per_gma=1)
 VERSIONS_MAX = 1_000
 GOVERNANCE = encode_address(module_address("gov"))
 _INNER_NAME_CHARS = " ._-"
@@ -189,6 +191,35 @@ def check_size(spec: ModelSpec) -> None:
     if close_cost > CLOSE_COST_PER_BLOCK:
         raise CloseTooCostly(f"{spec.training.aggregation} of {spec.training.units_max} units takes the time of "
                              f"{close_cost} multiply-adds; the most is {CLOSE_COST_PER_BLOCK}")
+
+
+def check_audit_fee(spec: ModelSpec, price_ugrad_per_gma: int) -> None:
+    """Raises AuditFeeTooLow (models/38): the fee of a round pays for a full round's audits at the chain's price.
+
+    spec: checked. Who makes a contract would else have all validators work for nothing.
+    """
+    least_ugrad, fee_ugrad = compute_audit_fee_min(spec, price_ugrad_per_gma), compute_audit_fee(spec)
+    if fee_ugrad >= least_ugrad:
+        return
+    audit, reward_ugrad = spec.audit, spec.economy.round_reward_ugrad
+    fee_ppm = compute_audit_fee_ppm_min(spec, price_ugrad_per_gma)
+    if fee_ppm is not None:
+        enough = f"an audit_fee_ppm of {fee_ppm} of the reward of {reward_ugrad}"
+    else:
+        taken_ppm = audit.audit_fee_ppm or AUDIT_FEE_PPM_MAX
+        enough = f"a reward of {mul_div_ceil(least_ugrad, PPM, taken_ppm)} with an audit_fee_ppm of {taken_ppm}"
+    work = compute_audit_cost(spec, spec.training.units_max)
+    raise AuditFeeTooLow(f"up to {audit.committee_max} auditors compute {work} multiply-adds each for a round, for "
+                         f"{fee_ugrad} ugrad together; at {price_ugrad_per_gma} ugrad for 10^9 it must be at least "
+                         f"{least_ugrad}, {enough}")
+
+
+def compute_audit_fee_ppm_min(spec: ModelSpec, price_ugrad_per_gma: int) -> int | None:
+    """The least audit_fee_ppm that check_audit_fee takes, None where the reward is too small for any."""
+    least_ugrad, reward_ugrad = compute_audit_fee_min(spec, price_ugrad_per_gma), spec.economy.round_reward_ugrad
+    if least_ugrad > ppm_floor(reward_ugrad, AUDIT_FEE_PPM_MAX):
+        return None
+    return mul_div_ceil(least_ugrad, PPM, reward_ugrad) if least_ugrad else 0
 
 
 def check_economy(spec: ModelSpec) -> None:

@@ -224,6 +224,12 @@ class PendingSpec(_message.Message):
     spec: ModelSpec
     def __init__(self, model_id: _Optional[int] = ..., spec: _Optional[_Union[ModelSpec, _Mapping]] = ...) -> None: ...
 
+class Params(_message.Message):
+    __slots__ = ("audit_price_ugrad_per_gma",)
+    AUDIT_PRICE_UGRAD_PER_GMA_FIELD_NUMBER: _ClassVar[int]
+    audit_price_ugrad_per_gma: int
+    def __init__(self, audit_price_ugrad_per_gma: _Optional[int] = ...) -> None: ...
+
 class Weights(_message.Message):
     __slots__ = ("model_id", "round", "root", "chunk_bytes", "chunk_count", "total_bytes", "height", "momentum_root")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]

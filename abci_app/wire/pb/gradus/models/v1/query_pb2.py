@@ -26,7 +26,7 @@ from abci_app.wire.pb.cosmos.base.query.v1beta1 import pagination_pb2 as cosmos_
 from abci_app.wire.pb.gradus.models.v1 import models_pb2 as gradus_dot_models_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgradus/models/v1/query.proto\x12\x10gradus.models.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x1dgradus/models/v1/models.proto\"%\n\x11QueryModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\"<\n\x12QueryModelResponse\x12&\n\x05model\x18\x01 \x01(\x0b\x32\x17.gradus.models.v1.Model\"P\n\x12QueryModelsRequest\x12:\n\npagination\x18\x01 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"{\n\x13QueryModelsResponse\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.gradus.models.v1.Model\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"6\n\x13QueryWeightsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\"B\n\x14QueryWeightsResponse\x12*\n\x07weights\x18\x01 \x01(\x0b\x32\x19.gradus.models.v1.Weights\"J\n\x18QueryWeightsChunkRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\r\n\x05index\x18\x03 \x01(\r\"9\n\x19QueryWeightsChunkResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x03(\x0c\"5\n\x10QuerySpecRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\r\"C\n\x11QuerySpecResponse\x12.\n\x07version\x18\x01 \x01(\x0b\x32\x1d.gradus.models.v1.SpecVersion\"d\n\x14QueryVersionsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\xe3\x01\n\x15QueryVersionsResponse\x12/\n\x08versions\x18\x01 \x03(\x0b\x32\x1d.gradus.models.v1.SpecVersion\x12.\n\x07\x63urrent\x18\x02 \x01(\x0b\x32\x1d.gradus.models.v1.SpecVersion\x12,\n\x07pending\x18\x03 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\x12;\n\npagination\x18\x04 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cgradus/models/v1/query.proto\x12\x10gradus.models.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a\x1dgradus/models/v1/models.proto\"%\n\x11QueryModelRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\"<\n\x12QueryModelResponse\x12&\n\x05model\x18\x01 \x01(\x0b\x32\x17.gradus.models.v1.Model\"P\n\x12QueryModelsRequest\x12:\n\npagination\x18\x01 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"{\n\x13QueryModelsResponse\x12\'\n\x06models\x18\x01 \x03(\x0b\x32\x17.gradus.models.v1.Model\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"6\n\x13QueryWeightsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\"B\n\x14QueryWeightsResponse\x12*\n\x07weights\x18\x01 \x01(\x0b\x32\x19.gradus.models.v1.Weights\"J\n\x18QueryWeightsChunkRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\r\n\x05index\x18\x03 \x01(\r\"9\n\x19QueryWeightsChunkResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\x12\r\n\x05proof\x18\x02 \x03(\x0c\"5\n\x10QuerySpecRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\r\"C\n\x11QuerySpecResponse\x12.\n\x07version\x18\x01 \x01(\x0b\x32\x1d.gradus.models.v1.SpecVersion\"\x14\n\x12QueryParamsRequest\"?\n\x13QueryParamsResponse\x12(\n\x06params\x18\x01 \x01(\x0b\x32\x18.gradus.models.v1.Params\"d\n\x14QueryVersionsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\xe3\x01\n\x15QueryVersionsResponse\x12/\n\x08versions\x18\x01 \x03(\x0b\x32\x1d.gradus.models.v1.SpecVersion\x12.\n\x07\x63urrent\x18\x02 \x01(\x0b\x32\x1d.gradus.models.v1.SpecVersion\x12,\n\x07pending\x18\x03 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\x12;\n\npagination\x18\x04 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -53,8 +53,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYSPECREQUEST']._serialized_end=745
   _globals['_QUERYSPECRESPONSE']._serialized_start=747
   _globals['_QUERYSPECRESPONSE']._serialized_end=814
-  _globals['_QUERYVERSIONSREQUEST']._serialized_start=816
-  _globals['_QUERYVERSIONSREQUEST']._serialized_end=916
-  _globals['_QUERYVERSIONSRESPONSE']._serialized_start=919
-  _globals['_QUERYVERSIONSRESPONSE']._serialized_end=1146
+  _globals['_QUERYPARAMSREQUEST']._serialized_start=816
+  _globals['_QUERYPARAMSREQUEST']._serialized_end=836
+  _globals['_QUERYPARAMSRESPONSE']._serialized_start=838
+  _globals['_QUERYPARAMSRESPONSE']._serialized_end=901
+  _globals['_QUERYVERSIONSREQUEST']._serialized_start=903
+  _globals['_QUERYVERSIONSREQUEST']._serialized_end=1003
+  _globals['_QUERYVERSIONSRESPONSE']._serialized_start=1006
+  _globals['_QUERYVERSIONSRESPONSE']._serialized_end=1233
 # @@protoc_insertion_point(module_scope)

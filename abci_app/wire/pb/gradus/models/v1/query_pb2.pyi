@@ -80,6 +80,16 @@ class QuerySpecResponse(_message.Message):
     version: _models_pb2.SpecVersion
     def __init__(self, version: _Optional[_Union[_models_pb2.SpecVersion, _Mapping]] = ...) -> None: ...
 
+class QueryParamsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class QueryParamsResponse(_message.Message):
+    __slots__ = ("params",)
+    PARAMS_FIELD_NUMBER: _ClassVar[int]
+    params: _models_pb2.Params
+    def __init__(self, params: _Optional[_Union[_models_pb2.Params, _Mapping]] = ...) -> None: ...
+
 class QueryVersionsRequest(_message.Message):
     __slots__ = ("model_id", "pagination")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
