@@ -22,6 +22,7 @@ from abci_app.app import STORE_NAMES, App, new_app
 from abci_app.client.keys import Key
 from abci_app.client.txs import TxTerms, compute_fee_ugrad, sign_tx
 from abci_app.genesis import GAS_PRICE_PPM, new_genesis
+from abci_app.runtime.block import BlockResult
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult, check_tx
 from abci_app.runtime.events import Event
@@ -31,7 +32,7 @@ from abci_app.runtime.validators import (
     FLAG_COMMIT, CommitVote, Founding, FoundingValidator, LastCommit, Misbehaviour,
 )
 from abci_app.store.branch import Branch
-from abci_app.store.disk import Database
+from abci_app.store.disk import Database, Staged
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.pb.tendermint.abci.types_pb2 import RequestFinalizeBlock
@@ -66,21 +67,22 @@ class Chain:
 
     def __init__(self, folder: Path, accounts: dict[str, int] | None = None, app_state: dict[str, Any] | None = None,
                  chain_id: str = CHAIN_ID, checks: bool = True, powers: dict[bytes, int] | None = None,
-                 block_reward_ugrad: int = 0, signers: tuple[Signer, ...] = SIGNERS) -> None:
-        """accounts: ugrad by name; operator0, … get the fees of the validators in turn. app_state replaces it.
+                 block_reward_ugrad: int = 0, signers: Sequence[Signer] = SIGNERS) -> None:
+        """accounts: ugrad by name; operator0, operator1, ... get the fees of the signers. app_state replaces it.
 
-        powers: of the validators at genesis, by key; all `signers` alike when left out. block_reward_ugrad: emitted.
-        signers: the validators, by turns proposers.
+        powers: of the validators at genesis, by key; the signers when left out. block_reward_ugrad: emitted. signers:
+        the validators, who propose in turn; SIGNERS when left out.
         """
         self.app: App = new_app()
-        self.chain_id, self.checks, self.signers = chain_id, checks, signers
+        self.signers = tuple(signers)
+        self.chain_id, self.checks = chain_id, checks
         self.database = Database.open(folder, STORE_NAMES, fsync=False)
         self.events: tuple[Event, ...] = ()
         self._genesis: Branch | None = None
         self.app_hash = self.database.latest().app_hash
         if self.database.height == 0:
-            if powers is None:
-                powers = {signer.pub_key: VALIDATOR_POWER for signer in signers}
+            keys = (signer.pub_key for signer in self.signers)
+            powers = dict.fromkeys(keys, VALIDATOR_POWER) if powers is None else powers
             self._init_chain(app_state or self.new_app_state(accounts or {}, block_reward_ugrad), powers)
         self.engine = EngineSet({one.pub_key: one.power for one in self.app.validators.iter_validators(self.ctx())
                                  if one.power})
@@ -120,24 +122,38 @@ class Chain:
         proposer: which of the signers, else in turn. misbehaviour: what its evidence proves. last_commit: who signed
         the block before, else everybody.
         """
-        height = self.height + 1
-        commit = self.last_commit() if last_commit is None else last_commit
-        turn = height % len(self.signers) if proposer is None else proposer
-        ctx = self._ctx(self._branch(), height, self.signers[turn].address, misbehaviour, commit)
-        txs = list(txs)
-        candidate = Candidate(self.app, Header(height, ctx.time_ns, ctx.proposer_address, misbehaviour, commit), ctx)
-        for raw in txs:
-            candidate.run(raw)
-        ended, result = candidate.end()
-        put_block(ended.state, RequestFinalizeBlock(height=height, hash=block_hash(ctx, txs)))
-        staged = self.database.stage(ended.state, height)
-        self._check(ended.state)
+        staged, result, _ = self._run(list(txs), proposer, misbehaviour, last_commit)
         self.engine.apply(result.validator_updates)
         self.database.commit(staged)
         self._genesis = None
         self.app_hash, self.events = staged.app_hash, result.events
         self._mempool = None
         return list(result.tx_results)
+
+    def preview(self, txs: Iterable[bytes]) -> tuple[bytes, bytes]:
+        """(app hash, block hash) that the next block would give with these transactions, by its proposer in turn.
+
+        What a proposer can find out before it proposes; nothing is kept.
+        """
+        staged, _, last_block_hash = self._run(list(txs))
+        return staged.app_hash, last_block_hash
+
+    def _run(self, txs: list[bytes], proposer: int | None = None, misbehaviour: tuple[Misbehaviour, ...] = (),
+             last_commit: LastCommit | None = None) -> tuple[Staged, BlockResult, bytes]:
+        """The next block, staged, its result and its hash."""
+        height = self.height + 1
+        commit = self.last_commit() if last_commit is None else last_commit
+        address = self.signers[height % len(self.signers) if proposer is None else proposer].address
+        ctx = self._ctx(self._branch(), height, address, misbehaviour, commit)
+        candidate = Candidate(self.app, Header(height, ctx.time_ns, ctx.proposer_address, misbehaviour, commit), ctx)
+        for raw in txs:
+            candidate.run(raw)
+        ended, result = candidate.end()
+        last_block_hash = block_hash(ctx, txs)
+        put_block(ended.state, RequestFinalizeBlock(height=height, hash=last_block_hash))
+        staged = self.database.stage(ended.state, height)
+        self._check(ended.state)
+        return staged, result, last_block_hash
 
     def last_commit(self, absent: Sequence[bytes] = (), round_number: int = 0) -> LastCommit:
         """What the next block carries: the engine's set in its order, all of whom signed but the absent addresses."""
@@ -150,20 +166,22 @@ class Chain:
             for vote in sorted(votes, key=lambda vote: (-vote.power, vote.address))))
 
     def sign_votes(self, extensions: Mapping[bytes, bytes], round_number: int = 0) -> LastVotes:
-        """What the next proposer has of the precommits for the last block, by consensus address of its signers."""
+        """What the next proposer has of the precommits for the last block, by consensus address of the signers."""
         votes = [(signer.address, extensions[signer.address],
                   signer.sign(self.chain_id, self.height, round_number, extensions[signer.address]))
                  for signer in self.signers if extensions.get(signer.address)]
         return self.height, round_number, tuple(votes)
 
     def propose(self, votes: LastVotes = (0, 0, ()), answers: Mapping[bytes, bytes] | None = None,
-                last_commit: LastCommit | None = None) -> list[bytes]:
+                last_commit: LastCommit | None = None,
+                told: Mapping[bytes, tuple[bytes, ...]] | None = None) -> list[bytes]:
         """The injected transactions that a proposer puts at the head of the next block.
 
-        It holds the extensions of `votes` (see sign_votes) and `answers` by subject. last_commit: as for `block`.
+        It holds the extensions of `votes` (see sign_votes), `answers` by subject and those that it was `told`.
+        last_commit: as for `block`.
         """
         candidate = self._new_candidate(last_commit)
-        for raw in iter_offers(self.app, candidate.ctx, (), Source(votes, answers or {})):
+        for raw in iter_offers(self.app, candidate.ctx, (), Source(votes, answers or {}, told or {})):
             candidate.try_run(raw)
         return candidate.txs
 

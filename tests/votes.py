@@ -43,6 +43,7 @@ class Source:
 
     last_votes: LastVotes = (0, 0, ())
     answers: Mapping[bytes, bytes] = field(default_factory=dict)
+    told: Mapping[bytes, tuple[bytes, ...]] = field(default_factory=dict)
 
     def votes(self) -> LastVotes:
         """See ProposerSource."""
@@ -50,4 +51,5 @@ class Source:
 
     def find_answers(self, subject: bytes) -> tuple[bytes, ...]:
         """See ProposerSource."""
-        return (self.answers[subject],) if subject in self.answers else ()
+        own = (self.answers[subject],) if subject in self.answers else ()
+        return own + self.told.get(subject, ())
