@@ -19,7 +19,7 @@ from tests.votes import Signer
 SIGNERS = tuple(Signer(f"validator{index}") for index in range(10))
 PPM = 1_000_000
 BOUNDS = ("UNITS_PER_BLOCK", "IDLE_MODELS_PER_BLOCK", "OPENED_UNITS_PER_BLOCK", "CLOSE_COST_PER_BLOCK",
-          "SETTLED_UNITS_PER_BLOCK", "DRAWN_UNITS_PER_BLOCK")
+          "SETTLED_UNITS_PER_BLOCK", "DRAWN_UNITS_PER_BLOCK", "AUDIT_COST_PER_BLOCK")
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ IDLE_MODELS_PER_BLOCK = 64
 OPENED_UNITS_PER_BLOCK = 512  # dealt to models that waited
 SETTLED_UNITS_PER_BLOCK = 512
 DRAWN_UNITS_PER_BLOCK = 256
+AUDIT_COST_PER_BLOCK = 1 << 36  # multiply-adds of the units that are drawn
 CONFIRMATION_UNITS = 8  # units of a block's bounds that asking everybody about one counts as
 DISPUTE_GRACE_BLOCKS = 10
 PAYLOAD_ROUNDS_KEPT = 2

@@ -131,14 +131,15 @@ def test_trainer_may_work_for_several_models_with_a_bond_for_each(new_market: Ne
     assert [(one.model_id, one.bond_ugrad) for one in held] == [(1, BOND_UGRAD), (2, BOND_UGRAD)]
 
 
-def test_audits_of_more_units_than_a_block_bears_are_drawn_in_the_next_ones_the_earliest_first(
-        new_market: NewMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("bound", "most"), [("DRAWN_UNITS_PER_BLOCK", 2), ("AUDIT_COST_PER_BLOCK", 1)])
+def test_audits_of_more_units_or_work_than_a_block_bears_are_drawn_in_the_next_ones_the_earliest_first(
+        new_market: NewMarket, monkeypatch: pytest.MonkeyPatch, bound: str, most: int) -> None:
     market = new_market(trainers=())
     market.create(small_spec(), 100_000_000)
     market.create(small_spec(), 100_000_000)
     market.block(*(market.enroll_msg(name, model_id=model) for name in ("boss", "eve") for model in (1, 2, 3)))
     market.block()
-    monkeypatch.setattr(block, "DRAWN_UNITS_PER_BLOCK", 2)
+    monkeypatch.setattr(block, bound, most)
     keeper, drawn = market.chain.app.work, []
     for make, models in ((new_commit, (1, 2, 3)), (new_reveal, (2, 3)), (new_reveal, (1,)), (new_reveal, ()),
                          (new_reveal, ())):
@@ -146,3 +147,21 @@ def test_audits_of_more_units_than_a_block_bears_are_drawn_in_the_next_ones_the_
                        for unit in keeper.list_units(market.chain.ctx(), model, 1)))
         drawn.append([model for model in (1, 2, 3) if keeper.get_round(market.chain.ctx(), model, 1).audit_seed])
     assert drawn == [[], [], [2], [2, 3], [1, 2, 3]]
+
+
+def test_block_draws_audits_of_as_much_work_as_it_bears_and_no_more(
+        new_market: NewMarket, monkeypatch: pytest.MonkeyPatch) -> None:
+    market = new_market(trainers=(), rate_ppm=500_000)
+    for _ in range(2):
+        market.create(small_spec(rate_ppm=500_000), 100_000_000)
+    market.block(*(market.enroll_msg(name, model_id=model) for name in ("boss", "eve") for model in (1, 2, 3)))
+    market.block()
+    keeper = market.chain.app.work
+    two_rounds = 2 * contract.compute_unit_cost(small_spec())  # one unit of each is drawn
+    monkeypatch.setattr(block, "AUDIT_COST_PER_BLOCK", two_rounds)
+    drawn = []
+    for make in (new_commit, new_reveal, None, None):
+        market.block(*(make(unit, Claim(bytes(44), bytes(32))) for model in (1, 2, 3) if make is not None
+                       for unit in keeper.list_units(market.chain.ctx(), model, 1)))
+        drawn.append([model for model in (1, 2, 3) if keeper.get_round(market.chain.ctx(), model, 1).audit_seed])
+    assert drawn == [[], [], [1, 2], [1, 2, 3]]

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import (
-    CLOSE_COST_PER_BLOCK, LIVE_STATUSES, compute_close_cost, compute_param_count, compute_round_cost,
+    CLOSE_COST_PER_BLOCK, LIVE_STATUSES, compute_audit_cost, compute_close_cost, compute_param_count,
+    compute_round_cost,
 )
 from abci_app.wire.address import decode_address, encode_address
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, Model, ModelSpec
@@ -30,9 +31,9 @@ from abci_app.x.work import events
 from abci_app.x.work.block.verdicts import ask_everybody, pay_auditors, take_verdicts
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    CONFIRMATION_UNITS, DRAWN_UNITS_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK, PAYLOAD_ROUNDS_KEPT,
-    SETTLED_UNITS_PER_BLOCK, UNITS_MAX, UNITS_PER_BLOCK, compute_payloads_needed, compute_trainers_needed, deal_units,
-    draw_units, is_running,
+    AUDIT_COST_PER_BLOCK, CONFIRMATION_UNITS, DRAWN_UNITS_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK,
+    PAYLOAD_ROUNDS_KEPT, SETTLED_UNITS_PER_BLOCK, UNITS_MAX, UNITS_PER_BLOCK, compute_payloads_needed,
+    compute_trainers_needed, deal_units, draw_units, is_running,
 )
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step
@@ -41,12 +42,14 @@ from kernels.outer import outer_step
 def begin_block(ctx: Ctx, keeper: Keeper) -> None:
     """Draw the audits of rounds whose reveals have ended, the earliest first: the hashes now known cover all of them.
 
-    Every committee is drawn from all validators; so what is too much for a block waits for the next one.
+    Every committee is drawn from all validators, and has its units to compute by the deadline; so what is too much for
+    a block waits for the next one.
     """
-    budget = Budget(DRAWN_UNITS_PER_BLOCK)
+    budget = Budget(DRAWN_UNITS_PER_BLOCK, AUDIT_COST_PER_BLOCK)
     for model_id, number in keeper.list_undrawn(ctx, DRAWN_UNITS_PER_BLOCK):
         audited = keeper.get_round(ctx, model_id, number)
-        if not budget.take(audited.unit_count):
+        cost = compute_audit_cost(keeper.spec_of(ctx, audited), audited.unit_count)
+        if not budget.take(audited.unit_count, cost):
             break
         _draw_audits(ctx, keeper, audited)
 
