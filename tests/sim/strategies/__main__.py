@@ -30,6 +30,8 @@ Examples:
 @click.option("--save", is_flag=True, help="Write results.json, results.md and pictures beside this file.")
 def main(rounds: int, seeds: int, jobs: int, only: tuple[str, ...], output: str, save: bool) -> None:
     """Play every strategy among honest trainers and auditors on a real chain, and print what each earns."""
+    if save and only:
+        raise click.UsageError("--save keeps the whole table: leave out --only")
     names = [one.name for one in STRATEGIES if not only or one.name in only]
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         running = [pool.submit(fields_of, name, rounds, seeds) for name in names]

@@ -127,12 +127,13 @@ def _trainer(name: str, told: str, kind: type[Trainers], formula: Formula | None
 
 
 def _auditor(name: str, told: str, kind: type[Side], formula: Formula | None, validators: tuple[int, ...] = (0,),
-             network: int = 4) -> Strategy:
+             network: int = 4, limit: str = "") -> Strategy:
     return Strategy(name, told, _auditors(kind, validators), _auditors(judges.HonestAuditor, validators), formula,
-                    validators=network, may_stay_away=False, emission=True, per="block")
+                    validators=network, may_stay_away=False, emission=True, per="block", limit=limit)
 
 
 THIRD = (7, 8, 9)  # of ten validators
+DUTY = "to recompute costs more than the fee, and who is excluded loses nothing but fees"
 
 _WATCHED = (
     _trainer("honest", "computes, commits, reveals", Trainers, honest_unit),
@@ -167,12 +168,12 @@ _WATCHED = (
              cheats.GrindingProposer, ground_noise, validators=(0,)),
     _trainer("proposer that censors", "its validator leaves the others' work out", cheats.CensoringProposer,
              validators=(0,)),
-    _auditor("lazy auditor", "never answers", judges.LazyAuditor, None),
-    _auditor("selective auditor", "answers one audit of eight", judges.SelectiveAuditor, None),
-    _auditor("copying auditor", "answers when the answer is told", judges.CopyingAuditor, None),
-    _auditor("guessing auditor", "calls every claim right", judges.GuessingAuditor, None),
+    _auditor("lazy auditor", "never answers", judges.LazyAuditor, None, limit=DUTY),
+    _auditor("selective auditor", "answers one audit of eight", judges.SelectiveAuditor, None, limit=DUTY),
+    _auditor("copying auditor", "answers when the answer is told", judges.CopyingAuditor, None, limit=DUTY),
+    _auditor("guessing auditor", "calls every claim right", judges.GuessingAuditor, None, limit=DUTY),
     _auditor("a third of the validators, against others", "3 of 10 call honest units wrong where they decide alone",
-             judges.MinorityAgainstOthers, None, validators=THIRD, network=10),
+             judges.MinorityAgainstOthers, None, validators=THIRD, network=10, limit=DUTY),
     Strategy("challenger of right units", "trains, and challenges one right unit a round",
              lambda rounds: challengers.Griefer(), _honest(),
              lambda money, c: honest_unit(money, c) - money.challenge - money.fee),
@@ -185,7 +186,7 @@ _WATCHED = (
                  money.slash - money.burnt) / 2)),
     Strategy("sham model", "trains a tiny model of its own with coins behind it, for the emission",
              lambda rounds: challengers.Sham(), _backer, emission=True,
-             per="block"),
+             per="block", limit="backing decides what is worth training; nothing bounds what a unit's work may earn"),
 )
 
 
