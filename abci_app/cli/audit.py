@@ -13,7 +13,9 @@ from abci_app.cli import proofs
 from abci_app.cli.data import open_store
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
-from abci_app.cli.options import ROUND_NUMBER, combine, home_option, model_argument, node_option, output_option
+from abci_app.cli.options import (
+    ROUND_NUMBER, combine, data_option, home_option, model_argument, node_option, output_option,
+)
 from abci_app.cli.output import print_fields, print_rows
 from abci_app.cli.progress import progress_bar
 from abci_app.cli.proved_records import ProvedRecords
@@ -54,7 +56,7 @@ class Asked:
 @click.option("--units", "with_units", is_flag=True, help="With --all: recompute every unit of every round, too.")
 @click.option("--verify", "is_verified", is_flag=True,
               help="Take no node's word: prove records and blocks against what the chain's validators signed.")
-@click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder of datasets [HOME/datasets].")
+@data_option
 @combine(trust_options, home_option, node_option, output_option)
 def audit(model_id: int, number: int | None, index: int | None, is_all: bool, with_units: bool, is_verified: bool,
           folder: Path | None, home: Path, node: str, output: str, **trust: Any) -> None:

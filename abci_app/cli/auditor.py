@@ -15,7 +15,7 @@ from abci_app.auditor.home import check_home, read_node_url, read_validator
 from abci_app.cli.data import datasets_folder
 from abci_app.cli.errors import CommandError
 from abci_app.cli.events import Nap, event_teller
-from abci_app.cli.options import DEFAULT_HOME, ConsensusAddress, NodeUrl, combine, output_option
+from abci_app.cli.options import DEFAULT_HOME, ConsensusAddress, NodeUrl, chain_option, combine, output_option
 from abci_app.cli.output import print_fields
 from abci_app.client.chain import ChainClient
 from abci_app.client.node import connect
@@ -33,7 +33,7 @@ auditor_options = combine(
     click.option("--validator", type=ConsensusAddress(), help="Its consensus address [that of the home's key]."),
     click.option("--node", "nodes", multiple=True, type=NodeUrl(),
                  help="RPC address of a node; repeat it for more to fall back on [the home's own]."),
-    click.option("--chain-id", help="Refuse nodes of another chain [that of the first node]."),
+    chain_option,
     output_option)
 
 

@@ -83,8 +83,8 @@ def show(name: str, home: Path, output: str) -> None:
 @keys.command()
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@home_option
-def delete(name: str, yes: bool, home: Path) -> None:
+@shared
+def delete(name: str, yes: bool, home: Path, output: str) -> None:
     """Delete a key for good; only its words bring it back.
 
     \b
@@ -94,6 +94,7 @@ def delete(name: str, yes: bool, home: Path) -> None:
     if not yes:
         click.confirm(f"Delete key {name} ({info.address})? Only its words bring it back.", abort=True, err=True)
     keyring(home).drop(name)
+    print_fields({"name": name, "address": info.address, "deleted": True}, output)
 
 
 def keep(home: Path, name: str, words: str, backend: str) -> KeyInfo:

@@ -10,7 +10,8 @@ import click
 from abci_app.cli.errors import CommandError
 from abci_app.cli.events import Nap, event_teller
 from abci_app.cli.options import (
-    combine, home_option, model_argument, nodes_option, open_key, output_option, resolve_address,
+    chain_option, combine, data_option, home_option, model_argument, nodes_option, open_key, output_option,
+    price_option, resolve_address,
 )
 from abci_app.cli.output import message_fields, print_fields
 from abci_app.cli.progress import progress_bar
@@ -19,7 +20,6 @@ from abci_app.cli.trust import proving
 from abci_app.client.chain import ChainClient, compute_earned
 from abci_app.client.key_lock import KeyLock
 from abci_app.client.node import connect
-from abci_app.client.send import GAS_PRICE_PPM_MAX
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour
 from abci_app.miner.errors import MinerStopped
@@ -28,8 +28,6 @@ from abci_app.miner.miner import Miner
 from abci_app.miner.preflight import warm_kernels
 from abci_app.units.events import Event
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED
-
-chain_option = click.option("--chain-id", help="Refuse nodes of another chain [that of the first node].")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -40,12 +38,11 @@ def miner() -> None:
 @miner.command()
 @model_argument
 @click.option("--key", "name", required=True, help="Name of the key that signs, is bonded and earns.")
-@click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder of datasets [HOME/datasets].")
+@data_option
 @click.option("--behaviour", type=click.Choice([str(one) for one in Behaviour]), default=str(Behaviour.HONEST),
               show_default=True, help="Cheats are refused but on test networks.")
 @click.option("--top-up", "tops_up", is_flag=True, help="Put up again what a slash has taken from the bond.")
-@click.option("--gas-price-max-ppm", "gas_price_ppm_max", type=click.IntRange(min=0), default=GAS_PRICE_PPM_MAX,
-              show_default=True, metavar="PPM", help="Pay at most this, ugrad per million gas, whatever a node asks.")
+@price_option
 @combine(nodes_option, proving, home_option, output_option)
 def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up: bool, gas_price_ppm_max: int,
           nodes: tuple[str, ...], home: Path, output: str, **trust: Any) -> None:

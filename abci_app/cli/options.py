@@ -15,6 +15,7 @@ from abci_app.client.errors import BadNodeUrl
 from abci_app.client.keys import LOCALNET_HINT, Key, KeyMissing, Keyring, KeyNameInvalid
 from abci_app.client.network_file import find_network_nodes, pick_node
 from abci_app.client.node_url import check_node_url
+from abci_app.client.send import GAS_PRICE_PPM_MAX
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, DISPLAY_DENOM, DISPLAY_EXPONENT
 from abci_app.wire.errors import InvalidAddress
@@ -99,6 +100,12 @@ nodes_option = click.option(
     help=f"RPC address of a node; repeat it for more to fall back on {NODE_DEFAULT_TEXT}.")
 output_option = click.option(
     "--output", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the answer.")
+data_option = click.option("--data", "folder", type=click.Path(path_type=Path),
+                           help="Folder of datasets [HOME/datasets].")
+chain_option = click.option("--chain-id", help="Refuse nodes of another chain [that of the first node].")
+price_option = click.option(
+    "--gas-price-max-ppm", "gas_price_ppm_max", type=click.IntRange(min=0), default=GAS_PRICE_PPM_MAX,
+    show_default=True, metavar="PPM", help="Pay at most this, ugrad per million gas, whatever a node asks.")
 model_argument = click.argument("model_id", type=MODEL_ID)
 from_option = click.option("--from", "sender", required=True, metavar="KEY", help="Key that signs and pays.")
 

@@ -14,7 +14,7 @@ from abci_app.cli.connect import connect
 from abci_app.cli.data import data_errors, open_store
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
-from abci_app.cli.options import ROUND_NUMBER, Hash, model_argument, resolve_address, unit_arguments
+from abci_app.cli.options import ROUND_NUMBER, Hash, data_option, model_argument, resolve_address, unit_arguments
 from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
 from abci_app.cli.progress import progress_bar
 from abci_app.cli.query_audits import audits
@@ -133,7 +133,7 @@ def models_show(model_id: int, home: Path, node: str, output: str, **trust: Any)
 @models.command("evaluate")
 @model_argument
 @round_option
-@click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder of datasets [HOME/datasets].")
+@data_option
 @proving
 @asking
 def models_evaluate(model_id: int, number: int | None, folder: Path | None, home: Path, node: str, output: str,

@@ -7,9 +7,8 @@ import click
 from abci_app.cli.absent import new_round_absent
 from abci_app.cli.connect import connect
 from abci_app.cli.errors import CommandError
-from abci_app.cli.options import open_key
+from abci_app.cli.options import open_key, unit_arguments
 from abci_app.cli.output import grad_text, print_fields
-from abci_app.cli.query_disputes import place_arguments
 from abci_app.cli.sending import AMOUNT, send, signing
 from abci_app.client.chain import ChainClient
 from abci_app.watch.bond import find_bond_ugrad
@@ -23,11 +22,11 @@ def disputes() -> None:
 
 
 @disputes.command("challenge")
-@place_arguments
+@unit_arguments
 @click.option("--bond", type=AMOUNT,
               help="At risk if the claim is right [the least: the contract's, doubled for each dispute that was lost].")
 @signing
-def challenge(model_id: int, number: int, unit: int, bond: int | None, sender: str, home: Path, node: str,
+def challenge(model_id: int, number: int, index: int, bond: int | None, sender: str, home: Path, node: str,
               output: str) -> None:
     """Say that the claim of UNIT of ROUND of MODEL_ID is wrong, and put up a bond.
 
@@ -37,8 +36,8 @@ def challenge(model_id: int, number: int, unit: int, bond: int | None, sender: s
     Example: gradus tx disputes challenge 1 7 0 --from alice
     """
     key = open_key(home, sender)
-    bond_ugrad = bond if bond is not None else ask_bond_ugrad(connect(node), model_id, number, unit)
-    message = MsgChallenge(challenger=key.bech32, model_id=model_id, round=number, unit=unit,
+    bond_ugrad = bond if bond is not None else ask_bond_ugrad(connect(node), model_id, number, index)
+    message = MsgChallenge(challenger=key.bech32, model_id=model_id, round=number, unit=index,
                            bond=coin_pb(base_coin(bond_ugrad)))
     response = MsgChallengeResponse.FromString(send(key, message, node, "none"))
     print_fields({"bond": grad_text(bond_ugrad), "claimant_due_height": response.deadline_height,

@@ -1,5 +1,6 @@
 """`gradus tx models`: contracts made, funded, changed, paused, handed on and closed."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,7 @@ def models_create(dataset_name: str, escrow: int | None, dry_run: bool, sender: 
     Example: gradus tx models create --dataset digits --escrow 27grad --from alice \\
                  --limit training.local_steps=8..64 --limit economy.round_reward_ugrad=500000..2000000
     """
-    spec = build_spec(home, dataset_name, terms, find_audit_price(node, dry_run))
+    spec = build_spec(home, dataset_name, terms, lambda: find_audit_price(node, dry_run))
     if escrow is None and not spec.training.rounds:
         raise CommandError("a model that trains without end has no last round to pay", "--escrow AMOUNT",
                            ExitStatus.USAGE)
@@ -129,9 +130,12 @@ def find_audit_price(node: str, dry_run: bool) -> int:
         return PARAMS_DEFAULT.audit_price_ugrad_per_gma
 
 
-def build_spec(home: Path, dataset_name: str, terms: dict[str, Any], audit_price_ugrad_per_gma: int) -> ModelSpec:
+def build_spec(home: Path, dataset_name: str, terms: dict[str, Any], find_price: Callable[[], int]) -> ModelSpec:
     """The terms that the options of `create` ask for, with a fee of the auditors that covers the price where none is
-    named."""
+    named.
+
+    find_price: what the chain asks for audits, ugrad for 10^9 multiply-adds; asked once all else is in order.
+    """
     hidden = terms["hidden"]
     widths = parse_widths(HIDDEN if hidden is None else hidden)
     spec = new_spec(find_manifest(home, dataset_name), terms["rounds"], terms["trainers_min"], terms["reward"], widths,
@@ -150,9 +154,9 @@ def build_spec(home: Path, dataset_name: str, terms: dict[str, Any], audit_price
     spec.invited_trainers[:] = [resolve_address(home, one) for one in terms["invited"]]
     if terms["spec_path"] is not None:
         spec = read_terms(spec, terms["spec_path"])
-    if terms["audit_fee_ppm"] is None and spec.audit.audit_fee_ppm == chosen_ppm:
-        spec.audit.audit_fee_ppm = choose_audit_fee_ppm(spec, audit_price_ugrad_per_gma)
     add_limits(spec, terms["limits"])
+    if terms["audit_fee_ppm"] is None and spec.audit.audit_fee_ppm == chosen_ppm:
+        spec.audit.audit_fee_ppm = choose_audit_fee_ppm(spec, find_price())
     return spec
 
 

@@ -11,13 +11,15 @@ from abci_app.cli.data import datasets_folder
 from abci_app.cli.errors import CommandError
 from abci_app.cli.events import Nap, event_teller
 from abci_app.cli.exit_status import ExitStatus
-from abci_app.cli.options import MODEL_ID, combine, home_option, nodes_option, open_key, output_option
+from abci_app.cli.options import (
+    MODEL_ID, combine, data_option, home_option, nodes_option, open_key, output_option, price_option,
+)
 from abci_app.cli.signed_rounds import open_signed
 from abci_app.cli.trust import proving
 from abci_app.client.chain import ChainClient
 from abci_app.client.key_lock import KeyLock
 from abci_app.client.node import connect
-from abci_app.client.send import GAS_PRICE_PPM_MAX, Sender
+from abci_app.client.send import Sender
 from abci_app.data.store import DatasetStore
 from abci_app.units.source import UnitSource
 from abci_app.watch.journal import Journal, JournalBusy
@@ -30,9 +32,8 @@ from abci_app.watch.watcher import Watcher
 @click.argument("models", metavar="[MODEL_ID]...", type=MODEL_ID, nargs=-1)
 @click.option("--key", "name", help="Key whose disputes are played; it signs, and pays bonds and fees.")
 @click.option("--challenge", "challenges", is_flag=True, help="Challenge wrong claims, each with the contract's bond.")
-@click.option("--data", "folder", type=click.Path(path_type=Path), help="Folder of datasets [HOME/datasets].")
-@click.option("--gas-price-max-ppm", "gas_price_ppm_max", type=click.IntRange(min=0), default=GAS_PRICE_PPM_MAX,
-              show_default=True, metavar="PPM", help="Pay at most this, ugrad per million gas, whatever a node asks.")
+@data_option
+@price_option
 @combine(nodes_option, proving, home_option, output_option)
 def watch(models: tuple[int, ...], name: str | None, challenges: bool, folder: Path | None, gas_price_ppm_max: int,
           nodes: tuple[str, ...], home: Path, output: str, **trust: Any) -> None:

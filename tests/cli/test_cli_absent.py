@@ -18,6 +18,7 @@ QUESTIONS = [
     "query rewards contribution 99 alice", "query rewards shares 99", "query rewards vesting 99",
     "query rewards ledger 99", "query rewards backing 99 alice", "query rewards backers 99", "query audits list 99",
     "query audits show 99 1 0", "miner status 99 --key alice", "miner start 99 --key alice", "watch 99",
+    "query disputes list 99", "query disputes list 99 --ended", "query disputes show 99 1 0",
     "tx disputes challenge 99 1 0 --from alice", "tx models update 99 --set training.local_steps=9 --from alice",
 ]
 MESSAGES = [

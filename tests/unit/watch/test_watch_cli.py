@@ -131,7 +131,7 @@ def test_challenge_by_hand_is_shown_until_it_is_over(rig: WatchedRig, home: Path
     assert json.loads(made.stdout)["next"] == "gradus watch 1 --key eve"
     shown = json.loads(run(home, query_disputes.disputes, "show", "1", "1", unit, "--output", "json").stdout)
     assert (shown["stage"], shown["due"], shown["challenger"]) == ("trace", "claimant", address_of(WATCHER))
-    for arguments, count in (((), 1), (("1",), 1), (("2",), 0), (("--party", "eve"), 1),
+    for arguments, count in (((), 1), (("1",), 1), (("--party", "eve"), 1),
                              (("--party", address_of("ann")), 0)):
         listed = run(home, query_disputes.disputes, "list", *arguments, "--output", "json")
         assert len(json.loads(listed.stdout)) == count
