@@ -148,7 +148,7 @@ def test_copied_payload_of_the_round_before_is_slashed_too(tmp_path: Path) -> No
     zero payload of the first round escapes, so that a copy is made and caught later."""
     for number in range(8):
         rig = Rig(tmp_path / str(number), rounds=16, chain_id=f"gradus-test-{number}", rate_ppm=1,
-                  round_reward_ugrad=1, bond_ugrad=50_000_000)
+                  round_reward_ugrad=2, audit_fee_ppm=500_000, bond_ugrad=50_000_000)
         cheat = rig.miner("mallory", Behaviour.COPY)
         stopped = drive(rig, [cheat, *(rig.miner(name) for name in NAMES)], 400)
         slashes = list(rig.client.iter_slashes(1))

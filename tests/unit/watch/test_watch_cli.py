@@ -49,8 +49,11 @@ def home(rig: WatchedRig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
     class Turns(command.Nap):
         def __call__(self, seconds: float) -> None:
             rig.node.block()
-            if not watchers[-1].challenges or rig.unit("cat").status == UNIT_STATUS_REJECTED:
-                watchers[-1].stop()
+            watcher, unit, dealing = watchers[-1], rig.unit("cat"), rig.client.find_round(1, 1)
+            assert dealing is not None and dealing.round is not None
+            if unit.status == UNIT_STATUS_REJECTED \
+                    or not watcher.challenges and watcher.journal.find(dealing.round, unit) is not None:
+                watcher.stop()
 
     def send(self: Sender, *arguments: Any, **options: Any) -> Any:
         self.sleep = rig.node.sleep
