@@ -115,9 +115,10 @@ class Markets:
         """What was committed."""
         return self.made[place_of(running, unit.index)]
 
-    def find_earlier_claim(self, running: Round, dice: random.Random) -> Claim | None:
-        """Somebody's claim of the round before, None when there is none."""
-        earlier = [place for place in self.made if place[:2] == (running.model_id, running.number - 1)]
+    def find_earlier_claim(self, running: Round, codec: str, dice: random.Random) -> Claim | None:
+        """Somebody's claim of the round before in this codec, which terms may have changed; None when there is none."""
+        earlier = [place for place, claim in self.made.items()
+                   if place[:2] == (running.model_id, running.number - 1) and claim.codec == codec]
         return self.made[dice.choice(sorted(earlier))] if earlier else None
 
     def is_right(self, owner: Round, unit: int) -> bool:

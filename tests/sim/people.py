@@ -146,7 +146,8 @@ class Person:
             return markets.claim_of_fewer_steps(ctx, running, unit.index)
         if self.behaviour == "liar":
             return markets.claim_of_lie(ctx, running, unit, _draw_lie(dice))
-        copied = markets.find_earlier_claim(running, dice) if self.behaviour == "copy" else None
+        codec = markets.app.work.spec_of(ctx, running).training.codec
+        copied = markets.find_earlier_claim(running, codec, dice) if self.behaviour == "copy" else None
         return copied or self._garbage(ctx, markets, running, dice)
 
     def _garbage(self, ctx: Ctx, markets: Markets, running: Round, dice: random.Random) -> Claim:
