@@ -8,7 +8,8 @@ ENGINES ?= 0.38.25 0.39.4 0.40.0
 WORKERS := -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 BIN := $(VENV)/bin
 # Once for all: else every worker, and every node of its networks, would compile the same kernels at the same time.
-COMPILE := $(BIN)/python -c 'from kernels.dispatch import warm; warm()'
+COMPILE := $(BIN)/python -c 'from localnet.progress import warm_visibly; warm_visibly()'
+INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --constraint constraints.txt --editable
 
 .PHONY: demo test test-engines style clean
 
@@ -32,13 +33,13 @@ style: $(VENV)/.test
 	$(BIN)/python -m pytest -q tests/style
 
 $(VENV)/.demo: setup.cfg constraints.txt | $(BIN)/python
-	@echo "installing Gradus and what it needs into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
+	@echo "installing Gradus and what it needs into $(VENV): two to five minutes"
+	@$(INSTALL) '.[demo]'
 	@touch $@
 
 $(VENV)/.test: setup.cfg constraints.txt | $(BIN)/python
-	@echo "installing Gradus, what it needs and what its tests need into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo,test]'
+	@echo "installing Gradus, what it needs and what its tests need into $(VENV): two to five minutes"
+	@$(INSTALL) '.[demo,test]'
 	@touch $@ $(VENV)/.demo
 
 $(BIN)/python:

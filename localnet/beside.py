@@ -1,4 +1,7 @@
-"""A part that runs beside a node, the auditor: started again when it dies, and the node runs on in any case."""
+"""A part that runs beside a node, the auditor: started again when it dies, and the node runs on in any case.
+
+Nobody may be there to look for years, so it is never given up: where it dies too often it is tried again after a while.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from localnet.restart import RestartRule
 
 TEND_S = 1.0  # how often to look whether it is time to start it again
 GRACE_S = 1.0
+PAUSE_S = 600.0  # after it has died too often
 
 
 @dataclass
@@ -32,15 +36,16 @@ class Beside:
     announce: Callable[[str], None]
     rule: RestartRule = field(default_factory=RestartRule)
     part: Part | None = None
-    due_s: float | None = 0.0  # when to start it, by time.monotonic(); None once it is given up
+    due_s: float = 0.0  # when to start it, by time.monotonic()
+    is_paused: bool = False  # whether it died too often
     is_asked: bool = False
 
     @property
     def phase(self) -> str:
-        """running, restarting or failed."""
+        """running, restarting or failed: it died too often, and waits."""
         if self.part is not None:
             return "running"
-        return "failed" if self.due_s is None else "restarting"
+        return "failed" if self.is_paused else "restarting"
 
     def tend(self) -> bool:
         """Note an end, and start it when it is time to. Returns whether anything has changed."""
@@ -50,7 +55,7 @@ class Beside:
             self.close(ended)
             self.fail(f"ended, {describe_exit(ended.process.returncode)}", now_s)
             return True
-        if self.part is not None or self.due_s is None or now_s < self.due_s:
+        if self.part is not None or now_s < self.due_s:
             return False
         try:
             self.part = self.open(self.command)
@@ -61,11 +66,13 @@ class Beside:
         return True
 
     def fail(self, problem: str, now_s: float) -> None:
-        """Choose when to start it again, if at all."""
+        """Choose when to start it again."""
         delay_s = self.rule.next_delay_s(now_s)
-        self.due_s = None if delay_s is None else now_s + delay_s
-        self.announce(f"the {self.command.name} {problem}; " + (
-            "it died too often and is not started again" if delay_s is None else f"starting again in {delay_s:.1f} s"))
+        self.is_paused = delay_s is None
+        delay_s = PAUSE_S if delay_s is None else delay_s
+        self.due_s = now_s + delay_s
+        self.announce(f"the {self.command.name} {problem}; " + ("it died too often: " if self.is_paused else "")
+                      + f"starting again in {delay_s:.1f} s")
 
     def ask_to_end(self) -> None:
         """SIGTERM, once: a second one would cut its good end short. Returns at once."""

@@ -1,4 +1,4 @@
-"""Commands: `gradus localnet up|down|status|logs` and `gradus node start`.
+"""Commands: `gradus localnet up|down|status|stop|start|restart|add|logs|demo`.
 
 Exit status: 0 done, 1 refused or failed, 2 usage, 3 no node answers, 5 timed out, 130 interrupted.
 """
@@ -21,28 +21,22 @@ import click
 
 from localnet import state
 from localnet.config import AppSettings
-from localnet.doctor_cli import reset_state, resync
 from localnet.errors import LocalnetError, NodeUnreachable
-from localnet.homes import Home, count_validators
+from localnet.homes import count_validators
 from localnet.logs import Follower, tail
 from localnet.manifest import get_manifest
+from localnet.options import dir_option, engine_option, version_option
 from localnet.parts import HONEST
 from localnet.ports import STANDARD_BASE
-from localnet.releases import RELEASES, VARIABLE, VERSION
 
 if TYPE_CHECKING:
     from localnet.network import Localnet
 
-DEFAULT_FOLDER = Path("~/.gradus/localnet")
 PARTS = ("app", "engine", "auditor", "node")
 BLOCK_REWARD_UGRAD = 1_000_000
 
-dir_option = click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=DEFAULT_FOLDER,
-                          envvar="GRADUS_LOCALNET", show_default=True, help="Folder of the network.")
-engine_option = click.option("--engine", type=click.Path(path_type=Path), default=None, envvar="GRADUS_COMETBFT",
-                             help="A CometBFT binary; the chosen version is built and cached when not given.")
-version_option = click.option("--engine-version", type=click.Choice(list(RELEASES)), default=None, envvar=VARIABLE,
-                              help=f"The release of CometBFT: {VERSION} unless the network ran with another one.")
+auditor_option = click.option("--auditor/--no-auditor", default=True, show_default=True,
+                              help="Run an auditor beside it, where it is a validator.")
 
 
 @click.group()
@@ -53,6 +47,7 @@ def localnet() -> None:
     Example:
       gradus localnet up --validators 4
       gradus localnet status
+      gradus localnet restart node3
       gradus localnet down
     """
 
@@ -113,6 +108,7 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
         raise
     click.echo(f"{net.manifest.chain_id} runs in {net.folder}: {len(net.manifest.nodes)} nodes, "
                f"RPC {net.manifest.nodes[0].rpc}")
+    tell_troubles(net)
     node = f" --node {net.manifest.nodes[0].rpc}" if "GRADUS_NODE" in os.environ else ""  # which would name others
     click.echo(f"coins: gradus tx bank send ADDRESS 5grad --from faucet --home {shlex.quote(str(net.folder))}{node}",
                err=True)
@@ -121,6 +117,17 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
         click.echo(f"look at it: gradus localnet status{where}\nend it:     gradus localnet down{where}", err=True)
         return
     stay(net.check_alive, len(net.manifest.nodes), net.stop)
+
+
+def tell_troubles(net: Localnet) -> None:
+    """Say which nodes, or auditors beside nodes, are not as they should be, and what to do."""
+    from localnet.status import find_trouble
+
+    for node in net.manifest.nodes:
+        last = state.find_state(node.paths)
+        problem, hint = find_trouble(node, last) if last is not None else ("", "")
+        if problem:
+            click.echo(f"{node.name}: {problem}\n  {hint}", err=True)
 
 
 def check_unchanged(net: Localnet, validators: int, chain_id: str) -> None:
@@ -197,6 +204,97 @@ def add(folder: Path, from_blocks: bool, engine: Path | None, engine_version: st
     height = wait_caught_up_visibly(net, index)
     node = net.manifest.nodes[index]
     click.echo(f"{node.name} follows {net.manifest.chain_id} at height {height}: RPC {node.rpc}, home {node.home}")
+
+
+@localnet.command("stop")
+@click.argument("node_name", metavar="NODE")
+@dir_option
+def stop_one(node_name: str, folder: Path) -> None:
+    """Stop one node of a network; the others run on, and `gradus localnet start NODE` brings it back.
+
+    The chain goes on as long as more than two thirds of the validators run.
+
+    \b
+    Example: gradus localnet stop node3
+    """
+    from localnet.network import Localnet
+
+    net = Localnet(folder)
+    index = net.manifest.get_index(node_name)
+    was_running = net.is_running(index)
+    net.stop_node(index)
+    name = net.manifest.nodes[index].name
+    click.echo(f"{name} has stopped" if was_running else f"{name} was not running")
+    warn_of_standstill(net)
+
+
+@localnet.command("start")
+@click.argument("node_name", metavar="NODE")
+@dir_option
+@auditor_option
+@engine_option
+@version_option
+def start_one(node_name: str, folder: Path, auditor: bool, engine: Path | None, engine_version: str | None) -> None:
+    """Start one node of a network that was stopped, was killed or has given up, and wait until it follows.
+
+    \b
+    Example: gradus localnet start node3
+    """
+    from localnet.network import Localnet
+
+    net = Localnet(folder)
+    index = net.manifest.get_index(node_name)
+    if net.is_running(index):
+        raise LocalnetError(f"{net.manifest.nodes[index].name} runs already",
+                            f"gradus localnet restart {node_name} ends it and starts it again")
+    bring_back(net, index, auditor, engine, engine_version)
+
+
+@localnet.command("restart")
+@click.argument("node_name", metavar="NODE")
+@dir_option
+@auditor_option
+@engine_option
+@version_option
+def restart_one(node_name: str, folder: Path, auditor: bool, engine: Path | None, engine_version: str | None) -> None:
+    """End one node of a network in good order, its auditor included, and start it again.
+
+    \b
+    Example: gradus localnet restart node3
+    """
+    from localnet.network import Localnet
+
+    net = Localnet(folder)
+    index = net.manifest.get_index(node_name)
+    net.stop_node(index)
+    bring_back(net, index, auditor, engine, engine_version)
+
+
+def bring_back(net: Localnet, index: int, auditor: bool, engine: Path | None, engine_version: str | None) -> None:
+    """Start a node, and wait until it follows the others where enough of them run for a chain that goes on."""
+    from localnet.progress import find_engine_visibly, wait_answer_visibly, wait_caught_up_visibly
+
+    node = net.manifest.nodes[index]
+    net.engine = find_engine_visibly(engine, engine_version, net.manifest.engine_version)
+    validators = count_validators(node.paths)
+    net.auditors = (HONEST,) * (validators if auditor else 0)
+    net.start_one(index, attached=False)
+    wait_answer_visibly(net, index)
+    if not warn_of_standstill(net):
+        height = wait_caught_up_visibly(net, index)
+        click.echo(f"{node.name} follows {net.manifest.chain_id} at height {height}: RPC {node.rpc}")
+
+
+def warn_of_standstill(net: Localnet) -> bool:
+    """Say so where too few validators run for another block; whether that is so. By numbers, as localnet's powers."""
+    count = count_validators(net.manifest.nodes[0].paths)
+    running = sum(net.is_running(index) for index in range(min(count, len(net.manifest.nodes))))
+    is_still = 3 * running <= 2 * count
+    if is_still:
+        waiting = [node.name for index, node in enumerate(net.manifest.nodes) if not net.is_running(index)]
+        click.echo(f"{running} of {count} validators run, and blocks need more than two thirds: the chain stands still "
+                   f"until you start {' or '.join(waiting)}", err=True)
+    return is_still
 
 
 @localnet.command()
@@ -288,108 +386,3 @@ def print_lines(part: str, lines: Sequence[str], is_named: bool) -> None:
     """Print log lines, with the part's name before each when several are shown."""
     for line in lines:
         click.echo(f"{part:>6} | {line}" if is_named else line)
-
-
-@click.group()
-def node() -> None:
-    """Run one node: the app and the engine, under one supervisor.
-
-    \b
-    Example: one node of a network that `gradus localnet up` made
-      gradus node start --home ~/.gradus/localnet/node0
-    """
-
-
-node.add_command(reset_state)
-node.add_command(resync)
-
-
-@node.command()
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), required=True,
-              help="Folder of the new home; absent or empty.")
-@click.option("--rpc", "urls", multiple=True, required=True, metavar="URL[,URL...]",
-              help="RPCs of the chain's nodes, two or more where you can: what they say is compared.")
-@click.option("--chain-id", help="The chain that it must be.")
-@click.option("--genesis-hash", help="SHA-256 that the genesis must have, as this command shows it.")
-@click.option("--trust-height", type=click.IntRange(1),
-              help="The block to trust; the newest with a snapshot when not given.")
-@click.option("--trust-hash", help="Its hash, from a source that you trust; what all the nodes say when not given.")
-@click.option("--trust-hours", type=click.IntRange(1),
-              help="For how long a block is trusted; two thirds of the age of evidence when not given.")
-@click.option("--from-blocks", is_flag=True, help="Run every block in place of beginning at a snapshot.")
-@click.option("--moniker", help="The node's name; that of the folder when not given.")
-@click.option("--base-port", type=click.IntRange(0, 65000), default=STANDARD_BASE, show_default=True,
-              help="Port of its RPC, its peers have the one below; 0 draws a free pair.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
-def join(home: Path, urls: tuple[str, ...], trust_height: int | None, trust_hash: str | None, from_blocks: bool,
-         output: str, **options: Any) -> None:
-    """Make a home for a node that follows a running chain, from a snapshot of its state.
-
-    Peers are not believed: the engine's light client verifies the snapshot, from one trusted block on. Compare that
-    block's hash, which this command shows, with what somebody says whom you trust.
-
-    \b
-    Example:
-      gradus node join --home ~/node --rpc http://127.0.0.1:26657,http://127.0.0.1:26667
-      gradus node start --home ~/node
-    """
-    from localnet.join import JoinOptions, join_chain
-
-    if trust_hash and not trust_height:
-        raise click.UsageError("--trust-hash is of a block: name it with --trust-height")
-    if from_blocks and (trust_height or trust_hash or options["trust_hours"]):
-        raise click.UsageError("--from-blocks trusts the genesis alone, and takes no --trust option")
-    named = tuple(url.strip() for text in urls for url in text.split(",") if url.strip())
-    joined = join_chain(JoinOptions(home.expanduser().absolute(), named, trust_height=trust_height,
-                                    trust_hash=trust_hash, from_blocks=from_blocks, **options))
-    if output == "json":
-        click.echo(json.dumps(asdict(joined), indent=2))
-        return
-    click.echo(f"{joined.home} is a home for {joined.chain_id}: RPC {joined.rpc}, genesis {joined.genesis_hash}")
-    if joined.trust_hash:
-        click.echo(f"it trusts block {joined.trust_height}, hash {joined.trust_hash}")
-        if not trust_hash:
-            click.echo(f"that is the word of {', '.join(named)}: compare it with a source that you trust", err=True)
-    for notice in joined.notices:
-        click.echo(notice, err=True)
-    click.echo(f"start it: gradus node start --home {home}", err=True)
-
-
-@node.command()
-@click.option("--home", type=click.Path(path_type=Path, file_okay=False), required=True, help="The node's home.")
-@engine_option
-@version_option
-@click.option("--restart/--no-restart", default=True, show_default=True, help="Start both again when either dies.")
-@click.option("--auditor/--no-auditor", default=True, show_default=True,
-              help="Run an auditor beside the node: a validator that answers no audits earns no fees of them.")
-@click.option("--auditor-behaviour", type=click.Choice(["honest", "lazy", "copy", "wrong"]), default=HONEST,
-              hidden=True, help="How it behaves; cheats are refused but on test networks.")
-@click.option("--quiet", is_flag=True, help="Print errors alone; the log says the rest.")
-@click.option("--hang-seconds", type=click.IntRange(0), default=60, show_default=True,
-              help="Start both again when the app answers nothing for so long; 0 waits for ever.")
-@click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
-def start(home: Path, engine: Path | None, engine_version: str | None, restart: bool, auditor: bool,
-          auditor_behaviour: str, quiet: bool, hang_seconds: int, with_parent: bool) -> None:
-    """Run a node until SIGTERM (status 0) or Ctrl-C (status 130), and end app and engine in good order.
-
-    An auditor runs beside it, and recomputes what the chain asks its validator about. It is started again when it ends;
-    the node does not need it.
-
-    \b
-    Example: gradus node start --home ~/.gradus/localnet/node0
-    """
-    from localnet.engine import find_engine
-    from localnet.node import find_usual_version, run_node
-    from localnet.progress import find_engine_visibly
-
-    def say(text: str) -> None:
-        if not quiet:
-            click.echo(text, err=True)
-
-    place = Home(home.expanduser().absolute())
-    usual = find_usual_version(place)
-    found = find_engine(engine, None, engine_version, usual) if quiet else (
-        find_engine_visibly(engine, engine_version, usual))
-    lifeline = sys.stdin.fileno() if with_parent else None
-    if run_node(place, found, restart, lifeline, say, hang_seconds, auditor_behaviour if auditor else None):
-        raise KeyboardInterrupt

@@ -33,7 +33,6 @@ from abci_app.data.store import DatasetStore, StoredDataset
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModelResponse
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import RoundPhase
-from kernels.dispatch import warm
 from localnet import state
 from localnet.engine import Engine
 from localnet.errors import HomeError, LocalnetError, TimedOut
@@ -42,7 +41,7 @@ from localnet.homes import Home
 from localnet.network import DATASETS, Localnet
 from localnet.parent import die_with_parent
 from localnet.ports import STANDARD_BASE
-from localnet.progress import find_engine_visibly, wait_first_block_visibly
+from localnet.progress import find_engine_visibly, wait_first_block_visibly, warm_visibly
 from localnet.report import (
     PPM, Participant, Report, bar, count_of, find_problems, print_report, prove_balance, read_auditors, read_earned,
     read_nodes, read_slashes, read_versions, read_weights,
@@ -91,8 +90,9 @@ class Demo:
     def run(self) -> Report:
         """The whole job; raises LocalnetError and cleans up when a step fails."""
         made = self.new_dataset()
-        with step(self.console, "kernels compiled, back end self-tested"):
-            warm()
+        began_s = time.monotonic()
+        choice = warm_visibly()
+        tell_done(self.console, f"kernels compiled and tested, back end {choice.backend}", began_s)
         engine = find_engine_visibly(self.options.engine, self.options.engine_version)
         clear_folder(self.options.folder)
         self.started_s = time.monotonic()
@@ -324,8 +324,15 @@ def clear_folder(folder: Path) -> None:
 def step(console: Console, what: str) -> Iterator[None]:
     """Say what is going on, then that it is done and how long it took."""
     began_s = time.monotonic()
+    if not console.is_terminal:
+        console.print(f"… {what}", highlight=False, soft_wrap=True)
     with console.status(what):
         yield
+    tell_done(console, what, began_s)
+
+
+def tell_done(console: Console, what: str, began_s: float) -> None:
+    """Say that something is done, and how long it took."""
     console.print(f"[green]✓[/] {what} ({time.monotonic() - began_s:.1f} s)")
 
 

@@ -30,7 +30,7 @@ from localnet.errors import HomeError, LocalnetError, NodeError
 from localnet.handshake import RESYNC, find_row, find_state_fix
 from localnet.homes import Home, socket_path
 from localnet.logs import tail
-from localnet.node import APP_MODULE, find_usual_version, import_path
+from localnet.node import APP_MODULE, find_start_command, find_usual_version, import_path
 from localnet.peers import find_first_block
 from localnet.signing import get_consensus_address
 
@@ -79,7 +79,8 @@ def examine(home: Home, deep: bool = False) -> Report:
     """Look at everything; never raises for what is wrong with the node. deep: read the whole state of a stopped one."""
     report = Report(str(home.path))
     checks = [check_files, check_config, check_permissions, check_disk, check_signer]
-    checks += [check_running, check_auditor] if state.is_supervised(home) else [check_stopped, check_last_words]
+    checks += ([check_running, check_auditor] if state.is_supervised(home) else
+               [check_stopped, check_end, check_last_words])
     checks += [check_state] if deep and not state.is_supervised(home) else []
     for check in checks:
         report.findings += guarded(check, home)
@@ -202,6 +203,13 @@ def find_moved(home: Home) -> Iterator[Finding]:
                       "brought back from the time of one, its state goes with it; remove them when the node runs well")
 
 
+def check_end(home: Home) -> Iterator[Finding]:
+    """Why a node that does not run has ended, where nobody stopped it; the handshake tells whether it can start."""
+    last = state.find_state(home)
+    if last is not None and last.error:
+        yield Finding("warning", "ended", f"{last.error}; start it again: {find_start_command(home)}")
+
+
 def check_last_words(home: Home) -> Iterator[Finding]:
     """An app that found its state damaged while it ran has said so last."""
     lines = [line for line in tail(home.log("app"), 20) if line.strip() and " gradus: " not in line]
@@ -279,8 +287,9 @@ def check_auditor(home: Home) -> Iterator[Finding]:
                if is_validator else Finding("ok", "auditor", "none runs beside this node, which is no validator"))
         return
     if last.auditor == "failed":
-        yield Finding("problem", "auditor", "the auditor died too often: " + " ".join(tail(log, 3)),
-                      f"read {log}, then start the node again")
+        yield Finding("problem", "auditor", "the auditor died too often, and this validator answers no audits; its "
+                      "last words: " + " ".join(find_last_words(log)),
+                      f"mend what they name (more in {log}), then: {find_start_command(home, 'restart')}")
     elif last.auditor != "running":
         yield Finding("warning", "auditor", f"the auditor has ended and is started again; read {log}")
     else:
@@ -292,6 +301,12 @@ def check_auditor(home: Home) -> Iterator[Finding]:
                       f"its answers {done.wrong} were wrong and {done.missed} missing, {done.right} right")
     elif done is not None:
         yield Finding("ok", "auditor", f"{done.right} answers were right, {done.wrong} wrong, {done.missed} missing")
+
+
+def find_last_words(log: Path) -> list[str]:
+    """What a part itself said last, three lines at most; the supervisor's notes where it said nothing."""
+    lines = [line for line in tail(log, 40) if line.strip()]
+    return ([line for line in lines if " gradus: " not in line] or lines)[-3:]
 
 
 def decode_hash(info: Json) -> str:

@@ -76,9 +76,13 @@ class Manifest:
 
     def get_node(self, name: str) -> NodeEntry:
         """The node of a name such as `node0`, or of its index; HomeError when there is none."""
+        return self.nodes[self.get_index(name)]
+
+    def get_index(self, name: str) -> int:
+        """Where the node of a name such as `node0`, or of its index, stands; HomeError when there is none."""
         for index, node in enumerate(self.nodes):
             if name in (node.name, str(index)):
-                return node
+                return index
         known = ", ".join(node.name for node in self.nodes)
         raise HomeError(f"there is no node {name!r} in this network", f"its nodes are {known}")
 

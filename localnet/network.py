@@ -363,6 +363,16 @@ class Localnet:
                                f"read the logs in {self.folder}/node*/logs")
             time.sleep(checks.POLL_S)
 
+    def wait_answer(self, index: int, seconds: float = FIRST_BLOCK_SECONDS) -> None:
+        """Wait until a node's RPC answers, whatever its height. Raises as wait_height."""
+        deadline_s = time.monotonic() + seconds
+        while checks.find_height(self.rpcs[index]) is None:
+            self.check_alive(index)
+            if time.monotonic() > deadline_s:
+                name = self.manifest.nodes[index].name
+                raise TimedOut(f"{name} did not answer in {seconds:.0f} s", f"gradus localnet logs {name}")
+            time.sleep(checks.POLL_S)
+
     def wait_caught_up(self, index: int, seconds: float = FIRST_BLOCK_SECONDS,
                        report: Callable[[int], None] = lambda _height: None) -> int:
         """Wait until a node follows the others, and return its height. report: is told how far it is.

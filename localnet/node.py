@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -182,11 +183,22 @@ def stop_supervisor(home: Home, seconds: float) -> bool:
     return True
 
 
+def find_start_command(home: Home, word: str = "start") -> str:
+    """The command that starts, or restarts, the node of a home: its network's where it belongs to one."""
+    folder = home.path.parent
+    with suppress(HomeError):
+        for node in get_manifest(folder).nodes:
+            if node.paths == home:
+                return f"gradus localnet {word} {node.name} --dir {shlex.quote(str(folder))}"
+    again = f"gradus node start --home {shlex.quote(str(home.path))}"
+    return again if word == "start" else f"end it: kill {state.find_pid(home, 'supervisor')}; then: {again}"
+
+
 def find_failure(home: Home) -> NodeError:
     """Why the node of a home is not running, from what its supervisor wrote."""
     last = state.find_state(home)
     if last and last.error:
-        return NodeError(last.error, last.hint)
+        return NodeError(last.error, last.hint or f"start it again: {find_start_command(home)}")
     said = "\n".join(tail(home.log("start"), 6))
     return NodeError(f"the node of {home.path} is not running" + (f":\n{said}" if said else ""),
                      f"read {home.log('node')}")

@@ -1,5 +1,7 @@
-"""What a person sees while the engine is built, while a network starts, and as its status. Everything to stderr
-but the status table."""
+"""What a person sees while the engine is built, the kernels are compiled, a network starts, and as its status.
+
+Everything to stderr but the status table.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
+from abci_app.cli.output import print_rows
+from kernels.dispatch import Choice, warm
 from localnet.engine import Engine, find_engine
 from localnet.network import COMMITTED_HEIGHT, Localnet
 from localnet.releases import VERSION
@@ -53,6 +57,18 @@ class PlainReport:
             print(f"{phase}, {now_s - self.began_s:.0f} s", file=sys.stderr, flush=True)
 
 
+def warm_visibly() -> Choice:
+    """Compile and test the kernels with a bar, or with lines that say how far it is; the back end chosen."""
+    console, what = Console(stderr=True), "compiling and testing the kernels"
+    if not console.is_terminal:
+        report = PlainReport()
+        return warm(progress=lambda name, done, total: report.tell(f"{what} ({done} of {total}: {name})"))
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[name]}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=None, name="")
+        return warm(progress=lambda name, done, total: progress.update(task, completed=done, total=total, name=name))
+
+
 def wait_first_block_visibly(net: Localnet) -> None:
     """Wait until every app has committed a block, with a bar that fills node by node, or a line before and after where
     there is no terminal. Raises as Localnet.wait_height."""
@@ -70,6 +86,17 @@ def wait_first_block_visibly(net: Localnet) -> None:
             task, completed=sum(height >= COMMITTED_HEIGHT for height in heights)))
 
 
+def wait_answer_visibly(net: Localnet, index: int) -> None:
+    """Wait until a node's RPC answers, with a spinner or a line. Raises as Localnet.wait_height."""
+    console, what = Console(stderr=True), f"{net.manifest.nodes[index].name} starts"
+    if not console.is_terminal:
+        print(what, file=sys.stderr, flush=True)
+        net.wait_answer(index)
+        return
+    with console.status(what):
+        net.wait_answer(index)
+
+
 def wait_caught_up_visibly(net: Localnet, index: int) -> int:
     """Wait until a node follows the others, with a spinner that names its height. Raises as Localnet.wait_caught_up."""
     console, name = Console(stderr=True), net.manifest.nodes[index].name
@@ -81,22 +108,16 @@ def wait_caught_up_visibly(net: Localnet, index: int) -> int:
 
 
 def print_status(chain_id: str, rows: Sequence[NodeStatus]) -> None:
-    """Print the status table to stdout."""
-    table = Table(box=None, padding=(0, 1, 0, 0), title=chain_id, title_justify="left")
-    for heading in ("node", "phase", "height", "app hash", "peers", "RPC", "pid", "app", "engine", "auditor",
-                    "restarts"):
-        is_text = heading in ("node", "phase", "app hash")
-        table.add_column(heading, justify="left" if is_text else "right", no_wrap=True)
-    for row in rows:
-        phase = "catching up" if row.is_catching_up else row.phase
-        table.add_row(row.name, phase, show(row.height), row.app_hash[:12] or "-", show(row.peers),
-                      row.rpc.rpartition(":")[2], show(row.supervisor_pid), show(row.app_pid), show(row.engine_pid),
-                      row.auditor if row.auditor not in ("", "running") else show(row.auditor_pid), str(row.restarts))
-    console = Console()
-    console.print(table)
+    """Print the status table to stdout, in 80 columns where names and heights are usual ones; never cut."""
+    click.echo(chain_id)
+    shown = [{"node": row.name, "phase": "catching up" if row.is_catching_up else row.phase,
+              "height": show(row.height), "app hash": row.app_hash[:8] or "-", "peers": show(row.peers),
+              "RPC": row.rpc.rpartition(":")[2], "pid": show(row.supervisor_pid), "auditor": row.auditor or "-",
+              "restarts": row.restarts} for row in rows]
+    print_rows(shown, list(shown[0]), "text", "")
     for row in rows:
         if row.error:
-            console.print(f"{row.name}: {row.error}", markup=False, highlight=False)
+            click.echo(f"{row.name}: {row.error}\n  {row.hint}")
 
 
 def show(number: int | None) -> str:

@@ -16,14 +16,15 @@ from localnet.files import replace_text
 from localnet.homes import Home
 
 LOCK_TRIES = 10
+RESTING = ("stopped", "failed")
 
 
 @dataclass(frozen=True)
 class State:
     """What the supervisor last wrote. phase: starting, running, restarting, stopping, stopped or failed.
 
-    restarts: since it started. error, hint: why it gave up, else empty. auditor: running, restarting or failed, empty
-    where none runs.
+    `died` is what nobody writes: the supervisor ended without a word. restarts: since it started. error, hint: why it
+    does not run though nobody stopped it, else empty. auditor: running, restarting or failed, empty where none runs.
     """
 
     phase: str
@@ -90,15 +91,21 @@ def find_pid(home: Home, part: str) -> int | None:
 
 def put_state(home: Home, state: State) -> None:
     """Write state.json in one step."""
-    replace_text(home.run / "state.json", json.dumps(asdict(state)) + "\n")
+    replace_text(home.run / "state.json", json.dumps(asdict(state) | {"home": str(home.path)}) + "\n")
 
 
 def find_state(home: Home) -> State | None:
-    """What the last supervisor wrote; a phase of a supervisor that was killed reads `stopped`."""
+    """What the last supervisor wrote, or what its end without a word means; None where none ever ran."""
     try:
-        state = State(**json.loads((home.run / "state.json").read_text()))
+        written = dict(json.loads((home.run / "state.json").read_text()))
+        place = written.pop("home", "")
+        state = State(**written)
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    if state.phase in ("stopped", "failed") or is_supervised(home):
+    if state.phase in RESTING or is_supervised(home):
         return state
-    return State(phase="stopped", pid=state.pid, restarts=state.restarts)
+    if place != str(home.path):  # the file of a running node was copied here: none has run in this folder
+        return State(phase="stopped", pid=state.pid)
+    return State(phase="died", pid=state.pid, restarts=state.restarts,
+                 error=f"its supervisor, pid {state.pid}, has ended without a word: it was killed, or the machine went "
+                       "down; nothing of the node runs any more")

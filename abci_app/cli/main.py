@@ -12,7 +12,7 @@ from abci_app.cli.exit_status import ExitStatus
 
 COMMANDS = {
     "localnet": ("localnet.cli:localnet", "Run a whole network on this machine; train a demo model on it."),
-    "node": ("localnet.cli:node", "Run one validator: the app and the engine under one supervisor."),
+    "node": ("localnet.node_cli:node", "Run one validator: the app and the engine under one supervisor."),
     "doctor": ("localnet.doctor_cli:doctor", "Say what is wrong with a node, and the command that mends it."),
     "keys": ("abci_app.cli.keys:keys", "Create, import and list account keys."),
     "tx": ("abci_app.cli.tx:tx", "Send transactions: coins, model contracts, enrolment."),

@@ -1,20 +1,20 @@
-"""What audits cost on a real network: work beside auditing, bytes with votes, blocks with auditors and without.
+"""What audits cost on real networks: work beside auditing, bytes with votes, blocks with auditors and without.
 
-    python -m tests.bench.audits [--rounds 12] [--miners 4] [--validators 4] [--rate-ppm 400000] [--save audits]
+    python -m tests.bench.audits [--runs 3] [--rounds 6] [--miners 4] [--rate-ppm 400000] [--save]
 
-The demo's network and miners, all honest, once with an auditor beside each validator and once with none, where a round
-waits for its audits in vain until their deadline. Prints a table; reads logs, blocks and /proc.
+The demo's network and miners, all honest, in turn with an auditor beside each validator and with none, where a round
+waits for its audits in vain until their deadline: whatever else the machine does falls on both. Prints a table; reads
+logs, blocks and /proc.
 """
 
-import base64
 import json
 import re
-import statistics
 import tempfile
 import time
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -22,80 +22,67 @@ from rich.console import Console
 from abci_app.cli.contracts import compute_escrow, new_contract, new_spec
 from abci_app.client.chain import ChainClient
 from abci_app.client.node import connect
-from abci_app.client.rpc import Rpc
 from abci_app.client.send import Sender
-from abci_app.wire.pb.gradus.audits.v1.tx_pb2 import AuditVotes
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModelResponse
-from abci_app.wire.tx import decode_injected, is_injected
-from kernels.dispatch import warm
-from localnet import state
 from localnet.demo import HIDDEN, ROUND_REWARD_UGRAD, Demo, DemoOptions
-from localnet.engine import find_engine
+from localnet.engine import Engine, find_engine
+from localnet.network import Localnet
 from localnet.parts import HONEST
-from tests.bench.chains import read_cpu_s
+from localnet.progress import warm_visibly
+from tests.bench.chronicle import Block, compute_block_s, read_blocks, summarise
+from tests.bench.compare import RESULTS, describe_machine, read_machine_s
 from tests.interruptible import Command
 
-RESULTS = Path(__file__).with_name("results")
 PPM = 1_000_000
-ROUND_SECONDS_MAX = 120.0
+ROUND_SECONDS_MAX = 180.0
 CPU = re.compile(r"^\S+ (?:answered|computed) .*\bcpu_milliseconds (\d+)", re.MULTILINE)
+Json = dict[str, Any]
 
 
-@dataclass
-class Figures:
-    """Of one run. unit_cpu_ms: all units that were computed, by whom. process_cpu_s: all that the processes took."""
+@dataclass(frozen=True)
+class Setting:
+    """Of every run."""
 
-    auditors: int
     rounds: int
+    miners: int
+    validators: int
+    rate_ppm: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network's. unit_cpu_ms: of every unit computed, by whom. machine_cores: what the whole machine worked."""
+
+    is_audited: bool
     seconds: float
-    blocks: int
-    block_s: dict[str, float]
-    units: dict[str, int]
-    unit_cpu_ms: dict[str, int]
-    process_cpu_s: dict[str, float]
-    extensions: int
-    extension_bytes: dict[str, float]
-    injected_bytes_per_block: float
+    machine_cores: float
+    blocks: list[Block]
+    unit_cpu_ms: dict[str, list[int]]
 
 
-def run(folder: Path, rounds: int, miners: int, validators: int, rate_ppm: int, is_audited: bool) -> Figures:
+def run(folder: Path, engine: Engine, setting: Setting, is_audited: bool) -> Run:
     """Train so many rounds on a network of its own, and read what it took."""
-    demo = Demo(DemoOptions(folder, "digits", None, validators, miners, (), rounds, 0, False, base_port=0),
-                Console(stderr=True))
+    demo = Demo(DemoOptions(folder, "digits", None, setting.validators, setting.miners, (), setting.rounds, 0, False,
+                            base_port=0), Console(stderr=True, quiet=True))
     made = demo.new_dataset()
-    net, creator = demo.new_network(find_engine())
-    net.auditors = (HONEST,) * (validators if is_audited else 0)
+    net, creator = demo.new_network(engine)
+    net.auditors = (HONEST,) * (setting.validators if is_audited else 0)
     demo.share_dataset(made)
     try:
         net.start()
         net.wait_height(2)
         client = ChainClient(connect([net.manifest.nodes[0].rpc], net.manifest.chain_id))
-        spec = new_spec(made.manifest, rounds, miners, ROUND_REWARD_UGRAD, HIDDEN)
-        spec.audit.rate_ppm = rate_ppm
+        spec = new_spec(made.manifest, setting.rounds, setting.miners, ROUND_REWARD_UGRAD, HIDDEN)
+        spec.audit.rate_ppm = setting.rate_ppm
         sent = Sender(client, creator).send([new_contract(creator.bech32, spec, compute_escrow(spec))])
         model_id = MsgCreateModelResponse.FromString(sent.responses[0].value).model_id
         demo.start_miners(net, model_id)
         first = wait_rounds(client, model_id, 1)
-        began_s = time.monotonic()
-        last = wait_rounds(client, model_id, rounds)
+        began_s, machine_s = time.monotonic(), read_machine_s()
+        last = wait_rounds(client, model_id, setting.rounds)
         seconds = time.monotonic() - began_s
-        pids = {"auditors": [state.find_pid(node.paths, "auditor") for node in net.manifest.nodes],
-                "miners": [process.pid for process in demo.processes],
-                "apps": [state.find_pid(node.paths, "app") for node in net.manifest.nodes],
-                "engines": [state.find_pid(node.paths, "engine") for node in net.manifest.nodes]}
-        cpu_s = {name: round(sum(read_cpu_s(pid) for pid in found if pid is not None), 2)
-                 for name, found in pids.items()}
-        times, sizes, injected = read_blocks(net.rpcs[0], first, last)
-        logs = {"auditors": [node.paths.log("auditor") for node in net.manifest.nodes],
-                "miners": [demo.miner_home(miner) / "miner.log" for miner in demo.miners]}
-        spent = {name: [int(ms) for log in found if log.exists() for ms in CPU.findall(log.read_text())]
-                 for name, found in logs.items()}
-        return Figures(
-            auditors=len(net.auditors), rounds=rounds, seconds=round(seconds, 1), blocks=last - first,
-            block_s=summarise(times), units={name: len(found) for name, found in spent.items()},
-            unit_cpu_ms={name: sum(found) for name, found in spent.items()}, process_cpu_s=cpu_s,
-            extensions=len(sizes), extension_bytes=summarise(sizes), injected_bytes_per_block=round(
-                sum(injected) / max(1, len(injected)), 1))
+        return Run(is_audited, seconds, (read_machine_s() - machine_s) / seconds,
+                   read_blocks(net.rpcs[0], first, last), read_unit_cpu_ms(net, demo))
     finally:
         demo.stop_miners()
         net.stop()
@@ -114,60 +101,83 @@ def wait_rounds(client: ChainClient, model_id: int, rounds: int) -> int:
         time.sleep(0.1)
 
 
-def read_blocks(rpc: Rpc, first: int, last: int) -> tuple[list[float], list[float], list[float]]:
-    """(seconds from block to block, bytes of every extension that a block brings, injected bytes of every block)."""
-    stamps, sizes, injected = list[float](), list[float](), list[float]()
-    for height in range(first, last + 1):
-        block = rpc.block(height)["block"]
-        text = re.sub(r"(\.\d{1,6})\d*Z$", r"\1+00:00", block["header"]["time"])
-        stamps.append(datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp())
-        raws = [raw for raw in map(base64.b64decode, block["data"]["txs"] or ()) if is_injected(raw)]
-        injected.append(float(sum(map(len, raws))))
-        for packed in map(decode_injected, raws):
-            if packed.type_url.endswith(".AuditVotes"):
-                sizes += [float(len(vote.extension)) for vote in AuditVotes.FromString(packed.value).votes]
-    return [later - sooner for sooner, later in zip(stamps, stamps[1:])], sizes, injected
+def read_unit_cpu_ms(net: Localnet, demo: Demo) -> dict[str, list[int]]:
+    """What every unit took, as miners and auditors say in their logs."""
+    logs = {"miners": [demo.miner_home(miner) / "miner.log" for miner in demo.miners],
+            "auditors": [node.paths.log("auditor") for node in net.manifest.nodes]}
+    return {name: [int(ms) for log in found if log.exists() for ms in CPU.findall(log.read_text())]
+            for name, found in logs.items()}
 
 
-def summarise(values: list[float]) -> dict[str, float]:
-    """median, mean and largest; all 0 of nothing."""
-    found = values or [0.0]
-    return {"median": round(statistics.median(found), 3), "mean": round(statistics.fmean(found), 3),
-            "max": round(max(found), 3)}
+def compute_share(unit_cpu_ms: dict[str, list[int]]) -> Json:
+    """The processors' time of auditing beside that of the work, and of one unit of each."""
+    work, audit = sum(unit_cpu_ms["miners"]), sum(unit_cpu_ms["auditors"])
+    return {"units": {name: len(found) for name, found in unit_cpu_ms.items()},
+            "unit_cpu_ms": {name: round(sum(found) / max(1, len(found)), 1) for name, found in unit_cpu_ms.items()},
+            "audit_percent_of_work": round(100 * audit / max(1, work), 1)}
 
 
-def print_figures(all_figures: list[Figures]) -> None:
-    """For people."""
-    for one in all_figures:
-        click.echo(f"\n{one.auditors} auditors: {one.rounds} rounds, {one.blocks} blocks in {one.seconds} s; "
-                   f"block time {one.block_s} s")
-        click.echo(f"  extensions that a block brought: {one.extensions}, bytes {one.extension_bytes}; "
-                   f"injected bytes a block {one.injected_bytes_per_block}")
-        work, audit = one.unit_cpu_ms["miners"], one.unit_cpu_ms["auditors"]
-        click.echo(f"  units computed {one.units}, CPU ms {one.unit_cpu_ms}: auditing is "
-                   f"{audit * PPM // max(1, work) / 10_000:.1f} % of the work")
-        click.echo(f"  CPU s of whole processes, starts included: {one.process_cpu_s}")
+def compute_figures(runs: Iterable[Run]) -> Json:
+    """Of all runs of one kind together."""
+    runs = list(runs)
+    spent = {name: [ms for one in runs for ms in one.unit_cpu_ms[name]] for name in ("miners", "auditors")}
+    blocks = [block for one in runs for block in one.blocks]
+    pairs = [(block, seconds) for one in runs for block, seconds in zip(one.blocks[1:], compute_block_s(one.blocks))]
+    return {
+        "networks": len(runs), "blocks": len(blocks), "block_s": summarise([seconds for _, seconds in pairs]),
+        "block_s_that_bring_votes": summarise([seconds for block, seconds in pairs if block.extension_bytes]),
+        "block_s_of_the_others": summarise([seconds for block, seconds in pairs if not block.extension_bytes]),
+        "extension_bytes": summarise([float(size) for block in blocks for size in block.extension_bytes]),
+        "injected_bytes_a_block": summarise([float(block.injected_bytes) for block in blocks]),
+        "cores_of_the_machine": round(sum(one.machine_cores for one in runs) / max(1, len(runs)), 2),
+        **compute_share(spent)}
+
+
+def run_in_turn(setting: Setting, count: int, engine: Engine) -> Json:
+    """`count` networks with auditors and as many without, one after the other, in turn; the figures of each kind."""
+    found: list[Run] = []
+    for number in range(2 * count):
+        is_audited = number % 2 == 0
+        with tempfile.TemporaryDirectory(prefix="gradus-audits-") as folder:
+            found.append(run(Path(folder) / "net", engine, setting, is_audited))
+        click.echo(f"network {number + 1} of {2 * count}, {'with' if is_audited else 'without'} auditors: "
+                   f"block times {summarise(compute_block_s(found[-1].blocks))}", err=True)
+    return {"settings": vars(setting), "with": compute_figures(one for one in found if one.is_audited),
+            "without": compute_figures(one for one in found if not one.is_audited)}
+
+
+def print_figures(figures: Json) -> None:
+    """For people, side by side."""
+    names = list(figures["with"])
+    rows = [("", "with auditors", "without")] + [
+        (name.replace("_", " "), *(show(figures[kind][name]) for kind in ("with", "without"))) for name in names]
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths)).rstrip())
+
+
+def show(value: Any) -> str:
+    """A figure, or several by name."""
+    return ", ".join(f"{name} {one}" for name, one in value.items()) if isinstance(value, dict) else str(value)
 
 
 @click.command(cls=Command)
-@click.option("--rounds", type=click.IntRange(2, 1000), default=12, show_default=True)
+@click.option("--runs", type=click.IntRange(1, 100), default=3, show_default=True, help="Networks of each kind.")
+@click.option("--rounds", type=click.IntRange(2, 1000), default=6, show_default=True)
 @click.option("--miners", type=click.IntRange(3, 64), default=4, show_default=True)
 @click.option("--validators", type=click.IntRange(1, 32), default=4, show_default=True)
 @click.option("--rate-ppm", type=click.IntRange(1, PPM), default=400_000, show_default=True,
               help="Share of the units that is audited.")
-@click.option("--save", help="Name of a file in results/.")
-def main(rounds: int, miners: int, validators: int, rate_ppm: int, save: str | None) -> None:
-    """Run the network with auditors and without, and print what audits cost."""
-    warm()
-    found = []
-    for is_audited in (True, False):
-        with tempfile.TemporaryDirectory(prefix="gradus-audits-") as folder:
-            found.append(run(Path(folder) / "net", rounds, miners, validators, rate_ppm, is_audited))
-    print_figures(found)
+@click.option("--save", is_flag=True, help="Write results/audits.json.")
+def main(runs: int, rounds: int, miners: int, validators: int, rate_ppm: int, save: bool) -> None:
+    """Run networks with auditors and without, in turn, and print what audits cost."""
+    warm_visibly()
+    engine = find_engine()
+    figures = run_in_turn(Setting(rounds, miners, validators, rate_ppm), runs, engine)
+    print_figures(figures)
     if save:
-        report = {"rounds": rounds, "miners": miners, "validators": validators, "rate_ppm": rate_ppm,
-                  "runs": [asdict(one) for one in found]}
-        (RESULTS / f"{save}.json").write_text(json.dumps(report, indent=1) + "\n")
+        report = {"machine": describe_machine(engine)} | figures
+        (RESULTS / "audits.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

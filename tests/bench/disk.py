@@ -1,4 +1,4 @@
-"""Disk use over many blocks: the real application in one process, with transfers, training rounds and snapshots.
+"""Disk use over many blocks: the real application in one process, with transfers, audited rounds and snapshots.
 
     python -m tests.bench.disk [--blocks 10000] [--sends 8] [--hidden 256] [--keep-versions 1000] [--interval 1000]
 
@@ -27,21 +27,28 @@ from abci_app.app import STORE_NAMES, new_app
 from abci_app.store.branch import Branch
 from abci_app.store.disk import Database
 from abci_app.store.snapshot import iter_stream
+from abci_app.wire.audit import decode_subject
 from abci_app.wire.coin import base_coin, coin_pb
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from tests.abci.engine import block_hash
-from tests.chain import BLOCK_NS, GENESIS_TIME_NS, PROPOSERS, VALIDATOR_KEYS, Chain, address_of, new_test_key
+from tests.auditors import Auditors
+from tests.chain import (
+    BLOCK_NS, GENESIS_TIME_NS, PROPOSERS, VALIDATOR_KEYS, VALIDATOR_POWER, Chain, address_of, new_test_key,
+)
 from tests.interruptible import Command
-from tests.sim.claims import Claim, compute_claim, new_commit, new_reveal
+from tests.sim.claims import Claim, compute_answer, compute_claim, new_commit, new_reveal
 from tests.unit.work.market import BOND_UGRAD, FUNDS_UGRAD, TRAINERS, new_table, small_spec
+from tests.validator_set import EngineSet
 
 USERS = 100
 GAS_LIMIT = 20_000_000
 SEND_GAS = 200_000
 PROBES = 5
+ANSWERS_KEPT = 64
 
 
 @dataclass(frozen=True)
@@ -77,6 +84,10 @@ class DiskRun(Chain):
         self.hashes: dict[int, bytes] = {}
         self.balances: dict[int, int] = {}
         self._claims: dict[str, Claim] = {}
+        self._answers: dict[bytes, bytes] = {}
+        self.auditors = Auditors(self, self.find_answer)
+        self.verdicts = 0
+        self.engine = EngineSet(dict.fromkeys(VALIDATOR_KEYS, VALIDATOR_POWER))
         self._begin(hidden)
 
     def close(self) -> None:
@@ -94,7 +105,7 @@ class DiskRun(Chain):
         request.consensus_params.abci.vote_extensions_enable_height = 1
         request.consensus_params.validator.pub_key_types.append("ed25519")
         for key in VALIDATOR_KEYS:
-            request.validators.add(power=10).pub_key.ed25519 = key
+            request.validators.add(power=VALIDATOR_POWER).pub_key.ed25519 = key
         self.application.init_chain(request)
         self.run_block([])
         escrow = coin_pb(base_coin(FUNDS_UGRAD // 2))
@@ -109,8 +120,11 @@ class DiskRun(Chain):
         """One block as the engine has it run; every transaction must succeed."""
         height = self.database.height + 1
         fields_of_block = {"height": height, "time": self._time(height), "proposer_address": PROPOSERS[height % 4]}
-        answer = self.application.finalize_block(
-            abci.RequestFinalizeBlock(txs=txs, hash=block_hash(height), **fields_of_block))
+        request = abci.RequestFinalizeBlock(txs=txs, hash=block_hash(height), **fields_of_block)
+        for vote in self.last_commit().votes:
+            request.decided_last_commit.votes.add(block_id_flag=vote.flag).validator.CopyFrom(
+                abci.Validator(address=vote.address, power=vote.power))
+        answer = self.application.finalize_block(request)
         failed = [result.log for result in answer.tx_results if result.code]
         if failed:
             raise AssertionError(f"height {height}: {failed[0]}")
@@ -118,12 +132,14 @@ class DiskRun(Chain):
         assert decided is not None
         self.written += sum(len(value or b"") for _, value in decided.staged.blobs)
         self.application.commit(abci.RequestCommit())
+        events = [event for part in (*answer.tx_results, answer) for event in part.events]
+        self.verdicts += sum(event.type == "audits.audit_decided" for event in events)
         self.app_hash = self.hashes[height] = answer.app_hash
         self.balances[height] = self.app.bank.balance(self.ctx(), self._user(0))
 
     def step(self, sends: int) -> None:
-        """One block: transfers, and what the trainers owe."""
-        txs: list[bytes] = []
+        """One block: what the validators answered, transfers, and what the trainers owe."""
+        txs = self.auditors.propose()
         pairs = [(f"user{number}", f"user{self.dice.randrange(USERS)}")
                  for number in self.dice.sample(range(USERS), sends)]
         txs += [self.sign(sender, self.send_msg(sender, recipient, self.dice.randint(1, 999)), gas_limit=SEND_GAS)
@@ -147,6 +163,18 @@ class DiskRun(Chain):
         if running.phase == ROUND_PHASE_REVEAL:
             return [(name, new_reveal(unit, self._claims[name], running.attempt)) for name, unit in units]
         return []
+
+    def find_answer(self, audit: Audit) -> bytes:
+        """The right answer to an audit, computed once."""
+        if audit.subject not in self._answers:
+            subject, ctx = decode_subject(audit.subject), self.ctx()
+            audited = self.app.work.get_round(ctx, subject.model_id, subject.number)
+            weights = self.app.models.load_weights(ctx, subject.model_id, subject.number - 1)
+            if len(self._answers) >= ANSWERS_KEPT:
+                self._answers.clear()
+            self._answers[audit.subject] = compute_answer(
+                self.app.work.spec_of(ctx, audited), audited, subject.index, weights, self.table.rows)
+        return self._answers[audit.subject]
 
     def probe(self) -> None:
         """Heights of the kept window answer what they answered when they were the latest."""
@@ -215,7 +243,8 @@ def main(blocks: int, sends: int, hidden: int, keep_versions: int, interval: int
     finally:
         run.close()
         shutil.rmtree(place)
-    print(f"{time.monotonic() - started_s:.0f} s, of processor {time.process_time() - cpu_s:.0f} s")
+    print(f"{run.verdicts} audits decided; {time.monotonic() - started_s:.0f} s, "
+          f"of processor {time.process_time() - cpu_s:.0f} s")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pytest
 
 from abci_app.wire.address import decode_address
 from abci_app.x.bank.keys import balance_key
-from localnet import checks
+from localnet import checks, state
 from localnet.claims import PortClaim
 from localnet.engine import find_engine
 from localnet.errors import HomeError, LightError, NodeError
@@ -289,3 +289,32 @@ def test_app_that_hangs_is_killed_and_the_node_goes_on(single: Localnet) -> None
 @pytest.mark.parametrize("group", [[], ["node"]])
 def test_groups_of_commands_show_an_example(group: list[str]) -> None:
     assert "Example:" in localnet(*group, "--help").stdout
+
+
+def test_each_node_is_stopped_started_and_restarted_by_its_name_and_one_that_was_killed_is_told(
+        four: Localnet) -> None:
+    folder = str(four.folder)
+    stopped = localnet("stop", "node3", "--dir", folder)
+    assert (stopped.returncode, stopped.stdout, stopped.stderr) == (0, "node3 has stopped\n", "")
+    checks.wait_blocks(four.rpcs[:3], 2)
+    assert localnet("stop", "3", "--dir", folder).stdout == "node3 was not running\n"
+    assert "runs already" in localnet("start", "node2", "--dir", folder).stderr
+    still = localnet("stop", "node2", "--dir", folder)
+    assert "2 of 4 validators run" in still.stderr and "start node2 or node3" in still.stderr
+    started = localnet("start", "node2", "--dir", folder)
+    assert started.returncode == 0 and "node2 follows gradus-local-1 at height" in started.stdout, started.stderr
+    killed = four.manifest.nodes[2].paths
+    pid = state.find_pid(killed, "supervisor")
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    checks.wait_until(lambda: not state.is_supervised(killed), 20, "the end of the supervisor")
+    shown = localnet("status", "--dir", folder)
+    hint = f"gradus localnet start node2 --dir {folder}"
+    assert shown.returncode == 3 and f"pid {pid}, has ended without a word" in shown.stdout and hint in shown.stdout
+    doctor = subprocess.run([sys.executable, "-m", "abci_app.cli", "doctor", "--home", str(killed.path)], cwd=ROOT,
+                            text=True, capture_output=True, check=False)
+    assert hint in doctor.stdout
+    assert "stands still" in localnet("restart", "node0", "--dir", folder).stderr
+    assert localnet(*hint.split()[2:]).returncode == 0
+    assert localnet("restart", "node3", "--dir", folder).returncode == 0
+    checks.check_same_block(four.rpcs, checks.wait_blocks(four.rpcs, 2))

@@ -15,6 +15,7 @@ from abci_app.client.chain import ChainClient
 from abci_app.client.errors import ClientError
 from abci_app.client.keys import Keyring, new_key
 from abci_app.client.node import connect
+from abci_app.client.rpc import Rpc
 from abci_app.client.send import Sender
 from abci_app.data.dataset import Options, new_dataset
 from abci_app.data.named import LABEL, load_named
@@ -24,6 +25,7 @@ from abci_app.miner.errors import MinerStopped
 from abci_app.miner.journal import Journal
 from abci_app.miner.miner import Miner
 from abci_app.runtime.records import export_record
+from abci_app.runtime.validators import FLAG_COMMIT
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Params
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModelResponse
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SLASH_REASON_MISMATCH
@@ -32,6 +34,7 @@ from localnet.engine import find_engine
 from localnet.genesis import FAUCET, new_composer
 from localnet.homes import Home, Identity
 from localnet.network import DATASETS, Localnet
+from tests.bench.chronicle import read_blocks
 
 pytestmark = [pytest.mark.net, pytest.mark.timeout(300)]
 REWARD_UGRAD = 1_000_000
@@ -164,3 +167,24 @@ def test_network_with_a_dead_validator_goes_on_training_and_agrees(market: Marke
     assert market.client.height() > height and market.is_cheat_slashed()
     living = market.net.rpcs[:KILLED]
     assert len(checks.same_app_hash(living)[1]) == 32
+
+
+def test_dead_validator_and_a_new_node_come_through_blocks_with_votes_and_the_validator_signs_again(
+        market: Market) -> None:
+    net = market.net
+    net.start_one(KILLED)
+    new = net.add(from_blocks=True)
+    net.start_one(new)
+    net.wait_caught_up(KILLED)
+    net.wait_caught_up(new)
+    height = checks.wait_blocks(net.rpcs, 2)
+    checks.check_same_block(net.rpcs, height)
+    assert any(block.extension_bytes for block in read_blocks(net.rpcs[new], 1, height))
+    address = net.manifest.nodes[KILLED].address
+    wait_until(lambda: address in list_signers(net.rpcs[0], net.rpcs[0].status().height), "a vote of who was dead")
+
+
+def list_signers(rpc: Rpc, height: int) -> list[str]:
+    """Whose precommits for a block the node has."""
+    signatures = rpc.commit(height)["signed_header"]["commit"]["signatures"]
+    return [one["validator_address"] for one in signatures if one["block_id_flag"] == FLAG_COMMIT]

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from abci_app.client.chain import ChainClient
+from abci_app.client.node import connect
 from abci_app.client.rpc import Rpc
 from abci_app.wire.address import decode_address
 from abci_app.x.bank.keys import balance_key
@@ -20,6 +22,7 @@ from localnet.genesis import new_composer
 from localnet.homes import Home
 from localnet.light import LightProxy, trust_root
 from localnet.network import Localnet
+from localnet.parts import HONEST
 
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[2]
@@ -39,6 +42,20 @@ def told(net: Localnet, *arguments: str, node: int = 0) -> Any:
     return json.loads(done.stdout)
 
 
+def train(net: Localnet) -> None:
+    """One round of a new model, by one miner; its unit is audited by both validators."""
+    made = told(net, "tx", "models", "create", "--dataset", "iris", "--rounds", "1", "--trainers-min", "1",
+                "--from", "faucet")
+    assert gradus(net, "miner", "start", str(made["model_id"]), "--key", "alice").returncode == 0
+
+
+def count_right(net: Localnet, index: int) -> int:
+    """How many audits a validator has answered rightly."""
+    found = connect([net.manifest.nodes[0].rpc])
+    done = ChainClient(found).find_auditor(bytes.fromhex(net.manifest.nodes[index].address))
+    return done.right if done is not None else 0
+
+
 def oldest_block(net: Localnet, index: int) -> int:
     return int(net.rpcs[index].call("status")["sync_info"]["earliest_block_height"])
 
@@ -51,14 +68,14 @@ def app_says(net: Localnet, index: int, words: str) -> bool:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Localnet]:
     """Two validators that keep few blocks and take snapshots often, with transfers and a trained model."""
     folder = tmp_path_factory.mktemp("trained") / "net"
-    with Localnet.new(folder, 2, base_port=0, compose=new_composer(), consensus_params={"evidence": EVIDENCE},
-                      app=KEPT, engine=find_engine()) as net:
+    net = Localnet.new(folder, 2, base_port=0, compose=new_composer(), consensus_params={"evidence": EVIDENCE},
+                       app=KEPT, engine=find_engine())
+    net.auditors = (HONEST,) * 2
+    with net:
         told(net, "keys", "add", "alice", "--keyring", "test")
         told(net, "tx", "bank", "send", "alice", "50grad", "--from", "faucet")
         told(net, "data", "add", "iris")
-        made = told(net, "tx", "models", "create", "--dataset", "iris", "--rounds", "1",
-                    "--trainers-min", "1", "--from", "faucet")
-        assert gradus(net, "miner", "start", str(made["model_id"]), "--key", "alice").returncode == 0
+        train(net)
         checks.wait_until(lambda: min(oldest_block(net, i) for i in range(2)) > 1, 240, "the end of the first block")
         yield net
 
@@ -164,6 +181,24 @@ def test_resync_that_cannot_be_done_changes_nothing(trained: Localnet, tmp_path:
     assert refused.returncode == 1 and "already runs" in refused.stderr
     (home / "run" / "lock").unlink()
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+def test_validator_that_begins_anew_at_a_snapshot_signs_and_answers_audits_and_the_chain_goes_on(
+        trained: Localnet) -> None:
+    """Without the two of them there is no block, and no verdict: its votes and their extensions are what counts."""
+    before, home = count_right(trained, 1), trained.manifest.nodes[1].paths
+    trained.stop_node(1)
+    height = trained.rpcs[0].status().height
+    done = gradus(trained, "node", "resync", "--home", str(home.path), "--rpc", trained.rpcs[0].url,
+                  "--trust-hours", "1", "--yes")
+    assert done.returncode == 0, done.stderr
+    trained.start_one(1)
+    trained.wait_caught_up(1)
+    assert app_says(trained, 1, "is restored")
+    trained.wait_height(height + 3, nodes=(0, 1))
+    train(trained)
+    assert count_right(trained, 1) > before
+    checks.check_same_block(trained.rpcs[:2])
 
 
 def test_altered_chunk_is_refused_and_another_donor_gives_the_right_one(trained: Localnet, tmp_path: Path) -> None:

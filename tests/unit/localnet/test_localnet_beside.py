@@ -1,11 +1,11 @@
-"""A part beside a node: when it is started again, and when it is given up. Time is what the rule is handed."""
+"""A part beside a node: when it is started again, and how long it waits when it died too often; by the rule's time."""
 
 import subprocess
 from typing import Any, cast
 
 import pytest
 
-from localnet.beside import Beside
+from localnet.beside import PAUSE_S, Beside
 from localnet.errors import NodeError
 from localnet.parts import Command, Part
 from localnet.restart import RestartRule
@@ -26,7 +26,7 @@ def new_part() -> Part:
     return Part(COMMAND, cast("subprocess.Popen[bytes]", Ended()), cast(Any, None))
 
 
-def test_part_that_dies_again_and_again_is_given_up_by_its_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_part_that_dies_again_and_again_waits_a_while_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     now, said, closed = [100.0], list[str](), list[Part]()
     monkeypatch.setattr("localnet.beside.time.monotonic", lambda: now[0])
     beside = Beside(COMMAND, lambda command: new_part(), lambda part: None, closed.append, said.append,
@@ -37,10 +37,15 @@ def test_part_that_dies_again_and_again_is_given_up_by_its_rule(monkeypatch: pyt
         phases.append(beside.phase)
         now[0] += 5.0
     assert phases == ["running", "restarting", "running", "restarting", "running", "failed", "failed"]
-    assert len(closed) == 3 and said == [
+    now[0] += PAUSE_S
+    beside.tend()
+    assert beside.phase == "running"
+    beside.tend()
+    assert beside.phase == "restarting" and len(closed) == 4 and said == [
         "the auditor ended, exit status 7; starting again in 0.3 s",
         "the auditor ended, exit status 7; starting again in 0.6 s",
-        "the auditor ended, exit status 7; it died too often and is not started again"]
+        "the auditor ended, exit status 7; it died too often: starting again in 600.0 s",
+        "the auditor ended, exit status 7; starting again in 0.3 s"]
 
 
 def test_part_is_not_started_before_its_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,8 @@ import pytest
 
 from localnet.homes import Home, new_home
 from localnet.signing import get_consensus_address, put_branch, signers_folder
+from localnet.doctor import check_end
+from localnet.node import find_failure
 from localnet.state import find_pid, find_state, is_supervised, take_lock
 
 APP = """
@@ -309,7 +311,30 @@ def test_no_part_survives_a_supervisor_that_was_killed(home: Home, start: Start)
     supervisor.wait()
     until(lambda: not any(map(is_alive, pids)))
     assert not is_supervised(home)
-    assert phase(home) == "stopped"
+
+
+def test_killed_supervisor_does_not_look_like_a_stopped_one_until_the_node_is_started_and_stopped_again(
+        home: Home, start: Start) -> None:
+    first = start()
+    first.kill()
+    first.wait()
+    until(lambda: not is_supervised(home))
+    last, failure = find_state(home), find_failure(home)
+    assert last is not None and last.phase == "died" and f"pid {first.pid}, has ended without a word" in last.error
+    assert failure.text == last.error and f"gradus node start --home {home.path}" in failure.hint
+    (finding,) = check_end(home)
+    assert finding.level == "warning" and failure.hint.removeprefix("start it again: ") in finding.text
+    second = start(wait=False)
+    until(lambda: phase(home) == "running")
+    second.terminate()
+    assert second.wait(20) == 0
+    assert phase(home) == "stopped" and list(check_end(home)) == []
+
+
+def test_copied_home_of_a_running_node_has_not_died(home: Home, start: Start, tmp_path: Path) -> None:
+    start()
+    shutil.copytree(home.path, tmp_path / "copied", ignore=lambda folder, names: [n for n in names if ".sock" in n])
+    assert phase(Home(tmp_path / "copied")) == "stopped" and phase(home) == "running"
 
 
 def test_home_of_a_killed_supervisor_starts_again_over_its_stale_socket(home: Home, start: Start) -> None:
