@@ -170,19 +170,20 @@ def describe(blocks: list[Block], first: int, last: int) -> Json:
 
 
 def replay(story: Story) -> Json:
-    """What `gradus audit MODEL --all --units --verify` says, from a home that trusts nothing yet, of every round."""
+    """What `gradus audit MODEL --all --verify` says, from a home that trusts nothing yet, of every round's weights.
+
+    Not with --units: that finds, as it should, what the cheat claimed before an audit drew it.
+    """
     witnesses = [part for node in story.net.manifest.nodes[1:] for part in ("--witness", node.rpc)]
     began_s = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="gradus-replay-") as home:
         done = subprocess.run(
-            [sys.executable, "-m", "abci_app.cli", "audit", str(story.model_id), "--all", "--units", "--verify",
+            [sys.executable, "-m", "abci_app.cli", "audit", str(story.model_id), "--all", "--verify",
              *witnesses, "--home", home, "--data", str(story.net.folder / DATASETS),
              "--node", story.net.manifest.nodes[0].rpc, "--output", "json"],
             stdout=subprocess.PIPE, text=True, check=False)
     told = json.loads(done.stdout) if done.stdout else {}
-    claims = [unit["claim"] for one in told.get("replayed", ()) for unit in one.get("units", ())]
     return {"status": done.returncode, "equal": bool(told.get("equal")), "rounds": told.get("rounds", 0),
-            "claims": {name: claims.count(name) for name in sorted(set(claims))},
             "seconds": round(time.monotonic() - began_s, 1)}
 
 

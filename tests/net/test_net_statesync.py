@@ -23,6 +23,7 @@ from localnet.homes import Home
 from localnet.light import LightProxy, trust_root
 from localnet.network import Localnet
 from localnet.parts import HONEST
+from tests.net.conftest import TRACE
 
 pytestmark = pytest.mark.net
 ROOT = Path(__file__).parents[2]
@@ -192,6 +193,8 @@ def test_validator_that_begins_anew_at_a_snapshot_signs_and_answers_audits_and_t
     done = gradus(trained, "node", "resync", "--home", str(home.path), "--rpc", trained.rpcs[0].url,
                   "--trust-hours", "1", "--yes")
     assert done.returncode == 0, done.stderr
+    (old,) = home.path.glob("old.*")
+    (home.path / TRACE).rename(old / TRACE)  # what the app was asked is a story of its own from here on
     trained.start_one(1)
     trained.wait_caught_up(1)
     assert app_says(trained, 1, "is restored")
