@@ -96,7 +96,7 @@ def new_app() -> App:
     work = WorkKeeper(bank=bank, models=models, rewards=rewards, audits=audits,
                       compute_learning_rate_q16=compute_learning_rate_q16)
     disputes = DisputesKeeper(bank=bank, work=work)
-    modules = (new_auth(auth), new_bank(bank), new_models(models, rounds=work), new_rewards(rewards),
+    modules = (new_auth(auth), new_bank(bank), new_models(models, rounds=work), new_rewards(rewards, auditors=audits),
                new_validators(validators), new_audits(audits), new_work(work), new_disputes(disputes))
     router = new_router(modules)
     return App(modules, router, Ante(router, auth, bank), audits, auth, bank, models, rewards, validators, work,

@@ -96,7 +96,7 @@ def status(home: Path, validator: bytes | None, nodes: tuple[str, ...], chain_id
     print_fields({
         "validator": address.hex().upper(), "status": "excluded" if until > height else "in committees",
         "excluded_until_height": until, "right": done.right if done else 0, "wrong": done.wrong if done else 0,
-        "missed": done.missed if done else 0, "missed_in_a_row": done.missed_in_a_row if done else 0,
+        "missed": done.missed if done else 0, "arrears": done.arrears if done else 0,
         "fees_ugrad": done.fees_ugrad if done else 0, "waiting": waiting,
         "answers": len(AnswerFolder(home / ANSWERS_FOLDER).list_subjects()),
     }, output)

@@ -19,7 +19,7 @@ from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor, Params
 
 AUDIT_COLUMNS = ("model_id", "round", "unit", "asked", "status", "digests", "opened_height", "ready_height")
 MEMBER_COLUMNS = ("consensus_address", "power", "verdict", "digest_height", "operator")
-AUDITOR_COLUMNS = ("consensus_address", "right", "wrong", "missed", "missed_in_a_row", "excluded_until_height",
+AUDITOR_COLUMNS = ("consensus_address", "right", "wrong", "missed", "arrears", "excluded_until_height",
                    "fees_ugrad")
 
 

@@ -8,7 +8,7 @@ from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
 )
 from abci_app.x.audits import keys
 from abci_app.x.audits.keeper import Keeper
-from abci_app.x.audits.types import compute_power, is_quorum, judge_member, list_matching
+from abci_app.x.audits.types import ARREARS_PER_MISS, compute_power, is_quorum, judge_member, list_matching
 
 
 def check_marks(ctx: Ctx, keeper: Keeper) -> str | None:
@@ -38,14 +38,14 @@ def check_committees(ctx: Ctx, keeper: Keeper) -> str | None:
 
 
 def check_auditors(ctx: Ctx, keeper: Keeper) -> str | None:
-    """Who was judged is a validator, and is excluded before it misses as many as the parameters allow."""
+    """Who was judged is a validator, and is excluded before its arrears are what the parameters allow."""
     params = keeper.params(ctx)
     for auditor in keeper.iter_auditors(ctx):
         named = auditor.consensus_address.hex().upper()
         if keeper.validators.find_validator(ctx, auditor.consensus_address) is None:
             return f"{named} is no validator"
-        if auditor.missed_in_a_row >= params.missed_max or auditor.missed_in_a_row > auditor.missed:
-            return f"{named} has missed {auditor.missed_in_a_row} in a row of {auditor.missed}"
+        if auditor.arrears >= ARREARS_PER_MISS * min(params.missed_max, auditor.missed + 1):
+            return f"{named} has arrears of {auditor.arrears} for {auditor.missed} missed audits"
     return None
 
 

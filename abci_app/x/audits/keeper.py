@@ -22,8 +22,8 @@ from abci_app.x.audits import events, keys
 from abci_app.x.audits.errors import AuditNotFound
 from abci_app.x.audits.needs import Operators, Validators
 from abci_app.x.audits.types import (
-    COMMITTEE_MAX, DECIDED_PER_BLOCK, PATIENCE_BLOCKS, STORE, compute_power, compute_ready_height, draw_committee,
-    is_answerable, is_final, is_quorum, is_whole, judge_member, list_matching,
+    ARREARS_PER_MISS, COMMITTEE_MAX, DECIDED_PER_BLOCK, PATIENCE_BLOCKS, STORE, compute_power, compute_ready_height,
+    draw_committee, is_answerable, is_final, is_quorum, is_whole, judge_member, list_matching,
 )
 
 
@@ -260,6 +260,11 @@ class Keeper:
         """What follows the prefix in the keys under it, rising: for invariants."""
         return [key[len(prefix):] for key, _ in ctx.state.store(STORE).iter(prefix)]
 
+    def is_excluded(self, ctx: Ctx, validator: bytes) -> bool:
+        """Whether a validator (consensus address) is kept out of new committees now."""
+        auditor = self.find_auditor(ctx, validator)
+        return auditor is not None and auditor.excluded_until_height > ctx.height
+
     def find_auditor(self, ctx: Ctx, validator: bytes) -> Auditor | None:
         """How a validator has done; None while it was never judged."""
         raw = ctx.state.store(STORE).get(keys.auditor(validator))
@@ -324,7 +329,7 @@ class Keeper:
     def _count_right(self, ctx: Ctx, member: Member) -> None:
         auditor = self.get_auditor(ctx, member.consensus_address)
         auditor.right += 1
-        auditor.missed_in_a_row = 0
+        auditor.arrears = max(0, auditor.arrears - 1)
         self.put_auditor(ctx, auditor)
 
     def _count_wrong(self, ctx: Ctx, member: Member, was_right: bool = False) -> None:
@@ -342,11 +347,11 @@ class Keeper:
     def _count_miss(self, ctx: Ctx, member: Member) -> None:
         auditor, params = self.get_auditor(ctx, member.consensus_address), self.params(ctx)
         auditor.missed += 1
-        auditor.missed_in_a_row += 1
-        if auditor.missed_in_a_row < params.missed_max:
+        auditor.arrears += ARREARS_PER_MISS
+        if auditor.arrears < ARREARS_PER_MISS * params.missed_max:
             self.put_auditor(ctx, auditor)
             return
-        auditor.missed_in_a_row = 0
+        auditor.arrears = 0
         self._exclude(ctx, auditor, "missed", params.missed_excluded_blocks)
 
     def _exclude(self, ctx: Ctx, auditor: Auditor, reason: str, blocks: int) -> None:

@@ -16,6 +16,7 @@ STORE = "audits"
 ADDRESS_BYTES = 20
 SEED_BYTES = 32
 COMMITTEE_MAX = 64
+ARREARS_PER_MISS = 8  # right digests that make one missed audit good: who keeps up may miss one of nine
 VOTES_PER_BLOCK = 256
 OPENINGS_PER_BLOCK = 256
 DECIDED_PER_BLOCK = 256  # handed to whoever opened them

@@ -4,24 +4,33 @@ from abci_app.runtime.context import Ctx
 from abci_app.wire.address import FEE_COLLECTOR, decode_address, module_address
 from abci_app.wire.coin import base_coin
 from abci_app.wire.ints import ppm_floor
+from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Payout
 from abci_app.x.rewards import events
 from abci_app.x.rewards.keeper import Keeper
+from abci_app.x.rewards.needs import Auditors
 from abci_app.x.rewards.types import COMMUNITY, STORE, UNBACKINGS_PER_BLOCK, compute_accrued_q64, compute_block_reward
 
 
-def end_block(ctx: Ctx, keeper: Keeper) -> None:
+def end_block(ctx: Ctx, keeper: Keeper, auditors: Auditors) -> None:
     """Pay the fees, emit the block's reward, return what was unbacked long enough ago."""
-    pay_fees(ctx, keeper)
-    emit_reward(ctx, keeper)
+    payout = find_earner(ctx, keeper, auditors)
+    pay_fees(ctx, keeper, payout)
+    emit_reward(ctx, keeper, payout)
     return_backing(ctx, keeper)
 
 
-def pay_fees(ctx: Ctx, keeper: Keeper) -> None:
-    """Pay the whole of the collected fees to the account of the block's proposer.
+def find_earner(ctx: Ctx, keeper: Keeper, auditors: Auditors) -> Payout | None:
+    """To whom the block's proposer earns; None without a registered account, and while it is excluded as an auditor."""
+    if auditors.is_excluded(ctx, ctx.proposer_address):
+        return None
+    return keeper.find_payout(ctx, ctx.proposer_address)
 
-    Without a registered account they stay, and go to the next proposer who has one. Emits rewards.fees_paid.
+
+def pay_fees(ctx: Ctx, keeper: Keeper, payout: Payout | None) -> None:
+    """Pay the whole of the collected fees to who earns by the block (`find_earner`).
+
+    Where that is nobody they stay, and go to the next who does. Emits rewards.fees_paid.
     """
-    payout = keeper.find_payout(ctx, ctx.proposer_address)
     if payout is None:
         return
     amount_ugrad = keeper.bank.balance(ctx, module_address(FEE_COLLECTOR))
@@ -31,17 +40,17 @@ def pay_fees(ctx: Ctx, keeper: Keeper) -> None:
     ctx.emit(events.fees_paid(ctx.proposer_address, payout.account, amount_ugrad))
 
 
-def emit_reward(ctx: Ctx, keeper: Keeper) -> None:
+def emit_reward(ctx: Ctx, keeper: Keeper, payout: Payout | None) -> None:
     """Mint the parts of the block's reward that are earned now, and have the backed models accrue theirs.
 
-    The stakers' part is the proposer's, and nobody's without a registered account; the hosts' part is nobody's yet.
+    The stakers' part is of who earns by the block (`find_earner`), or nobody's; the hosts' part is nobody's yet.
     What is nobody's is not minted. Emits rewards.block_rewarded.
     """
     params = keeper.params(ctx)
     reward_ugrad = compute_block_reward(params, ctx.height)
     if reward_ugrad == 0:
         return
-    emission, payout = keeper.emission(ctx), keeper.find_payout(ctx, ctx.proposer_address)
+    emission = keeper.emission(ctx)
     stakers_ugrad = 0 if payout is None else ppm_floor(reward_ugrad, params.stakers_ppm)
     community_ugrad = ppm_floor(reward_ugrad, params.community_ppm)
     work_ugrad = ppm_floor(reward_ugrad, params.work_ppm) if emission.backing_ugrad else 0

@@ -6,12 +6,13 @@ from abci_app.runtime.module import Invariant, Module, MsgRoute, QueryRoute, bin
 from abci_app.wire.pb.gradus.rewards.v1 import query_pb2, tx_pb2
 from abci_app.x.rewards import block, genesis, invariants, msgs, queries, types
 from abci_app.x.rewards.keeper import Keeper
+from abci_app.x.rewards.needs import Auditors
 
 QUERY = "/gradus.rewards.v1.Query/"
 
 
-def new_module(keeper: Keeper) -> Module:
-    """The room over its keeper."""
+def new_module(keeper: Keeper, auditors: Auditors) -> Module:
+    """The room over its keeper. auditors: who of the validators earns by blocks."""
     return Module(
         name="rewards",
         init_genesis=lambda ctx, state: genesis.init_genesis(ctx, keeper, state),
@@ -34,7 +35,7 @@ def new_module(keeper: Keeper) -> Module:
             ("Unbackings", query_pb2.QueryUnbackingsRequest, queries.query_unbackings),
             ("Vestings", query_pb2.QueryVestingsRequest, queries.query_vestings),
         )),
-        end_block=partial(block.end_block, keeper=keeper),
+        end_block=partial(block.end_block, keeper=keeper, auditors=auditors),
         invariants=tuple(Invariant(name, partial(check, keeper=keeper)) for name, check in (
             ("rewards/earnings", invariants.check_earnings),
             ("rewards/account", invariants.check_account),

@@ -26,6 +26,12 @@ class Bank(Protocol):
     def burn(self, ctx: Ctx, module: str, coins: tuple[Coin, ...]) -> None: ...
 
 
+class Auditors(Protocol):
+    """The slice of the audits room that the pay of blocks needs."""
+
+    def is_excluded(self, ctx: Ctx, validator: bytes) -> bool: ...
+
+
 class Models(Protocol):
     """The slice of the models room that rewards need."""
 

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
+from abci_app.x.audits.types import ARREARS_PER_MISS
 from tests.auditors import spoil
 from tests.chain import address_of
 from tests.sim.strategies.cheats import Garbage
@@ -29,14 +30,14 @@ class LazyAuditor(HonestAuditor):
 
 
 class SelectiveAuditor(HonestAuditor):
-    """Answers one audit of eight, so that it has never missed eight in a row."""
+    """Answers only where one more missed audit would have it excluded."""
 
     def answer(self, stage: "Stage", validator: int, audit: Audit) -> bytes | None:
         """Only where it has to."""
         own = next(member for member in audit.members if stage.indices[member.consensus_address] == validator)
         standing = stage.chain.app.audits.get_auditor(stage.chain.ctx(), own.consensus_address)
-        missed_max = stage.chain.app.audits.params(stage.chain.ctx()).missed_max
-        return super().answer(stage, validator, audit) if standing.missed_in_a_row + 2 >= missed_max else None
+        most = ARREARS_PER_MISS * stage.chain.app.audits.params(stage.chain.ctx()).missed_max
+        return super().answer(stage, validator, audit) if standing.arrears + 2 * ARREARS_PER_MISS >= most else None
 
 
 class CopyingAuditor(HonestAuditor):

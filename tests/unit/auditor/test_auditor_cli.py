@@ -62,7 +62,7 @@ def test_status_says_what_the_chain_knows_of_the_validator(
     monkeypatch.setattr(asked.chain, "find_auditor", lambda address: None)
     shown = json.loads(run(home, "status", "--output", "json", own=home).stdout)
     assert shown == {"validator": VALIDATOR.hex().upper(), "status": "in committees", "excluded_until_height": 0,
-                     "right": 0, "wrong": 0, "missed": 0, "missed_in_a_row": 0, "fees_ugrad": 0, "waiting": 1,
+                     "right": 0, "wrong": 0, "missed": 0, "arrears": 0, "fees_ugrad": 0, "waiting": 1,
                      "answers": 0}
     monkeypatch.setattr(asked.chain, "find_auditor", lambda address: Auditor(
         consensus_address=address, right=5, wrong=1, missed=2, excluded_until_height=10**6, fees_ugrad=9))

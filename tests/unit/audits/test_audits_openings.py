@@ -50,7 +50,7 @@ def test_quorum_waits_eight_blocks_for_the_others_and_then_decides_without_them(
     assert codes(court.chain.block(opening)) == [("", 0)] and court.audit(ONE).decided_height == 9
     assert verdicts(court, ONE) == {0: MEMBER_VERDICT_RIGHT, 1: MEMBER_VERDICT_RIGHT, 2: MEMBER_VERDICT_RIGHT,
                                     3: MEMBER_VERDICT_MISSING}
-    assert (court.auditor(3).missed, court.auditor(3).missed_in_a_row) == (1, 1)
+    assert (court.auditor(3).missed, court.auditor(3).arrears) == (1, 8)
 
 
 @pytest.mark.parametrize("blocks", [0, 6])
@@ -231,17 +231,19 @@ def test_decided_audit_that_is_closed_untaken_is_handed_out_no_more(court: Court
     assert court.keeper.list_decided(court.chain.ctx()) == []
 
 
-def test_eight_missed_in_a_row_exclude_and_a_right_one_begins_anew(court: Court) -> None:
+def test_eight_missed_audits_exclude_and_a_right_digest_makes_an_eighth_of_one_good(court: Court) -> None:
     subjects = [subject_of(number) for number in range(20)]
     court.open(*subjects)
     court.wait(8)
     court.decide({0: ANSWER, 1: ANSWER, 2: ANSWER}, *subjects[:7])
-    assert (court.auditor(3).missed_in_a_row, court.auditor(3).excluded_until_height) == (7, 0)
+    assert (court.auditor(3).arrears, court.auditor(3).excluded_until_height) == (56, 0)
     court.decide(dict.fromkeys(range(4), ANSWER), subjects[7])
-    assert court.auditor(3).missed_in_a_row == 0
-    results = court.decide({0: ANSWER, 1: ANSWER, 2: ANSWER}, *subjects[8:16])
+    assert court.auditor(3).arrears == 55
+    court.decide({0: ANSWER, 1: ANSWER, 2: ANSWER}, subjects[8])
+    assert (court.auditor(3).arrears, court.auditor(3).excluded_until_height) == (63, 0)
+    results = court.decide({0: ANSWER, 1: ANSWER, 2: ANSWER}, subjects[9])
     auditor = court.auditor(3)
-    assert (auditor.missed, auditor.missed_in_a_row, auditor.right) == (15, 0, 1)
+    assert (auditor.missed, auditor.arrears, auditor.right) == (9, 0, 1)
     assert auditor.excluded_until_height == court.chain.height + 1_000
     excluded = [event for result in results for event in result.events if event.type == "audits.auditor_excluded"]
     assert len(excluded) == 1 and ("reason", "missed") in excluded[0].attributes

@@ -122,7 +122,7 @@ def put(kind: str, name: str, value: Any) -> Any:
     (lambda audits: audits["auditors"].append(audits["auditors"][0]), "twice"),
     (put("auditors", "consensus_address", "00"), "1 bytes"),
     (put("auditors", "consensus_address", "00" * 20), "no validator"),
-    (put("auditors", "missed_in_a_row", "8"), "in a row"),
+    (put("auditors", "arrears", "64"), "arrears"),
     (put("audits", "subject", "00"), "subject"), (without("status"), "status"), (without("claimant"), "claimant"),
     (without("answer"), "answer"), (put("audits", "answer", "00" * 96), "no quorum"), (put("audits", "members", []),
                                                                                        "members"),

@@ -62,6 +62,17 @@ class NamedRounds:
             self.idle.append(model_id)
 
 
+class NamedAuditors:
+    """Auditors of whom a test says which are excluded."""
+
+    def __init__(self) -> None:
+        self.excluded: list[bytes] = []
+
+    def is_excluded(self, ctx: Ctx, validator: bytes) -> bool:
+        """Whether the test said so."""
+        return validator in self.excluded
+
+
 class Rooms:
     """A chain's rooms with Alice and Bob funded; `ctx` is the block's layer."""
 
@@ -70,9 +81,9 @@ class Rooms:
         self.bank = BankKeeper(accounts=auth)
         self.models = ModelsKeeper(bank=self.bank)
         self.rewards = RewardsKeeper(bank=self.bank, models=self.models)
-        self.rounds = NamedRounds()
+        self.rounds, self.auditors = NamedRounds(), NamedAuditors()
         self.modules = (new_auth(auth), new_bank(self.bank), new_models(self.models, self.rounds),
-                        new_rewards(self.rewards))
+                        new_rewards(self.rewards, self.auditors))
         self.router = new_router(self.modules)
         self.ctx = Ctx("test-1", 7, 0, PROPOSER, bytes(32), bytes(32), Branch(EmptyState()))  # type: ignore[arg-type]
         state = app_state or {

@@ -38,7 +38,7 @@ def new_rooms(**params: int) -> Rooms:
 def end_block(rooms: Rooms, blocks: int = 1) -> None:
     """End the block, and so many altogether; the context is then the next one's."""
     for _ in range(blocks):
-        block.end_block(rooms.ctx, rooms.rewards)
+        block.end_block(rooms.ctx, rooms.rewards, rooms.auditors)
         rooms.ctx = replace(rooms.ctx, height=rooms.ctx.height + 1)
 
 

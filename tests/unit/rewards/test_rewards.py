@@ -264,6 +264,16 @@ def test_fees_stay_when_the_proposer_has_no_account_and_go_to_the_next(rooms: Ro
     assert rooms.bank.balance(rooms.ctx, CAROL) == 15
 
 
+def test_who_is_excluded_as_an_auditor_earns_nothing_by_its_blocks_and_the_next_gets_its_fees(rooms: Rooms) -> None:
+    pay_in_fees(rooms, 10)
+    rooms.auditors.excluded.append(PROPOSER)
+    end_block(rooms)
+    assert (rooms.bank.balance(rooms.ctx, FEES), rooms.bank.balance(rooms.ctx, CAROL)) == (10, 0)
+    rooms.auditors.excluded.clear()
+    end_block(rooms)
+    assert rooms.bank.balance(rooms.ctx, CAROL) == 10
+
+
 def test_contributions_are_answered_singly_and_by_pages(rooms: Rooms) -> None:
     model, other = rooms.create(), rooms.create()
     pay(rooms, model, 1, [trainer(index) for index in (2, 0, 1)])

@@ -74,22 +74,22 @@ class Audit(_message.Message):
     def __init__(self, subject: _Optional[bytes] = ..., status: _Optional[_Union[AuditStatus, str]] = ..., claimant: _Optional[str] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., opened_height: _Optional[int] = ..., ready_height: _Optional[int] = ..., decided_height: _Optional[int] = ..., answer: _Optional[bytes] = ..., eligible_power: _Optional[int] = ..., seed: _Optional[bytes] = ...) -> None: ...
 
 class Auditor(_message.Message):
-    __slots__ = ("consensus_address", "missed_in_a_row", "right", "wrong", "missed", "excluded_until_height", "fees_ugrad")
+    __slots__ = ("consensus_address", "arrears", "right", "wrong", "missed", "excluded_until_height", "fees_ugrad")
     CONSENSUS_ADDRESS_FIELD_NUMBER: _ClassVar[int]
-    MISSED_IN_A_ROW_FIELD_NUMBER: _ClassVar[int]
+    ARREARS_FIELD_NUMBER: _ClassVar[int]
     RIGHT_FIELD_NUMBER: _ClassVar[int]
     WRONG_FIELD_NUMBER: _ClassVar[int]
     MISSED_FIELD_NUMBER: _ClassVar[int]
     EXCLUDED_UNTIL_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     FEES_UGRAD_FIELD_NUMBER: _ClassVar[int]
     consensus_address: bytes
-    missed_in_a_row: int
+    arrears: int
     right: int
     wrong: int
     missed: int
     excluded_until_height: int
     fees_ugrad: int
-    def __init__(self, consensus_address: _Optional[bytes] = ..., missed_in_a_row: _Optional[int] = ..., right: _Optional[int] = ..., wrong: _Optional[int] = ..., missed: _Optional[int] = ..., excluded_until_height: _Optional[int] = ..., fees_ugrad: _Optional[int] = ...) -> None: ...
+    def __init__(self, consensus_address: _Optional[bytes] = ..., arrears: _Optional[int] = ..., right: _Optional[int] = ..., wrong: _Optional[int] = ..., missed: _Optional[int] = ..., excluded_until_height: _Optional[int] = ..., fees_ugrad: _Optional[int] = ...) -> None: ...
 
 class Params(_message.Message):
     __slots__ = ("missed_max", "missed_excluded_blocks", "wrong_excluded_blocks")
