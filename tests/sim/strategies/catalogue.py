@@ -132,8 +132,9 @@ def _auditor(name: str, told: str, kind: type[Side], formula: Formula | None, va
                     validators=network, may_stay_away=False, emission=True, per="block", limit=limit)
 
 
+DUTY = "recomputing at more than 0.7 of a unit's reward costs more than a validator's blocks earn"
+FORGIVEN = "one missed audit of nine is forgiven, and the first seven are; their work is saved"
 THIRD = (7, 8, 9)  # of ten validators
-DUTY = "to recompute costs more than the fee, and who is excluded loses nothing but fees"
 
 _WATCHED = (
     _trainer("honest", "computes, commits, reveals", Trainers, honest_unit),
@@ -169,7 +170,8 @@ _WATCHED = (
     _trainer("proposer that censors", "its validator leaves the others' work out", cheats.CensoringProposer,
              validators=(0,)),
     _auditor("lazy auditor", "never answers", judges.LazyAuditor, None, limit=DUTY),
-    _auditor("selective auditor", "answers one audit of eight", judges.SelectiveAuditor, None, limit=DUTY),
+    _auditor("selective auditor", "answers only what keeps its place", judges.SelectiveAuditor, None,
+             limit=FORGIVEN),
     _auditor("copying auditor", "answers when the answer is told", judges.CopyingAuditor, None, limit=DUTY),
     _auditor("guessing auditor", "calls every claim right", judges.GuessingAuditor, None, limit=DUTY),
     _auditor("a third of the validators, against others", "3 of 10 call honest units wrong where they decide alone",

@@ -44,8 +44,9 @@ class CopyingAuditor(HonestAuditor):
     """Says what others have said as soon as the answer may be told."""
 
     def answer(self, stage: "Stage", validator: int, audit: Audit) -> bytes | None:
-        """Nothing that nobody has told."""
-        return stage.find_answer(audit) if audit.ready_height else None
+        """Nothing that nobody has told: honest nodes keep the answer until its height."""
+        is_told = 0 < audit.ready_height <= stage.chain.height
+        return stage.find_answer(audit) if is_told else None
 
 
 class GuessingAuditor(HonestAuditor):
