@@ -37,7 +37,7 @@ from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from tests.abci.engine import block_hash
 from tests.auditors import Auditors
 from tests.chain import (
-    BLOCK_NS, GENESIS_TIME_NS, PROPOSERS, VALIDATOR_KEYS, VALIDATOR_POWER, Chain, address_of, new_test_key,
+    BLOCK_NS, GENESIS_TIME_NS, PROPOSERS, SIGNERS, VALIDATOR_KEYS, VALIDATOR_POWER, Chain, address_of, new_test_key,
 )
 from tests.interruptible import Command
 from tests.sim.claims import Claim, compute_answer, compute_claim, new_commit, new_reveal
@@ -75,6 +75,7 @@ class DiskRun(Chain):
 
     def __init__(self, folder: Path, keep_versions: int, interval: int, hidden: int) -> None:
         self.app, self.chain_id, self.checks, self._genesis = new_app(), "gradus-disk-1", False, None
+        self.signers = SIGNERS
         self.folder, self.table = folder, new_table()
         self.dice = random.Random(1)
         self.database = Database.open(folder / "state", STORE_NAMES, keep_versions, fsync=False)
@@ -173,7 +174,7 @@ class DiskRun(Chain):
             if len(self._answers) >= ANSWERS_KEPT:
                 self._answers.clear()
             self._answers[audit.subject] = compute_answer(
-                self.app.work.spec_of(ctx, audited), audited, subject.index, weights, self.table.rows)
+                self.app.work.spec_of(ctx, audited), audited, subject.index, weights, self.table.rows, audit)
         return self._answers[audit.subject]
 
     def probe(self) -> None:

@@ -238,7 +238,7 @@ def test_commands_show_validators_and_what_they_did(net: Recorded) -> None:
         zip(net.net.manifest.nodes, POWERS, strict=True))}
     record, = ask("misbehaviour")
     assert (record["consensus_address"], record["kind"]) == (
-        net.net.manifest.nodes[LIAR].address, "MISBEHAVIOUR_KIND_DUPLICATE_VOTE")
+        net.net.manifest.nodes[LIAR].address, "duplicate vote")
 
 
 def test_chain_that_begins_at_height_1000_begins_and_goes_on_after_a_restart_of_the_engine(tmp_path: Path) -> None:
