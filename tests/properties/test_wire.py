@@ -18,7 +18,8 @@ from abci_app.wire.seed import draw_rows, hash_fields, shuffle
 from abci_app.wire.tx import INJECTED_MARK, decode_injected, decode_tx
 from tests.chain import Chain
 
-pytestmark = pytest.mark.filterwarnings("error")
+# Not what other modules' objects warn of when they happen to be collected while a test of this one runs.
+pytestmark = pytest.mark.filterwarnings("error", "ignore::pytest.PytestUnraisableExceptionWarning")
 FUZZ = settings(max_examples=300, deadline=None,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 
