@@ -57,8 +57,6 @@ class Duels:
         dice = self.dice("challenges")
         for model_id, number in self._list_open_rounds(ctx):
             owner = self.markets.app.work.get_round(ctx, model_id, number)
-            if self.markets.app.models.find_weights(ctx, model_id, number - 1) is None:
-                continue
             for unit in self.markets.app.work.list_units(ctx, model_id, number):
                 if not self._is_challengeable(ctx, owner, unit):
                     continue
@@ -80,7 +78,7 @@ class Duels:
         return self.markets.app.work.find_challengeable(ctx, unit.model_id, unit.round, unit.index) is not None
 
     def _challenge(self, ctx: Ctx, unit: Unit, name: str) -> Intent:
-        """A challenge, for which a watcher replays the unit while its weights are there."""
+        """A challenge, for which a watcher replays the unit: its weights are there until the round is settled."""
         place = unit.model_id, unit.round, unit.index
         self.truths[place] = self.markets.replay(ctx, *place)
         bond = self.markets.app.disputes.compute_bond_min(ctx, Dispute(model_id=unit.model_id, round=unit.round,

@@ -105,8 +105,6 @@ def _find_weights_problem(ctx: Ctx, keeper: Keeper, model: Model) -> str | None:
     records = list(keeper.iter_weights(ctx, model.id))
     if not records or records[-1].round != model.rounds_closed or records[-1].root != model.weights_root:
         return f"the last weights are not those after round {model.rounds_closed}"
-    if records[0].round <= model.rounds_closed - model.spec.training.kept_rounds:
-        return f"weights of round {records[0].round} are kept too long"
     for record in records:
         if keeper.find_weights_bytes(ctx, record) is None:
             return f"the weights after round {record.round} do not hash to their root"

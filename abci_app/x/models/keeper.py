@@ -179,12 +179,11 @@ class Keeper:
     def close_round(self, ctx: Ctx, model: Model, weights: bytes, momentum: bytes) -> Model:
         """Make `weights` (int32 [P]) and `momentum` (int64 [P]) those after one more round; returns the new record.
 
-        Drops the weights that are no longer among the last `kept_rounds`. After the last round, of the terms that wait
-        where some do, the model serves. One that was paused stays so. Emits models.round_closed and then, at the end,
-        models.training_finished.
+        Drops no weights: only who runs the rounds knows which of them may still be disputed. After the last round, of
+        the terms that wait where some do, the model serves. One that was paused stays so. Emits models.round_closed and
+        then, at the end, models.training_finished.
         """
         model = self.get_model(ctx, model.id)
-        training = model.spec.training
         if find_phase(model) != MODEL_STATUS_TRAINING:
             raise InvariantBroken(f"model {model.id} closes a round with status {model.status}")
         count = compute_param_count(model.spec)
@@ -196,9 +195,6 @@ class Keeper:
         self.put_weights(ctx, record, weights)
         self.put_momentum(ctx, model.id, momentum)
         model.weights_root = record.root
-        expired = model.rounds_closed - training.kept_rounds
-        if expired >= 0:
-            self.drop_weights(ctx, model.id, expired)
         rounds = (self.find_pending(ctx, model.id) or model.spec).training.rounds
         is_last = model.rounds_closed >= (rounds or U32_MAX)
         if is_last:

@@ -14,7 +14,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 from abci_app.x.work import keys
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, STORE, TRAINERS_MAX, is_open, is_running,
+    PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, STORE, TRAINERS_MAX, compute_expired, is_open, is_running,
 )
 
 
@@ -88,9 +88,12 @@ def check_rounds(ctx: Ctx, keeper: Keeper) -> str | None:
 
 def _find_round_problem(ctx: Ctx, keeper: Keeper, found: Round, units: list[Unit]) -> str | None:
     model = keeper.models.get_model(ctx, found.model_id)
+    began = keeper.models.find_weights(ctx, found.model_id, found.number - 1)
+    if not found.settled_height and (began is None or began.root != found.weights_root):
+        return "not settled, but the weights that it began with are not kept"
     if [unit.index for unit in units] != list(range(found.unit_count)):
         return f"{found.unit_count} units counted, {len(units)} kept"
-    if found.settled_height and found.number <= model.rounds_closed - model.spec.training.kept_rounds:
+    if found.settled_height and found.number <= compute_expired(model):
         return "kept too long"
     aggregated = sum(1 for unit in units if unit.aggregated)
     if aggregated != found.accepted_count:
@@ -105,6 +108,18 @@ def _find_round_problem(ctx: Ctx, keeper: Keeper, found: Round, units: list[Unit
         return f"not closed, but {model.rounds_closed} rounds are, or it has accepted units"
     waiting = _count_waiting(found, units)
     return None if found.waiting_count == waiting else f"waits for {found.waiting_count} units, not {waiting}"
+
+
+def check_weights(ctx: Ctx, keeper: Keeper) -> str | None:
+    """Weights are kept that are among a contract's last ones, or that a round began with which is not settled."""
+    for model in keeper.models.iter_models(ctx):
+        for record in keeper.models.iter_weights(ctx, model.id):
+            if record.round > compute_expired(model):
+                break
+            begun = keeper.find_round(ctx, model.id, record.round + 1)
+            if begun is None or begun.settled_height:
+                return f"weights of model {model.id} after round {record.round} are kept too long"
+    return None
 
 
 def _count_waiting(running: Round, units: list[Unit]) -> int:

@@ -44,6 +44,7 @@ def new_module(keeper: Keeper) -> Module:
             ("work/active", invariants.check_active),
             ("work/open_units", invariants.check_open_units),
             ("work/rounds", invariants.check_rounds),
+            ("work/weights", invariants.check_weights),
             ("work/audits", invariants.check_audits),
             ("work/payloads", invariants.check_payloads),
             ("work/due", invariants.check_due),

@@ -11,7 +11,7 @@ from abci_app.wire.ints import U64_MAX, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    MODEL_STATUS_OPEN, AuditPolicy, ModelSpec, ModelStatus, TrainingPolicy,
+    MODEL_STATUS_OPEN, AuditPolicy, Model, ModelSpec, ModelStatus, TrainingPolicy,
 )
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import (
     MsgCommitWork, MsgEnroll, MsgLeave, MsgRevealPart, MsgRevealWork,
@@ -36,7 +36,7 @@ UNITS_MAX = PAYLOADS_MAX  # of a round
 UNITS_PER_BLOCK = 2_048  # moved on by ends of phases
 IDLE_MODELS_PER_BLOCK = 64
 OPENED_UNITS_PER_BLOCK = 512  # dealt to models that waited
-SETTLED_UNITS_PER_BLOCK = 512
+SETTLED_UNITS_PER_BLOCK = 512  # and chunks of weights that go with them
 DRAWN_UNITS_PER_BLOCK = 256
 AUDIT_COST_PER_BLOCK = 1 << 36  # multiply-adds of the units that are drawn
 CONFIRMATION_UNITS = 8  # units of a block's bounds that asking everybody about one counts as
@@ -133,6 +133,11 @@ def compute_trainers_needed(status: ModelStatus, training: TrainingPolicy) -> in
 def compute_payloads_needed(training: TrainingPolicy) -> int:
     """Payloads without which a round fails: with fewer the contract's rule could not withstand `trim` wrong ones."""
     return aggregate.payloads_needed(training.aggregation, training.trim)
+
+
+def compute_expired(model: Model) -> int:
+    """The last round that is not among those that the contract keeps; 0 or less while it keeps all."""
+    return model.rounds_closed - model.spec.training.kept_rounds
 
 
 def deal_units(seed: bytes, addresses: list[bytes], units_max: int) -> list[bytes]:

@@ -33,25 +33,18 @@ def test_closed_round_writes_weights_momentum_and_a_record_that_commits_to_both(
     assert rooms.broken() == []
 
 
-@pytest.mark.parametrize("kept_rounds", [2, 3])
-def test_exactly_the_last_kept_rounds_are_kept_in_state_and_blobs(rooms: Rooms, kept_rounds: int) -> None:
-    model = training_model(rooms, kept_rounds=kept_rounds)
-    for number in range(1, 8):
+def test_weights_that_are_dropped_leave_state_and_blobs_and_no_others_do(rooms: Rooms) -> None:
+    other, model = rooms.create(), training_model(rooms)
+    for number in range(1, 5):
         model = rooms.close(model, number)
-        rounds = [record.round for record in rooms.models.iter_weights(rooms.ctx, model.id)]
-        assert rounds == list(range(max(0, number + 1 - kept_rounds), number + 1))
-        blobs = [key for key, _ in rooms.ctx.state.blobs.iter(keys.CHUNK_BLOBS)]
-        assert blobs == [keys.chunk_blob(model.id, kept, 0) for kept in rounds]
-        assert rooms.broken() == []
+    for dropped in (0, 2, 2, 7):
+        rooms.models.drop_weights(rooms.ctx, model.id, dropped)
+    assert [record.round for record in rooms.models.iter_weights(rooms.ctx, model.id)] == [1, 3, 4]
+    blobs = [key for key, _ in rooms.ctx.state.blobs.iter(keys.CHUNK_BLOBS)]
+    assert blobs == [keys.chunk_blob(other.id, 0, 0)] + [keys.chunk_blob(model.id, kept, 0) for kept in (1, 3, 4)]
+    assert rooms.broken() == []
     with pytest.raises(WeightsNotFound):
-        rooms.models.load_weights(rooms.ctx, model.id, 0)
-
-
-def test_rounds_of_one_model_drop_no_weights_of_another(rooms: Rooms) -> None:
-    other = rooms.create()
-    model = training_model(rooms, kept_rounds=2)
-    for number in range(1, 4):
-        model = rooms.close(model, number)
+        rooms.models.load_weights(rooms.ctx, model.id, 2)
     assert len(rooms.models.load_weights(rooms.ctx, other.id, 0)) == 4 * compute_param_count(other.spec)
 
 

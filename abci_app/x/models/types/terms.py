@@ -178,8 +178,8 @@ def check_audit(audit: AuditPolicy, kept_rounds: int) -> None:
     served_blocks = ROUND_BLOCKS_MIN * (kept_rounds - 1)
     if audit.challenge_blocks > served_blocks:
         raise AuditPolicyInvalid(f"challenge_blocks is {audit.challenge_blocks}, allowed are {CHALLENGE_BLOCKS_MIN} to "
-                                 f"{served_blocks} where kept_rounds is {kept_rounds}, so that the weights a unit "
-                                 "began with are served as long as it can be challenged")
+                                 f"{served_blocks} where kept_rounds is {kept_rounds}, so that a contract says how "
+                                 "many rounds are kept: none goes while it can be challenged")
 
 
 def check_size(spec: ModelSpec) -> None:

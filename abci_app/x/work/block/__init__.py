@@ -32,8 +32,8 @@ from abci_app.x.work.block.verdicts import ask_everybody, pay_auditors, take_ver
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
     AUDIT_COST_PER_BLOCK, CONFIRMATION_UNITS, DRAWN_UNITS_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK,
-    PAYLOAD_ROUNDS_KEPT, SETTLED_UNITS_PER_BLOCK, UNITS_MAX, UNITS_PER_BLOCK, compute_payloads_needed,
-    compute_trainers_needed, deal_units, draw_units, is_running,
+    PAYLOAD_ROUNDS_KEPT, SETTLED_UNITS_PER_BLOCK, UNITS_MAX, UNITS_PER_BLOCK, compute_expired,
+    compute_payloads_needed, compute_trainers_needed, deal_units, draw_units, is_running,
 )
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step
@@ -110,9 +110,16 @@ def _settle_rounds(ctx: Ctx, keeper: Keeper) -> None:
     budget = Budget(SETTLED_UNITS_PER_BLOCK)
     for model_id, number in keeper.list_settling(ctx, SETTLED_UNITS_PER_BLOCK):
         closed = keeper.get_round(ctx, model_id, number)
-        if not budget.take(closed.unit_count):
+        if not budget.take(closed.unit_count + _count_expired_chunks(ctx, keeper, closed)):
             break
         _settle_round(ctx, keeper, closed)
+
+
+def _count_expired_chunks(ctx: Ctx, keeper: Keeper, closed: Round) -> int:
+    """The chunks of weights that go when a round is settled: none while its contract keeps them anyway."""
+    model = keeper.models.get_model(ctx, closed.model_id)
+    began = keeper.models.find_weights(ctx, closed.model_id, closed.number - 1)
+    return 0 if began is None or began.round > compute_expired(model) else began.chunk_count
 
 
 def _settle_round(ctx: Ctx, keeper: Keeper, closed: Round) -> None:
@@ -127,9 +134,21 @@ def _settle_round(ctx: Ctx, keeper: Keeper, closed: Round) -> None:
     closed.settled_height = ctx.height
     keeper.put_round(ctx, closed)
     ctx.emit(events.round_settled(closed, paid_ugrad))
-    model = keeper.models.get_model(ctx, closed.model_id)
-    if closed.number <= model.rounds_closed - model.spec.training.kept_rounds:
-        keeper.drop_settled(ctx, closed.model_id, closed.number)
+    _drop_expired(ctx, keeper, keeper.models.get_model(ctx, closed.model_id), closed.number)
+
+
+def _drop_expired(ctx: Ctx, keeper: Keeper, model: Model, number: int) -> None:
+    """Forget a round with its units, and the weights that it began with, where the contract keeps them no longer.
+
+    Nothing goes while the round is not settled: who is challenged, or asked late, must get what the unit began with.
+    """
+    found, expired = keeper.find_round(ctx, model.id, number), compute_expired(model)
+    if found is not None and not found.settled_height:
+        return
+    if number - 1 <= expired:
+        keeper.models.drop_weights(ctx, model.id, number - 1)
+    if number <= expired:
+        keeper.drop_settled(ctx, model.id, number)
 
 
 def _free_trainer(ctx: Ctx, keeper: Keeper, unit: Unit) -> None:
@@ -376,7 +395,9 @@ def _close_round(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round, acce
     keeper.put_round(ctx, running)
     ctx.emit(events.round_closed(running, model, share_ugrad))
     keeper.drop_payloads(ctx, model_id, running.number - PAYLOAD_ROUNDS_KEPT)
-    keeper.drop_settled(ctx, model_id, running.number - training.kept_rounds)
+    expired = compute_expired(model)
+    for number in range(max(expired, 1), expired + 2):  # the round that expires, and the next, whose weights do
+        _drop_expired(ctx, keeper, model, number)
 
 
 def _fail_round(ctx: Ctx, keeper: Keeper, running: Round, reason: str) -> None:
