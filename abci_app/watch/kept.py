@@ -1,7 +1,7 @@
 """What units are answered from, on disk, over restarts: weights that rounds begin with, and traces of units.
 
-Nodes keep the weights of the last rounds only, and disputes can hold a round open for longer. Who has the trace of its
-own unit answers a challenge at once.
+Whoever has the weights of a round need not find a node in time that is whole; who has the trace of its own unit answers
+a challenge at once.
 
 FOLDER/<model>-<round>-<root hex>.weights holds what a round begins with, .trace the digests of a unit's trace, one
 behind the other. The root says what the bytes must be: a file that is torn or changed is none.

@@ -45,8 +45,8 @@ class ReplaySource:
     def keep(self, owner: Round) -> bytes:
         """The weights that a round begins with, kept on this machine from now on until the round is settled.
 
-        Whoever may have to prove something of a unit keeps them in time: a dispute of another unit holds the round open
-        for longer than nodes keep its weights. Raises NodeRefused, ProofInvalid.
+        Nodes keep them as long; who has them need not find one that answers before a deadline. Raises NodeRefused,
+        ProofInvalid.
         """
         weights = self.kept.find_weights(owner)
         if weights is None:
