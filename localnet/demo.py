@@ -28,6 +28,7 @@ from abci_app.client.evaluate import accuracy_ppm, baseline_ppm, percent_text
 from abci_app.client.keys import Key, Keyring, new_key
 from abci_app.client.node import connect
 from abci_app.client.send import Sender
+from abci_app.client.words import enum_word
 from abci_app.data.dataset import Dataset, Options, new_dataset
 from abci_app.data.store import DatasetStore, StoredDataset
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING
@@ -341,4 +342,4 @@ def describe_phase(client: ChainClient, model_id: int) -> str:
     dealing = client.find_round(model_id)
     if dealing is None or dealing.round is None:
         return "enrolling"
-    return f"round {dealing.round.number}: {RoundPhase.Name(dealing.round.phase).removeprefix('ROUND_PHASE_').lower()}"
+    return f"round {dealing.round.number}: {enum_word(RoundPhase.DESCRIPTOR, dealing.round.phase)}"

@@ -21,6 +21,7 @@ from abci_app.cli.output import decimal_text
 from abci_app.cli.proofs import Place
 from abci_app.client.chain import ChainClient, compute_earned
 from abci_app.client.evaluate import percent_text
+from abci_app.client.words import enum_word
 from abci_app.wire.coin import DISPLAY_DENOM
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SlashReason
 from localnet.checks import find_height, wait_height
@@ -112,7 +113,7 @@ def read_slashes(client: ChainClient, model_id: int, miners: Sequence[Participan
     """The chain's slash records of a model, beside what each miner had been told to do."""
     behaviours = {miner.address: miner.behaviour for miner in miners}
     return [Slashed(slash.trainer, behaviours.get(slash.trainer, "unknown"), slash.round, slash.unit,
-                    SlashReason.Name(slash.reason).removeprefix("SLASH_REASON_").lower(), slash.amount_ugrad,
+                    enum_word(SlashReason.DESCRIPTOR, slash.reason), slash.amount_ugrad,
                     slash.burnt_ugrad)
             for slash in client.iter_slashes(model_id)]
 

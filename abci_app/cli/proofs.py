@@ -83,6 +83,11 @@ def model_place(model_id: int) -> Place:
     return Place("models", models_keys.model(model_id))
 
 
+def models_params_place() -> Place:
+    """Where the parameters of all model contracts stand."""
+    return Place("models", models_keys.PARAMS)
+
+
 def weights_place(model_id: int, number: int) -> Place:
     """Where the root of the weights after a round stands."""
     return Place("models", models_keys.weights(model_id, number))

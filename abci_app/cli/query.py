@@ -19,7 +19,7 @@ from abci_app.cli.output import grad_text, message_fields, print_fields, print_r
 from abci_app.cli.progress import progress_bar
 from abci_app.cli.query_audits import audits
 from abci_app.cli.query_disputes import disputes
-from abci_app.cli.query_models import models_versions
+from abci_app.cli.query_models import models_params, models_versions
 from abci_app.cli.query_rewards import rewards
 from abci_app.cli.records import SETTINGS, asking, of_model, show
 from abci_app.cli.trust import proving, read_terms, unprovable
@@ -73,7 +73,7 @@ def bank_balance(address: str, home: Path, node: str, output: str, **trust: Any)
 
 @query.group()
 def auth() -> None:
-    """Accounts."""
+    """Accounts, and the price of gas."""
 
 
 @auth.command("account")
@@ -92,12 +92,24 @@ def auth_account(address: str, home: Path, node: str, output: str, **trust: Any)
          f"coins make one: gradus tx bank send {address} AMOUNT --from KEY")
 
 
+@auth.command("gas-price")
+@asking
+def auth_gas_price(home: Path, node: str, output: str) -> None:
+    """What a transaction pays at least, in ugrad for a million gas; the command line pays just that.
+
+    \b
+    Example: gradus query auth gas-price
+    """
+    print_fields({"gas_price_ppm": connect(node).gas_price_ppm()}, output)
+
+
 @query.group()
 def models() -> None:
     """Model contracts."""
 
 
 models.add_command(models_versions)
+models.add_command(models_params)
 
 
 @models.command("list")

@@ -1,15 +1,17 @@
-"""`gradus query models versions`: the terms that a contract has had, has, and will have."""
+"""`gradus query models versions|params`: the terms that a contract has had, has and will have; what holds for all."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from abci_app.cli import proofs
 from abci_app.cli.connect import connect
 from abci_app.cli.options import model_argument
 from abci_app.cli.output import message_fields, print_rows
-from abci_app.cli.records import asking
-from abci_app.cli.trust import unprovable
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
+from abci_app.cli.records import asking, show
+from abci_app.cli.trust import proving, unprovable
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec, Params
 from abci_app.x.models.types.limits import get_policy_value, list_changes
 
 REPLACED, IN_FORCE, WAITING = "replaced", "in force", "waits for the round to end"
@@ -38,6 +40,21 @@ def models_versions(model_id: int, home: Path, node: str, output: str) -> None:
         rows.append({"version": versions[-1].version + 1, "height": "", "state": WAITING,
                      "changes": tell_changes(before, pending), "spec": message_fields(pending)})
     print_rows(rows, ("version", "height", "state", "changes"), output, "no terms")
+
+
+@click.command("params")
+@proving
+@asking
+def models_params(home: Path, node: str, output: str, **trust: Any) -> None:
+    """What holds for every contract: what auditors are paid at least, in ugrad for 10^9 multiply-adds.
+
+    A contract whose audit fee would pay less is refused; `gradus tx models create` chooses one that is enough.
+
+    \b
+    Example: gradus query models params --prove
+    """
+    show(output, home, node, trust, proofs.models_params_place(), Params, lambda: connect(node).models_params(),
+         "the chain has no parameters of models")
 
 
 def tell_changes(before: ModelSpec | None, after: ModelSpec) -> str:

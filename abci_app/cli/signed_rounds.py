@@ -1,25 +1,37 @@
 """Rounds for miners and watchers that believe no node: proved by the light client, from the first node that can."""
 
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from abci_app.cli import proofs
 from abci_app.cli.proved_records import ProvedRecords
 from abci_app.cli.trust import read_terms
-from abci_app.client.errors import ClientError, NodeRefused, NodeUnreachable
+from abci_app.client.errors import ClientError, ProofInvalid
+from abci_app.client.light.errors import Diverged
+from abci_app.client.light.trust import TrustStore
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 
 Record = TypeVar("Record")
+_log = logging.getLogger("gradus.client")
 
 
 class SignedRounds:
-    """units.source.SignedRecords over several nodes; one that is silent is passed over, one that lies ends the call."""
+    """units.source.SignedRecords over several nodes, of which the one that proved something last is asked first.
+
+    A node that is silent, has fallen behind or tells what does not verify is passed over, so that none of them alone
+    keeps a miner from its rounds; what another one says is proved as strictly. A divergence ends the call: two chains
+    were signed, and which of them is right nobody here can say.
+    """
 
     def __init__(self, records: Sequence[ProvedRecords]) -> None:
         """One for each node, at least one."""
-        self._records = tuple(records)
+        if not records:
+            raise ValueError("at least one node")
+        self._records = list(records)
 
     def check(self) -> None:
         """Verify a newest block, so that a command ends at once where nothing can be proved. Raises ClientError."""
@@ -38,20 +50,28 @@ class SignedRounds:
         return self._first(lambda records: records.get_spec(model_id, version))
 
     def _first(self, ask: Callable[[ProvedRecords], Record]) -> Record:
-        problem: ClientError | None = None
-        for records in self._records:
+        problems: list[ClientError] = []
+        for left in reversed(range(len(self._records))):
             try:
-                return ask(records)
-            except (NodeUnreachable, NodeRefused) as error:
-                problem = error
-        raise problem or NodeRefused("no node is named")
+                return ask(self._records[0])
+            except Diverged:
+                raise
+            except ClientError as error:
+                problems.append(error)
+            self._records.append(self._records.pop(0))
+            if left:
+                _log.warning("%s; trying %s", problems[-1].text, self._records[0].terms.node)
+        raise next((problem for problem in problems if isinstance(problem, ProofInvalid)), problems[-1])
 
 
 def open_signed(home: Path, nodes: Sequence[str], chain_id: str, trust: dict[str, Any]) -> SignedRounds | None:
     """What to believe rounds by, as the options of `cli.trust.proving` say; None for the nodes' word.
 
-    A --trust-hash asks for proofs by itself. Raises CommandError for options that contradict each other.
+    chain_id: the nodes' chain. Raises CommandError for options that contradict each other, LightError for a chain that
+    only the nodes have chosen while the home trusts others.
     """
-    chosen = {**trust, "chain_id": chain_id}
-    records = [ProvedRecords(read_terms(home, node, chosen)) for node in nodes]
-    return SignedRounds(records) if trust["prove"] or trust["trust_hash"] else None
+    if not trust["prove"]:
+        return None
+    terms = [read_terms(home, node, trust) for node in nodes]
+    proofs.check_chosen(terms[0], TrustStore(home), chain_id)
+    return SignedRounds([ProvedRecords(replace(one, chain_id=chain_id)) for one in terms])

@@ -82,7 +82,7 @@ class Nodes:
 
     def _call(self, call: Callable[[Node], _Result]) -> _Result:
         problems: list[ClientError] = []
-        for _ in self._nodes:
+        for left in reversed(range(len(self._nodes))):
             node = self._nodes[self._current]
             try:
                 self._check_chain(node)
@@ -95,7 +95,7 @@ class Nodes:
                 self._checked[self._current] = False
                 problems.append(error)
             self.move_on()
-            if len(self._nodes) > 1:
+            if left:
                 _log.warning("%s; trying %s", problems[-1].text, self.url)
         refused = [problem for problem in problems if isinstance(problem, NodeRefused)]
         unreachable = [problem for problem in problems if isinstance(problem, NodeUnreachable)]

@@ -21,6 +21,7 @@ from abci_app.client.chain import ChainClient, Dealing, compute_earned
 from abci_app.client.errors import ClientError, FeeTooHigh, ProofInvalid, TxRefused
 from abci_app.client.keys import Key
 from abci_app.client.send import GAS_PRICE_PPM_MAX, Sender, Sleep, is_error
+from abci_app.client.words import enum_word
 from abci_app.data.errors import DataError
 from abci_app.data.store import DatasetStore
 from abci_app.miner.behaviour import Behaviour, make_claim
@@ -421,9 +422,9 @@ class Miner:
         booked = self.chain.find_contribution(self.model_id, self.key.bech32)
         fields: dict[str, int | str] = {
             "round": running.number if running is not None else 0,
-            "phase": _name(RoundPhase, running.phase, "ROUND_PHASE_") if running is not None else "none",
+            "phase": enum_word(RoundPhase.DESCRIPTOR, running.phase) if running is not None else "none",
             **({"waiting_for": lacking} if lacking else {}),
-            "units": " ".join(f"{index}:{_name(UnitStatus, status, 'UNIT_STATUS_')}" for index, status in units),
+            "units": " ".join(f"{index}:{enum_word(UnitStatus.DESCRIPTOR, status)}" for index, status in units),
             "accepted": booked.units if booked else 0, "earned_ugrad": compute_earned(booked),
             "balance_ugrad": self.chain.balance(self.key.bech32),
             "bond_ugrad": trainer.bond_ugrad if trainer is not None else 0,
@@ -442,8 +443,3 @@ class Miner:
             return dealing.round is None or not due or not self.behaviour.reveals
         is_settled = dealing.trainer is None or not dealing.trainer.open_units or self._player is None
         return self._is_idle and is_settled and not is_live(self.chain.get_model(self.model_id))
-
-
-def _name(kind: type[RoundPhase] | type[UnitStatus], value: int, prefix: str) -> str:
-    """A value's name in lower case; its number, when a later version of the chain has named it."""
-    return kind.Name(value).removeprefix(prefix).lower() if value in kind.values() else str(value)

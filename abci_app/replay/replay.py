@@ -12,6 +12,7 @@ from abci_app.client.chain import ChainClient
 from abci_app.client.errors import ProofInvalid
 from abci_app.client.light.blocks import Header
 from abci_app.client.light.errors import ELSEWHERE
+from abci_app.client.words import enum_word
 from abci_app.data.errors import DataError
 from abci_app.replay.blocks import BlockReader
 from abci_app.replay.errors import DatasetLacking, NothingToReplay
@@ -289,14 +290,9 @@ def _choose(count: int, index: int | None) -> list[int]:
 
 def _read_unit(unit: Unit, lost_height: int) -> PastUnit:
     payload_root = b"" if unit.status in UNREVEALED else unit.payload_root
-    return PastUnit(unit.index, unit.trainer, _name(unit.status), payload_root, unit.trace_root, unit.aggregated,
+    status = enum_word(UnitStatus.DESCRIPTOR, unit.status)
+    return PastUnit(unit.index, unit.trainer, status, payload_root, unit.trace_root, unit.aggregated,
                     unit.status == UNIT_STATUS_REJECTED, unit.verdict == AUDIT_VERDICT_MISMATCH, lost_height)
-
-
-def _name(status: UnitStatus) -> str:
-    """A status in lower case; its number, when a later version of the chain has named it."""
-    known = status in UnitStatus.values()
-    return UnitStatus.Name(status).removeprefix("UNIT_STATUS_").lower() if known else f"status {status}"
 
 
 def _check_identity(running: Round, model_id: int, number: int) -> None:

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from abci_app.client.chain import ChainClient
 from abci_app.client.errors import NodeRefused, ProofInvalid, TimedOut, TxRefused
 from abci_app.client.send import Sender
+from abci_app.client.words import enum_word
 from abci_app.data.errors import DataError
 from abci_app.units.events import Event, Report
 from abci_app.watch.game import Replay, find_move
@@ -176,7 +177,7 @@ class Player:
         for move in batch:
             place = find_place(move.dispute)
             self._parts[place].turn = _turn(move.dispute)
-            stage = DisputeStage.Name(move.dispute.stage).removeprefix("DISPUTE_STAGE_").lower()
+            stage = enum_word(DisputeStage.DESCRIPTOR, move.dispute.stage)
             self.report(Event("moved", {**_fields(place), "stage": stage, "path": "/".join(map(str, move.dispute.path)),
                                         "height": sent.height}))
         return True
@@ -197,9 +198,8 @@ def describe_end(chain: ChainClient, ended: EndedDispute, address: str) -> dict[
     elif side == CLAIMANT and ended.winner == DISPUTE_WINNER_CHALLENGER:
         lost_ugrad = sum(slash.amount_ugrad for slash in chain.iter_slashes(ended.model_id)
                          if (slash.reason, slash.round, slash.unit) == (SLASH_REASON_DISPUTE, ended.round, ended.unit))
-    winner = DisputeWinner.Name(ended.winner).removeprefix("DISPUTE_WINNER_").lower()
-    return {"side": side, "winner": winner,
-            "reason": DisputeReason.Name(ended.reason).removeprefix("DISPUTE_REASON_").lower(),
+    winner = enum_word(DisputeWinner.DESCRIPTOR, ended.winner)
+    return {"side": side, "winner": winner, "reason": enum_word(DisputeReason.DESCRIPTOR, ended.reason),
             "won_ugrad": ended.won_ugrad if winner == side else 0, "lost_ugrad": lost_ugrad,
             "height": ended.ended_height}
 

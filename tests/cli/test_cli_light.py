@@ -1,7 +1,7 @@
 """`gradus light` and what --prove starts from, without a node."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,9 @@ from abci_app.client.light.errors import Diverged, HeightTooHigh, LightError, Ma
 from abci_app.client.light.trust import TrustStore
 from abci_app.client.light.verify import Rules
 from abci_app.client.rpc import Rpc, Status
+from kernels import dispatch
+from tests.chain import Chain
+from tests.cli.shell import Shell
 from tests.light_chain import CHAIN_ID, FakeSource, new_blocks, now_after
 
 BLOCKS = new_blocks([{1: 10}] * 9)
@@ -121,3 +124,35 @@ def test_divergence_ends_with_4_where_its_evidence_cannot_be_kept_too(tmp_path: 
             raise Diverged("two blocks", "hint", {"chain_id": CHAIN_ID, "height": 1, "primary": {"hash": "AA"},
                                                   "witness": {"hash": "BB"}})
     assert caught.value.exit_status == 4
+
+
+@pytest.fixture
+def shell(tmp_path: Path, gradus: Callable, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """A node that answers, and another one, http://127.0.0.1:1, that is asked for proofs and is silent."""
+    with dispatch.forced("ref"), Chain(tmp_path / "chain", {"alice": 10**9}) as chain:
+        chain.block()
+        yield Shell(chain, tmp_path / "home", gradus, monkeypatch)
+
+
+@pytest.mark.parametrize("options", [
+    ("--prove",), ("--trust-hash", "ab" * 32), ("--witness", "http://127.0.0.1:2"),
+    ("--trust-hash", "ab" * 32, "--trust-height", "3")], ids=" ".join)
+@pytest.mark.parametrize("question", ["query bank balance alice", "query auth account alice", "query models params"])
+def test_who_says_what_a_proof_rests_on_is_not_answered_without_one(
+        question: str, options: tuple[str, ...], shell: Shell) -> None:
+    assert shell.run(*question.split()).status == 0
+    ran = shell.run(*question.split(), *options)
+    assert (ran.status, ran.out) == (3, "")
+
+
+def test_witness_of_the_environment_is_for_what_is_proved_alone(
+        shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADUS_WITNESS", "http://127.0.0.1:2")
+    assert shell.json("query", "bank", "balance", "alice")["amount_ugrad"] == 10**9
+
+
+def test_chain_that_is_named_holds_for_answers_that_are_not_proved_too(shell: Shell) -> None:
+    name = shell.client.chain_id()
+    assert shell.json("query", "bank", "balance", "alice", "--chain-id", name)["amount_ugrad"] == 10**9
+    status, error, hint = shell.refused("query", "bank", "balance", "alice", "--chain-id", "other-1")
+    assert status == 1 and f"of chain '{name}', not of 'other-1'" in error and "--chain-id" in hint

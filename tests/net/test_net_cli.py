@@ -117,6 +117,13 @@ def test_balance_of_who_has_nothing_is_proved_to_be_absent(shell: Shell) -> None
     assert shown["amount_ugrad"] == 0 and not shown["proved"]["exists"]
 
 
+@pytest.mark.parametrize("room", ["models", "rewards", "audits"])
+def test_parameters_of_a_room_are_proved_to_be_what_the_node_tells(shell: Shell, room: str) -> None:
+    told = shell.json("query", room, "params")
+    proved = shell.json("query", room, "params", "--prove")
+    assert proved.pop("proved")["exists"] and proved == told != {}
+
+
 @pytest.mark.parametrize("question", [
     ("models", "list"), ("work", "trainers", "1"), ("work", "slashes", "1"), ("rewards", "contributions", "1"),
     ("rewards", "vesting", "1"), ("work", "round", "1")])

@@ -1,11 +1,14 @@
 """A miner that believes signed headers alone: a node that lies about a round gets no commitment out of it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from abci_app.cli.proofs import Terms
 from abci_app.cli.signed_rounds import SignedRounds, open_signed
-from abci_app.client.errors import NodeUnreachable, ProofInvalid
+from abci_app.client.errors import ClientError, NodeRefused, NodeUnreachable, ProofInvalid
+from abci_app.client.light.errors import Diverged, HeightMissing, LightError
 from abci_app.client.rpc import Answer
 from abci_app.miner.miner import Miner
 from abci_app.units.source import UnitSource
@@ -105,23 +108,59 @@ def test_claim_that_nobody_signed_is_refused(rig: Rig) -> None:
         source.is_signed(dealing.round)
 
 
-def test_next_node_is_asked_for_a_proof_when_one_is_silent_and_not_when_one_lies(rig: Rig) -> None:
-    class Silent(Signed):
-        def find_round(self, model_id: int, number: int) -> Round | None:
-            raise NodeUnreachable("away")
+class Asked(Signed):
+    """A node that is asked for a proof. problem: what it answers every question with."""
 
-    class Lying(Signed):
-        def find_round(self, model_id: int, number: int) -> Round | None:
-            raise ProofInvalid("false")
+    terms = Terms(Path("home"), "http://127.0.0.1:1")
 
-    assert SignedRounds([Silent(rig), Signed(rig)]).find_round(1, 1) is None  # type: ignore[list-item]
-    with pytest.raises(NodeUnreachable):
-        SignedRounds([Silent(rig)]).find_round(1, 1)  # type: ignore[list-item]
-    with pytest.raises(ProofInvalid):
-        SignedRounds([Lying(rig), Signed(rig)]).find_round(1, 1)  # type: ignore[list-item]
+    def __init__(self, rig: Rig, problem: ClientError | None = None) -> None:
+        super().__init__(rig)
+        self.problem, self.count = problem, 0
+
+    def find_round(self, model_id: int, number: int) -> Round | None:
+        self.count += 1
+        if self.problem is not None:
+            raise self.problem
+        return super().find_round(model_id, number)
 
 
-@pytest.mark.parametrize("options, is_asked", (({}, False), ({"prove": True}, True), ({"trust_hash": "ab" * 32}, True)))
-def test_proofs_are_asked_for_by_either_option(rig: Rig, options: dict[str, object], is_asked: bool) -> None:
-    trust = {"prove": False, "trust_height": None, "trust_hash": "", "witnesses": (), "chain_id": None} | options
-    assert (open_signed(rig.folder, ["http://127.0.0.1:1"], "test", trust) is not None) == is_asked
+@pytest.mark.parametrize("problem", (NodeUnreachable("away"), NodeRefused("no"), HeightMissing("behind"),
+                                     ProofInvalid("false")), ids=lambda problem: problem.text)
+def test_next_node_is_asked_for_a_proof_when_one_gives_none_and_first_from_then_on(
+        rig: Rig, problem: ClientError) -> None:
+    bad, good = Asked(rig, problem), Asked(rig)
+    signed = SignedRounds([bad, good])  # type: ignore[list-item]
+    assert signed.find_round(1, 1) is None and signed.find_round(1, 1) is None
+    assert (bad.count, good.count) == (1, 2)
+    with pytest.raises(type(problem)):
+        SignedRounds([bad]).find_round(1, 1)  # type: ignore[list-item]
+
+
+def test_where_no_node_can_prove_it_a_lie_is_told_before_silence(rig: Rig) -> None:
+    nodes = [Asked(rig, ProofInvalid("false")), Asked(rig, NodeUnreachable("away"))]
+    with pytest.raises(ProofInvalid, match="false"):
+        SignedRounds(nodes).find_round(1, 1)  # type: ignore[arg-type]
+
+
+def test_divergence_ends_the_question_and_no_other_node_is_asked(rig: Rig) -> None:
+    other = Asked(rig)
+    with pytest.raises(Diverged):
+        SignedRounds([Asked(rig, Diverged("two chains", "", {})), other]).find_round(1, 1)  # type: ignore[list-item]
+    assert other.count == 0
+
+
+def new_trust(**options: object) -> dict[str, object]:
+    return {"prove": True, "trust_height": None, "trust_hash": "", "witnesses": (), "chain_id": None} | options
+
+
+def test_chain_that_only_a_node_has_chosen_is_not_believed_where_the_home_trusts_another(rig: Rig) -> None:
+    nodes = ["http://127.0.0.1:1", "http://127.0.0.1:2"]
+    assert open_signed(rig.folder, nodes, "test", new_trust()) is not None
+    (rig.folder / "light").mkdir()
+    (rig.folder / "light" / "trusted-1.json").write_text("{}")
+    with pytest.raises(LightError, match="it is of chain 'test', of which nothing is trusted here") as ended:
+        open_signed(rig.folder, nodes, "test", new_trust())
+    assert "--chain-id test" in ended.value.hint
+    for chosen in ({"chain_id": "test"}, {"trust_hash": "ab" * 32}, {"prove": False}):
+        open_signed(rig.folder, nodes, "test", new_trust(**chosen))
+    open_signed(rig.folder, nodes, "trusted-1", new_trust())

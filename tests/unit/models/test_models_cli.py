@@ -1,4 +1,4 @@
-"""`gradus tx models` and `gradus query models versions`, over a chain without an engine."""
+"""`gradus tx models` and `gradus query models versions|params`, over a chain without an engine."""
 
 import json
 from collections.abc import Iterator
@@ -109,6 +109,7 @@ def test_contract_has_a_fee_that_the_chain_takes_unless_another_is_named(
         chain.block()
         shell = Shell(tmp_path / "home", chain, monkeypatch, capsys)
         shell.tx("create", "--dataset", "iris", "--hidden", "4")
+        assert shell.run("query", "models", "params") == (0, {"audit_price_ugrad_per_gma": 10_000_000})
         spec = shell.model().spec
         assert spec.audit.audit_fee_ppm == compute_audit_fee_ppm_min(spec, 10_000_000) > 50_000
         status, error, hint = shell.refused("create", "--dataset", "iris", "--hidden", "4", "--audit-fee-ppm", "50000")
