@@ -25,7 +25,7 @@ OPS = (
     Op("decoder", ("param_count", "init_weights", "list_parameters", "stages"),
        "weights int32 [P]; tokens or stream h int32 [N, d], slope dh int32 [N, d] -> h, dh, gradients int64 [P]",
        "decoder/README.md sections 14 to 21"),
-    Op("unit", ("check_policy", "unit_cost", "run_unit"),
+    Op("unit", ("check_policy", "unit_cost", "unit_work", "run_unit"),
        "weights int32 [P]; features int8 [H*B, inputs]; labels uint16 [H*B]; seed -> payload, trace",
        "README section 7"),
     Op("payload", ("payload_bytes", "region_bytes", "encode", "encode_with_feedback", "check", "decode"),

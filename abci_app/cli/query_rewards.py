@@ -97,7 +97,10 @@ def rewards_vesting(model_id: int, address: str, home: Path, node: str, output: 
 @proving
 @asking
 def rewards_params(home: Path, node: str, output: str, **trust: Any) -> None:
-    """The schedule of the emission, who gets which part of it, and how long backing takes to come back.
+    """The schedule of the emission, who gets which part of it, how long backing takes to come back, what work is worth.
+
+    mint_price_ugrad_per_gma bounds what an accepted unit may have minted, for each 10^9 of its multiply-adds; at 0
+    nothing is minted for work.
 
     \b
     Example: gradus query rewards params --prove
@@ -127,8 +130,9 @@ def rewards_emission(height: int | None, home: Path, node: str, output: str) -> 
 def rewards_ledger(model_id: int, home: Path, node: str, output: str, **trust: Any) -> None:
     """What is booked of a model: backing, units, fees of audits, and what its running round has accrued.
 
-    unit_max_ugrad is the most that a unit can have from the emission: what the contract's bond deters. With --prove the
-    record alone, whose accrued_ugrad is as of its last change.
+    unit_max_ugrad is the most that a unit can have from the emission: the lesser of bond_max_ugrad, what the contract's
+    bond deters beside the reward, and work_max_ugrad, its multiply-adds at the chain's price. With --prove the record
+    alone, whose accrued_ugrad is as of its last change.
 
     \b
     Example: gradus query rewards ledger 1
@@ -142,7 +146,9 @@ def rewards_ledger(model_id: int, home: Path, node: str, output: str, **trust: A
     answer = chain.get_ledger(model_id)
     fields = message_fields(answer.ledger)
     fields["accrued_ugrad"] = answer.accrued_ugrad
-    print_fields({**fields, "unit_max_ugrad": answer.unit_max_ugrad}, output)
+    for name in ("unit_max_ugrad", "bond_max_ugrad", "work_max_ugrad"):
+        fields[name] = getattr(answer, name)
+    print_fields(fields, output)
 
 
 @rewards.command("backing")

@@ -75,6 +75,11 @@ def compute_unit_cost(spec: ModelSpec) -> int:
     return unit.unit_cost(compute_unit_policy(spec, spec.training.learning_rate.peak_q16))
 
 
+def compute_unit_work(spec: ModelSpec) -> int:
+    """Multiply-adds of one unit without the time of calls, which another implementation need not take."""
+    return unit.unit_work(compute_unit_policy(spec, spec.training.learning_rate.peak_q16))
+
+
 def compute_close_cost(spec: ModelSpec, payload_count: int) -> int:
     """Multiply-adds in the time of which a round is closed: its rule over so many payloads, and the outer step.
 

@@ -75,7 +75,12 @@ def step_cost(model: Decoder, batch_rows: int) -> int:
     Three products of every matrix, where a wide slope counts twice; six of attention over half of the pairs;
     TOKEN_COST for every value of the passes over rows, and LAYER_COST for the calls of a layer, whatever its width.
     """
-    return batch_rows * _row_cost(model) + LAYER_COST * (model.layers + 1)
+    return batch_rows * _row_cost(model) + calls_cost(model)
+
+
+def calls_cost(model: Decoder) -> int:
+    """What of step_cost is the time of calls, however narrow the layers and few the rows."""
+    return LAYER_COST * (model.layers + 1)
 
 
 def _row_cost(model: Decoder) -> int:

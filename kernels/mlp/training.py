@@ -19,8 +19,8 @@ from kernels.tensor import Tensor
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Trainer", "check_model", "check_unit", "count_terms", "draw_examples", "param_shapes", "read_batches",
-           "reduce_model", "step_cost"]
+__all__ = ["Trainer", "calls_cost", "check_model", "check_unit", "count_terms", "draw_examples", "param_shapes",
+           "read_batches", "reduce_model", "step_cost"]
 
 BATCH_VALUES_MAX = 2**24
 FEATURE_BYTES_MAX = 2**28
@@ -62,8 +62,13 @@ def step_cost(model: Mlp, batch_rows: int) -> int:
     cost = 0
     for layer, (fan_in, fan_out) in enumerate(zip(model.widths, model.widths[1:])):
         slopes = 1 if layer == 0 else 2
-        cost += batch_rows * fan_in * fan_out * (1 + slopes * (2 if layer in model.wide else 1)) + LAYER_COST
-    return cost
+        cost += batch_rows * fan_in * fan_out * (1 + slopes * (2 if layer in model.wide else 1))
+    return cost + calls_cost(model)
+
+
+def calls_cost(model: Mlp) -> int:
+    """What of step_cost is the time of calls, however narrow the layers and few the rows."""
+    return LAYER_COST * (len(model.widths) - 1)
 
 
 def reduce_model(model: Mlp, cost: int) -> Mlp:

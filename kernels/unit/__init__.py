@@ -18,7 +18,7 @@ from kernels.unit import trace as unit_trace
 from kernels.unit.models import Model, find_training
 
 __all__ = ["Adam", "Lion", "Mlp", "Optimiser", "Schedule", "Sgd", "UnitPolicy", "UnitResult", "check_policy",
-           "iter_states", "param_count", "run_unit", "unit_cost"]
+           "iter_states", "param_count", "run_unit", "unit_cost", "unit_work"]
 
 STEPS_MAX = 4096
 BATCH_ROWS_MAX = 4096
@@ -106,6 +106,15 @@ def unit_cost(policy: UnitPolicy) -> int:
     traced = (policy.local_steps + policy.trace_every - 1) // policy.trace_every
     per_trace = HASH_COST * STATE_BYTES[type(policy.optimiser)] * count
     return policy.local_steps * per_step + traced * per_trace + _encode_cost(policy) * count
+
+
+def unit_work(policy: UnitPolicy) -> int:
+    """What of unit_cost grows with widths, rows and steps: all but the calls.
+
+    Calls take what the implementation makes them take, and nobody's need be these; products, passes and hashes are the
+    same in any.
+    """
+    return unit_cost(policy) - policy.local_steps * find_training(policy.model).calls_cost(policy.model)
 
 
 def _encode_cost(policy: UnitPolicy) -> int:

@@ -52,6 +52,9 @@ class Training(Protocol):
     def step_cost(self, model: Any, batch_rows: int) -> int:
         """Multiply-adds of a step, without the optimiser's and the quantisers' passes over the parameters."""
 
+    def calls_cost(self, model: Any) -> int:
+        """What of step_cost does not depend on widths and rows: the time of calls."""
+
     def reduce_model(self, model: Any, cost: int) -> Any:
         """The model, or one of the same widths with less depth or shorter rows, so that a row costs about `cost`."""
 

@@ -278,6 +278,7 @@ def test_unit_cost_counts_tokens_layers_and_wide_slopes() -> None:
     assert row == 2 * (training.step_cost(SMALL, 1) - 4 * training.LAYER_COST)
     traces = 2 * 3 * 12
     assert unit.unit_cost(policy) == 3 * row + constant + (2 * 16 + 2 + traces) * decoder.param_count(SMALL)
+    assert unit.unit_work(policy) == unit.unit_cost(policy) - constant
 
 
 def test_backend_that_is_wrong_in_a_decoders_widths_is_found_in_a_reduced_step(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -158,6 +158,14 @@ def test_narrow_layers_cost_what_their_calls_take() -> None:
     assert unit.unit_cost(narrow) > 4096 * 7 * 20_000 > 2**28
 
 
+def test_work_of_a_unit_is_its_cost_without_calls() -> None:
+    for widths, batch_rows in (((3, 2), 1), ((64, 128, 64, 10), 16)):
+        policy = new_policy(widths, 32, batch_rows, 6554, 58982, 8)
+        assert unit.unit_work(policy) == unit.unit_cost(policy) - 32 * 20_000 * (len(widths) - 1)
+    least = new_policy((1, 2), 1, 1, 6554, 58982, 1)
+    assert unit.unit_work(least) == 2 * 2 + 4 * (16 + 3 * 12 + 2)
+
+
 @settings(deadline=None, max_examples=50)
 @given(st.one_of(st.none(), st.integers(), st.binary(max_size=40), st.text(max_size=5), st.tuples(st.integers())))
 def test_any_value_as_any_argument_is_a_result_or_an_input_error(value: object) -> None:

@@ -77,7 +77,7 @@ class Keeper:
             yield Payout.FromString(raw)
 
     def params(self, ctx: Ctx) -> Params:
-        """The schedule of the emission and its parts."""
+        """The schedule of the emission, its parts, and what work is worth."""
         raw = ctx.state.store(STORE).get(keys.PARAMS)
         return default_params() if raw is None else Params.FromString(raw)
 
@@ -236,7 +236,7 @@ class Keeper:
         vesting = Vesting(
             model_id=model_id, round=number,
             escrow_ugrad=compute_share(spec.economy.round_reward_ugrad, held_ugrad, len(accepted)),
-            minted_ugrad=compute_minted_share(compute_accrued(ledger, emission), dealt, spec),
+            minted_ugrad=compute_minted_share(compute_accrued(ledger, emission), dealt, spec, self.params(ctx)),
             units=[VestingUnit(unit=unit, trainer=encode_address(trainer)) for unit, trainer in accepted])
         if vesting.escrow_ugrad:
             drawn_ugrad = vesting.escrow_ugrad * len(accepted)

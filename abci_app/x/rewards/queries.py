@@ -9,7 +9,9 @@ from abci_app.wire.pb.gradus.rewards.v1 import query_pb2
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Contribution, Payout, Unbacking, Vesting
 from abci_app.x.rewards import keys
 from abci_app.x.rewards.keeper import Keeper
-from abci_app.x.rewards.types import STORE, compute_accrued, compute_block_reward, compute_minted_max
+from abci_app.x.rewards.types import (
+    STORE, compute_accrued, compute_block_reward, compute_bond_max, compute_minted_max, compute_work_max,
+)
 
 
 def query_contribution(ctx: Ctx, keeper: Keeper,
@@ -48,7 +50,7 @@ def query_payouts(ctx: Ctx, keeper: Keeper,
 
 
 def query_params(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryParamsRequest) -> query_pb2.QueryParamsResponse:
-    """The schedule of the emission and its parts."""
+    """The schedule of the emission, its parts, and what work is worth."""
     return query_pb2.QueryParamsResponse(params=keeper.params(ctx))
 
 
@@ -71,8 +73,11 @@ def query_ledger(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryLedgerRequest
     if model is None:
         raise NotFound(f"no model {request.model_id}")
     ledger = keeper.ledger(ctx, model.id)
-    return query_pb2.QueryLedgerResponse(ledger=ledger, accrued_ugrad=compute_accrued(ledger, keeper.emission(ctx)),
-                                         unit_max_ugrad=compute_minted_max(model.spec))
+    params = keeper.params(ctx)
+    return query_pb2.QueryLedgerResponse(
+        ledger=ledger, accrued_ugrad=compute_accrued(ledger, keeper.emission(ctx)),
+        unit_max_ugrad=compute_minted_max(model.spec, params), bond_max_ugrad=compute_bond_max(model.spec),
+        work_max_ugrad=compute_work_max(model.spec, params))
 
 
 def query_backing(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryBackingRequest) -> query_pb2.QueryBackingResponse:

@@ -3,6 +3,7 @@
 Reads/Writes: nothing. All divisions round down: what is left over is not minted, or stays where it is.
 """
 
+from abci_app.runtime.contract import GMA, compute_unit_work
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import parse_base_amount
 from abci_app.wire.ints import PPM, U64_MAX, mul_div_floor, ppm_floor
@@ -18,6 +19,7 @@ HALVINGS_MAX = 64  # after so many the reward of any block is 0
 UNBACK_BLOCKS_MAX = 10_000_000
 UNBACKINGS_PER_BLOCK = 256
 UNITS_MAX = 64  # of a round
+MINT_PRICE_UGRAD_PER_GMA = 40_000_000
 Q64_BITS = 64
 Q64_BYTES = 16
 
@@ -37,10 +39,12 @@ def check_unback(msg: MsgUnback) -> None:
 def default_params(initial_block_reward_ugrad: int = 0) -> Params:
     """Parameters to start from; the schedule is empty unless a block reward is named.
 
-    Halved every 10,000,000 blocks; 30 % to stakers, 50 % to work, 10 % each to hosts and the community.
+    Halved every 10,000,000 blocks; 30 % to stakers, 50 % to work, 10 % each to hosts and the community; at most 40 grad
+    are minted for 10^9 multiply-adds.
     """
     return Params(initial_block_reward_ugrad=initial_block_reward_ugrad, halving_blocks=10_000_000,
-                  stakers_ppm=300_000, work_ppm=500_000, hosts_ppm=100_000, community_ppm=100_000, unback_blocks=1_000)
+                  stakers_ppm=300_000, work_ppm=500_000, hosts_ppm=100_000, community_ppm=100_000, unback_blocks=1_000,
+                  mint_price_ugrad_per_gma=MINT_PRICE_UGRAD_PER_GMA)
 
 
 def check_params(params: Params) -> None:
@@ -116,13 +120,18 @@ def compute_parts(amount_ugrad: int, accounts: list[bytes]) -> list[tuple[bytes,
     return [(account, share_ugrad * counts[account]) for account in sorted(counts)] if share_ugrad else []
 
 
-def compute_minted_share(accrued_ugrad: int, dealt: int, spec: ModelSpec) -> int:
+def compute_minted_share(accrued_ugrad: int, dealt: int, spec: ModelSpec, params: Params) -> int:
     """ugrad that each accepted unit has minted of what its model accrued, when `dealt` (at least 1) were dealt."""
-    return min(accrued_ugrad // dealt, compute_minted_max(spec))
+    return min(accrued_ugrad // dealt, compute_minted_max(spec, params))
 
 
-def compute_minted_max(spec: ModelSpec) -> int:
-    """The most that may be minted for a unit of a contract, in ugrad: with it, a wrong claim must still not pay.
+def compute_minted_max(spec: ModelSpec, params: Params) -> int:
+    """The most that may be minted for a unit of a contract, in ugrad: by its bond, and by its work."""
+    return min(compute_bond_max(spec), compute_work_max(spec, params))
+
+
+def compute_bond_max(spec: ModelSpec) -> int:
+    """The most that may be minted for a unit, in ugrad, so that a wrong claim still does not pay.
 
     What is burnt of a bond for a wrong claim must be at least reward * (1 - p) / p, at an audit rate of p; so a unit
     may earn up to burnt * p / (1 - p), of which the contract's round reward comes first. Contracts that want more of
@@ -134,3 +143,11 @@ def compute_minted_max(spec: ModelSpec) -> int:
     burnt_ugrad = ppm_floor(ppm_floor(economy.bond_ugrad, audit.mismatch_slash_ppm), audit.burn_ppm)
     deterred_ugrad = mul_div_floor(burnt_ugrad, audit.rate_ppm, PPM - audit.rate_ppm)
     return min(max(deterred_ugrad - economy.round_reward_ugrad, 0), U64_MAX)
+
+
+def compute_work_max(spec: ModelSpec, params: Params) -> int:
+    """The most that may be minted for a unit, in ugrad, by what its shapes ask for: multiply-adds at the chain's price.
+
+    Nothing that a trainer says enters. A checked contract's unit has at most 2^34 multiply-adds; the price is any u64.
+    """
+    return min(mul_div_floor(compute_unit_work(spec), params.mint_price_ugrad_per_gma, GMA), U64_MAX)

@@ -24,10 +24,13 @@ def generous_spec(**changes: Any) -> ModelSpec:
 
 
 def new_rooms(**params: int) -> Rooms:
-    """Rooms in which every block is rewarded with 1000 ugrad: 300 for stakers, 500 for work, 100 for the community."""
+    """Rooms in which every block is rewarded with 1000 ugrad: 300 for stakers, 500 for work, 100 for the community.
+
+    At a price by which no unit of these tests is bounded."""
     rooms = Rooms()
     chosen = {"initial_block_reward_ugrad": REWARD, "halving_blocks": 1_000, "stakers_ppm": 300_000,
-              "work_ppm": 500_000, "hosts_ppm": 100_000, "community_ppm": 100_000, "unback_blocks": 5} | params
+              "work_ppm": 500_000, "hosts_ppm": 100_000, "community_ppm": 100_000, "unback_blocks": 5,
+              "mint_price_ugrad_per_gma": 10**15} | params
     written = Params(**chosen)
     check_params(written)
     rooms.rewards.put_params(rooms.ctx, written)

@@ -16,17 +16,14 @@ from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCloseModel
 from abci_app.wire.pb.gradus.rewards.v1 import query_pb2
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Params, Unbacking
 from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import SLASH_REASON_MISMATCH
 from abci_app.x.models.errors import ModelNotFound
-from abci_app.x.models.types.terms import compute_burn_min
 from abci_app.x.rewards import block, errors, types
 from abci_app.x.rewards.types import (
-    check_params, compute_block_reward, compute_minted_max, compute_parts, compute_schedule, compute_total,
-    default_params,
+    check_params, compute_block_reward, compute_bond_max, compute_parts, compute_schedule,
+    compute_total, compute_work_max, default_params,
 )
-from abci_app.x.work.types import compute_slash
 from tests.unit.models.rooms import (
-    ALICE, ALICE_TEXT, BOB, BOB_TEXT, CAROL, CAROL_TEXT, FUNDS_UGRAD, PROPOSER, Rooms, small_spec,
+    ALICE, ALICE_TEXT, BOB, BOB_TEXT, CAROL, CAROL_TEXT, FUNDS_UGRAD, PROPOSER, Rooms,
 )
 from tests.unit.rewards.emitting import (
     COMMUNITY, REWARDS, back, end_block, generous_spec, new_rooms, pay, unback,
@@ -81,25 +78,6 @@ def test_parts_are_equal_and_never_more_than_the_amount(amount: int, entries: li
     share = amount // len(entries) if entries else 0
     assert all(part == share * entries.count(account) > 0 for account, part in parts)
     assert bool(parts) == (share > 0) and sum(part for _, part in parts) <= amount
-
-
-@given(bond=st.integers(0, 2**64 - 1), reward=st.integers(0, 2**40), rate=st.integers(1, 10**6),
-       slash=st.integers(1, 10**6), burn=st.integers(0, 10**6))
-def test_emission_of_a_unit_never_makes_cheating_pay(bond: int, reward: int, rate: int, slash: int, burn: int) -> None:
-    """What is burnt for a wrong claim deters with the emission as without, and would not with one ugrad more."""
-    spec = generous_spec(round_reward_ugrad=reward)
-    spec.economy.bond_ugrad = bond
-    spec.audit.rate_ppm, spec.audit.mismatch_slash_ppm, spec.audit.burn_ppm = rate, slash, burn
-    most = compute_minted_max(spec)
-    taken, offered = compute_slash(bond, spec.audit, SLASH_REASON_MISMATCH)
-    burnt = taken - offered
-    economy = type(spec.economy)()
-    for minted, is_deterred in ((most, True), (most + 1, False)):
-        if reward + minted > U64_MAX or most == U64_MAX:
-            continue
-        economy.round_reward_ugrad = reward + minted
-        if most or is_deterred and burnt >= compute_burn_min(spec.economy, spec.audit):
-            assert (burnt >= compute_burn_min(economy, spec.audit)) == is_deterred
 
 
 def test_block_reward_goes_to_the_proposer_and_the_community_and_nobody_else() -> None:
@@ -218,19 +196,6 @@ def test_backing_counts_for_the_blocks_that_it_stood() -> None:
     assert rooms.broken() == []
 
 
-def test_unit_has_no_more_minted_than_its_contracts_bond_deters() -> None:
-    rooms = new_rooms()
-    spec = small_spec()
-    spec.economy.bond_ugrad = 6_000_300  # burnt: 1500075; at 40 %, 1000050 deterred, of which the reward is 1000000
-    assert compute_minted_max(spec) == 50
-    model = rooms.create(spec)
-    back(rooms, BOB_TEXT, 1)
-    rooms.rewards.open_round(rooms.ctx, model.id)
-    end_block(rooms, 2)
-    assert pay(rooms, model, 1, [ALICE, BOB], dealt=2) == 500_000 + 50
-    assert rooms.rewards.emission(rooms.ctx).work_ugrad == 100 and rooms.broken() == []
-
-
 def test_what_was_minted_for_a_wrong_unit_is_burnt() -> None:
     rooms = new_rooms()
     model = rooms.create(generous_spec())
@@ -343,7 +308,8 @@ def test_what_comes_back_at_one_height_fits_its_record() -> None:
 
 def test_parameters_and_rewards_of_blocks_are_answered() -> None:
     rooms = new_rooms()
-    assert rooms.query(PATH + "Params", query_pb2.QueryParamsRequest()).params.unback_blocks == 5
+    told = rooms.query(PATH + "Params", query_pb2.QueryParamsRequest()).params
+    assert (told.unback_blocks, told.mint_price_ugrad_per_gma) == (5, 10**15)
     end_block(rooms)
     answer = rooms.query(PATH + "Emission", query_pb2.QueryEmissionRequest())
     assert (answer.height, answer.block_reward_ugrad, answer.stakers_ugrad, answer.work_ugrad, answer.hosts_ugrad,
@@ -372,7 +338,9 @@ def test_backing_is_answered_by_model_and_by_owner() -> None:
     end_block(rooms, 2)
     ledger = rooms.query(PATH + "Ledger", query_pb2.QueryLedgerRequest(model_id=1))
     assert (ledger.ledger.backing_ugrad, ledger.accrued_ugrad) == (350, 999)
-    assert ledger.unit_max_ugrad == compute_minted_max(model.spec) > 0
+    assert (ledger.bond_max_ugrad, ledger.work_max_ugrad) == (
+        compute_bond_max(model.spec), compute_work_max(model.spec, rooms.rewards.params(rooms.ctx)))
+    assert ledger.unit_max_ugrad == min(ledger.bond_max_ugrad, ledger.work_max_ugrad) > 0
     for path, request in (("Backing", query_pb2.QueryBackingRequest(model_id=1, owner=CAROL_TEXT)),
                           ("Backing", query_pb2.QueryBackingRequest(model_id=0, owner=BOB_TEXT)),
                           ("Ledger", query_pb2.QueryLedgerRequest(model_id=2))):

@@ -92,9 +92,11 @@ def test_emission_and_ledger_are_told(backed: Shell) -> None:
     assert backed.ask("emission", "--height", "10000000")["block_reward_ugrad"] == REWARD // 2
     assert backed.ask("community") == {"address": encode_address(module_address("community")),
                                        "amount_ugrad": height * REWARD // 10}
-    assert backed.ask("params")["unback_blocks"] == 1_000
+    told = backed.ask("params")
+    assert (told["unback_blocks"], told["mint_price_ugrad_per_gma"]) == (1_000, 40_000_000)
     ledger = backed.ask("ledger", "1")
     assert ledger["backing_ugrad"] == 60 and ledger["accrued_ugrad"] > 0
+    assert (ledger["bond_max_ugrad"], ledger["work_max_ugrad"], ledger["unit_max_ugrad"]) == (1_000_000, 2_872, 2_872)
 
 
 def test_contributions_shares_and_vesting_of_nobody_are_empty(backed: Shell) -> None:

@@ -117,7 +117,8 @@ def test_genesis_with_a_block_reward_emits() -> None:
     state = new_genesis(CHAIN_ID, [], {ALICE: 1}, block_reward_ugrad=1_000_000)
     assert state["rewards"]["params"] == {
         "initial_block_reward_ugrad": "1000000", "halving_blocks": "10000000", "stakers_ppm": "300000",
-        "work_ppm": "500000", "hosts_ppm": "100000", "community_ppm": "100000", "unback_blocks": "1000"}
+        "work_ppm": "500000", "hosts_ppm": "100000", "community_ppm": "100000", "unback_blocks": "1000",
+        "mint_price_ugrad_per_gma": "40000000"}
     with pytest.raises(GenesisInvalid) as caught:
         new_genesis(CHAIN_ID, [], {ALICE: 1}, block_reward_ugrad=2**63)
     assert caught.value.path == "app_state.rewards.params"

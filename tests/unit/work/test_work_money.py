@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 
+from abci_app.runtime.contract import GMA, compute_unit_work
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution
 from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack
+from abci_app.x.rewards.types import MINT_PRICE_UGRAD_PER_GMA
 from tests.auditors import NOTHING
 from tests.chain import address_of, new_test_key
 from tests.unit.work.market import Market
 from tests.unit.work.test_work_audits import saying
 
 NewMarket = Callable[..., Market]
-BLOCK_REWARD_UGRAD = 800_000  # of which 400000 are for work: 100000 for each of four units and block
-UNIT_UGRAD = 100_000
+BLOCK_REWARD_UGRAD = 80  # of which 40 are for work: 10 for each of four units and block
+UNIT_UGRAD = 10
 
 
 def back_msg(amount_ugrad: int) -> MsgBack:
@@ -44,6 +46,15 @@ def test_units_of_a_backed_model_have_the_blocks_of_their_round_minted(new_marke
     market.wait_for(second.settle_height)
     assert market.chain.balance("ann") == before + sum(one.escrow_ugrad + one.minted_ugrad for one in vesting)
     assert vesting[-1].round == 2 and market.chain.app.rewards.find_vesting(market.chain.ctx(), 1, 2) is None
+
+
+def test_units_have_no_more_minted_than_their_work_is_worth_however_much_is_emitted(new_market: NewMarket) -> None:
+    market = new_market(rate_ppm=1_000_000, block_reward_ugrad=10**6 * BLOCK_REWARD_UGRAD)
+    market.block(back_msg(1 << 32))
+    market.run_round()
+    worth = compute_unit_work(market.model().spec) * MINT_PRICE_UGRAD_PER_GMA // GMA
+    assert [contribution(market, name).minted_ugrad for name in ("ann", "ben", "cat", "dan")] == 4 * [worth]
+    assert 0 < worth < 1_000
 
 
 def test_what_a_wrong_unit_had_minted_is_burnt_by_a_late_verdict(new_market: NewMarket) -> None:

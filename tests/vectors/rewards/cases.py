@@ -80,7 +80,7 @@ def emission(height: int, reward_ugrad: int, scheduled_ugrad: int, stakers_ugrad
 def ledger(backing_ugrad: int, **more: str) -> Json:
     return query("Ledger", {"model_id": "1"}, {
         "ledger": {"model_id": "1", "backing_ugrad": str(backing_ugrad), "settled_q64": "AAAAAAAAAAAAAAAAAAAAAA=="},
-        "unit_max_ugrad": "1000000", **more})
+        "unit_max_ugrad": "2872", "bond_max_ugrad": "1000000", "work_max_ugrad": "2872", **more})
 
 
 def emitting(reward_ugrad: int, halving_blocks: int, has_operators: bool = True) -> Json:

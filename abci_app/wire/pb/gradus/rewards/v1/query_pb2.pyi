@@ -125,14 +125,18 @@ class QueryLedgerRequest(_message.Message):
     def __init__(self, model_id: _Optional[int] = ...) -> None: ...
 
 class QueryLedgerResponse(_message.Message):
-    __slots__ = ("ledger", "accrued_ugrad", "unit_max_ugrad")
+    __slots__ = ("ledger", "accrued_ugrad", "unit_max_ugrad", "bond_max_ugrad", "work_max_ugrad")
     LEDGER_FIELD_NUMBER: _ClassVar[int]
     ACCRUED_UGRAD_FIELD_NUMBER: _ClassVar[int]
     UNIT_MAX_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    BOND_MAX_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    WORK_MAX_UGRAD_FIELD_NUMBER: _ClassVar[int]
     ledger: _rewards_pb2.Ledger
     accrued_ugrad: int
     unit_max_ugrad: int
-    def __init__(self, ledger: _Optional[_Union[_rewards_pb2.Ledger, _Mapping]] = ..., accrued_ugrad: _Optional[int] = ..., unit_max_ugrad: _Optional[int] = ...) -> None: ...
+    bond_max_ugrad: int
+    work_max_ugrad: int
+    def __init__(self, ledger: _Optional[_Union[_rewards_pb2.Ledger, _Mapping]] = ..., accrued_ugrad: _Optional[int] = ..., unit_max_ugrad: _Optional[int] = ..., bond_max_ugrad: _Optional[int] = ..., work_max_ugrad: _Optional[int] = ...) -> None: ...
 
 class QueryBackingRequest(_message.Message):
     __slots__ = ("model_id", "owner")

@@ -29,7 +29,7 @@ class Payout(_message.Message):
     def __init__(self, consensus_address: _Optional[bytes] = ..., account: _Optional[str] = ...) -> None: ...
 
 class Params(_message.Message):
-    __slots__ = ("initial_block_reward_ugrad", "halving_blocks", "stakers_ppm", "work_ppm", "hosts_ppm", "community_ppm", "unback_blocks")
+    __slots__ = ("initial_block_reward_ugrad", "halving_blocks", "stakers_ppm", "work_ppm", "hosts_ppm", "community_ppm", "unback_blocks", "mint_price_ugrad_per_gma")
     INITIAL_BLOCK_REWARD_UGRAD_FIELD_NUMBER: _ClassVar[int]
     HALVING_BLOCKS_FIELD_NUMBER: _ClassVar[int]
     STAKERS_PPM_FIELD_NUMBER: _ClassVar[int]
@@ -37,6 +37,7 @@ class Params(_message.Message):
     HOSTS_PPM_FIELD_NUMBER: _ClassVar[int]
     COMMUNITY_PPM_FIELD_NUMBER: _ClassVar[int]
     UNBACK_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    MINT_PRICE_UGRAD_PER_GMA_FIELD_NUMBER: _ClassVar[int]
     initial_block_reward_ugrad: int
     halving_blocks: int
     stakers_ppm: int
@@ -44,7 +45,8 @@ class Params(_message.Message):
     hosts_ppm: int
     community_ppm: int
     unback_blocks: int
-    def __init__(self, initial_block_reward_ugrad: _Optional[int] = ..., halving_blocks: _Optional[int] = ..., stakers_ppm: _Optional[int] = ..., work_ppm: _Optional[int] = ..., hosts_ppm: _Optional[int] = ..., community_ppm: _Optional[int] = ..., unback_blocks: _Optional[int] = ...) -> None: ...
+    mint_price_ugrad_per_gma: int
+    def __init__(self, initial_block_reward_ugrad: _Optional[int] = ..., halving_blocks: _Optional[int] = ..., stakers_ppm: _Optional[int] = ..., work_ppm: _Optional[int] = ..., hosts_ppm: _Optional[int] = ..., community_ppm: _Optional[int] = ..., unback_blocks: _Optional[int] = ..., mint_price_ugrad_per_gma: _Optional[int] = ...) -> None: ...
 
 class Emission(_message.Message):
     __slots__ = ("scheduled_ugrad", "stakers_ugrad", "work_ugrad", "community_ugrad", "revoked_ugrad", "backing_ugrad", "accrued_q64")
