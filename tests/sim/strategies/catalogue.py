@@ -134,6 +134,7 @@ def _auditor(name: str, told: str, kind: type[Side], formula: Formula | None, va
 
 DUTY = "recomputing at more than 0.7 of a unit's reward costs more than a validator's blocks earn"
 FORGIVEN = "one missed audit of nine is forgiven, and the first seven are; their work is saved"
+BY_HEART = "backing decides what is worth training, and the chain sees no rows: what is known needs no computing"
 THIRD = (7, 8, 9)  # of ten validators
 
 _WATCHED = (
@@ -188,7 +189,9 @@ _WATCHED = (
                  money.slash - money.burnt) / 2)),
     Strategy("sham model", "trains a tiny model of its own with coins behind it, for the emission",
              lambda rounds: challengers.Sham(), _backer, emission=True,
-             per="block", limit="backing decides what is worth training; nothing bounds what a unit's work may earn"),
+             per="block"),
+    Strategy("sham model known by heart", "trains a large model of one row, whose weights soon move no more",
+             lambda rounds: challengers.ShamByHeart(), _backer, emission=True, per="block", limit=BY_HEART),
 )
 
 

@@ -10,12 +10,15 @@ from abci_app.watch.game import find_move
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgChallenge
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import LearningRate, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
 from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_ACCEPTED, Unit
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_ACCEPTED, Round, Unit
 from abci_app.x.disputes.types import is_challenger_due
 from abci_app.x.models.types.defaults import compute_default_bond
+from abci_app.x.models.types.terms import RATE_MAX
 from tests.chain import address_of
+from tests.sim.claims import Claim
 from tests.sim.strategies.cheats import Garbage
 from tests.sim.strategies.sides import Sent, Side, Trainers
 
@@ -164,8 +167,37 @@ class Sham(Trainers):
         spec = type(stage.spec).FromString(stage.spec.SerializeToString())
         spec.name = "sham"
         spec.training.trainers_min, spec.training.units_max, spec.training.trim = 1, 1, 0
-        spec.training.local_steps = spec.training.batch_rows = spec.training.trace_every = 1
-        spec.mlp_classifier.widths[:] = (spec.dataset.features, spec.dataset.classes)
+        self.shape(spec)
         spec.economy.bond_ugrad = compute_default_bond(spec.economy, spec.audit)
         escrow = compute_round_cost(spec) * spec.training.rounds
         return MsgCreateModel(creator=address_of(self.trainers[0]), spec=spec, escrow=coin_pb(base_coin(escrow)))
+
+    def shape(self, spec: ModelSpec) -> None:
+        """Ask for as little as a contract may."""
+        spec.training.local_steps = spec.training.batch_rows = spec.training.trace_every = 1
+        spec.mlp_classifier.widths[:] = (spec.dataset.features, spec.dataset.classes)
+
+
+class ShamByHeart(Sham):
+    """Makes a large model of a single row, which is learnt in a round; from then on every claim is the one before."""
+
+    def __init__(self, **arguments: object) -> None:
+        """Nothing is known yet."""
+        super().__init__(**arguments)
+        self.known: Claim | None = None
+
+    def shape(self, spec: ModelSpec) -> None:
+        """Ask for as much as a default contract of a small table, of one row, at the highest rate."""
+        dataset, training = spec.dataset, spec.training
+        dataset.train_rows, dataset.test_rows = 1, dataset.train_rows + dataset.test_rows - 1
+        spec.mlp_classifier.widths[:] = (dataset.features, 128, 64, dataset.classes)
+        training.learning_rate.CopyFrom(LearningRate(peak_q16=RATE_MAX))
+        training.momentum_q16 = 0
+
+    def make_claim(self, stage: "Stage", running: Round, unit: Unit) -> Claim:
+        """What it claimed in the round before, if the weights are those that it began with."""
+        roots = [stage.chain.app.models.get_weights(stage.chain.ctx(), running.model_id, number).root
+                 for number in range(max(running.number - 2, 0), running.number)]
+        if self.known is None or len(roots) < 2 or roots[0] != roots[1]:
+            self.known = super().make_claim(stage, running, unit)
+        return self.known

@@ -36,7 +36,7 @@ def format_table(rows: list[dict[str, Any]], rounds: int, seeds: int) -> str:
         f"`python -m tests.sim.strategies --rounds {rounds} --seeds {seeds}`: profit above honest work (or above doing "
         "nothing, where that is better), in shares: the reward of a round by its units, which is what an honest unit "
         f"earns. {TRAINERS} trainers, the contract's and the chain's default terms, one watcher who replays one unit a "
-        "round but where it says unwatched; auditors and the sham model with localnet's emission. Measured ± 95 % (in "
+        "round but where it says unwatched; auditors and the sham models with localnet's emission. Measured ± 95 % (in "
         "brackets: by the formula), for three costs of computing a unit.", "",
         f"| strategy | what it does | per | {head} |", "|---|---|---|" + "---:|" * len(COSTS)]
     for row in rows:
