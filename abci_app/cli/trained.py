@@ -41,7 +41,8 @@ def evaluate(model: Model, weights: bytes, store: DatasetStore) -> dict[str, Any
     """Accuracy and baseline on the contract's held-out rows. Raises DataError, ClientError, CommandError."""
     dataset = store.open(model.spec.dataset.rows_root)
     check_split(model, dataset)
-    accuracy, baseline = accuracy_ppm(model.spec.mlp_classifier.widths, weights, dataset), baseline_ppm(dataset)
+    accuracy = accuracy_ppm(model.spec.mlp_classifier.widths, weights, dataset)
+    baseline = baseline_ppm(model.spec.dataset.classes, dataset)
     return {"dataset": dataset.manifest.name, "held_out_rows": dataset.manifest.test_rows,
             "accuracy": percent_text(accuracy), "accuracy_ppm": accuracy,
             "baseline": percent_text(baseline), "baseline_ppm": baseline}

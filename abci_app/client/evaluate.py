@@ -26,8 +26,9 @@ class HeldOut(Protocol):
     def manifest(self) -> Split:
         """What it says of itself."""
 
-    def read_held_out(self) -> tuple[bytes, bytes]:
-        """(features int8 [rows, inputs], labels uint16 little-endian [rows]) of the held-out rows."""
+    def read_held_out(self, classes: int) -> tuple[bytes, bytes]:
+        """(features int8 [rows, inputs], labels uint16 little-endian [rows]) of the held-out rows, as the numerics take
+        them for so many classes."""
 
 
 class NoHeldOutRows(ClientError):
@@ -37,19 +38,19 @@ class NoHeldOutRows(ClientError):
 def accuracy_ppm(widths: Sequence[int], weights: bytes, dataset: HeldOut) -> int:
     """Share of the held-out rows that the weights label rightly, in ppm, rounded down. Raises NoHeldOutRows."""
     rows = _count_rows(dataset)
-    features, labels = dataset.read_held_out()
+    features, labels = dataset.read_held_out(widths[-1])
     predicted = mlp.predict(tuple(widths), weights, features, rows)
     right = sum(one == other for one, other in zip(_split(predicted), _split(labels), strict=True))
     return right * PPM // rows
 
 
-def baseline_ppm(dataset: HeldOut) -> int:
-    """Share of the held-out rows with their most frequent label, in ppm, rounded down: what is reached unlearned.
+def baseline_ppm(classes: int, dataset: HeldOut) -> int:
+    """Share of the held-out rows with their most frequent class, in ppm, rounded down: what is reached unlearned.
 
     Raises NoHeldOutRows.
     """
     rows = _count_rows(dataset)
-    _, labels = dataset.read_held_out()
+    _, labels = dataset.read_held_out(classes)
     return max(Counter(_split(labels)).values()) * PPM // rows
 
 

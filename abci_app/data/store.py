@@ -66,13 +66,13 @@ class StoredDataset:
             rows.append(row)
         return rows
 
-    def read_columns(self, indices: Sequence[int]) -> tuple[bytes, bytes]:
-        """(features, labels) of the rows at `indices`: the form that kernels take."""
-        return join_columns(self.read_rows(indices), self.manifest.feature_count)
+    def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
+        """(features, labels) of the rows at `indices`, as the numerics take them. classes: of the contract."""
+        return join_columns(self.read_rows(indices), self.manifest.feature_count, classes)
 
-    def read_held_out(self) -> tuple[bytes, bytes]:
-        """(features, labels) of the held-out rows."""
-        return self.read_columns(range(self.manifest.train_rows, self.manifest.row_count))
+    def read_held_out(self, classes: int) -> tuple[bytes, bytes]:
+        """(features, labels) of the held-out rows, as `read_columns`."""
+        return self.read_columns(range(self.manifest.train_rows, self.manifest.row_count), classes)
 
     def prove(self, indices: Sequence[int]) -> list[bytes]:
         """Multiproof of the rows at rising `indices`. Raises ValueError for indices that do not rise."""

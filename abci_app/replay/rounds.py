@@ -13,7 +13,6 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from kernels.aggregate import aggregate
 from kernels.chunks import chunk_root
-from kernels.errors import KernelInputError
 from kernels.outer import outer_step
 
 Progress = Callable[[str, int, int], None]
@@ -27,7 +26,6 @@ class Verdict(StrEnum):
     REJECTED = "rejected"  # it is not equal, and the chain has found so
     WRONGED = "equal, but slashed"
     FORFEITED = "equal, but not defended"  # its trainer was silent in a dispute
-    IMPOSSIBLE = "not computable"  # the numerics refuse the rows of the unit, and the chain has not rejected it
     NONE = "no claim"
 
     @property
@@ -38,7 +36,7 @@ class Verdict(StrEnum):
     @property
     def is_right(self) -> bool:
         """Whether the chain has it as it is."""
-        return self not in (Verdict.DIFFERENT, Verdict.WRONGED, Verdict.IMPOSSIBLE)
+        return self not in (Verdict.DIFFERENT, Verdict.WRONGED)
 
 
 class Outcome(StrEnum):
@@ -82,14 +80,11 @@ def replay_unit(spec: ModelSpec, running: Round, unit: PastUnit, weights: bytes,
     """A unit's claim, compared.
 
     spec: the terms of the round. weights: those that the round began with. rows: of the dataset of `spec`.
-    Raises what `rows` raises.
+    Raises what `rows` raises, and KernelInputError for what does not belong together.
     """
     if not unit.payload_root:
         return ReplayedUnit(unit, Verdict.NONE)
-    try:
-        claim = compute_unit(spec, running, unit.index, weights, rows).claim
-    except KernelInputError:  # of the rows: all else stands under roots of the chain, which has computed with it
-        return ReplayedUnit(unit, Verdict.REJECTED if unit.is_rejected else Verdict.IMPOSSIBLE)
+    claim = compute_unit(spec, running, unit.index, weights, rows).claim
     if (claim.payload_root, claim.trace_root) != (unit.payload_root, unit.trace_root):
         return ReplayedUnit(unit, Verdict.REJECTED if unit.is_rejected else Verdict.DIFFERENT, claim)
     if unit.is_refuted:

@@ -20,8 +20,9 @@ from kernels.unit import run_unit
 class Rows(Protocol):
     """A dataset's rows; data.store.StoredDataset is one, which checks each row against the root."""
 
-    def read_columns(self, indices: Sequence[int]) -> tuple[bytes, bytes]:
-        """(int8 features, u16 labels) of the rows at `indices`, in that order, with repetition."""
+    def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
+        """(int8 features, u16 labels) of the rows at `indices`, in that order, with repetition, as wire/row.py gives
+        them to the numerics of a contract with so many classes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def compute_unit(spec: ModelSpec, running: Round, unit: int, weights: bytes, row
 def compute_unit_from(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: Rows, drawn: Sequence[int],
                       witness_step: int = 0) -> Computed:
     """The result from given rows: right only for those that the round's seed draws."""
-    features, labels = rows.read_columns(drawn)
+    features, labels = rows.read_columns(drawn, spec.dataset.classes)
     policy = compute_unit_policy(spec, running.learning_rate_q16)
     result = run_unit(policy, weights, features, labels, unit_seed(running.seed, unit), witness_step=witness_step)
     return Computed(new_claim(result.payload, result.trace_root, policy.codec), result.trace, result.witness)

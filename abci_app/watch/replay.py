@@ -16,8 +16,9 @@ from kernels.unit import UnitResult, run_unit
 class Dataset(Protocol):
     """A dataset's rows with proofs; data.store.StoredDataset is one, which checks each row against the root."""
 
-    def read_columns(self, indices: Sequence[int]) -> tuple[bytes, bytes]:
-        """(int8 features, u16 labels) of the rows at `indices`, in that order, with repetition."""
+    def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
+        """(int8 features, u16 labels) of the rows at `indices`, in that order, with repetition, as wire/row.py gives
+        them to the numerics of a contract with so many classes."""
 
     def read_rows(self, indices: Sequence[int]) -> list[bytes]:
         """The rows at `indices`."""
@@ -58,7 +59,7 @@ class UnitReplay:
     def columns(self) -> tuple[bytes, bytes]:
         """(features, targets) of the drawn rows in the order of use."""
         return self._memories.large.get(("columns", self.terms.seed),
-                                        lambda: self.dataset.read_columns(self.terms.list_rows()),
+                                        self._read_columns,
                                         lambda columns: len(columns[0]) + len(columns[1]))
 
     @property
@@ -113,6 +114,9 @@ class UnitReplay:
         return self._memories.large.get(("transcript", self.terms.seed, segment),
                                         lambda: self._compute_transcript(segment),
                                         lambda found: found.held_bytes)
+
+    def _read_columns(self) -> tuple[bytes, bytes]:
+        return self.dataset.read_columns(self.terms.list_rows(), self.terms.classes)
 
     def _compute_result(self) -> UnitResult:
         return run_unit(self.terms.policy, self.load_weights(), *self.columns, self.terms.seed, self.terms.first_step)

@@ -62,7 +62,7 @@ def _run(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: list[
     training, dataset = spec.training, spec.dataset
     seed = unit_seed(running.seed, unit)
     drawn = draw_rows(seed, training.local_steps * training.batch_rows, dataset.train_rows)
-    features, labels = join_columns([rows[index] for index in drawn], dataset.features)
+    features, labels = join_columns([rows[index] for index in drawn], dataset.features, dataset.classes)
     policy = UnitPolicy(
         Mlp(tuple(spec.mlp_classifier.widths)), Sgd(running.learning_rate_q16, training.momentum_q16), Schedule(),
         training.local_steps, training.batch_rows, training.trace_every, training.codec)

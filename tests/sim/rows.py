@@ -33,22 +33,29 @@ class TableDataset:
         """The rows at `indices`."""
         return [self.table.rows[index] for index in indices]
 
-    def read_columns(self, indices: Sequence[int]) -> tuple[bytes, bytes]:
+    def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
         """(features, labels) of the rows at `indices`."""
-        return join_columns(self.read_rows(indices), self.table.terms.features)
+        return join_columns(self.read_rows(indices), self.table.terms.features, classes)
 
     def prove(self, indices: Sequence[int]) -> list[bytes]:
         """Multiproof of rising indices."""
         return self.table.tree.prove(list(indices))
 
 
-def new_rows(seed: str, train_rows: int, test_rows: int, features: int, classes: int) -> RowsTable:
-    """A dataset whose labels depend on its features, so that a model can learn it."""
-    dice = random.Random(f"rows/{seed}")
+def new_rows(seed: str, train_rows: int, test_rows: int, features: int, classes: int, odd: bool = False) -> RowsTable:
+    """A dataset whose labels depend on its features, so that a model can learn it.
+
+    odd: some of its rows are such as no importer makes: a feature of -128, a label that is no class.
+    """
+    dice, odd_dice = random.Random(f"rows/{seed}"), random.Random(f"odd rows/{seed}")
     rows = []
     for _ in range(train_rows + test_rows):
         values = [dice.randint(-127, 127) for _ in range(features)]
-        rows.append(new_row(bytes(value & 0xFF for value in values), sum(values) % classes))
+        label = sum(values) % classes
+        if odd and odd_dice.random() < 0.3:
+            values[odd_dice.randrange(features)] = -128
+            label = odd_dice.choice((label, classes, 65_535))
+        rows.append(new_row(bytes(value & 0xFF for value in values), label))
     tree = MerkleTree(rows)
     terms = Dataset(rows_root=tree.root, train_rows=train_rows, test_rows=test_rows, features=features, classes=classes)
     return RowsTable(rows, terms, tree)

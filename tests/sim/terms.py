@@ -19,7 +19,7 @@ LIMITED_SHARE = 0.6
 
 def new_table(dice: random.Random, name: str, features: int, classes: int) -> RowsTable:
     """A dataset of any length."""
-    return new_rows(f"{name}/{dice.random()}", dice.randint(5, 60), dice.randint(0, 9), features, classes)
+    return new_rows(f"{name}/{dice.random()}", dice.randint(5, 60), dice.randint(0, 9), features, classes, odd=True)
 
 
 def new_terms(dice: random.Random, name: str, trainers: list[str],

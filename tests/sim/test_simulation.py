@@ -164,8 +164,8 @@ def test_claims_of_miners_and_answers_of_auditors_are_those_that_the_simulation_
     weights = mlp.init_weights((4, 5, 3), bytes(32))
 
     class Rows:
-        def read_columns(self, indices: Sequence[int]) -> tuple[bytes, bytes]:
-            return join_columns([market_rows.rows[index] for index in indices], 4)
+        def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
+            return join_columns([market_rows.rows[index] for index in indices], 4, classes)
 
     for unit in range(5):
         mine = compute_claim(spec, running, unit, weights, market_rows.rows)

@@ -43,7 +43,9 @@ def test_added_dataset_is_found_listed_and_gives_its_rows(store: DatasetStore) -
     rows = split_rows(dataset.rows, 1)
     stored = store.open(dataset.manifest.rows_root)
     assert stored.read_rows([5, 0, 5, 36]) == [rows[5], rows[0], rows[5], rows[36]]
-    assert stored.read_held_out() == join_columns(rows[dataset.manifest.train_rows:], 1)
+    held_out = rows[dataset.manifest.train_rows:]
+    assert stored.read_held_out(2) == join_columns(held_out, 1, 2)
+    assert stored.read_held_out(3) == (b"".join(row[:1] for row in held_out), b"".join(row[1:] for row in held_out))
 
 
 def test_adding_again_changes_nothing(store: DatasetStore) -> None:

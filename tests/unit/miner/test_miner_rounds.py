@@ -43,8 +43,8 @@ def accuracy_ppm(rig: Rig, round_number: int) -> int:
     """Accuracy of the chain's weights on the held-out rows."""
     weights = rig.client.find_weights(1, round_number)
     assert weights is not None
-    features, labels = rig.store.open(iris().manifest.rows_root).read_held_out()
     widths = tuple(rig.spec.mlp_classifier.widths)
+    features, labels = rig.store.open(iris().manifest.rows_root).read_held_out(widths[-1])
     answers = mlp.predict(widths, weights, features, len(labels) // 2)
     right = sum(answers[at:at + 2] == labels[at:at + 2] for at in range(0, len(labels), 2))
     return right * 1_000_000 // (len(labels) // 2)

@@ -14,7 +14,6 @@ from abci_app.replay.errors import BlockPruned, DatasetLacking, NothingToReplay
 from abci_app.replay.records import NodeRecords
 from abci_app.replay.replay import Replayer, RoundReplay
 from abci_app.replay.rounds import Outcome, Verdict
-from abci_app.units.claim import compute_unit
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     ROUND_PHASE_REVEAL, SLASH_REASON_DISPUTE, UNIT_STATUS_REVEALED, Slash, Unit,
 )
@@ -169,21 +168,15 @@ def test_right_claim_of_which_an_operation_was_executed_to_something_else_is_not
     assert not found.is_equal and asked == [(find_height(trained, "work.round_closed", ROUNDS - 1), 1, ROUNDS, 1)]
 
 
-@pytest.mark.parametrize("status, verdict", [(4, Verdict.IMPOSSIBLE), (5, Verdict.REJECTED)])
-def test_claim_on_rows_that_the_numerics_refuse_is_told_and_is_no_error(
-        trained: Trained, monkeypatch: pytest.MonkeyPatch, status: Any, verdict: Verdict) -> None:
-    """Nobody can have computed it. Right is only that the chain has rejected it."""
-    def refuse(spec: Any, running: Any, unit: int, weights: bytes, rows: Any) -> Any:
-        if unit == 1:
-            raise KernelInputError("a feature is -128")
-        return compute_unit(spec, running, unit, weights, rows)
+def test_unit_that_the_numerics_refuse_was_never_on_the_chain(
+        trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows they never refuse: what else a unit is made of, the node tells."""
+    def refuse(*arguments: Any) -> Any:
+        raise KernelInputError("weights must have 12 bytes and has 8")
 
     monkeypatch.setattr("abci_app.replay.rounds.compute_unit", refuse)
-    replayer = trained.replayer()
-    replayer.records = Altered(trained, status=status)
-    found = replayer.replay_round(1, ROUNDS)
-    assert [one.verdict for one in found.units] == [Verdict.EQUAL, verdict, Verdict.EQUAL]
-    assert found.is_equal == (verdict is Verdict.REJECTED) and found.weights is Outcome.EQUAL
+    with pytest.raises(ProofInvalid, match="does not fit together: weights must have 12 bytes"):
+        trained.replayer().replay_round(1, ROUNDS)
 
 
 def test_round_that_says_it_accepted_another_unit_has_other_weights(trained: Trained) -> None:

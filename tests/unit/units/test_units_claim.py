@@ -32,8 +32,8 @@ TABLE = new_table()
 class Rows:
     """Rows in memory."""
 
-    def read_columns(self, indices: Sequence[int]) -> tuple[bytes, bytes]:
-        return join_columns([TABLE.rows[index] for index in indices], 4)
+    def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
+        return join_columns([TABLE.rows[index] for index in indices], 4, classes)
 
 
 def new_round(**fields: object) -> Round:

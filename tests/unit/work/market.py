@@ -33,9 +33,9 @@ def new_table() -> RowsTable:
     return new_rows("market", 32, 8, 4, 3)
 
 
-def small_spec(**changes: Any) -> ModelSpec:
+def small_spec(table: RowsTable | None = None, **changes: Any) -> ModelSpec:
     """A contract of one hidden layer over 40 rows; `changes` replace fields of training, audit or economy."""
-    table = new_table()
+    table = table or new_table()
     spec = default_spec("market", table.terms, bytes(range(32)), rounds=0, trainers_min=2, hidden=(5,))
     settings = {"local_steps": 3, "batch_rows": 4, "trace_every": 2, "commit_blocks": 4, "reveal_blocks": 4,
                 "audit_blocks": 4, "kept_rounds": 3, "challenge_blocks": 3, "bond_ugrad": BOND_UGRAD} | changes
@@ -55,7 +55,8 @@ class Market:
     """Blocks, claims and audits of one model on a whole chain; the invariants hold after every block."""
 
     def __init__(self, folder: Path, trainers: tuple[str, ...] = TRAINERS, escrow_ugrad: int = ESCROW_UGRAD,
-                 block_reward_ugrad: int = 0, validators: int = len(SIGNERS), **changes: Any) -> None:
+                 block_reward_ugrad: int = 0, validators: int = len(SIGNERS), table: RowsTable | None = None,
+                 **changes: Any) -> None:
         """Makes the model and enrols the trainers; the block after theirs deals the first round, if they are enough."""
         self.folder = folder
         names = ("boss", "eve", *trainers)
@@ -63,10 +64,10 @@ class Market:
                            block_reward_ugrad=block_reward_ugrad,
                            signers=tuple(Signer(f"validator{index}") for index in range(validators)))
         self.names = {address_of(name): name for name in names}
-        self.table = new_table()
+        self.table = table or new_table()
         self.auditors = Auditors(self.chain, self.find_answer)
         self.results: list[TxResult] = []
-        self.create(small_spec(**changes), escrow_ugrad)
+        self.create(small_spec(self.table, **changes), escrow_ugrad)
         if trainers:
             self.block(*(self.enroll_msg(name) for name in trainers))
             self.block()

@@ -11,7 +11,7 @@ from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
     DISPUTE_REASON_EXECUTED, DISPUTE_STAGE_OPERATION, Dispute, ProvedChunk,
 )
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgProveOperation, MsgProveOperationResponse
-from abci_app.wire.row import row_bytes, split_rows
+from abci_app.wire.row import join_columns, row_bytes, split_rows
 from abci_app.wire.seed import hash_fields
 from abci_app.x.disputes import events
 from abci_app.x.disputes.errors import (
@@ -179,5 +179,6 @@ def _find_input(question: Question, held: Held, ref: transcript.Ref) -> bytes:
         return held.weights[ref.place]
     if ref.source == "state":
         return held.state[ref.place]
-    row, features = held.rows[question.terms.find_row(ref.place)], question.terms.features
-    return row[:features] if ref.source == "rows" else row[features:]
+    row = held.rows[question.terms.find_row(ref.place)]
+    features, label = join_columns([row], question.terms.features, question.terms.classes)
+    return features if ref.source == "rows" else label
