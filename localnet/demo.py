@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import secrets
+import shlex
 import shutil
 import subprocess
 import sys
@@ -257,8 +258,9 @@ class Demo:
         print_report(report, self.miners, self.console)
         self.console.print(f"all of it: {self.options.folder / REPORT}", soft_wrap=True)
         if self.options.keep:
-            self.console.print(f"the network runs on: gradus localnet status --dir {self.options.folder}\n"
-                               f"end it with:         gradus localnet down --dir {self.options.folder}", soft_wrap=True)
+            folder = shlex.quote(str(self.options.folder))
+            self.console.print(f"the network runs on: gradus localnet status --dir {folder}\n"
+                               f"end it with:         gradus localnet down --dir {folder}", soft_wrap=True)
         return report
 
     def stop_miners(self) -> None:
@@ -311,7 +313,7 @@ def check_folder(folder: Path) -> None:
         raise HomeError(f"{folder} holds something that is no earlier run", "choose another --dir")
     if any(state.is_supervised(Home(path)) for path in folder.glob("node*")):
         raise HomeError(f"a network is running in {folder}",
-                        f"choose another --dir, or end it: gradus localnet down --dir {folder}")
+                        f"choose another --dir, or end it: gradus localnet down --dir {shlex.quote(str(folder))}")
 
 
 def clear_folder(folder: Path) -> None:

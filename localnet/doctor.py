@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -267,8 +268,9 @@ def check_running(home: Home) -> Iterator[Finding]:
     needs_blocks = status.height > 0 or not begins_at_snapshot(home.config)  # a stuck engine may say that it follows
     first, urls = (find_first_block(rpc) if needs_blocks else None) or (0, [])
     if first > status.height + 1:
+        again = RESYNC.format(home=shlex.quote(str(home.path)), rpc=",".join(urls))
         yield Finding("problem", "running", f"{text}, and it can never catch up: no peer that answers has blocks below "
-                      f"{first} any more", f"stop the node, then: {RESYNC.format(home=home.path, rpc=','.join(urls))}")
+                      f"{first} any more", f"stop the node, then: {again}")
     elif status.height > app + BEHIND_BLOCKS:
         yield Finding("problem", "running", f"{text}: the app is behind", f"read {home.log('app')}")
     elif expected is not None and expected != decode_hash(info):
@@ -328,7 +330,7 @@ def inspect_app(home: Home, height: int = 0, verify: bool = False) -> Json:
         told = {"error": f"the app cannot be asked: {' '.join(said)}", "hint": ""}
     text = f"the app's state: {told['error']}"
     if told.get("kind") in STATE_DAMAGES:
-        raise StateDamaged(text, f"see what to do: gradus doctor --home {home.path}")
+        raise StateDamaged(text, f"see what to do: gradus doctor --home {shlex.quote(str(home.path))}")
     raise NodeError(text, str(told["hint"]))
 
 
@@ -373,7 +375,8 @@ def reset_state(home: Home, name: str) -> Path:
         if not row.is_healthy:
             raise LocalnetError(f"a state that is made anew would not help: {row.text}", row.fix)
         if not folder.exists():
-            raise LocalnetError(f"there is no {folder}", f"start the node: gradus node start --home {home.path}")
+            raise LocalnetError(f"there is no {folder}",
+                                f"start the node: gradus node start --home {shlex.quote(str(home.path))}")
         if target.exists():
             raise LocalnetError(f"{target} exists already", "wait a second, or move it")
         folder.rename(target)

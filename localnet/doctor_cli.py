@@ -7,13 +7,17 @@ cannot be reached, 4 nodes differ.
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
+from abci_app.cli.questions import answered
+from localnet.answers import answer, hint, note, output_option
 from localnet.homes import Home
+from localnet.options import rpc_option, trust_hash_option, trust_height_option
 
 home_option = click.option("--home", type=click.Path(path_type=Path, file_okay=False), required=True,
                            help="The node's home.")
@@ -25,7 +29,7 @@ MARKS = {"ok": "ok      ", "warning": "warning ", "problem": "problem "}
 @click.option("--compare", "other", type=click.Path(path_type=Path, file_okay=False),
               help="The home of another stopped node: tells which stores differ.")
 @click.option("--deep", is_flag=True, help="Read and verify the whole state; takes time and memory of its size.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_option
 def doctor(home: Path, other: Path | None, deep: bool, output: str) -> None:
     """Say what is wrong with a node and what to do about it; changes nothing.
 
@@ -52,7 +56,8 @@ def doctor(home: Path, other: Path | None, deep: bool, output: str) -> None:
 @click.command("reset-state")
 @home_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def reset_state(home: Path, yes: bool) -> None:
+@output_option
+def reset_state(home: Path, yes: bool, output: str) -> None:
     """Move the app's state of a stopped node away; the engine then replays all its blocks into a new one.
 
     Nothing is deleted: the old state stays beside the new one, until you remove it. The engine must have every block
@@ -65,23 +70,23 @@ def reset_state(home: Path, yes: bool) -> None:
 
     place = Home(home.expanduser().absolute())
     if not yes:
-        click.confirm(f"move {place.path}/state away and have the engine replay the chain?", abort=True, err=True)
+        with answered("--yes"):
+            click.confirm(f"move {place.path}/state away and have the engine replay the chain?", abort=True, err=True)
     moved = room.reset_state(place, f"state.{datetime.now(UTC):%Y%m%dT%H%M%S}")
-    click.echo(f"the old state is in {moved}")
-    click.echo(f"start the node: gradus node start --home {place.path}", err=True)
+    answer(output, {"home": str(place.path), "old_state": str(moved)}, f"the old state is in {moved}")
+    hint(output, f"start the node: gradus node start --home {shlex.quote(str(place.path))}")
 
 
 @click.command("resync")
 @home_option
-@click.option("--rpc", "urls", multiple=True, required=True, metavar="URL[,URL...]",
-              help="RPCs of the chain's nodes, two or more where you can: what they say is compared.")
-@click.option("--trust-height", type=click.IntRange(1),
-              help="The block to trust; the newest with a snapshot when not given.")
-@click.option("--trust-hash", help="Its hash, from a source that you trust; what all the nodes say when not given.")
+@rpc_option
+@trust_height_option
+@trust_hash_option
 @click.option("--trust-hours", type=click.IntRange(1), help="For how long a block is trusted.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@output_option
 def resync(home: Path, urls: tuple[str, ...], trust_height: int | None, trust_hash: str | None,
-           trust_hours: int | None, yes: bool) -> None:
+           trust_hours: int | None, yes: bool, output: str) -> None:
     """Have a stopped node begin anew at a snapshot, with its own keys.
 
     For a node that was away so long that its peers no longer have its next block. Safe for a validator: keys and
@@ -96,12 +101,14 @@ def resync(home: Path, urls: tuple[str, ...], trust_height: int | None, trust_ha
     if trust_hash and not trust_height:
         raise click.UsageError("--trust-hash is of a block: name it with --trust-height")
     place = Home(home.expanduser().absolute())
-    named = [url.strip() for text in urls for url in text.split(",") if url.strip()]
     if not yes:
-        click.confirm(f"move the state and the blocks of {place.path} away and begin at a snapshot?", abort=True,
-                      err=True)
-    done = resync_home(place, named, f"old.{datetime.now(UTC):%Y%m%dT%H%M%S}", trust_height, trust_hash, trust_hours)
-    click.echo(f"it trusts block {done.sync.height}, hash {done.sync.hash}; the old state and blocks are in {done.old}")
+        with answered("--yes"):
+            click.confirm(f"move the state and the blocks of {place.path} away and begin at a snapshot?", abort=True,
+                          err=True)
+    done = resync_home(place, urls, f"old.{datetime.now(UTC):%Y%m%dT%H%M%S}", trust_height, trust_hash, trust_hours)
+    answer(output, {"home": str(place.path), "trust_height": done.sync.height, "trust_hash": done.sync.hash,
+                    "old_data": str(done.old)},
+           f"it trusts block {done.sync.height}, hash {done.sync.hash}; the old state and blocks are in {done.old}")
     if not trust_hash:
-        click.echo(f"that is the word of {', '.join(named)}: compare it with a source that you trust", err=True)
-    click.echo(f"start the node: gradus node start --home {place.path}", err=True)
+        note(f"that is the word of {', '.join(urls)}: compare it with a source that you trust")
+    hint(output, f"start the node: gradus node start --home {shlex.quote(str(place.path))}")

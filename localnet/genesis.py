@@ -16,6 +16,7 @@ from localnet.network import ComposeState
 OPERATOR_UGRAD = 1_000_000_000_000
 FAUCET_UGRAD = 1_000_000_000_000
 FAUCET = "faucet"
+AMOUNT_DIGITS_MAX = 20
 
 
 def new_composer(accounts: Mapping[str, int] | None = None, block_reward_ugrad: int = 0) -> ComposeState:
@@ -63,6 +64,6 @@ def put_operator(home: Home, name: str) -> str:
 def parse_account(text: str) -> tuple[str, int]:
     """`ADDRESS=UGRAD` as (address, ugrad); HomeError when it is not that. The app checks the address itself."""
     address, _, amount = text.partition("=")
-    if not address or not amount.isascii() or not amount.isdigit():
+    if not address or not amount.isascii() or not amount.isdigit() or len(amount) > AMOUNT_DIGITS_MAX:
         raise HomeError(f"{text!r} is not ADDRESS=UGRAD", "such as gradus1…=1000000")
     return address, int(amount)

@@ -5,6 +5,7 @@ Source: CometBFT v0.38 consensus/replay.go, ReplayBlocksWithContext: the rows in
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from localnet.engine_data import EngineData
@@ -45,7 +46,7 @@ def find_row(app: int, app_hash: str, engine: EngineData, home: str, is_alone: b
            or _find_wrong_hash(app, app_hash, engine, at) or _find_replay(app, engine, at))
     if row.fix == RESET and blocks and base > engine.initial_height:
         row = Row(row.name, f"{row.text}; blocks below {base} are pruned, so the engine cannot replay them all", JOIN)
-    return Row(row.name, row.text, row.fix.format(home=home))
+    return Row(row.name, row.text, row.fix.format(home=shlex.quote(home)))
 
 
 def find_state_fix(engine: EngineData, home: str, is_alone: bool = False) -> str:
@@ -53,7 +54,7 @@ def find_state_fix(engine: EngineData, home: str, is_alone: bool = False) -> str
     if is_alone and not engine.block_height and not engine.missing:
         return f"bring {home}/data and {home}/state back from the newest copy"
     row = find_row(0, "", engine, home, is_alone)
-    return row.fix or RESET.format(home=home)
+    return row.fix or RESET.format(home=shlex.quote(home))
 
 
 def _find_loss(engine: EngineData, is_alone: bool) -> Row | None:

@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ BLOCK_BYTES_MAX = 2 * TX_BYTES_MAX
 BLOCK_GAS_MAX = 500_000_000
 EVIDENCE_AGE_NS = 21 * 24 * 3600 * 10**9  # light clients trust a block for less: attacks on them are punished
 VALIDATOR_POWER = 10
+HOMES = "homes are what `gradus localnet up` and `gradus node join` make, such as ~/.gradus/localnet/node0"
 CHAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,50}")
 
 Json = dict[str, Any]
@@ -101,10 +103,17 @@ class Home:
 
     def check(self) -> None:
         """HomeError naming the first file of a complete home that is missing."""
+        is_of_network = (self.path.parent / "network.json").is_file()
+        hint = "bring it back from a copy, or start a new network in another --dir" if is_of_network else HOMES
+        if not self.path.is_dir():
+            raise HomeError(f"there is no node in {self.path}", hint)
+        if (self.path / "network.json").is_file() and not self.config.is_file():
+            raise HomeError(f"{self.path} holds a network, not one node", "name the home of one of its nodes, such as "
+                            f"{shlex.quote(str(self.path / 'node0'))}")
         for file in (self.config, self.genesis, self.validator_key, self.node_key, self.validator_state):
             if not file.is_file():
                 raise HomeError(f"{self.path} is not a complete home: there is no {file.relative_to(self.path)}",
-                                "put it back, or start a new network in another --dir")
+                                hint)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from urllib.parse import urlsplit
 from abci_app.client.rpc import Rpc
 from localnet.claims import PortClaim
 from localnet.config import HOST, AppSettings, Settings, StateSync, compute_app_config
-from localnet.errors import HomeError, LightError, LocalnetError, NodeRefused
+from localnet.errors import LightError, LocalnetError, NodeRefused
 from localnet.homes import (Home, Identity, check_chain_id, explained, new_folder, new_home, put_app_config, put_config,
                             put_genesis, socket_path)
 from localnet.ports import STANDARD_BASE, choose_base, p2p_port
@@ -298,8 +298,6 @@ def join_chain(options: JoinOptions) -> Joined:
     home = Home(options.home)
     with ExitStack() as stack:
         rpcs = [stack.enter_context(Rpc(url)) for url in dict.fromkeys(url.rstrip("/") for url in options.urls)]
-        if not rpcs:
-            raise HomeError("no node to ask", "name the RPC of at least one: --rpc URL[,URL...]")
         origin = read_origin(rpcs, options.chain_id, options.genesis_hash)
         sync = None
         if options.from_blocks:

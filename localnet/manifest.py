@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -145,7 +146,8 @@ def get_manifest(folder: Path) -> Manifest:
     try:
         record = json.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise HomeError(f"there is no network in {folder}", f"start one: gradus localnet up --dir {folder}") from error
+        raise HomeError(f"there is no network in {folder}",
+                        f"start one: gradus localnet up --dir {shlex.quote(str(folder))}") from error
     except (ValueError, RecursionError) as error:
         raise HomeError(f"{path} is damaged: {error}", "start a new network in another --dir") from error
     except OSError as error:

@@ -10,6 +10,7 @@ Every node is a process of its own with a supervisor (node.py); this class only 
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -132,7 +133,7 @@ class Localnet:
         asked = [rpc for rpc in self.rpcs if checks.is_following(rpc)][:SERVERS_MAX]
         if not asked:
             raise NodeError(f"no node of the network in {self.folder} answers",
-                            f"start it first: gradus localnet up --dir {self.folder}")
+                            f"start it first: gradus localnet up --dir {shlex.quote(str(self.folder))}")
         origin = read_origin(asked, self.manifest.chain_id)
         if from_blocks:
             check_from_blocks(origin)
@@ -241,7 +242,7 @@ class Localnet:
             return
         if any(self.is_running(i) for i in range(count)):
             raise NodeError(f"the network in {self.folder} runs, and keeps its ports: RPC {base}",
-                            f"end it first: gradus localnet down --dir {self.folder}")
+                            f"end it first: gradus localnet down --dir {shlex.quote(str(self.folder))}")
         avoid = self.manifest.ports if find_original(self.folder, self.manifest) else []
         new_base, busy = choose_base(count, base_port, self.claim, avoid)
         with explained(self.folder):

@@ -66,11 +66,11 @@ def check_settled(home: Home) -> None:
         return
     if find_move(folder) is not None:
         raise HomeError(f"the network in {folder} was being moved to other ports when that was cut short",
-                        f"have it finished: gradus localnet up --dir {folder}")
+                        f"have it finished: gradus localnet up --dir {shlex.quote(str(folder))}")
     original = find_original(folder, get_manifest(folder))
     if original is not None:
         raise HomeError(f"{folder} is a copy of {original}, with the same keys and ports",
-                        f"make it a network of its own: gradus localnet up --dir {folder}")
+                        f"make it a network of its own: gradus localnet up --dir {shlex.quote(str(folder))}")
 
 
 def put_own_socket(home: Home, wiring: Wiring) -> Wiring:

@@ -5,7 +5,7 @@ Exit status: 0 done, 1 refused or failed, 2 usage, 3 no node answers, 4 nodes di
 
 from __future__ import annotations
 
-import json
+import shlex
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -13,9 +13,12 @@ from typing import Any
 
 import click
 
+from localnet.answers import answer, hint, note, output_option
 from localnet.doctor_cli import reset_state, resync
 from localnet.homes import Home
-from localnet.options import engine_option, version_option
+from localnet.options import (
+    engine_option, read_hash, rpc_option, trust_hash_option, trust_height_option, version_option,
+)
 from localnet.parts import HONEST
 from localnet.ports import STANDARD_BASE
 
@@ -37,20 +40,19 @@ node.add_command(resync)
 @node.command()
 @click.option("--home", type=click.Path(path_type=Path, file_okay=False), required=True,
               help="Folder of the new home; absent or empty.")
-@click.option("--rpc", "urls", multiple=True, required=True, metavar="URL[,URL...]",
-              help="RPCs of the chain's nodes, two or more where you can: what they say is compared.")
+@rpc_option
 @click.option("--chain-id", help="The chain that it must be.")
-@click.option("--genesis-hash", help="SHA-256 that the genesis must have, as this command shows it.")
-@click.option("--trust-height", type=click.IntRange(1),
-              help="The block to trust; the newest with a snapshot when not given.")
-@click.option("--trust-hash", help="Its hash, from a source that you trust; what all the nodes say when not given.")
+@click.option("--genesis-hash", callback=read_hash,
+              help="SHA-256 that the genesis must have, as this command shows it.")
+@trust_height_option
+@trust_hash_option
 @click.option("--trust-hours", type=click.IntRange(1),
               help="For how long a block is trusted; two thirds of the age of evidence when not given.")
 @click.option("--from-blocks", is_flag=True, help="Run every block in place of beginning at a snapshot.")
 @click.option("--moniker", help="The node's name; that of the folder when not given.")
 @click.option("--base-port", type=click.IntRange(0, 65000), default=STANDARD_BASE, show_default=True,
               help="Port of its RPC, its peers have the one below; 0 draws a free pair.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@output_option
 def join(home: Path, urls: tuple[str, ...], trust_height: int | None, trust_hash: str | None, from_blocks: bool,
          output: str, **options: Any) -> None:
     """Make a home for a node that follows a running chain, from a snapshot of its state.
@@ -69,20 +71,16 @@ def join(home: Path, urls: tuple[str, ...], trust_height: int | None, trust_hash
         raise click.UsageError("--trust-hash is of a block: name it with --trust-height")
     if from_blocks and (trust_height or trust_hash or options["trust_hours"]):
         raise click.UsageError("--from-blocks trusts the genesis alone, and takes no --trust option")
-    named = tuple(url.strip() for text in urls for url in text.split(",") if url.strip())
-    joined = join_chain(JoinOptions(home.expanduser().absolute(), named, trust_height=trust_height,
+    joined = join_chain(JoinOptions(home.expanduser().absolute(), urls, trust_height=trust_height,
                                     trust_hash=trust_hash, from_blocks=from_blocks, **options))
-    if output == "json":
-        click.echo(json.dumps(asdict(joined), indent=2))
-        return
-    click.echo(f"{joined.home} is a home for {joined.chain_id}: RPC {joined.rpc}, genesis {joined.genesis_hash}")
-    if joined.trust_hash:
-        click.echo(f"it trusts block {joined.trust_height}, hash {joined.trust_hash}")
-        if not trust_hash:
-            click.echo(f"that is the word of {', '.join(named)}: compare it with a source that you trust", err=True)
+    trusted = f"\nit trusts block {joined.trust_height}, hash {joined.trust_hash}" if joined.trust_hash else ""
+    answer(output, asdict(joined), f"{joined.home} is a home for {joined.chain_id}: RPC {joined.rpc}, genesis "
+                                   f"{joined.genesis_hash}{trusted}")
+    if joined.trust_hash and not trust_hash:
+        note(f"that is the word of {', '.join(urls)}: compare it with a source that you trust")
     for notice in joined.notices:
-        click.echo(notice, err=True)
-    click.echo(f"start it: gradus node start --home {home}", err=True)
+        hint(output, notice)
+    hint(output, f"start it: gradus node start --home {shlex.quote(str(home))}")
 
 
 @node.command()
@@ -98,12 +96,13 @@ def join(home: Path, urls: tuple[str, ...], trust_height: int | None, trust_hash
 @click.option("--hang-seconds", type=click.IntRange(0), default=60, show_default=True,
               help="Start both again when the app answers nothing for so long; 0 waits for ever.")
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
+@output_option
 def start(home: Path, engine: Path | None, engine_version: str | None, restart: bool, auditor: bool,
-          auditor_behaviour: str, quiet: bool, hang_seconds: int, with_parent: bool) -> None:
+          auditor_behaviour: str, quiet: bool, hang_seconds: int, with_parent: bool, output: str) -> None:
     """Run a node until SIGTERM (status 0) or Ctrl-C (status 130), and end app and engine in good order.
 
     An auditor runs beside it, and recomputes what the chain asks its validator about. It is started again when it ends;
-    the node does not need it.
+    the node does not need it. What it has to say goes to stderr; with --output json each line of that is an object.
 
     \b
     Example: gradus node start --home ~/.gradus/localnet/node0
@@ -114,7 +113,7 @@ def start(home: Path, engine: Path | None, engine_version: str | None, restart: 
 
     def say(text: str) -> None:
         if not quiet:
-            click.echo(text, err=True)
+            note(text)
 
     place = Home(home.expanduser().absolute())
     usual = find_usual_version(place)

@@ -5,7 +5,6 @@ Everything to stderr but the status table.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 from abci_app.cli.output import print_rows
 from kernels.dispatch import Choice, warm
+from localnet.answers import note
 from localnet.engine import Engine, find_engine
 from localnet.network import COMMITTED_HEIGHT, Localnet
 from localnet.releases import VERSION
@@ -54,7 +54,7 @@ class PlainReport:
         stage, now_s = phase.split(" (")[0], time.monotonic()
         if stage != self.stage or now_s - self.told_s >= PLAIN_SECONDS:
             self.stage, self.told_s = stage, now_s
-            print(f"{phase}, {now_s - self.began_s:.0f} s", file=sys.stderr, flush=True)
+            note(f"{phase}, {now_s - self.began_s:.0f} s")
 
 
 def warm_visibly() -> Choice:
@@ -74,9 +74,9 @@ def wait_first_block_visibly(net: Localnet) -> None:
     there is no terminal. Raises as Localnet.wait_height."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        print(f"waiting for the first block of {len(net.rpcs)} nodes", file=sys.stderr, flush=True)
+        note(f"waiting for the first block of {len(net.rpcs)} nodes")
         net.wait_height(COMMITTED_HEIGHT)
-        print("the network is up", file=sys.stderr, flush=True)
+        note("the network is up")
         return
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(),
                TextColumn("{task.completed}/{task.total} nodes"), TimeElapsedColumn())
@@ -90,7 +90,7 @@ def wait_answer_visibly(net: Localnet, index: int) -> None:
     """Wait until a node's RPC answers, with a spinner or a line. Raises as Localnet.wait_height."""
     console, what = Console(stderr=True), f"{net.manifest.nodes[index].name} starts"
     if not console.is_terminal:
-        print(what, file=sys.stderr, flush=True)
+        note(what)
         net.wait_answer(index)
         return
     with console.status(what):
@@ -101,7 +101,7 @@ def wait_caught_up_visibly(net: Localnet, index: int) -> int:
     """Wait until a node follows the others, with a spinner that names its height. Raises as Localnet.wait_caught_up."""
     console, name = Console(stderr=True), net.manifest.nodes[index].name
     if not console.is_terminal:
-        print(f"{name} catches up", file=sys.stderr, flush=True)
+        note(f"{name} catches up")
         return net.wait_caught_up(index, CATCH_UP_SECONDS)
     with console.status(f"{name} catches up") as spinner:
         return net.wait_caught_up(index, CATCH_UP_SECONDS, lambda height: spinner.update(f"{name} is at {height}"))

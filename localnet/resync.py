@@ -52,8 +52,6 @@ def resync_home(home: Home, urls: Sequence[str], name: str, trust_height: int | 
             raise HomeError(f"{old} exists already", "wait a second, or move it")
         with ExitStack() as stack:
             rpcs = [stack.enter_context(Rpc(url)) for url in dict.fromkeys(url.rstrip("/") for url in urls)]
-            if not rpcs:
-                raise HomeError("no node to ask", "name the RPC of at least one: --rpc URL[,URL...]")
             origin = read_origin(rpcs, read_genesis(home)[0])
             if not any(offer.heights for offer in origin.snapshots):
                 raise LocalnetError(f"no node of {origin.chain_id} that was asked has a snapshot",

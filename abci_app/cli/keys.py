@@ -6,6 +6,7 @@ import click
 
 from abci_app.cli.options import combine, home_option, keyring, output_option, read_passphrase
 from abci_app.cli.output import print_fields, print_rows
+from abci_app.cli.questions import answered
 from abci_app.client.keys import KeyInfo, KeyringError, derive_key, new_mnemonic
 
 backend_option = click.option(
@@ -52,7 +53,8 @@ def import_(name: str, words: str | None, backend: str, home: Path, output: str)
     \b
     Example: gradus keys import alice
     """
-    words = words or str(click.prompt("Mnemonic", hide_input=True, err=True))
+    with answered("--mnemonic WORDS"):
+        words = words or str(click.prompt("Mnemonic", hide_input=True, err=True))
     print_fields(info_fields(keep(home, name, words, backend)), output)
 
 
@@ -92,7 +94,8 @@ def delete(name: str, yes: bool, home: Path, output: str) -> None:
     """
     info = keyring(home).get_info(name)
     if not yes:
-        click.confirm(f"Delete key {name} ({info.address})? Only its words bring it back.", abort=True, err=True)
+        with answered("--yes"):
+            click.confirm(f"Delete key {name} ({info.address})? Only its words bring it back.", abort=True, err=True)
     keyring(home).drop(name)
     print_fields({"name": name, "address": info.address, "deleted": True}, output)
 

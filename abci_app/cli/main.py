@@ -65,7 +65,8 @@ def main(arguments: list[str] | None = None) -> None:
         status = gradus.main(arguments, prog_name="gradus", standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # one more must not break into the end of the process
-        click.echo("interrupted", err=True)
+        click.echo(json.dumps({"error": "interrupted", "hint": ""}) if is_json_wanted(sys.argv[1:]) else "interrupted",
+                   err=True)
         sys.exit(ExitStatus.INTERRUPTED)
     except Exception as error:
         found = find_command_error(error)

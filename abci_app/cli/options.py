@@ -11,6 +11,7 @@ import click
 from abci_app.auditor.home import parse_address
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
+from abci_app.cli.questions import answered
 from abci_app.client.errors import BadNodeUrl
 from abci_app.client.keys import LOCALNET_HINT, Key, KeyMissing, Keyring, KeyNameInvalid
 from abci_app.client.network_file import find_network_nodes, pick_node
@@ -157,7 +158,8 @@ def read_passphrase(name: str, confirm: bool = False) -> str:
     found = os.environ.get(PASSPHRASE_VARIABLE)
     if found is not None:
         return found
-    return str(click.prompt(f"Passphrase for key {name}", hide_input=True, confirmation_prompt=confirm, err=True))
+    with answered(f"set {PASSPHRASE_VARIABLE}"):
+        return str(click.prompt(f"Passphrase for key {name}", hide_input=True, confirmation_prompt=confirm, err=True))
 
 
 def open_key(home: Path, name: str) -> Key:

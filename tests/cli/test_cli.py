@@ -275,3 +275,27 @@ def test_an_amount_is_read_back_from_both_denoms(amount_ugrad: int) -> None:
 def test_what_is_no_amount_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
         Amount().convert(text, None, None)
+
+
+@pytest.mark.parametrize("arguments, how", [
+    (("keys", "add", "bob"), "GRADUS_PASSPHRASE"), (("keys", "import", "bob"), "--mnemonic"),
+    (("keys", "delete", "alice"), "--yes")], ids=lambda value: value if isinstance(value, str) else value[1])
+def test_question_that_nobody_is_there_to_answer_is_wrong_usage_and_says_how_to_answer_it(
+        arguments: tuple[str, ...], how: str, tmp_path: Path, gradus: Callable) -> None:
+    gradus("keys", "add", "alice", "--keyring", "test")
+    done = subprocess.run([sys.executable, "-m", "abci_app.cli", *arguments], stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, start_new_session=True)
+    assert done.returncode == 2 and how in done.stderr.splitlines()[-1] and "Warning: Can not" not in done.stderr
+    assert [key["name"] for key in json.loads(gradus("keys", "list", "--output", "json").out)] == ["alice"]
+
+
+def test_end_by_the_user_is_an_object_when_json_was_asked_for(
+        gradus: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("abci_app.cli.keys.keyring", interrupt)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    ran = gradus("keys", "list", "--output", "json")
+    assert ran.status == 130 and json.loads(ran.err)["error"] == "interrupted"
+    assert gradus("keys", "list").err.strip() == "interrupted"
