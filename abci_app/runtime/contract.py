@@ -7,7 +7,9 @@ all of them. Reads/Writes: nothing. All functions take a checked contract.
 from dataclasses import dataclass
 
 from abci_app.wire.ints import PPM, mul_div_ceil, ppm_floor
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, ModelSpec
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
+    MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, AuditPolicy, Economy, ModelSpec,
+)
 from abci_app.wire.seed import draw_row, draw_rows
 from kernels import aggregate, mlp, unit
 from kernels.aggregate.types import PAYLOADS_MAX
@@ -110,6 +112,12 @@ def compute_audit_fee_min(spec: ModelSpec, price_ugrad_per_gma: int) -> int:
     the price for 10^9 multiply-adds; rounded up."""
     work = compute_audit_cost(spec, spec.training.units_max) * spec.audit.committee_max
     return mul_div_ceil(work, price_ugrad_per_gma, GMA)
+
+
+def compute_burnt(economy: Economy, audit: AuditPolicy) -> tuple[int, int]:
+    """ugrad that are burnt of the contract's bond for a wrong claim, and for a withheld reveal; rounded down."""
+    wrong_ugrad = ppm_floor(ppm_floor(economy.bond_ugrad, audit.mismatch_slash_ppm), audit.burn_ppm)
+    return wrong_ugrad, ppm_floor(economy.bond_ugrad, audit.withhold_slash_ppm)
 
 
 def compute_round_cost(spec: ModelSpec) -> int:

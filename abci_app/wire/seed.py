@@ -5,7 +5,7 @@ Source: docs in abci_app/x/work/README.md.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from abci_app.wire.ints import u32_bytes, u64_bytes
 
@@ -26,14 +26,20 @@ def round_seed(chain_id: str, model_id: int, round_number: int, attempt: int, la
                        u32_bytes(attempt), last_app_hash, last_block_hash)
 
 
-def audit_seed(chain_id: str, model_id: int, round_number: int, attempt: int, last_app_hash: bytes,
-               last_block_hash: bytes) -> bytes:
-    """Seed of a round's audits, drawn in the block after the last reveal.
+def reveal_hash(last_app_hash: bytes, last_block_hash: bytes) -> bytes:
+    """What the block that ends a round's commits gives to its audit seed, when the next block begins."""
+    return hash_fields("gradus/reveal", last_app_hash, last_block_hash)
 
-    The hash of the block with that reveal is in it: the app hash alone could be tried out by whoever reveals last.
+
+def audit_seed(chain_id: str, model_id: int, round_number: int, attempt: int, hash_at_reveal: bytes,
+               salts: Iterable[tuple[int, bytes]]) -> bytes:
+    """Seed of a round's audits, from (unit, salt) of every revealed unit by rising unit.
+
+    Salts are bound by commitments before anybody sees another's, so no order, time or proposer of reveals enters it.
+    hash_at_reveal is known when the commits are: whoever chose all salts could else know the draw before it commits.
     """
     return hash_fields("gradus/audit", chain_id.encode(), u64_bytes(model_id), u32_bytes(round_number),
-                       u32_bytes(attempt), last_app_hash, last_block_hash)
+                       u32_bytes(attempt), hash_at_reveal, *(u32_bytes(unit) + salt for unit, salt in salts))
 
 
 def confirmation_seed(seed: bytes, last_app_hash: bytes, last_block_hash: bytes) -> bytes:
@@ -52,7 +58,7 @@ def unit_seed(seed: bytes, unit: int) -> bytes:
 def draw_witness_step(seed: bytes, unit: int, local_steps: int) -> int:
     """The local step (1..local_steps) of a unit whose state an auditor must know, from its audit's seed.
 
-    Nobody can know it before the last reveal: no claim can hold the answer. The bias of the remainder is below 2^-51.
+    Nobody can know it before all have committed: no claim holds the answer. The bias of the remainder is below 2^-51.
     """
     return 1 + next(iter_u64(hash_fields("gradus/witness-step", seed, u32_bytes(unit)))) % local_steps
 

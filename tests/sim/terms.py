@@ -76,8 +76,8 @@ def draw_audit(dice: random.Random, spec: ModelSpec) -> None:
     audit = spec.audit
     audit.rate_ppm = dice.choice((100_000, 400_000, 1_000_000))
     audit.mismatch_slash_ppm = dice.choice((10, 500_000, 1_000_000))
-    audit.withhold_slash_ppm = dice.choice((0, 123_457, 1_000_000))
     certain = audit.rate_ppm == 1_000_000  # only then a bond deters of which nothing is burnt
+    audit.withhold_slash_ppm = dice.choice((0, 123_457, 1_000_000) if certain else (123_457, 250_000, 1_000_000))
     audit.burn_ppm = dice.choice((0, 333_333, 1_000_000) if certain else (333_333, 1_000_000))
     audit.missed_rounds_max = dice.randint(1, 3)
     audit.challenge_blocks = dice.randint(3, 3 * (spec.training.kept_rounds - 1))
@@ -118,7 +118,7 @@ def draw_change(dice: random.Random, spec: ModelSpec) -> ModelSpec:
         setattr(changed.training, choice.field.removeprefix("training."), dice.choice(list(choice.values)))
     if changed.training.kept_rounds < spec.training.kept_rounds and dice.random() < 0.9:
         changed.training.kept_rounds = spec.training.kept_rounds
-    if dice.random() < 0.7 and changed.audit.burn_ppm:
+    if dice.random() < 0.7 and changed.audit.burn_ppm and changed.audit.withhold_slash_ppm:
         least = compute_bond_min(changed.economy, changed.audit)
         changed.economy.bond_ugrad = min(max(changed.economy.bond_ugrad, least), 10**9)
     return changed

@@ -3,10 +3,10 @@
 Reads/Writes: nothing. All divisions round down: what is left over is not minted, or stays where it is.
 """
 
-from abci_app.runtime.contract import GMA, compute_unit_work
+from abci_app.runtime.contract import GMA, compute_burnt, compute_unit_work
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import parse_base_amount
-from abci_app.wire.ints import PPM, U64_MAX, mul_div_floor, ppm_floor
+from abci_app.wire.ints import PPM, U64_MAX, mul_div_floor
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Emission, Ledger, Params
 from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack, MsgUnback
@@ -133,14 +133,14 @@ def compute_minted_max(spec: ModelSpec, params: Params) -> int:
 def compute_bond_max(spec: ModelSpec) -> int:
     """The most that may be minted for a unit, in ugrad, so that a wrong claim still does not pay.
 
-    What is burnt of a bond for a wrong claim must be at least reward * (1 - p) / p, at an audit rate of p; so a unit
-    may earn up to burnt * p / (1 - p), of which the contract's round reward comes first. Contracts that want more of
-    the emission ask for larger bonds.
+    What is burnt of a bond for a wrong claim, and for a withheld reveal, must be at least reward * (1 - p) / p, at an
+    audit rate of p; so a unit may earn up to burnt * p / (1 - p), of which the contract's round reward comes first.
+    Contracts that want more of the emission ask for larger bonds.
     """
     audit, economy = spec.audit, spec.economy
     if audit.rate_ppm >= PPM:
         return U64_MAX
-    burnt_ugrad = ppm_floor(ppm_floor(economy.bond_ugrad, audit.mismatch_slash_ppm), audit.burn_ppm)
+    burnt_ugrad = min(compute_burnt(economy, audit))
     deterred_ugrad = mul_div_floor(burnt_ugrad, audit.rate_ppm, PPM - audit.rate_ppm)
     return min(max(deterred_ugrad - economy.round_reward_ugrad, 0), U64_MAX)
 

@@ -16,7 +16,7 @@ from abci_app.wire.address import decode_address
 from abci_app.wire.errors import ChainError
 from abci_app.wire.ints import U32_MAX
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    ROUND_PHASE_AUDIT, ROUND_PHASE_UNSPECIFIED, TRAINER_STATUS_UNSPECIFIED, UNIT_STATUS_COMMITTED,
+    ROUND_PHASE_AUDIT, ROUND_PHASE_REVEAL, ROUND_PHASE_UNSPECIFIED, TRAINER_STATUS_UNSPECIFIED, UNIT_STATUS_COMMITTED,
     UNIT_STATUS_UNSPECIFIED, Round, Slash, Trainer, Unit,
 )
 from abci_app.x.work.keeper import Keeper
@@ -88,6 +88,8 @@ def _init_round(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     keeper.put_round(ctx, found)
     if found.phase == ROUND_PHASE_AUDIT and not found.audit_seed:
         keeper.mark_undrawn(ctx, found)
+    if found.phase == ROUND_PHASE_REVEAL and not found.reveal_hash:
+        keeper.mark_committed(ctx, found)
     if found.settle_height and not found.settled_height and not found.disputed_count:
         keeper.mark_settling(ctx, found)
 

@@ -9,12 +9,12 @@ from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_TAKEN, Aud
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_PENDING, AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, ROUND_PHASE_CLOSED,
     ROUND_PHASE_COMMIT, ROUND_PHASE_REVEAL, TRAINER_STATUS_ACTIVE, UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED,
-    UNIT_STATUS_COMMITTED, UNIT_STATUS_REJECTED, UNIT_STATUS_REVEALED, Round, Unit,
+    UNIT_STATUS_COMMITTED, UNIT_STATUS_REJECTED, UNIT_STATUS_REVEALED, UNIT_STATUS_WITHHELD, Round, Unit,
 )
 from abci_app.x.work import keys
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
-    PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, STORE, TRAINERS_MAX, compute_expired, is_open, is_running,
+    PAYLOAD_ROUNDS_KEPT, RUNNING_PHASES, SALT_BYTES, STORE, TRAINERS_MAX, compute_expired, is_open, is_running,
 )
 
 
@@ -100,6 +100,12 @@ def _find_round_problem(ctx: Ctx, keeper: Keeper, found: Round, units: list[Unit
         return f"{found.accepted_count} accepted units counted, {aggregated} kept"
     if any(unit.status == UNIT_STATUS_ACCEPTED and not unit.aggregated for unit in units):
         return "an accepted unit is not in the weights"
+    withheld = sum(1 for unit in units if unit.status == UNIT_STATUS_WITHHELD)
+    if withheld != found.withheld_count:
+        return f"{found.withheld_count} withheld units counted, {withheld} kept"
+    for unit in units:
+        if len(unit.salt) != (SALT_BYTES if _has_salt(unit) else 0):
+            return f"unit {unit.index} keeps a salt of {len(unit.salt)} bytes"
     if found.phase == ROUND_PHASE_CLOSED:
         if found.number > model.rounds_closed or aggregated == 0 or any(is_running(unit) for unit in units):
             return "closed, but not in turn, without an accepted unit, or with one that runs"
@@ -122,6 +128,13 @@ def check_weights(ctx: Ctx, keeper: Keeper) -> str | None:
     return None
 
 
+def _has_salt(unit: Unit) -> bool:
+    """Whether its trainer has shown what it committed to, if not yet all of the payload."""
+    if unit.status == UNIT_STATUS_COMMITTED:
+        return unit.parts > 0
+    return unit.status in (UNIT_STATUS_REVEALED, UNIT_STATUS_ACCEPTED, UNIT_STATUS_REJECTED)
+
+
 def _count_waiting(running: Round, units: list[Unit]) -> int:
     """Units that have yet to act in the phase."""
     if running.phase == ROUND_PHASE_COMMIT:
@@ -134,7 +147,7 @@ def _count_waiting(running: Round, units: list[Unit]) -> int:
 
 
 def check_audits(ctx: Ctx, keeper: Keeper) -> str | None:
-    """The index of undrawn audits is that of the rounds, and an audit is kept exactly while its outcome is needed.
+    """The indices of rounds that want a hash or a draw are right; an audit is kept exactly while its outcome is needed.
 
     No audit is of a unit that is not kept: whose verdict would stop the chain.
     """
@@ -143,6 +156,10 @@ def check_audits(ctx: Ctx, keeper: Keeper) -> str | None:
     marked = list(ctx.state.store(STORE).iter(keys.UNDRAWN))
     if marked != sorted(undrawn):
         return f"the audits of {len(undrawn)} rounds are not drawn, {len(marked)} marks say so, or of other rounds"
+    committed = [(keys.committed(found.model_id), u32_bytes(found.number))
+                 for found in keeper.iter_rounds(ctx) if found.phase == ROUND_PHASE_REVEAL and not found.reveal_hash]
+    if list(ctx.state.store(STORE).iter(keys.COMMITTED)) != committed:
+        return f"{len(committed)} rounds have no hash of the end of their commits, and others are marked for it"
     kept = 0
     for found in keeper.iter_rounds(ctx):
         for unit in keeper.list_units(ctx, found.model_id, found.number):

@@ -325,6 +325,18 @@ class Keeper:
         return [(keys.read_undrawn(key), int.from_bytes(raw, "big"))
                 for key, raw in ctx.state.store(STORE).iter(keys.UNDRAWN, limit=count)]
 
+    def mark_committed(self, ctx: Ctx, running: Round) -> None:
+        """This block ends the round's commits: the next one knows its hash."""
+        self._put(ctx, keys.committed(running.model_id), u32_bytes(running.number))
+
+    def drop_committed(self, ctx: Ctx, running: Round) -> None:
+        """The round has the hash of the block that ended its commits."""
+        self._drop(ctx, keys.committed(running.model_id))
+
+    def list_committed(self, ctx: Ctx) -> list[tuple[int, int]]:
+        """(model, round) of the rounds whose commits the last block has ended: no more than a block ends phases of."""
+        return [(_read_id(key), int.from_bytes(raw, "big")) for key, raw in ctx.state.store(STORE).iter(keys.COMMITTED)]
+
     def move_due(self, ctx: Ctx, running: Round, height: int) -> None:
         """Have the phase of a round end with the block of `height`, for 0 with none. The caller writes `running`."""
         if running.due_height:

@@ -4,7 +4,7 @@ Store `work`: 01 model address -> Trainer; 02 model address -> height since when
 03 model -> number of ACTIVE (u32);
 04 model round -> Round; 05 model round unit -> Unit; 06 model ordinal -> Slash; 07 model -> 01 while it waits
 for a round to open; 08 -> last of those that was asked (u64); 09 height model -> round whose audits
-are to be drawn since the end of that block (u32);
+are to be drawn since the end of that block (u32); 0a model -> round whose commits the last block has ended (u32);
 0c model -> number of slashes (u64); 0d height model -> 01 while its round's phase ends with that block;
 0e height model round -> 01 while the closed round is to be settled with that block.
 Blobs: work/p/ model round unit part -> part of a payload.
@@ -21,6 +21,7 @@ SLASHES = b"\x06"
 IDLE = b"\x07"
 CURSOR = b"\x08"
 UNDRAWN = b"\x09"
+COMMITTED = b"\x0a"
 SLASH_COUNTS = b"\x0c"
 DUE = b"\x0d"
 SETTLING = b"\x0e"
@@ -111,6 +112,11 @@ def undrawn(height: int, model_id: int) -> bytes:
 def read_undrawn(key: bytes) -> int:
     """The model of an undrawn mark's key."""
     return int.from_bytes(key[-8:], "big")
+
+
+def committed(model_id: int) -> bytes:
+    """Key of the mark that the last block has ended the commits of a model's round."""
+    return COMMITTED + u64_bytes(model_id)
 
 
 def settling(height: int, model_id: int, number: int) -> bytes:

@@ -7,7 +7,7 @@ from abci_app.runtime.contract import UnitTerms, compute_drawn_count, compute_pa
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount
 from abci_app.wire.errors import InvalidCoins
-from abci_app.wire.ints import U64_MAX, ppm_floor
+from abci_app.wire.ints import U64_MAX, mul_div_ceil, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
@@ -146,10 +146,25 @@ def deal_units(seed: bytes, addresses: list[bytes], units_max: int) -> list[byte
     return [addresses[place] for place in order[:units_max]]
 
 
-def draw_units(seed: bytes, revealed: list[int], rate_ppm: int) -> list[int]:
-    """The units to audit, rising: the rate's part of the `revealed` ones (one or more), rounded up, at least 1."""
-    count = compute_drawn_count(len(revealed), rate_ppm)
+def draw_units(seed: bytes, revealed: list[int], rate_ppm: int, withheld_count: int) -> list[int]:
+    """The units to audit, rising, of the `revealed` ones (one or more).
+
+    The rate's part of them, rounded up, at least 1; all of them where a reveal was withheld: whoever reveals last knows
+    the draw, and must gain nothing by having another one.
+    """
+    count = len(revealed) if withheld_count else compute_drawn_count(len(revealed), rate_ppm)
     return sorted(revealed[place] for place in shuffle(seed, len(revealed))[:count])
+
+
+def compute_audit_load(spec: ModelSpec, owner: Round) -> int:
+    """How many times as much as usual is audited of a round: 1 or more, rounded up."""
+    usual = max(compute_drawn_count(owner.unit_count, spec.audit.rate_ppm), 1)  # a genesis may count no unit
+    return max(mul_div_ceil(owner.unit_count, 1, usual), 1) if owner.withheld_count else 1
+
+
+def compute_audit_blocks(spec: ModelSpec, owner: Round) -> int:
+    """Blocks that those who audit a round have for it: for each unit as long as ever, however many are drawn."""
+    return spec.training.audit_blocks * compute_audit_load(spec, owner)
 
 
 def compute_slash(bond_ugrad: int, policy: AuditPolicy, reason: SlashReason) -> tuple[int, int]:

@@ -97,11 +97,6 @@ def audited_noise(money: Money, c: float, work: float = 0, kept: float = 0) -> f
     return (1 - seen) - seen * (money.slash - kept + money.fee) - 2 * money.fee - c * work
 
 
-def ground_noise(money: Money, c: float) -> float:
-    """A wrong claim that is never drawn: paid unless the watcher replays it."""
-    return (1 - money.watched) - money.watched * (money.slash + money.fee) - 2 * money.fee
-
-
 def _trainers(kind: type[Trainers], seats: int = 1, validators: tuple[int, ...] = ()) -> NewSide:
     return lambda rounds: kind(seats=seats, spares=(rounds + 2) * seats, validators=validators)
 
@@ -149,10 +144,11 @@ _WATCHED = (
              lambda money, c: audited_noise(money, c, 0.5)),
     _trainer("withhold", "commits to noise, never reveals", cheats.Withholder,
              lambda money, c: -money.withheld - 2 * money.fee),
-    _trainer("withhold what would be drawn", "noise; reveals last, and only what it does not see drawn",
+    _trainer("withhold what would be drawn", "noise; reveals last, knows the draw, and withholds where that loses less",
              cheats.Foreseer),
-    _trainer("reveal when the draw is good", "noise; waits for hashes by which it is not drawn",
-             cheats.PatientForeseer),
+    _trainer("puppets that try draws", "two of five claim noise, and withhold so as to have the best draw",
+             cheats.Foreseer, seats=2),
+    _trainer("reveal when the draw is good", "noise; waits for a draw that spares it", cheats.PatientForeseer),
     _trainer("choose units", "computes units of even numbers only", cheats.Chooser),
     _trainer("stand down and return", "enrols, never commits, comes back", cheats.Absent),
     _trainer("slow", "commits and reveals in the last block", cheats.Slow, honest_unit),
@@ -166,8 +162,8 @@ _WATCHED = (
              judges.SlashSharer, validators=(0,)),
     _trainer("a third of the validators, for own noise", "3 of 10 validators keep verdicts from being made",
              judges.MinorityForGarbage, validators=THIRD, network=10),
-    _trainer("proposer that grinds the draw", "noise; reveals last in its own validator's block, of 16 that it tries",
-             cheats.GrindingProposer, ground_noise, validators=(0,)),
+    _trainer("proposer that grinds the draw", "noise; commits last in its own validator's block, of 16 that it tries",
+             cheats.GrindingProposer, audited_noise, validators=(0,)),
     _trainer("proposer that censors", "its validator leaves the others' work out", cheats.CensoringProposer,
              validators=(0,)),
     _auditor("lazy auditor", "never answers", judges.LazyAuditor, None, limit=DUTY),
@@ -205,6 +201,7 @@ STRATEGIES = (
     _unwatched("garbage"),
     _unwatched("own judge that shares"),
     _unwatched("a third of the validators, for own noise"),
-    _unwatched("proposer that grinds the draw",
-               "whoever proposes the block of the last reveal chooses the draw, and nobody replays what is not drawn"),
+    _unwatched("withhold what would be drawn"),
+    _unwatched("puppets that try draws"),
+    _unwatched("proposer that grinds the draw"),
 )

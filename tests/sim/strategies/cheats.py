@@ -1,21 +1,24 @@
 """Trainers that cheat: each changes a step or two of what an honest one does."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 
+from abci_app.runtime.contract import compute_burnt
 from abci_app.wire.merkle import merkle_root
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import DISPUTE_STAGE_TRACE, Dispute
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgPostTrace
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
-    ROUND_PHASE_REVEAL, TRAINER_STATUS_STOOD_DOWN, UNIT_STATUS_COMMITTED, Round, Unit,
+    ROUND_PHASE_COMMIT, TRAINER_STATUS_STOOD_DOWN, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, Round, Unit,
 )
+from abci_app.wire.seed import reveal_hash
 from kernels import mlp, payload
 from tests.sim.claims import Claim, compute_claim, new_commit, new_reveal
-from tests.sim.strategies.draws import is_drawn
+from tests.sim.strategies.draws import guess_drawn, list_drawn
 from tests.sim.strategies.sides import Sent, Trainers
 
 if TYPE_CHECKING:
@@ -127,13 +130,27 @@ class Withholder(Garbage):
 
 
 class Foreseer(Garbage):
-    """Claims noise, reveals last, and withholds where its unit would be audited, as far as that can be foreseen."""
+    """Claims noise, reveals last, when it knows the draw, and then only what loses it least."""
 
     def reveals(self, stage: "Stage", running: Round, unit: Unit) -> bool:
-        """When all others have, and only what will not be drawn."""
-        waiting = [other for other in stage.units(running)
-                   if other.status == UNIT_STATUS_COMMITTED and stage.names[other.trainer] not in self.trainers]
-        return not waiting and not is_drawn(stage, running, unit.index, stage.chain.app_hash, stage.last_block_hash)
+        """When all others have, or never."""
+        units = [other for other in stage.units(running) if other.status == UNIT_STATUS_COMMITTED]
+        own = [other.index for other in units if stage.names[other.trainer] in self.trainers]
+        return len(own) == len(units) and unit.index in self.choose(stage, running, own)
+
+    def choose(self, stage: "Stage", running: Round, own: list[int]) -> Sequence[int]:
+        """Those of its units whose reveal is worth most, by what is burnt of the bonds of the others."""
+        spec = stage.chain.app.work.spec_of(stage.chain.ctx(), running)
+        share_ugrad = spec.economy.round_reward_ugrad // running.unit_count
+        wrong_ugrad, withheld_ugrad = compute_burnt(spec.economy, spec.audit)
+
+        def worth(chosen: Sequence[int]) -> int:
+            drawn = set(list_drawn(stage, running, chosen)) if chosen else set()
+            seen = len(drawn.intersection(chosen))
+            lost_ugrad = seen * wrong_ugrad + (len(own) - len(chosen)) * withheld_ugrad
+            return (len(chosen) - seen) * share_ugrad - lost_ugrad
+
+        return max((chosen for count in range(len(own), -1, -1) for chosen in combinations(own, count)), key=worth)
 
 
 class PatientForeseer(Foreseer):
@@ -190,30 +207,35 @@ class Equivocator(Trainers):
         yield Sent(other.name, other.message, memo="again")
 
 
-class GrindingProposer(Garbage):
-    """Claims noise, reveals last in a block of its own validator, and tries out blocks until its unit is not drawn."""
+class GrindingProposer(Foreseer):
+    """Claims noise, commits and reveals last in blocks of its own validator, and tries out blocks until it goes free.
+
+    It knows the hash of the block that ends the commits, and no salts but its own; so it tries by the draw that these
+    alone would give. When it reveals it knows all, and can change nothing but whether it reveals.
+    """
 
     TRIES = 16
 
-    def reveals(self, stage: "Stage", running: Round, unit: Unit) -> bool:
+    def commits(self, stage: "Stage", running: Round, unit: Unit) -> bool:
         """In its own turn, when all others have; at the end in any case."""
         turn = (stage.chain.height + 1) % stage.setting.validators in self.validators
         waiting = [other for other in stage.units(running)
-                   if other.status == UNIT_STATUS_COMMITTED and stage.names[other.trainer] not in self.trainers]
+                   if other.status == UNIT_STATUS_ASSIGNED and stage.names[other.trainer] not in self.trainers]
         return turn and not waiting or stage.chain.height + 1 >= running.deadline_height
 
     def arrange(self, stage: "Stage", head: list[bytes], sent: list[Sent]) -> list[Sent]:
-        """The first of some blocks, which differ in the memo of its own reveal, after which its unit goes free."""
+        """The first of some blocks, which differ in the memo of its commitment, whose hash suits it."""
         running = stage.running(self.model_id)
         own = [one for one in sent if one.name in self.trainers]
-        if running is None or running.phase != ROUND_PHASE_REVEAL or not own:
+        if running is None or running.phase != ROUND_PHASE_COMMIT or not own:
             return sent
         others = [one for one in sent if one.name not in self.trainers]
-        units = [unit.index for unit in stage.units(running) if stage.names[unit.trainer] in self.trainers]
+        units = stage.units(running)
+        mine = {unit.index for unit in units if stage.names[unit.trainer] in self.trainers}
         for attempt in range(self.TRIES):
             tried = others + [Sent(one.name, one.message, memo=str(attempt)) for one in own]
-            hashes = stage.chain.preview(head + stage.sign(tried))
-            if not any(is_drawn(stage, running, unit, *hashes, to_come=units) for unit in units):
+            running.reveal_hash = reveal_hash(*stage.chain.preview(head + stage.sign(tried)))
+            if not mine.intersection(guess_drawn(stage, running, [unit.index for unit in units], mine)):
                 return tried
         return sent
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from abci_app.abci.chain import find_block
 from abci_app.runtime.contract import compute_round_cost
 from abci_app.runtime.deliver import TxResult
 from abci_app.runtime.events import Event
@@ -88,13 +87,6 @@ class Stage:
         self._answers: dict[bytes, bytes] = {}
         self._said: dict[tuple[bytes, int], bytes] = {}
         self._begun = {id(side): self.compute_wealth(side) for side in self.sides}
-
-    @property
-    def last_block_hash(self) -> bytes:
-        """The hash of the last block."""
-        last = find_block(self.chain.database.latest())
-        assert last is not None
-        return last.hash
 
     def dice(self, topic: str) -> random.Random:
         """Draws of a topic at the present height."""

@@ -106,6 +106,8 @@ REFUSED = [
      "spec.training.trim = 0; spec.training.units_max = 64", errors.CloseTooCostly),
     ("spec.economy.bond_ugrad = 5_999_999", errors.BondTooLow),
     ("spec.audit.burn_ppm = 0; spec.economy.bond_ugrad = 2**63", errors.BondTooLow),
+    ("spec.audit.withhold_slash_ppm = 124_999", errors.BondTooLow),
+    ("spec.audit.withhold_slash_ppm = 0; spec.economy.bond_ugrad = 2**63", errors.BondTooLow),
     ("spec.economy.round_reward_ugrad = spec.economy.bond_ugrad = 0", errors.BondTooLow),
     ("spec.invited_trainers.append(encode_address(bytes(20)))", errors.TrainersInvalid),
     ("spec.invited_trainers.extend(encode_address(bytes([n // 2] * 20)) for n in range(8))", errors.TrainersInvalid),
@@ -162,7 +164,7 @@ def test_every_error_of_the_terms_is_raised_by_a_case() -> None:
     "spec.audit.missed_rounds_max = 100",
     "spec.audit.burn_ppm = 0; spec.audit.rate_ppm = 1_000_000",
     "spec.audit.burn_ppm = 0; spec.economy.round_reward_ugrad = 0",
-    "spec.audit.burn_ppm = 1_000_000; spec.economy.bond_ugrad = 3_000_000",
+    "spec.audit.burn_ppm = 1_000_000; spec.audit.withhold_slash_ppm = 500_000; spec.economy.bond_ugrad = 3_000_000",
     "spec.economy.bond_ugrad = 6_000_000",
     "spec.audit.committee_max = 1; spec.audit.audit_fee_ppm = 500_000",
     "spec.audit.committee_max = 64; spec.audit.audit_fee_ppm = 0; spec.audit.challenge_bond_ugrad = 2**64 - 1",
@@ -260,19 +262,20 @@ def test_default_terms_keep_the_measured_recipe_for_a_small_table() -> None:
 
 
 @given(reward=st.integers(0, 2**40), rate_ppm=st.integers(1, 1_000_000), slash_ppm=st.integers(1, 1_000_000),
-       burn_ppm=st.integers(1, 1_000_000))
+       burn_ppm=st.integers(1, 1_000_000), withhold_ppm=st.integers(1, 1_000_000))
 def test_least_bond_makes_cheating_lose_and_one_less_does_not(
-        reward: int, rate_ppm: int, slash_ppm: int, burn_ppm: int) -> None:
-    """Even a cheat who proposes the block, and so gets back what is not burnt."""
+        reward: int, rate_ppm: int, slash_ppm: int, burn_ppm: int, withhold_ppm: int) -> None:
+    """Even a cheat who proposes the block, and so gets back what is not burnt; and one who withholds what is drawn."""
     spec = small_spec(invited_trainers=(ALICE_TEXT,))
     spec.economy.round_reward_ugrad, spec.audit.rate_ppm, spec.audit.mismatch_slash_ppm = reward, rate_ppm, slash_ppm
-    spec.audit.burn_ppm = burn_ppm
+    spec.audit.burn_ppm, spec.audit.withhold_slash_ppm = burn_ppm, withhold_ppm
     bond = terms.compute_bond_min(spec.economy, spec.audit)
     assume(bond <= U64_MAX)
     spec.economy.bond_ugrad = bond
     terms.check_economy(spec)
     audited = Fraction(rate_ppm, 10**6)
-    assert (1 - audited) * reward <= audited * (bond * slash_ppm // 10**6 * burn_ppm // 10**6)
+    least = min(bond * slash_ppm // 10**6 * burn_ppm // 10**6, bond * withhold_ppm // 10**6)
+    assert (1 - audited) * reward <= audited * least
     if bond:
         spec.economy.bond_ugrad = bond - 1
         with pytest.raises(errors.BondTooLow):

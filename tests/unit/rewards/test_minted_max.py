@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from abci_app.runtime.contract import compute_unit_work
 from abci_app.wire.ints import U64_MAX
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Params
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import SLASH_REASON_MISMATCH
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD
 from abci_app.x.models.types.terms import UNIT_COST_MAX, check_unit, compute_burn_min
 from abci_app.x.rewards.types import compute_bond_max, compute_minted_max, compute_work_max, default_params
 from abci_app.x.work.types import compute_slash
@@ -15,15 +15,18 @@ from tests.unit.rewards.emitting import back, end_block, generous_spec, new_room
 
 
 @given(bond=st.integers(0, 2**64 - 1), reward=st.integers(0, 2**40), rate=st.integers(1, 10**6),
-       slash=st.integers(1, 10**6), burn=st.integers(0, 10**6))
-def test_emission_of_a_unit_never_makes_cheating_pay(bond: int, reward: int, rate: int, slash: int, burn: int) -> None:
-    """What is burnt for a wrong claim deters with the emission as without, and would not with one ugrad more."""
+       slash=st.integers(1, 10**6), burn=st.integers(0, 10**6), withhold=st.integers(0, 10**6))
+def test_emission_of_a_unit_never_makes_cheating_pay(
+        bond: int, reward: int, rate: int, slash: int, burn: int, withhold: int) -> None:
+    """What is burnt for a wrong or a withheld claim deters with the emission as without, and not with one ugrad more.
+    """
     spec = generous_spec(round_reward_ugrad=reward)
     spec.economy.bond_ugrad = bond
     spec.audit.rate_ppm, spec.audit.mismatch_slash_ppm, spec.audit.burn_ppm = rate, slash, burn
+    spec.audit.withhold_slash_ppm = withhold
     most = compute_bond_max(spec)
     taken, offered = compute_slash(bond, spec.audit, SLASH_REASON_MISMATCH)
-    burnt = taken - offered
+    burnt = min(taken - offered, compute_slash(bond, spec.audit, SLASH_REASON_WITHHELD)[0])
     economy = type(spec.economy)()
     for minted, is_deterred in ((most, True), (most + 1, False)):
         if reward + minted > U64_MAX or most == U64_MAX:

@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from abci_app.wire.seed import (
     audit_seed, claim_commitment, compute_witness, draw_row, draw_rows, draw_witness_step, hash_fields, iter_u64,
-    round_seed, shuffle, unit_seed,
+    reveal_hash, round_seed, shuffle, unit_seed,
 )
 
 APP_HASH = bytes(range(32))
 SEED = hashlib.sha256(b"seed").digest()
 GOLDEN: dict[str, object] = {
     "round": "fbb44e769b0c70a5d631228b4da7862d467813057291508a1ba4d304b0c684b6",
-    "audit": "b54263fe1e0410c4f76a0bf2cbba39216ab782fd2acd8db1466b31a431237ae4",
+    "reveal": "e1a826e0083ddab571e08d0b44494bf98520b30577eb162045952654b6fd1439",
+    "audit": "d0a4e1678bdf8c8b72a104af77f3ccf9beadca5fb58eea5af34b0e97ffdb39b3",
     "unit": "080c12f00eec790b57e1ef1a1f205ce10d8d9e37b7bfd4c38480ea5650bce6ff",
     "claim": "ca650b33635c12d233dfc4727e71398190671d52a97486e494883bd369ba2c66",
     "draws": ["33274927449cd999", "a2d7e6d49bcb3a57", "9f0083f880304532", "f11a4562a5bbe3e9", "6d838a2a7e061c9c"],
@@ -37,7 +38,8 @@ def test_fields_are_hashed_behind_their_lengths() -> None:
 def test_seeds_are_the_golden_ones() -> None:
     assert {
         "round": round_seed("gradus-1", 7, 3, 0, APP_HASH, SEED).hex(),
-        "audit": audit_seed("gradus-1", 7, 3, 0, APP_HASH, SEED).hex(),
+        "reveal": reveal_hash(APP_HASH, SEED).hex(),
+        "audit": audit_seed("gradus-1", 7, 3, 0, SEED, [(0, APP_HASH), (2, SEED)]).hex(),
         "unit": unit_seed(SEED, 5).hex(),
         "claim": claim_commitment(bytes(20), 7, 3, 1, 5, b"p" * 32, b"t" * 32, b"s" * 32).hex(),
         "draws": [f"{draw:016x}" for draw in islice(iter_u64(SEED), 5)],
@@ -53,7 +55,14 @@ def test_every_field_of_a_seed_matters() -> None:
     others: list[tuple[Any, ...]] = [good, ("b", *good[1:]), ("a", 2, *good[2:]), ("a", 1, 2, *good[3:]),
                                      (*good[:3], 1, *good[4:]), (*good[:4], SEED, SEED),
                                      (*good[:4], APP_HASH, APP_HASH)]
-    assert len({make(*other) for make in (round_seed, audit_seed) for other in others}) == 14
+    assert len({round_seed(*other) for other in others}) == 7
+    salts = [(0, APP_HASH), (1, SEED)]
+    good = ("a", 1, 1, 0, SEED, salts)
+    others = [good, ("b", *good[1:]), ("a", 2, *good[2:]), ("a", 1, 2, *good[3:]), (*good[:3], 1, *good[4:]),
+              (*good[:4], APP_HASH, salts), (*good[:5], salts[:1]), (*good[:5], [(0, APP_HASH), (2, SEED)]),
+              (*good[:5], [(0, SEED), (1, APP_HASH)])]
+    assert len({audit_seed(*other) for other in others}) == 9
+    assert len({reveal_hash(APP_HASH, SEED), reveal_hash(SEED, SEED), reveal_hash(APP_HASH, APP_HASH)}) == 3
 
 
 def test_commitment_is_bound_to_address_and_salt() -> None:

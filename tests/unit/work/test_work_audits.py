@@ -1,11 +1,9 @@
 """Audits: when they are drawn, what committees decide in time, late or not at all, and who earns by it."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
-from abci_app.runtime.block import begin_block
 from abci_app.wire.address import decode_address
 from abci_app.wire.audit import (
     CONFIRMATION, UNIT, compute_digest, confirmation_of, decode_subject, encode_extension,
@@ -13,15 +11,15 @@ from abci_app.wire.audit import (
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     AUDIT_VERDICT_EXPIRED, AUDIT_VERDICT_MATCH, AUDIT_VERDICT_MISMATCH, AUDIT_VERDICT_PENDING,
-    AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, SLASH_REASON_MISMATCH, TRAINER_STATUS_SLASHED, UNIT_STATUS_ACCEPTED,
-    UNIT_STATUS_REJECTED,
+    AUDIT_VERDICT_UNSPECIFIED, ROUND_PHASE_AUDIT, ROUND_PHASE_REVEAL, SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD,
+    TRAINER_STATUS_SLASHED, UNIT_STATUS_ACCEPTED, UNIT_STATUS_REJECTED,
 )
-from abci_app.wire.seed import audit_seed, shuffle
+from abci_app.wire.seed import audit_seed, reveal_hash, shuffle
 from kernels.payload import check as check_payload
 from tests.auditors import NOTHING, RIGHT, WRONG
-from tests.chain import CHAIN_ID, PROPOSERS, address_of, new_test_key
-from tests.sim.claims import Claim
-from tests.unit.work.market import BOND_UGRAD, Market, attribute, kinds
+from tests.chain import CHAIN_ID, PROPOSERS, Chain, address_of, new_test_key
+from tests.sim.claims import Claim, new_commit, new_reveal, new_salt
+from tests.unit.work.market import BOND_UGRAD, TRAINERS, Market, attribute, kinds
 
 NewMarket = Callable[..., Market]
 OPERATORS = tuple(f"operator{index}" for index in range(4))
@@ -41,32 +39,91 @@ def supply(market: Market) -> int:
     return market.chain.app.bank.supply(market.chain.ctx())
 
 
-def test_audits_are_drawn_from_the_hashes_that_cover_the_last_reveal(new_market: NewMarket) -> None:
+def test_audits_are_drawn_from_all_salts_and_the_hash_of_the_block_that_ended_the_commits(
+        new_market: NewMarket) -> None:
     market = new_market()
     market.commit_all()
+    assert (market.round().phase, market.round().reveal_hash) == (ROUND_PHASE_REVEAL, b"")
+    ending = market.chain.ctx()
+    assert (ending.last_app_hash, ending.last_block_hash != b"") == (market.chain.app_hash, True)
     market.reveal_all()
+    assert market.round().reveal_hash == reveal_hash(ending.last_app_hash, ending.last_block_hash)
     assert (market.round().phase, market.round().audit_seed) == (ROUND_PHASE_AUDIT, b"")
     assert [unit.verdict for unit in market.units()] == [AUDIT_VERDICT_UNSPECIFIED] * 4
-    covering = market.chain.ctx()
-    assert (covering.last_app_hash, covering.last_block_hash != b"") == (market.chain.app_hash, True)
+    assert [unit.salt for unit in market.units()] == [new_salt(unit) for unit in market.units()]
     market.block()
-    seed = audit_seed(CHAIN_ID, 1, 1, 0, covering.last_app_hash, covering.last_block_hash)
+    seed = audit_seed(CHAIN_ID, 1, 1, 0, market.round().reveal_hash, enumerate(map(new_salt, market.units())))
     assert market.round().audit_seed == seed
     drawn = sorted(shuffle(seed, 4)[:2])  # 40 % of four, rounded up
     assert [unit.index for unit in market.units() if unit.verdict == AUDIT_VERDICT_PENDING] == drawn
     assert market.round().deadline_height == market.chain.height + 4
 
 
-def test_last_revealer_cannot_try_out_the_draw_of_its_block(new_market: NewMarket) -> None:
-    """The fee that it offers changes the app hash, and it knows that; the hash of the block it does not know."""
+def test_nobody_changes_the_draw_by_when_and_in_which_blocks_it_reveals(new_market: NewMarket) -> None:
+    """Whoever proposes the block of the last reveal can try out its order, time and transactions, and gains nothing."""
+    seeds, hashes = [], []
+    for order in (TRAINERS, TRAINERS[::-1]):
+        market = new_market()
+        market.commit_all()
+        for name in order:
+            unit = market.unit_of(name)
+            market.block(new_reveal(unit, market.claim(unit)))
+        hashes.append(market.chain.ctx().last_block_hash)
+        market.block()
+        seeds.append(market.round().audit_seed)
+    assert seeds[0] == seeds[1] != b"" and hashes[0] != hashes[1]
+
+
+def test_block_that_ends_the_commits_changes_the_draw(new_market: NewMarket) -> None:
+    """Whoever has chosen all salts does not know the draw before it has committed."""
+    seeds = []
+    for order in (TRAINERS, TRAINERS[::-1]):
+        market = new_market()
+        market.block(*(new_commit(market.unit_of(name), market.claim(market.unit_of(name))) for name in order))
+        market.reveal_all()
+        market.block()
+        seeds.append(market.round().audit_seed)
+    assert seeds[0] != seeds[1]
+
+
+def test_hash_of_the_end_of_the_commits_is_taken_by_a_chain_that_begins_there(
+        new_market: NewMarket, tmp_path_factory: pytest.TempPathFactory) -> None:
     market = new_market()
     market.commit_all()
-    market.reveal_all()
-    ctx = replace(market.chain.ctx(market.chain.height + 1), last_block_hash=bytes(32))
-    begin_block(market.chain.app.modules, ctx)
-    tried = market.chain.app.work.get_round(ctx, 1, 1).audit_seed
+    exported = market.chain.app.export_genesis(market.chain.ctx())
+    with Chain(tmp_path_factory.mktemp("again"), app_state=exported) as again:
+        assert again.app.export_genesis(again.ctx()) == exported
+        again.block()
+        assert len(again.app.work.get_round(again.ctx(), 1, 1).reveal_hash) == 32
+        assert again.check_invariants() == []
+
+
+def test_where_a_reveal_was_withheld_all_others_are_audited_and_auditors_have_as_long_for_each(
+        new_market: NewMarket) -> None:
+    """Whoever reveals last knows the draw: another one, for a withheld reveal, must not suit it better."""
+    market = new_market(rate_ppm=400_000, reveal_blocks=3, audit_blocks=5)
+    market.commit_all()
+    market.reveal_all(absent=("ann",))
+    assert market.round().withheld_count == 1
     market.block()
-    assert market.round().audit_seed not in (b"", tried)
+    verdicts = {market.names[unit.trainer]: unit.verdict for unit in market.units()}
+    assert verdicts == {"ann": AUDIT_VERDICT_UNSPECIFIED, "ben": AUDIT_VERDICT_PENDING, "cat": AUDIT_VERDICT_PENDING,
+                        "dan": AUDIT_VERDICT_PENDING}
+    assert market.round().deadline_height == market.chain.height + 2 * 5  # of 4 units 2 are drawn else
+    revealed = [(unit.index, unit.salt) for unit in market.units() if unit.salt]
+    assert len(revealed) == 3
+    assert market.round().audit_seed == audit_seed(CHAIN_ID, 1, 1, 0, market.round().reveal_hash, revealed)
+
+
+def test_puppets_of_one_hand_are_all_found_when_one_of_them_withholds(new_market: NewMarket) -> None:
+    market = new_market(rate_ppm=250_000, reveal_blocks=3, mismatch_slash_ppm=1_000_000, withhold_slash_ppm=500_000)
+    claims = {name: market.wrong_claim(name) for name in ("ann", "ben", "cat")}
+    market.commit_all(claims)
+    market.reveal_all(claims, absent=("cat",))
+    market.block()
+    market.wait_for_answers()
+    assert {market.names[slash.trainer]: slash.reason for slash in market.slashes()} == {
+        "cat": SLASH_REASON_WITHHELD, "ann": SLASH_REASON_MISMATCH, "ben": SLASH_REASON_MISMATCH}
 
 
 def test_committee_that_agrees_slashes_wrong_claims_and_shares_what_is_not_burnt(new_market: NewMarket) -> None:

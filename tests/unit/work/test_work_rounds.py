@@ -136,7 +136,7 @@ def test_withheld_reveal_loses_part_of_the_bond_and_stands_down(new_market: NewM
 
 
 def test_withholding_may_be_free_and_still_stands_down(new_market: NewMarket) -> None:
-    market = new_market(reveal_blocks=3, withhold_slash_ppm=0)
+    market = new_market(reveal_blocks=3, withhold_slash_ppm=0, rate_ppm=1_000_000)
     market.commit_all()
     market.reveal_all(absent=("ann",))
     assert market.trainer("ann").bond_ugrad == BOND_UGRAD

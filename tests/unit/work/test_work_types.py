@@ -46,11 +46,13 @@ def test_after_the_first_round_as_many_trainers_are_needed_as_the_rule_needs_pay
         assert types.compute_payloads_needed(training) == needed
 
 
-@given(SEEDS, st.lists(st.integers(0, 63), min_size=1, max_size=64, unique=True), st.integers(0, PPM))
-def test_drawing_takes_the_rate_rounded_up_and_at_least_one(seed: bytes, revealed: list[int], rate_ppm: int) -> None:
-    drawn = types.draw_units(seed, sorted(revealed), rate_ppm)
+@given(SEEDS, st.lists(st.integers(0, 63), min_size=1, max_size=64, unique=True), st.integers(0, PPM),
+       st.integers(0, 2))
+def test_drawing_takes_the_rate_rounded_up_and_at_least_one_and_all_where_one_was_withheld(
+        seed: bytes, revealed: list[int], rate_ppm: int, withheld_count: int) -> None:
+    drawn = types.draw_units(seed, sorted(revealed), rate_ppm, withheld_count)
     exact = -(-len(revealed) * rate_ppm // PPM)
-    assert len(drawn) == max(exact, 1)
+    assert len(drawn) == (len(revealed) if withheld_count else max(exact, 1))
     assert drawn == sorted(dict.fromkeys(drawn))
     assert all(index in revealed for index in drawn)
 
@@ -153,13 +155,14 @@ def test_invariants_notice_broken_trainers_and_units(new_market: NewMarket) -> N
     assert broken.with_trainer(status=TRAINER_STATUS_STOOD_DOWN) == []
     assert broken.noticed(lambda layer: keeper.drop_trainer(layer, trainer)) == ["work/bonds", "work/open_units"]
     assert broken.noticed(lambda layer: keeper._mark_active(layer, 1, bytes(20), True)) == ["work/active"]
-    assert broken.with_unit(status=UNIT_STATUS_MISSED) == ["work/open_units", "work/payloads"]
+    assert broken.with_unit(status=UNIT_STATUS_MISSED) == ["work/open_units", "work/rounds", "work/payloads"]
     assert broken.with_unit(status=UNIT_STATUS_ACCEPTED) == ["work/rounds"]
     assert broken.with_unit(aggregated=True) == ["work/rounds"]
     assert broken.with_unit(verdict=AUDIT_VERDICT_MATCH) == ["work/rounds"]
     assert broken.with_unit(verdict=AUDIT_VERDICT_UNSPECIFIED) == ["work/rounds", "work/audits"]
     assert broken.with_unit(payload_root=bytes(32)) == ["work/payloads"]
     assert broken.with_unit(parts=2) == ["work/payloads"]
+    assert broken.with_unit(salt=b"") == broken.with_unit(salt=bytes(31)) == ["work/rounds"]
     assert broken.with_unit(disputed=True) == ["work/settling"]
     assert broken.noticed(lambda layer: keeper.drop_payload(layer, unit)) == ["work/payloads"]
     assert broken.noticed(lambda layer: keeper.drop_units(layer, 1, 2))[:1] == ["work/open_units"]
@@ -169,6 +172,9 @@ def test_invariants_notice_broken_rounds_and_marks(new_market: NewMarket) -> Non
     broken = Broken(new_market(rate_ppm=1_000_000, challenge_blocks=6))
     keeper, running, closed = broken.keeper, broken.running, broken.closed
     assert broken.with_running(waiting_count=1) == ["work/rounds"]
+    assert broken.with_running(withheld_count=1) == ["work/rounds"]
+    mark = changed(running, {"model_id": 2})
+    assert broken.noticed(lambda layer: keeper.mark_committed(layer, mark)) == ["work/audits"]
     assert broken.with_running(accepted_count=1) == ["work/rounds"]
     assert broken.with_running(phase=ROUND_PHASE_REVEAL) == ["work/rounds"]
     assert broken.with_running(number=4) == ["work/rounds", "work/due"]

@@ -46,7 +46,7 @@ def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25
         momentum_q16=58_982, trace_every=8, codec=codec, aggregation=aggregation,
         trim=compute_default_trim(aggregation, trainers_min), outer_learning_rate_q16=RATE_ONE, outer_momentum_q16=0,
         commit_blocks=20, reveal_blocks=12, audit_blocks=12, kept_rounds=compute_default_kept(challenge_blocks))
-    audit = AuditPolicy(rate_ppm=AUDIT_RATE_PPM, mismatch_slash_ppm=500_000, withhold_slash_ppm=100_000,
+    audit = AuditPolicy(rate_ppm=AUDIT_RATE_PPM, mismatch_slash_ppm=500_000, withhold_slash_ppm=250_000,
                         burn_ppm=500_000, missed_rounds_max=3, committee_max=COMMITTEE,
                         challenge_blocks=challenge_blocks, audit_fee_ppm=AUDIT_FEE_PPM,
                         challenge_bond_ugrad=CHALLENGE_BOND_UGRAD)

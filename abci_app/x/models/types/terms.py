@@ -5,8 +5,8 @@ Source: README.md; the numerics' own ranges are those of kernels/README.md.
 """
 
 from abci_app.runtime.contract import (
-    CLOSE_COST_PER_BLOCK, compute_audit_cost, compute_audit_fee, compute_audit_fee_min, compute_close_cost,
-    compute_unit_cost, compute_unit_policy,
+    CLOSE_COST_PER_BLOCK, compute_audit_cost, compute_audit_fee, compute_audit_fee_min, compute_burnt,
+    compute_close_cost, compute_unit_cost, compute_unit_policy,
 )
 from abci_app.wire.address import decode_address, encode_address, module_address
 from abci_app.wire.errors import shown
@@ -226,18 +226,21 @@ def check_economy(spec: ModelSpec) -> None:
     """Raises BondTooLow (models/18): a claim that nobody computed must lose at least what it may gain.
 
     The gain is at most a whole round's reward, undetected with probability 1 - p; the loss is what is burnt of the
-    bond with probability p, where p is the audit rate. What is not burnt goes to others, who may be the cheat.
+    bond with probability p, where p is the audit rate. What is not burnt goes to others, who may be the cheat. Whoever
+    reveals last knows whether its unit is drawn and may withhold it instead, which must cost as much.
     """
     economy, audit = spec.economy, spec.audit
     if not spec.invited_trainers and economy.bond_ugrad == 0:
         raise BondTooLow("open enrolment needs a bond")
-    burnt_ugrad = ppm_floor(ppm_floor(economy.bond_ugrad, audit.mismatch_slash_ppm), audit.burn_ppm)
     least_ugrad = compute_burn_min(economy, audit)
-    if burnt_ugrad < least_ugrad:
-        enough = f"a bond of {compute_bond_min(economy, audit)}" if audit.burn_ppm else "so burn_ppm must be above 0"
-        raise BondTooLow(f"a wrong claim has {burnt_ugrad} ugrad burnt of a bond of {economy.bond_ugrad}; with a "
-                         f"reward of {economy.round_reward_ugrad} at an audit rate of {audit.rate_ppm} ppm it must be "
-                         f"at least {least_ugrad}, {enough}")
+    for deed, burnt_ugrad in zip(("a wrong claim", "a withheld reveal"), compute_burnt(economy, audit)):
+        if burnt_ugrad < least_ugrad:
+            zeros = [name for name in ("burn_ppm", "withhold_slash_ppm") if getattr(audit, name) == 0]
+            enough = (f"so {' and '.join(zeros)} must be above 0" if zeros
+                      else f"a bond of {compute_bond_min(economy, audit)}")
+            raise BondTooLow(f"{deed} has {burnt_ugrad} ugrad burnt of a bond of {economy.bond_ugrad}; with a reward "
+                             f"of {economy.round_reward_ugrad} at an audit rate of {audit.rate_ppm} ppm it must be at "
+                             f"least {least_ugrad}, {enough}")
 
 
 def check_invited(spec: ModelSpec) -> None:
@@ -255,16 +258,20 @@ def check_invited(spec: ModelSpec) -> None:
 
 
 def compute_burn_min(economy: Economy, audit: AuditPolicy) -> int:
-    """The least burnt part of a bond that deters: reward * (1 - p) / p, rounded up."""
+    """The least burnt part of a bond that deters, for either deed: reward * (1 - p) / p, rounded up."""
     return mul_div_ceil(economy.round_reward_ugrad, PPM - audit.rate_ppm, audit.rate_ppm)
 
 
 def compute_bond_min(economy: Economy, audit: AuditPolicy) -> int:
-    """The least bond of which enough is burnt, all parts rounded down. ValueError where nothing is ever burnt."""
+    """The least bond of which enough is burnt for either deed, all parts rounded down.
+
+    ValueError where nothing is ever burnt for one of them.
+    """
     burn_ugrad = compute_burn_min(economy, audit)
     if burn_ugrad == 0:
         return 0
-    return mul_div_ceil(mul_div_ceil(burn_ugrad, PPM, audit.burn_ppm), PPM, audit.mismatch_slash_ppm)
+    return max(mul_div_ceil(mul_div_ceil(burn_ugrad, PPM, audit.burn_ppm), PPM, audit.mismatch_slash_ppm),
+               mul_div_ceil(burn_ugrad, PPM, audit.withhold_slash_ppm))
 
 
 def compute_learning_rate_q16(rate: LearningRate, round_number: int) -> int:

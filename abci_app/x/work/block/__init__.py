@@ -26,29 +26,32 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     UNIT_STATUS_ACCEPTED, UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_MISSED, UNIT_STATUS_REJECTED,
     UNIT_STATUS_REVEALED, UNIT_STATUS_WITHHELD, Round, RoundPhase, Unit,
 )
-from abci_app.wire.seed import audit_seed, round_seed
+from abci_app.wire.seed import audit_seed, reveal_hash, round_seed
 from abci_app.x.work import events
 from abci_app.x.work.block.verdicts import ask_everybody, pay_auditors, take_verdicts
 from abci_app.x.work.keeper import Keeper
 from abci_app.x.work.types import (
     AUDIT_COST_PER_BLOCK, CONFIRMATION_UNITS, DRAWN_UNITS_PER_BLOCK, IDLE_MODELS_PER_BLOCK, OPENED_UNITS_PER_BLOCK,
-    PAYLOAD_ROUNDS_KEPT, SETTLED_UNITS_PER_BLOCK, UNITS_MAX, UNITS_PER_BLOCK, compute_expired,
-    compute_payloads_needed, compute_trainers_needed, deal_units, draw_units, is_running,
+    PAYLOAD_ROUNDS_KEPT, SETTLED_UNITS_PER_BLOCK, UNITS_MAX, UNITS_PER_BLOCK, compute_audit_blocks, compute_audit_load,
+    compute_expired, compute_payloads_needed, compute_trainers_needed, deal_units, draw_units, is_running,
 )
 from kernels.aggregate import aggregate
 from kernels.outer import outer_step
 
 
 def begin_block(ctx: Ctx, keeper: Keeper) -> None:
-    """Draw the audits of rounds whose reveals have ended, the earliest first: the hashes now known cover all of them.
+    """Take the hash of the last block for rounds whose commits it ended; draw the audits of those that are revealed.
 
-    Every committee is drawn from all validators, and has its units to compute by the deadline; so what is too much for
-    a block waits for the next one.
+    The earliest are drawn first. Every committee is drawn from all validators, and has its units to compute by the
+    deadline; so what is too much for a block waits for the next one.
     """
+    for model_id, number in keeper.list_committed(ctx):
+        _take_reveal_hash(ctx, keeper, keeper.get_round(ctx, model_id, number))
     budget = Budget(DRAWN_UNITS_PER_BLOCK, AUDIT_COST_PER_BLOCK)
     for model_id, number in keeper.list_undrawn(ctx, DRAWN_UNITS_PER_BLOCK):
         audited = keeper.get_round(ctx, model_id, number)
-        cost = compute_audit_cost(keeper.spec_of(ctx, audited), audited.unit_count)
+        spec = keeper.spec_of(ctx, audited)
+        cost = compute_audit_cost(spec, audited.unit_count) * compute_audit_load(spec, audited)
         if not budget.take(audited.unit_count, cost):
             break
         _draw_audits(ctx, keeper, audited)
@@ -255,6 +258,14 @@ def _end_commit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round) -> No
         _fail_round(ctx, keeper, running, "too few" if committed_count else "missed")
     else:
         _enter(ctx, keeper, running, ROUND_PHASE_REVEAL, committed_count, spec.training.reveal_blocks)
+        keeper.mark_committed(ctx, running)
+
+
+def _take_reveal_hash(ctx: Ctx, keeper: Keeper, running: Round) -> None:
+    """All have committed, and nobody has revealed: what enters the audit seed now suits nobody."""
+    running.reveal_hash = reveal_hash(ctx.last_app_hash, ctx.last_block_hash)
+    keeper.put_round(ctx, running)
+    keeper.drop_committed(ctx, running)
 
 
 def _miss_unit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, unit: Unit) -> None:
@@ -277,6 +288,7 @@ def _end_reveal(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round) -> No
         if unit.status == UNIT_STATUS_REVEALED:
             revealed_count += 1
         elif unit.status == UNIT_STATUS_COMMITTED:
+            running.withheld_count += 1
             _withhold_unit(ctx, keeper, spec, unit)
     if revealed_count < compute_payloads_needed(spec.training):
         _fail_round(ctx, keeper, running, "too few" if revealed_count else "withheld")
@@ -288,7 +300,7 @@ def _end_reveal(ctx: Ctx, keeper: Keeper, spec: ModelSpec, running: Round) -> No
 def _withhold_unit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, unit: Unit) -> None:
     """A withheld reveal costs part of the bond, and stands the trainer down until it has waited and made it good."""
     keeper.drop_payload(ctx, unit)
-    unit.status = UNIT_STATUS_WITHHELD
+    unit.status, unit.salt = UNIT_STATUS_WITHHELD, b""
     keeper.put_unit(ctx, unit)
     ctx.emit(events.unit_withheld(unit))
     trainer = keeper.get_trainer(ctx, unit.model_id, decode_address(unit.trainer))
@@ -298,17 +310,19 @@ def _withhold_unit(ctx: Ctx, keeper: Keeper, spec: ModelSpec, unit: Unit) -> Non
 
 
 def _draw_audits(ctx: Ctx, keeper: Keeper, running: Round) -> None:
-    """Choose the units to recompute, and a committee for each, by a seed that nobody knew at the last reveal.
+    """Choose the units to recompute, and a committee for each, by a seed that nobody could choose.
 
+    All of them where a reveal was withheld: who reveals last knows the draw, and must not gain another one.
     A unit for which there is no committee is not audited. Emits work.unit_drawn, or work.unit_audited for that.
     """
     keeper.drop_undrawn(ctx, running)
     spec, units = keeper.spec_of(ctx, running), keeper.list_units(ctx, running.model_id, running.number)
-    revealed = [unit.index for unit in units if unit.status == UNIT_STATUS_REVEALED]
+    revealed = [unit for unit in units if unit.status == UNIT_STATUS_REVEALED]
     running.audit_seed = audit_seed(ctx.chain_id, running.model_id, running.number, running.attempt,
-                                    ctx.last_app_hash, ctx.last_block_hash)
-    running.deadline_height = ctx.height + spec.training.audit_blocks
-    drawn = [units[index] for index in draw_units(running.audit_seed, revealed, spec.audit.rate_ppm)]
+                                    running.reveal_hash, [(unit.index, unit.salt) for unit in revealed])
+    running.deadline_height = ctx.height + compute_audit_blocks(spec, running)
+    drawn = [units[index] for index in draw_units(running.audit_seed, [unit.index for unit in revealed],
+                                                  spec.audit.rate_ppm, running.withheld_count)]
     asked = [(keeper.subject_of(ctx, unit), decode_address(unit.trainer), running.audit_seed) for unit in drawn]
     sizes = keeper.audits.open_audits(ctx, spec.audit.committee_max, asked)
     for unit, size in zip(drawn, sizes):

@@ -19,6 +19,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
 from abci_app.wire.seed import confirmation_seed
 from abci_app.x.work import events
 from abci_app.x.work.keeper import Keeper
+from abci_app.x.work.types import compute_audit_blocks
 
 
 def take_verdicts(ctx: Ctx, keeper: Keeper) -> None:
@@ -61,7 +62,7 @@ def ask_everybody(ctx: Ctx, keeper: Keeper, spec: ModelSpec, closed: Round, unit
             asked.append(unit)
     if asked:
         keeper.audits.ask_everybody(ctx, [_new_question(ctx, keeper, unit) for unit in asked])
-    return ctx.height + spec.training.audit_blocks if is_open else 0
+    return ctx.height + compute_audit_blocks(spec, closed) if is_open else 0
 
 
 def pay_auditors(ctx: Ctx, keeper: Keeper, spec: ModelSpec, units: list[Unit]) -> None:
@@ -113,7 +114,7 @@ def _contest(ctx: Ctx, keeper: Keeper, units: list[Unit]) -> None:
 def _extend_phase(ctx: Ctx, keeper: Keeper, audited: Round, unit: Unit) -> None:
     """Give those who are asked as long as the committee had; altogether the phase lasts at most twice its length."""
     committee = keeper.audits.find_audit(ctx, keeper.subject_of(ctx, unit))
-    blocks = keeper.spec_of(ctx, audited).training.audit_blocks
+    blocks = compute_audit_blocks(keeper.spec_of(ctx, audited), audited)
     until_height = min(ctx.height, committee.opened_height + blocks if committee is not None else 0) + blocks
     if until_height > audited.deadline_height:
         audited.deadline_height = until_height

@@ -62,7 +62,7 @@ def reveal_work(ctx: Ctx, keeper: Keeper, msg: MsgRevealWork) -> MsgRevealWorkRe
     running, unit = _find_committed(ctx, keeper, msg)
     _check_commitment(running, unit, msg)
     keeper.drop_payload(ctx, unit)
-    unit.payload_root, unit.trace_root, unit.parts = msg.payload_root, msg.trace_root, 0
+    unit.payload_root, unit.trace_root, unit.salt, unit.parts = msg.payload_root, msg.trace_root, msg.salt, 0
     _take_part(ctx, keeper, running, unit, msg.payload)
     return MsgRevealWorkResponse()
 

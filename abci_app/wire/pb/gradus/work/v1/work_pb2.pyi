@@ -97,7 +97,7 @@ class Trainer(_message.Message):
     def __init__(self, model_id: _Optional[int] = ..., address: _Optional[str] = ..., bond_ugrad: _Optional[int] = ..., status: _Optional[_Union[TrainerStatus, str]] = ..., missed_in_a_row: _Optional[int] = ..., open_units: _Optional[int] = ..., units_accepted: _Optional[int] = ..., enrolled_height: _Optional[int] = ..., return_height: _Optional[int] = ...) -> None: ...
 
 class Round(_message.Message):
-    __slots__ = ("model_id", "number", "phase", "seed", "weights_root", "learning_rate_q16", "unit_count", "opened_height", "deadline_height", "audit_seed", "accepted_count", "closed_height", "attempt", "waiting_count", "due_height", "spec_version", "settle_height", "settled_height", "disputed_count")
+    __slots__ = ("model_id", "number", "phase", "seed", "weights_root", "learning_rate_q16", "unit_count", "opened_height", "deadline_height", "audit_seed", "accepted_count", "closed_height", "attempt", "waiting_count", "due_height", "spec_version", "settle_height", "settled_height", "disputed_count", "reveal_hash", "withheld_count")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     PHASE_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +117,8 @@ class Round(_message.Message):
     SETTLE_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     SETTLED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     DISPUTED_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REVEAL_HASH_FIELD_NUMBER: _ClassVar[int]
+    WITHHELD_COUNT_FIELD_NUMBER: _ClassVar[int]
     model_id: int
     number: int
     phase: RoundPhase
@@ -136,10 +138,12 @@ class Round(_message.Message):
     settle_height: int
     settled_height: int
     disputed_count: int
-    def __init__(self, model_id: _Optional[int] = ..., number: _Optional[int] = ..., phase: _Optional[_Union[RoundPhase, str]] = ..., seed: _Optional[bytes] = ..., weights_root: _Optional[bytes] = ..., learning_rate_q16: _Optional[int] = ..., unit_count: _Optional[int] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., audit_seed: _Optional[bytes] = ..., accepted_count: _Optional[int] = ..., closed_height: _Optional[int] = ..., attempt: _Optional[int] = ..., waiting_count: _Optional[int] = ..., due_height: _Optional[int] = ..., spec_version: _Optional[int] = ..., settle_height: _Optional[int] = ..., settled_height: _Optional[int] = ..., disputed_count: _Optional[int] = ...) -> None: ...
+    reveal_hash: bytes
+    withheld_count: int
+    def __init__(self, model_id: _Optional[int] = ..., number: _Optional[int] = ..., phase: _Optional[_Union[RoundPhase, str]] = ..., seed: _Optional[bytes] = ..., weights_root: _Optional[bytes] = ..., learning_rate_q16: _Optional[int] = ..., unit_count: _Optional[int] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., audit_seed: _Optional[bytes] = ..., accepted_count: _Optional[int] = ..., closed_height: _Optional[int] = ..., attempt: _Optional[int] = ..., waiting_count: _Optional[int] = ..., due_height: _Optional[int] = ..., spec_version: _Optional[int] = ..., settle_height: _Optional[int] = ..., settled_height: _Optional[int] = ..., disputed_count: _Optional[int] = ..., reveal_hash: _Optional[bytes] = ..., withheld_count: _Optional[int] = ...) -> None: ...
 
 class Unit(_message.Message):
-    __slots__ = ("model_id", "round", "index", "trainer", "status", "commitment", "payload_root", "trace_root", "verdict", "parts", "aggregated", "disputed")
+    __slots__ = ("model_id", "round", "index", "trainer", "status", "commitment", "payload_root", "trace_root", "verdict", "parts", "aggregated", "disputed", "salt")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     ROUND_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -152,6 +156,7 @@ class Unit(_message.Message):
     PARTS_FIELD_NUMBER: _ClassVar[int]
     AGGREGATED_FIELD_NUMBER: _ClassVar[int]
     DISPUTED_FIELD_NUMBER: _ClassVar[int]
+    SALT_FIELD_NUMBER: _ClassVar[int]
     model_id: int
     round: int
     index: int
@@ -164,7 +169,8 @@ class Unit(_message.Message):
     parts: int
     aggregated: bool
     disputed: bool
-    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., index: _Optional[int] = ..., trainer: _Optional[str] = ..., status: _Optional[_Union[UnitStatus, str]] = ..., commitment: _Optional[bytes] = ..., payload_root: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., verdict: _Optional[_Union[AuditVerdict, str]] = ..., parts: _Optional[int] = ..., aggregated: _Optional[bool] = ..., disputed: _Optional[bool] = ...) -> None: ...
+    salt: bytes
+    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., index: _Optional[int] = ..., trainer: _Optional[str] = ..., status: _Optional[_Union[UnitStatus, str]] = ..., commitment: _Optional[bytes] = ..., payload_root: _Optional[bytes] = ..., trace_root: _Optional[bytes] = ..., verdict: _Optional[_Union[AuditVerdict, str]] = ..., parts: _Optional[int] = ..., aggregated: _Optional[bool] = ..., disputed: _Optional[bool] = ..., salt: _Optional[bytes] = ...) -> None: ...
 
 class Slash(_message.Message):
     __slots__ = ("model_id", "trainer", "round", "unit", "reason", "amount_ugrad", "burnt_ugrad", "height")
