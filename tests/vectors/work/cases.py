@@ -211,6 +211,8 @@ def new_markets(folder: Path) -> dict[str, Market]:
     bad = Claim(b"\x80" * len(markets["revealing"].claim(markets["revealing"].unit_of("dan")).payload), bytes(32))
     markets["revealing"].commit_all({"dan": bad})
     markets["missed"].commit_all(absent=("ann",))
+    for name in ("revealing", "missed"):
+        markets[name].block()  # takes the hash of the block before, which a vector's chain has not
     slashed = markets["slashed"]
     slashed.run_round({"ann": slashed.wrong_claim("ann")})
     markets["stood_down"].commit_all(absent=("ann",))
