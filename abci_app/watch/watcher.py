@@ -109,8 +109,16 @@ class Watcher:
 
         Rounds are not settled in their order: a dispute, even one of a cheat with itself, holds up an early one.
         """
-        first = self._done.setdefault(model.id, max(0, model.rounds_closed - model.spec.training.kept_rounds)) + 1
-        return [number for number in range(model.rounds_closed, first - 1, -1) if (model.id, number) not in self._over]
+        if model.id not in self._done:
+            self._done[model.id] = self._find_first(model) - 1
+        numbers = range(model.rounds_closed, self._done[model.id], -1)
+        return [number for number in numbers if (model.id, number) not in self._over]
+
+    def _find_first(self, model: Model) -> int:
+        """The earliest round that may not be settled: of those that the contract keeps, or held open by disputes."""
+        kept = max(0, model.rounds_closed - model.spec.training.kept_rounds) + 1
+        disputed = [dispute.round for dispute in self.chain.iter_disputes(model.id)]
+        return min([kept, *disputed, *(ended.round for ended in self.chain.iter_ended_disputes(model.id))])
 
     def _iter_models(self) -> Iterator[Model]:
         if not self.models:

@@ -45,8 +45,16 @@ class WatchedRig(Rig):
 
     def run_rounds(self, cheats: dict[str, Behaviour]) -> None:
         """Miners work until the model is trained; they are in `miners` afterwards."""
+        self.begin_rounds(cheats)
+        self.run_until_closed(self.spec.training.rounds)
+
+    def begin_rounds(self, cheats: dict[str, Behaviour]) -> None:
+        """Miners are there, and have done nothing yet."""
         self.miners = {name: self.miner(name, cheats.get(name, Behaviour.HONEST)) for name in NAMES}
-        while self.model().rounds_closed < self.spec.training.rounds:
+
+    def run_until_closed(self, number: int) -> None:
+        """Miners work until so many rounds are closed."""
+        while self.model().rounds_closed < number:
             for miner in self.miners.values():
                 miner.step()
             self.node.block()

@@ -130,6 +130,21 @@ def test_round_that_a_dispute_holds_up_is_watched_when_later_ones_are_settled(
     assert [fields["round"] for fields in rig.told("watcher", "replayed")] == [1, 1, 1]
 
 
+def test_watcher_that_comes_late_watches_rounds_that_are_older_than_those_the_contract_keeps(
+        new_rig: Callable[..., WatchedRig]) -> None:
+    """A dispute of one unit keeps a round challengeable, and its wrong claims must not be safe from who starts anew."""
+    rig = new_rig(rounds=4, kept_rounds=2, challenge_blocks=3, commit_blocks=60)
+    rig.begin_rounds({"cat": Behaviour.GARBAGE})
+    rig.run_until_closed(1)
+    challenge(rig, rig.unit("ann", 1), "boss")
+    rig.run_until_closed(4)
+    assert not rig.chain.app.work.get_round(rig.chain.ctx(), 1, 1).settled_height
+    assert rig.client.find_round(1, 2) is None
+    watch(rig, rig.watcher())
+    assert rig.unit("cat", 1).status == UNIT_STATUS_REJECTED
+    assert 1 in [fields["round"] for fields in rig.told("watcher", "challenged")]
+
+
 class Picker:
     """A challenger who says of anything that it is wrong."""
 
@@ -201,8 +216,8 @@ def test_moves_that_are_ready_in_time_share_a_transaction_and_wait_for_no_others
     assert (moved[0]["height"] == moved[1]["height"]) == is_shared
 
 
-def test_miner_proves_its_unit_though_no_node_has_the_weights_any_more(new_rig: Callable[..., WatchedRig]) -> None:
-    """Another unit's dispute can hold a round open for longer than nodes keep what it began with."""
+def test_miner_proves_its_unit_though_no_node_gives_it_the_weights(new_rig: Callable[..., WatchedRig]) -> None:
+    """Nodes keep them until the round is settled, but a move has a deadline."""
     rig = new_rig()
     rig.run_rounds({})
     rig.miners["ann"].journal.__exit__(None, None, None)
@@ -223,7 +238,7 @@ def test_miner_proves_its_unit_though_no_node_has_the_weights_any_more(new_rig: 
 
 
 def refuse_weights(running: Round) -> bytes:
-    raise NodeRefused(f"no node holds the weights of round {running.number}")
+    raise NodeRefused(f"no node gives the weights of round {running.number}")
 
 
 def test_challenger_who_finds_nothing_wrong_says_that_it_has_lost(new_rig: Callable[..., WatchedRig]) -> None:
