@@ -10,6 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import GMA, compute_unit_work
 from abci_app.runtime.events import Event
 from abci_app.wire.audit import confirmation_of, unit_subject
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
@@ -120,6 +121,10 @@ class Checks:
         self.supply += int(fields["stakers_ugrad"]) + int(fields["community_ugrad"])
 
     def _count_minted(self, before: Before, fields: Fields) -> None:
+        """No unit has more minted than its multiply-adds are worth."""
+        spec, params = before.views[int(fields["model_id"])].spec, self.markets.app.rewards.params(before.ctx)
+        assert int(fields["minted_ugrad"]) * GMA <= compute_unit_work(spec) * params.mint_price_ugrad_per_gma
+        self.seen["rounds with emission"] += int(fields["minted_ugrad"]) > 0
         self.supply += int(fields["units"]) * int(fields["minted_ugrad"])
 
     def _check_excluded(self, before: Before, fields: Fields) -> None:

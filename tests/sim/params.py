@@ -76,4 +76,4 @@ def _draw_rewards(dice: random.Random) -> RewardParams:
         initial_block_reward_ugrad=dice.choice((0, 0, 1_000, 70_001)),
         halving_blocks=dice.choice((37, 400, 10_000_000)),
         stakers_ppm=parts[0], work_ppm=parts[1], hosts_ppm=parts[2], community_ppm=parts[3],
-        unback_blocks=dice.randint(1, 60), mint_price_ugrad_per_gma=dice.choice((0, 50_000, 40_000_000, 2**64 - 1)))
+        unback_blocks=dice.randint(1, 60), mint_price_ugrad_per_gma=dice.choice((0, 1_000_000, 40_000_000, 2**64 - 1)))

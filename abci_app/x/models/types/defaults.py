@@ -86,7 +86,7 @@ def compute_default_kept(challenge_blocks: int) -> int:
 def compute_default_bond(economy: Economy, audit: AuditPolicy) -> int:
     """The bond that deters from cheating for twice the reward, so that emission can add as much again.
 
-    Source: README.md of the room rewards, which caps what emission adds by the bond.
+    Source: README.md of the room rewards, which bounds what emission adds by the bond, and by the unit's work.
     """
     return min(max(2 * compute_bond_min(economy, audit), 1), U64_MAX)
 
