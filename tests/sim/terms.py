@@ -42,7 +42,8 @@ def new_terms(dice: random.Random, name: str, trainers: list[str],
     if dice.random() < 0.25:
         invited = dice.sample(trainers, max(trainers_min, len(trainers) // 2))
         spec.invited_trainers[:] = sorted(invited)
-    spec.economy.bond_ugrad = max(compute_bond_min(spec.economy, spec.audit), dice.randint(1, 90_000))
+    least_ugrad = compute_bond_min(spec.economy, spec.audit)  # with more than it emission may add to what a unit earns
+    spec.economy.bond_ugrad = max(dice.choice((1, 2, 3)) * least_ugrad, dice.randint(1, 90_000))
     check_spec(spec)
     if dice.random() < LIMITED_SHARE:
         _draw_limits(dice, spec)

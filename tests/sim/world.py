@@ -139,7 +139,7 @@ class World:
     def _iter_backings(self) -> Iterator[Intent]:
         """Coins behind models, by which they earn of what the chain emits; and some of them taken back."""
         dice, models = self._dice("backings"), self.markets.models(self.chain.ctx())
-        if models and dice.random() < 0.1:
+        if models and dice.random() < 0.3:
             kind = MsgBack if dice.random() < 0.7 else MsgUnback
             yield Intent("user", kind(owner=address_of("user"), model_id=dice.choice(models).id,
                                       amount=coin_pb(base_coin(dice.randint(1, 10**6)))))
