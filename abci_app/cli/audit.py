@@ -29,7 +29,7 @@ from abci_app.replay.records import NodeRecords
 from abci_app.replay.replay import Replayer, RoundReplay
 from abci_app.replay.rounds import ReplayedUnit
 
-ROUND_COLUMNS = ("round", "attempt", "units", "weights", "weights_root")
+ROUND_COLUMNS = ("round", "attempt", "units", "audits", "weights", "weights_root")
 UNIT_COLUMNS = ("unit", "trainer", "standing", "claim")
 EVENTS_HINT = ("either the chain is wrong or the events of this node's blocks are not the chain's, which nothing "
                "proves: ask another one (--node URL)")
@@ -63,7 +63,8 @@ def audit(model_id: int, number: int | None, index: int | None, is_all: bool, wi
     """Recompute a round of model MODEL_ID from chain data and say whether the chain has it as it comes out here.
 
     Every claim of ROUND, or that of its UNIT (from 0), is computed again from the round's seed, its weights and the
-    rows of this home, and the weights after it from the payloads that were accepted. With --all the weights of the
+    rows of this home, the weights after it from the payloads that were accepted, and which units were audited from
+    the salts that were revealed. With --all the weights of the
     contract's seed are taken through every closed round by the payloads in the chain's blocks, up to the root of now.
     What the chain keeps no longer is rebuilt from blocks, for which the node must have them all.
 
@@ -164,8 +165,8 @@ def show_model(model_id: int, found: list[RoundReplay], is_equal: bool, proof: d
 
 def round_fields(one: RoundReplay) -> dict[str, Any]:
     """A round for people and programs."""
-    return {"round": one.number, "attempt": one.attempt, "source": one.source, "weights": str(one.weights),
-            "weights_root": one.root.hex(), "computed_root": one.computed_root.hex(),
+    return {"round": one.number, "attempt": one.attempt, "source": one.source, "audits": str(one.audits),
+            "weights": str(one.weights), "weights_root": one.root.hex(), "computed_root": one.computed_root.hex(),
             **({"note": one.note} if one.note else {})}
 
 

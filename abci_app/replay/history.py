@@ -13,10 +13,11 @@ from abci_app.client.errors import ProofInvalid
 from abci_app.client.light.blocks import Header
 from abci_app.client.light.errors import ELSEWHERE
 from abci_app.replay.blocks import Block, Happening
+from abci_app.replay.draw import Draw
 from abci_app.wire.errors import ChainError
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgProveOperation
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgRevealPart, MsgRevealWork
-from abci_app.wire.seed import round_seed
+from abci_app.wire.seed import reveal_hash, round_seed
 from abci_app.wire.tx import decode_tx, is_injected, parse_strict, type_url
 from kernels.aggregate.types import PAYLOADS_MAX
 
@@ -24,6 +25,9 @@ REVEALS: tuple[type[MsgRevealWork | MsgRevealPart], ...] = (MsgRevealWork, MsgRe
 _Message = TypeVar("_Message", bound=Message)
 OPENED, CLOSED = "work.round_opened", "work.round_closed"
 ACCEPTED = "work.unit_accepted"
+PHASE, WITHHELD = "work.phase_entered", "work.unit_withheld"
+DRAWN = ("work.unit_drawn", "work.unit_audited")  # the latter alone where nobody could judge
+TOLD = (OPENED, CLOSED, ACCEPTED, PHASE, WITHHELD, *DRAWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class Reveal:
     payload_root: bytes
     trace_root: bytes
     parts: list[bytes]
+    salt: bytes = b""
 
     @property
     def payload(self) -> bytes:
@@ -46,7 +51,7 @@ class PastRound:
     """A dealing of a round. number: from 1. weights_root: after it, as a block says; empty until it is closed.
 
     opened_height: of the block that dealt it. header: of the block that closed it, whose hash vouches for that block
-    and all before.
+    and all before. is_committed: the last block ended its commits, so that the next one has its reveal_hash.
     """
 
     number: int
@@ -59,6 +64,16 @@ class PastRound:
     accepted: list[int] = field(default_factory=list)
     weights_root: bytes = b""
     header: Header | None = None
+    is_committed: bool = False
+    reveal_hash: bytes = b""
+    withheld: list[int] = field(default_factory=list)
+    drawn: list[int] = field(default_factory=list)
+
+    @property
+    def draw(self) -> Draw:
+        """What the audits were drawn from, and which were."""
+        salts = [(unit, self.reveals[unit].salt) for unit in sorted(self.reveals) if unit not in self.withheld]
+        return Draw(self.number, self.attempt, self.reveal_hash, salts, len(self.withheld), sorted(self.drawn))
 
 
 def iter_rounds(blocks: Iterable[Block], model_id: int) -> Iterator[PastRound]:
@@ -69,6 +84,7 @@ def iter_rounds(blocks: Iterable[Block], model_id: int) -> Iterator[PastRound]:
     dealt: PastRound | None = None
     for block in blocks:
         if dealt is not None:
+            _take_hash(block, dealt)
             _take_reveals(block, model_id, dealt)
         for happening in _iter_of_model(block, model_id):
             if happening.type == OPENED:
@@ -78,7 +94,9 @@ def iter_rounds(blocks: Iterable[Block], model_id: int) -> Iterator[PastRound]:
                                    "has opened", ELSEWHERE)
             elif happening.type == ACCEPTED:
                 dealt.accepted.append(_number(block, happening, "unit"))
-            elif happening.type == CLOSED:
+            elif happening.type != CLOSED:
+                _take_audit(block, happening, dealt)
+            else:
                 dealt.weights_root = _root(block, happening)
                 dealt.header = block.header
                 yield dealt
@@ -93,7 +111,7 @@ def has_proved_operation(block: Block, model_id: int, number: int, unit: int) ->
 
 def _iter_of_model(block: Block, model_id: int) -> Iterator[Happening]:
     for happening in block.happenings:
-        if happening.type in (OPENED, CLOSED, ACCEPTED) and happening.fields.get("model_id") == str(model_id):
+        if happening.type in TOLD and happening.fields.get("model_id") == str(model_id):
             yield happening
 
 
@@ -104,6 +122,26 @@ def _read_dealing(block: Block, happening: Happening, model_id: int) -> PastRoun
     version = _number(block, happening, "spec_version")
     seed = round_seed(header.chain_id, model_id, number, attempt, header.app_hash, header.last_block_id.hash)
     return PastRound(number, attempt, min(count, PAYLOADS_MAX), seed, version, header.height)
+
+
+def _take_hash(block: Block, dealt: PastRound) -> None:
+    """What the end of the commits gives to the draw, which the header of the next block has."""
+    if dealt.is_committed:
+        dealt.is_committed = False
+        dealt.reveal_hash = reveal_hash(block.header.app_hash, block.header.last_block_id.hash)
+
+
+def _take_audit(block: Block, happening: Happening, dealt: PastRound) -> None:
+    """What an event says of the draw; of an earlier round, whose late verdicts come besides, nothing."""
+    if _number(block, happening, "round") != dealt.number:
+        return
+    if happening.type == PHASE:
+        dealt.is_committed = happening.fields.get("phase") == "reveal"
+        return
+    found = dealt.withheld if happening.type == WITHHELD else dealt.drawn
+    unit = _number(block, happening, "unit")
+    if unit not in found:
+        found.append(unit)
 
 
 def _take_reveals(block: Block, model_id: int, dealt: PastRound) -> None:
@@ -120,7 +158,7 @@ def _take_reveal(block: Block, dealt: PastRound, message: MsgRevealWork | MsgRev
     """The first part begins anew what was begun before; another is the next one of what was begun."""
     if isinstance(message, MsgRevealWork):
         dealt.reveals[message.unit] = Reveal(message.trainer, message.payload_root, message.trace_root,
-                                             [message.payload])
+                                             [message.payload], message.salt)
         return
     begun = dealt.reveals.get(message.unit)
     if begun is None or len(begun.parts) != message.part:

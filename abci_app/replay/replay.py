@@ -15,6 +15,7 @@ from abci_app.client.light.errors import ELSEWHERE
 from abci_app.client.words import enum_word
 from abci_app.data.errors import DataError
 from abci_app.replay.blocks import BlockReader
+from abci_app.replay.draw import compare_draw, read_draw
 from abci_app.replay.errors import DatasetLacking, NothingToReplay
 from abci_app.replay.history import has_proved_operation
 from abci_app.replay.rebuild import Rebuilt, compute_first_weights, iter_rebuilt
@@ -42,7 +43,7 @@ class RoundReplay:
 
     source: `records` or `blocks`. units: those that were replayed. weights: those after the round, compared;
     root: what the chain names, computed_root: what came out, each empty where there is none. note: why weights were
-    not checked.
+    not checked. audits: the units that were audited, compared with the draw.
     """
 
     number: int
@@ -53,11 +54,13 @@ class RoundReplay:
     root: bytes = b""
     computed_root: bytes = b""
     note: str = ""
+    audits: Outcome = Outcome.UNKNOWN
 
     @property
     def is_equal(self) -> bool:
         """Whether the chain has it as it came out here, as far as it was compared."""
-        return self.weights is not Outcome.DIFFERENT and all(one.verdict.is_right for one in self.units)
+        is_equal = self.weights is not Outcome.DIFFERENT and self.audits is not Outcome.DIFFERENT
+        return is_equal and all(one.verdict.is_right for one in self.units)
 
 
 class Replayer:
@@ -125,18 +128,20 @@ class Replayer:
 
     def _replay_kept(self, model: Model, running: Round, weights: bytes, index: int | None) -> RoundReplay:
         spec = self.records.get_spec(model.id, running.spec_version)
-        units = self._read_units(running, index)
-        replayed = self._replay_units(spec, running, units, weights)
+        units = [self._get_unit(running, one) for one in _choose(running.unit_count, index)]
+        replayed = self._replay_units(spec, running, self._read_units(running, units), weights)
         if index is not None:
             return RoundReplay(running.number, running.attempt, "records", tuple(replayed), Outcome.UNKNOWN,
                                note="one unit was asked for")
         root = self._find_root(model, running.number)
         computed, note = self._close_kept(spec, running, replayed, weights)
+        audits = compare_draw(read_draw(running, units), self.reader.chain_id, model.id, spec.audit.rate_ppm)
         if root and computed:
-            outcome = Outcome.EQUAL if root == computed else Outcome.DIFFERENT
-            return RoundReplay(running.number, running.attempt, "records", tuple(replayed), outcome, root, computed)
-        return RoundReplay(running.number, running.attempt, "records", tuple(replayed), Outcome.UNKNOWN, root,
-                           computed, note or "the chain keeps no root of the weights after the round")
+            outcome, note = Outcome.EQUAL if root == computed else Outcome.DIFFERENT, ""
+        else:
+            outcome, note = Outcome.UNKNOWN, note or "the chain keeps no root of the weights after the round"
+        return RoundReplay(running.number, running.attempt, "records", tuple(replayed), outcome, root, computed, note,
+                           audits)
 
     def _close_kept(self, spec: ModelSpec, running: Round, replayed: list[ReplayedUnit],
                     weights: bytes) -> tuple[bytes, str]:
@@ -212,7 +217,9 @@ class Replayer:
         replayed = self._replay_units(rebuilt.spec, rebuilt.running, units, rebuilt.weights) if units else []
         root = self._find_root(model, past.number) or past.weights_root
         outcome = Outcome.EQUAL if rebuilt.root == root == past.weights_root else Outcome.DIFFERENT
-        return RoundReplay(past.number, past.attempt, "blocks", tuple(replayed), outcome, root, rebuilt.root)
+        audits = compare_draw(past.draw, self.reader.chain_id, model.id, rebuilt.spec.audit.rate_ppm)
+        return RoundReplay(past.number, past.attempt, "blocks", tuple(replayed), outcome, root, rebuilt.root,
+                           audits=audits)
 
     def _replay_first(self, model: Model) -> RoundReplay:
         computed, root = compute_root(compute_first_weights(self.records, model)), self._find_root(model, 0)
@@ -235,9 +242,8 @@ class Replayer:
                                "another node (--node URL)")
         return unit
 
-    def _read_units(self, running: Round, index: int | None) -> list[PastUnit]:
-        """Units of a kept round, or one of them."""
-        units = [self._get_unit(running, one) for one in _choose(running.unit_count, index)]
+    def _read_units(self, running: Round, units: list[Unit]) -> list[PastUnit]:
+        """Units of a kept round as a replay takes them."""
         lost = {}
         if any(unit.status == UNIT_STATUS_REJECTED and unit.verdict != AUDIT_VERDICT_MISMATCH for unit in units):
             lost = {slash.unit: slash.height for slash in self.records.list_slashes(running.model_id)

@@ -32,6 +32,7 @@ def test_round_is_told_with_every_claim_and_status_0(trained: Trained, home: Pat
     result = run(home, "1", str(ROUNDS), "--output", "json")
     told = json.loads(result.stdout)
     assert (result.exit_code, told["equal"], told["weights"], told["source"]) == (0, True, "equal", "records")
+    assert told["audits"] == "equal"
     assert told["weights_root"] == told["computed_root"] == trained.rig.model().weights_root.hex()
     assert [(unit["unit"], unit["claim"]) for unit in told["units"]] == [(index, "equal") for index in range(3)]
     assert all(unit["payload_root"] == unit["computed_payload_root"] for unit in told["units"])
@@ -47,7 +48,8 @@ def test_whole_model_is_told_round_by_round(trained: Trained, home: Path) -> Non
     assert [one["weights"] for one in told["replayed"]] == ["not checked", *["equal"] * ROUNDS]
     assert sum(unit["claim"] == "rejected" for one in told["replayed"] for unit in one.get("units", ())) == 1
     lines = run(home, "1", "--all").stdout.splitlines()
-    assert lines[0].split() == ["round", "attempt", "units", "weights", "weights_root"] and len(lines) > ROUNDS + 2
+    columns = ["round", "attempt", "units", "audits", "weights", "weights_root"]
+    assert lines[0].split() == columns and len(lines) > ROUNDS + 2
 
 
 def test_rejected_claim_is_status_0_in_its_round_and_1_alone(trained: Trained, home: Path) -> None:

@@ -12,14 +12,16 @@ from abci_app.client.errors import ProofInvalid
 from abci_app.client.light.blocks import BLOCK_PROTOCOL, BlockId, Header
 from abci_app.client.txs import TxTerms, sign_tx
 from abci_app.replay.blocks import Block, Happening
+from abci_app.replay.draw import Draw, compare_draw
 from abci_app.replay.history import PastRound, has_proved_operation, iter_rounds
 from abci_app.replay.rebuild import Rebuilt
+from abci_app.replay.rounds import Outcome
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgProveOperation
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec, TrainingPolicy
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgRevealPart, MsgRevealWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SLASH_REASON_DISPUTE, SLASH_REASON_MISMATCH, Slash
-from abci_app.wire.seed import round_seed
-from abci_app.x.work.types import compute_payload_root
+from abci_app.wire.seed import audit_seed, reveal_hash, round_seed
+from abci_app.x.work.types import compute_payload_root, draw_units
 from tests.chain import new_test_key
 
 CHAIN_ID, MODEL = "gradus-test-1", 7
@@ -54,7 +56,7 @@ def new_block(height: int, messages: Sequence[Message] = (), happenings: Sequenc
 
 def reveal(unit: int = 0, data: bytes = b"first", number: int = 1, attempt: int = 0, model: int = MODEL) -> Message:
     return MsgRevealWork(trainer="ann", model_id=model, round=number, attempt=attempt, unit=unit, payload=data,
-                         payload_root=ROOT, trace_root=ROOT, salt=bytes(32))
+                         payload_root=ROOT, trace_root=ROOT, salt=bytes([unit]) * 32)
 
 
 def part(index: int, data: bytes, unit: int = 0) -> Message:
@@ -80,6 +82,32 @@ def test_seed_is_that_of_the_block_that_dealt_the_round() -> None:
     found, = read(dealt, new_block(10, happenings=[closed()]))
     header = dealt.header
     assert found.seed == round_seed(CHAIN_ID, MODEL, 1, 3, header.app_hash, header.last_block_id.hash)
+
+
+def test_draw_is_of_the_salts_of_what_was_revealed_and_the_hash_that_the_block_after_the_commits_has() -> None:
+    def audited(kind: str, number: int, unit: int) -> Happening:
+        return happening(kind, round=number, unit=unit)
+
+    after = new_block(4, [reveal(2), reveal(0)])
+    found, = read(new_block(1, happenings=[opened(unit_count=3)]),
+                  new_block(3, happenings=[happening("phase_entered", round=1, phase="reveal")]), after,
+                  new_block(5, [reveal(1)], [audited("unit_withheld", 1, 1),
+                                             happening("phase_entered", round=1, phase="audit")]),
+                  new_block(6, happenings=[audited("unit_drawn", 1, 2), audited("unit_audited", 1, 0),
+                                           audited("unit_audited", 2, 1)]),
+                  new_block(7, happenings=[audited("unit_audited", 1, 2), closed()]))
+    hashed = reveal_hash(after.header.app_hash, after.header.last_block_id.hash)
+    salts = [(0, bytes(32)), (2, bytes([2]) * 32)]
+    assert found.draw == Draw(1, 0, hashed, salts, 1, [0, 2])
+    assert compare_draw(found.draw, CHAIN_ID, MODEL, 1) is Outcome.EQUAL
+    fewer = replace(found.draw, drawn=[2])
+    assert compare_draw(fewer, CHAIN_ID, MODEL, 1) is Outcome.DIFFERENT
+    seed = audit_seed(CHAIN_ID, MODEL, 1, 0, hashed, salts)
+    alone = replace(found.draw, withheld_count=0, drawn=draw_units(seed, [0, 2], 1, 0))
+    assert [compare_draw(replace(alone, seed=told), CHAIN_ID, MODEL, 1) for told in (b"", seed, bytes(32))] == [
+        Outcome.EQUAL, Outcome.EQUAL, Outcome.DIFFERENT]
+    assert compare_draw(replace(alone, seed=seed), "other-1", MODEL, 1) is Outcome.DIFFERENT
+    assert compare_draw(None, CHAIN_ID, MODEL, 1) is Outcome.UNKNOWN
 
 
 def test_what_failed_and_what_is_of_another_model_round_or_dealing_is_passed_over() -> None:

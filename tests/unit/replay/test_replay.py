@@ -46,6 +46,7 @@ def test_kept_round_is_equal_in_every_claim_and_in_its_weights(trained: Trained)
     found = trained.replayer().replay_round(1, ROUNDS)
     assert found.is_equal and (found.number, found.source, found.weights) == (ROUNDS, "records", Outcome.EQUAL)
     assert found.root == found.computed_root == trained.rig.model().weights_root
+    assert found.audits is Outcome.EQUAL
     assert [(one.verdict, one.unit.standing) for one in found.units] == [(Verdict.EQUAL, "accepted")] * 3
     assert all(one.computed is not None and one.computed.payload_root == one.unit.payload_root for one in found.units)
 
@@ -73,6 +74,7 @@ def test_whole_model_comes_out_of_its_seed_and_its_blocks(trained: Trained) -> N
     assert [one.root for one in found[1:]] == [one.computed_root for one in found[1:]] == roots(trained)
     assert found[-1].root == trained.rig.model().weights_root
     assert found[0].weights is Outcome.UNKNOWN and "no longer keeps" in found[0].note
+    assert [one.audits for one in found] == [Outcome.UNKNOWN, *[Outcome.EQUAL] * ROUNDS]
     assert not any(one.units for one in found)
 
 
@@ -128,6 +130,31 @@ def test_claim_that_is_another_is_not_equal(trained: Trained, name: str) -> None
     replayer.records = Altered(trained, **{name: bytes(32)})
     found = replayer.replay_round(1, ROUNDS, 1)
     assert [one.verdict for one in found.units] == [Verdict.DIFFERENT] and not found.is_equal
+
+
+@pytest.mark.parametrize("changes", [{"salt": bytes(32)}, {"salt": b""}, {"verdict": 0}, {"verdict": 4}])
+def test_audits_of_other_units_than_the_salts_name_are_not_equal(trained: Trained, changes: dict[str, Any]) -> None:
+    """Unit 1 was drawn or not: of two verdicts one is wrong."""
+    replayer = trained.replayer()
+    replayer.records = Altered(trained, **changes)
+    unit = NodeRecords(trained.rig.client).find_unit(1, ROUNDS, 1)
+    assert unit is not None
+    found = replayer.replay_round(1, ROUNDS)
+    is_as_it_was = "verdict" in changes and bool(changes["verdict"]) == bool(unit.verdict)
+    assert (found.audits is Outcome.EQUAL) == found.is_equal == is_as_it_was
+
+
+def test_node_that_tells_of_other_audits_than_the_salts_name_is_caught(trained: Trained) -> None:
+    class Liar(TapeNode):
+        def block_results(self, height: int) -> Any:
+            shown = super().block_results(height)
+            told = [event for event in shown["finalize_block_events"] or () if event["type"] != "work.unit_drawn"]
+            return {**shown, "finalize_block_events":
+                    [event for event in told if event["type"] != "work.unit_audited" or height > 20]}
+
+    found = list(trained.replayer(Liar(trained.rig.node, trained.tape)).replay_model(1))
+    assert (found[-1].number, found[-1].weights, found[-1].audits) == (1, Outcome.EQUAL, Outcome.DIFFERENT)
+    assert not found[-1].is_equal
 
 
 def test_right_claim_that_was_found_wrong_is_not_right(trained: Trained) -> None:
