@@ -98,7 +98,7 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
     """
     from localnet.genesis import new_composer
     from localnet.network import open_or_new
-    from localnet.progress import find_engine_visibly, wait_first_block_visibly
+    from localnet.progress import compile_kernels_visibly, find_engine_visibly, wait_first_block_visibly
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ended `up` cleans up as an interrupted one does
     net, is_new = open_or_new(folder, validators=validators, chain_id=chain_id, base_port=base_port,
@@ -111,6 +111,7 @@ def up(validators: int, folder: Path, chain_id: str, base_port: int, timeout_com
     net.auditors = (HONEST,) * (count_validators(net.manifest.nodes[0].paths) if auditors else 0)
     try:
         net.engine = find_engine_visibly(engine, engine_version, net.manifest.engine_version)
+        compile_kernels_visibly()
         net.start(attached=not detach)
         for notice in net.notices:
             note(notice)

@@ -109,8 +109,10 @@ def agreed(answers: dict[str, str], differ: str, wanted: str | None, option: str
         raise LightError(f"the nodes {differ}: " + ", ".join(f"{url} says {said}" for url, said in answers.items()),
                          "find out which of them is right, and name only nodes that are")
     if wanted is not None and first != wanted:
-        raise LightError(f"{', '.join(answers)} says {first}, and {option} says {wanted}",
-                         "these nodes are of another chain than you want: name others")
+        say = "say" if len(answers) > 1 else "says"
+        raise LightError(f"{option} is {wanted}, and {' and '.join(answers)} {say} {first}",
+                         "one of the two is of another chain: look where you have the option's value from, or name "
+                         "other nodes")
     return first
 
 

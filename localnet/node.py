@@ -29,6 +29,7 @@ from localnet.supervisor import HANG_S, Supervisor
 
 APP_MODULE = "abci_app.abci"
 CLI_MODULE = "abci_app.cli"
+KERNELS_CACHE = "NUMBA_CACHE_DIR"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -157,9 +158,18 @@ def start_node(home: Home, engine: Engine, attached: bool, restart: bool = True,
             command + (["--with-parent"] if attached else []),
             stdin=subprocess.PIPE if attached else subprocess.DEVNULL,
             stdout=subprocess.DEVNULL, stderr=said,  # what goes wrong before the supervisor has a log
-            start_new_session=True, env={**os.environ, "PYTHONPATH": import_path()},
+            start_new_session=True, env=compute_environment(),
         )
     return NodeProcess(home, process, attached)
+
+
+def compute_environment() -> dict[str, str]:
+    """The environment of a supervisor: this process's, but for the kernels' cache of compiled code, which is named by a
+    hash of their sources. A node that runs on may be restarted with others, and names its own."""
+    environment = {**os.environ, "PYTHONPATH": import_path()}
+    if Path(environment.get(KERNELS_CACHE, "")).parts[-3:-1] == ("gradus", "numba"):
+        del environment[KERNELS_CACHE]
+    return environment
 
 
 def import_path() -> str:

@@ -5,6 +5,7 @@ Everything to stderr but the status table.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from abci_app.cli.output import print_rows
-from kernels.dispatch import Choice, warm
+from kernels.dispatch import BACKEND_VARIABLE, Choice, prepare_numba, warm
 from localnet.answers import note
 from localnet.engine import Engine, find_engine
 from localnet.network import COMMITTED_HEIGHT, Localnet
@@ -67,6 +68,17 @@ def warm_visibly() -> Choice:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=None, name="")
         return warm(progress=lambda name, done, total: progress.update(task, completed=done, total=total, name=name))
+
+
+def compile_kernels_visibly() -> None:
+    """Compile the kernels where this machine has none of these sources yet, which takes a minute: nodes that start
+    together would all do it at once, while somebody waits for their first block. Nothing where the environment chooses
+    the back end, which is then the nodes' affair."""
+    if BACKEND_VARIABLE in os.environ:
+        return
+    prepare_numba()
+    if next(Path(os.environ["NUMBA_CACHE_DIR"]).rglob("*.nbi"), None) is None:
+        warm_visibly()
 
 
 def wait_first_block_visibly(net: Localnet) -> None:

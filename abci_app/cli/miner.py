@@ -29,6 +29,8 @@ from abci_app.miner.preflight import warm_kernels
 from abci_app.units.events import Event
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import UNIT_STATUS_ASSIGNED, UNIT_STATUS_COMMITTED, UNIT_STATUS_REVEALED
 
+COMPILING = "compiling and testing the kernels"
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def miner() -> None:
@@ -71,7 +73,7 @@ def start(model_id: int, name: str, folder: Path | None, behaviour: str, tops_up
                        report=tell, sleep=nap, gas_price_ppm_max=gas_price_ppm_max, signed=signed)
         worker.check()
         with progress_bar() as report:
-            warm_kernels(chain.get_model(model_id), report)
+            warm_kernels(chain.get_model(model_id), lambda _, done, total: report(COMPILING, done, total))
         with nap.signals(worker.drain, "ending when what is committed is revealed; once more ends at once"):
             worker.run()
         tell(Event("finished", summarise(chain, model_id, name, key.bech32)))

@@ -20,6 +20,7 @@ from abci_app.wire.coin import BASE_DENOM
 from abci_app.x.audits import keys as audits_keys
 from abci_app.x.auth.keys import account_key
 from abci_app.x.bank.keys import balance_key
+from abci_app.x.disputes import keys as disputes_keys
 from abci_app.x.models import keys as models_keys
 from abci_app.x.rewards import keys as rewards_keys
 from abci_app.x.work import keys as work_keys
@@ -136,6 +137,11 @@ def auditor_place(validator: bytes) -> Place:
 def audits_params_place() -> Place:
     """Where the parameters of audits stand."""
     return Place("audits", audits_keys.PARAMS)
+
+
+def dispute_place(model_id: int, number: int, unit: int) -> Place:
+    """Where the open dispute of a unit stands."""
+    return Place("disputes", disputes_keys.dispute(model_id, number, unit))
 
 
 def contribution_place(model_id: int, address: str) -> Place:

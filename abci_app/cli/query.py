@@ -386,5 +386,8 @@ def tx(tx_hash: str, home: Path, node: str, output: str) -> None:
         found = rpc.find_tx(bytes.fromhex(tx_hash))
     if found is None:
         raise CommandError(f"no block of this node holds transaction {tx_hash}", "it may still be waiting; ask again")
+    events = list(found.events)
+    if output == "text":
+        events = [{event["type"]: {one["key"]: one["value"] for one in event["attributes"]}} for event in events]
     print_fields({"height": found.height, "code": found.code, "codespace": found.codespace, "log": found.log,
-                  "gas_wanted": found.gas_wanted, "gas_used": found.gas_used, "events": found.events}, output)
+                  "gas_wanted": found.gas_wanted, "gas_used": found.gas_used, "events": events}, output)

@@ -16,6 +16,7 @@ from abci_app.cli.trust import proving, read_terms, unprovable
 from abci_app.client.chain import ChainClient
 from abci_app.wire.audit import CONFIRMATION, confirmation_of, decode_subject, unit_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor, Params
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 
 AUDIT_COLUMNS = ("model_id", "round", "unit", "asked", "status", "digests", "opened_height", "ready_height")
 MEMBER_COLUMNS = ("consensus_address", "power", "verdict", "digest_height", "operator")
@@ -67,16 +68,13 @@ def show_audit(model_id: int, number: int, index: int, everybody: bool, home: Pa
     Example: gradus query audits show 1 7 0
     Example: gradus query audits show 1 7 0 --everybody
     """
-    chain = connect(node)
-    subject = find_subject(chain, model_id, number, index)
-    subject = confirmation_of(subject) if everybody else subject
     absent = f"no audit of unit {index} of round {number} of model {model_id} is kept: it was not drawn, or is over"
     if trust["prove"]:
-        proved = proofs.prove(read_terms(home, node, trust), proofs.audit_place(subject))
-        found, proof = proved.record.value, {"proved": proofs.proved_fields(proved)}
-        fields = {"absent": absent} if found is None else _audit_fields(Audit.FromString(found))
+        fields, proof = _prove_audit(read_terms(home, node, trust), model_id, number, index, everybody, absent)
     else:
-        audit = chain.find_audit(subject)
+        chain = connect(node)
+        subject = find_subject(chain, model_id, number, index)
+        audit = chain.find_audit(confirmation_of(subject) if everybody else subject)
         if audit is None:
             raise CommandError(absent, f"`gradus query work unit {model_id} {number} {index}` shows the verdict")
         fields, proof = _audit_fields(audit), {}
@@ -138,6 +136,21 @@ def find_subject(chain: ChainClient, model_id: int, number: int, index: int) -> 
     if dealing is None or dealing.round is None or index not in [unit.index for unit in dealing.units]:
         raise new_unit_absent(chain, model_id, number, index)
     return unit_subject(model_id, number, dealing.round.attempt, index)
+
+
+def _prove_audit(terms: proofs.Terms, model_id: int, number: int, index: int, everybody: bool, absent: str
+                 ) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(fields of the audit, or `absent`; what is shown of the proof). Which attempt the round is in is proved first: a
+    node that names another one would have it proved that there is no audit."""
+    dealt = proofs.prove(terms, proofs.round_place(model_id, number))
+    if dealt.record.value is None:
+        return {"absent": f"model {model_id} has no round {number}, or no longer"}, {
+            "proved": proofs.proved_fields(dealt)}
+    subject = unit_subject(model_id, number, Round.FromString(dealt.record.value).attempt, index)
+    proved = proofs.prove(terms, proofs.audit_place(confirmation_of(subject) if everybody else subject))
+    value = proved.record.value
+    fields = {"absent": absent} if value is None else _audit_fields(Audit.FromString(value))
+    return fields, {"proved": proofs.proved_fields(proved)}
 
 
 def _audit_fields(audit: Audit) -> dict[str, Any]:

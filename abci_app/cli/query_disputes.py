@@ -1,14 +1,17 @@
 """`gradus query disputes`: challenged units, as the chain has them: disputes that are open, and how others ended."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
+from abci_app.cli import proofs
 from abci_app.cli.connect import connect
 from abci_app.cli.errors import CommandError
 from abci_app.cli.options import MODEL_ID, resolve_address, unit_arguments
 from abci_app.cli.output import message_fields, print_fields, print_rows
-from abci_app.cli.records import asking
+from abci_app.cli.records import asking, show
+from abci_app.cli.trust import proving, unprovable
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute
 from abci_app.x.disputes.types import is_challenger_due
 
@@ -26,6 +29,7 @@ def disputes() -> None:
 @click.argument("model_id", type=MODEL_ID, required=False)
 @click.option("--party", metavar="KEY|ADDRESS", help="Only those of this claimant or challenger.")
 @click.option("--ended", is_flag=True, help="Those that are over, of rounds that the chain still keeps.")
+@unprovable
 @asking
 def list_disputes(model_id: int | None, party: str | None, ended: bool, home: Path, node: str, output: str) -> None:
     """Open disputes of MODEL_ID, or of all models; with --ended those that are over.
@@ -47,13 +51,20 @@ def list_disputes(model_id: int | None, party: str | None, ended: bool, home: Pa
 
 @disputes.command("show")
 @unit_arguments
+@proving
 @asking
-def show_dispute(model_id: int, number: int, index: int, home: Path, node: str, output: str) -> None:
+def show_dispute(model_id: int, number: int, index: int, home: Path, node: str, output: str, **trust: Any) -> None:
     """The dispute of UNIT of ROUND of MODEL_ID: the open one, else how the last one has ended.
+
+    With --prove the open one, or that none is.
 
     \b
     Example: gradus query disputes show 1 7 0
     """
+    if trust["prove"]:
+        show(output, home, node, trust, proofs.dispute_place(model_id, number, index), Dispute, lambda: None,
+             f"no dispute of unit {index} of round {number} of model {model_id} is open")
+        return
     chain = connect(node)
     dispute = chain.find_dispute(model_id, number, index)
     if dispute is not None:

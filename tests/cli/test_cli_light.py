@@ -11,9 +11,12 @@ from abci_app.cli import proofs
 from abci_app.cli.proofs import Terms, check_chain_id, choose_trust
 from abci_app.client.light.client import LightClient, Trust
 from abci_app.client.light.errors import Diverged, HeightTooHigh, LightError, Malformed
+from abci_app.client.light.records import Record
 from abci_app.client.light.trust import TrustStore
 from abci_app.client.light.verify import Rules
 from abci_app.client.rpc import Rpc, Status
+from abci_app.wire.audit import unit_subject
+from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from kernels import dispatch
 from tests.chain import Chain
 from tests.cli.shell import Shell
@@ -156,3 +159,24 @@ def test_chain_that_is_named_holds_for_answers_that_are_not_proved_too(shell: Sh
     assert shell.json("query", "bank", "balance", "alice", "--chain-id", name)["amount_ugrad"] == 10**9
     status, error, hint = shell.refused("query", "bank", "balance", "alice", "--chain-id", "other-1")
     assert status == 1 and f"of chain '{name}', not of 'other-1'" in error and "--chain-id" in hint
+
+
+def test_attempt_of_an_audited_round_is_the_proved_one_and_not_the_node_s(
+        shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[proofs.Place] = []
+    answers = [Round(model_id=1, number=7, attempt=2).SerializeToString(), None]
+
+    def prove(terms: Terms, place: proofs.Place) -> proofs.Proved:
+        asked.append(place)
+        value = answers[len(asked) - 1]
+        return proofs.Proved(Record(place.store, place.key, value, 8, BLOCKS[8]), Trust(BLOCKS[0], True, BLOCKS[8]),
+                             (), ())
+
+    monkeypatch.setattr(proofs, "prove", prove)
+    shown = shell.json("query", "audits", "show", "1", "7", "0", "--prove")
+    assert asked == [proofs.round_place(1, 7), proofs.audit_place(unit_subject(1, 7, 2, 0))]
+    assert "no audit of unit 0" in shown["absent"] and not shown["proved"]["exists"]
+    asked.clear()
+    answers[0] = None
+    shown = shell.json("query", "audits", "show", "1", "7", "0", "--prove")
+    assert asked == [proofs.round_place(1, 7)] and shown["absent"] == "model 1 has no round 7, or no longer"

@@ -69,6 +69,8 @@ def test_coins_arrive_and_the_transaction_can_be_found_by_its_hash(shell: Shell)
     assert shell.json("query", "bank", "balance", "bob")["amount_ugrad"] == 2_500_000
     found = shell.json("query", "tx", sent["tx_hash"])
     assert (found["height"], found["code"]) == (sent["height"], 0)
+    shown = shell.run("query", "tx", sent["tx_hash"]).stdout
+    assert "- transfer\n    recipient  " in shown and "amount     2500000ugrad" in shown and "{" not in shown
 
 
 def test_proved_balance_is_the_balance_and_says_what_it_rests_on(shell: Shell) -> None:
@@ -104,7 +106,8 @@ def test_trusted_block_that_was_given_is_kept_and_told(shell: Shell) -> None:
 @pytest.mark.parametrize("question", [
     ("models", "show", "99"), ("work", "trainer", "1", "faucet"), ("work", "unit", "1", "1", "0"),
     ("work", "round", "9", "1"), ("rewards", "contribution", "1", "faucet"),
-    ("rewards", "backing", "99", "faucet"), ("rewards", "ledger", "99")])
+    ("rewards", "backing", "99", "faucet"), ("rewards", "ledger", "99"), ("audits", "show", "9", "1", "0"),
+    ("disputes", "show", "1", "1", "0")])
 def test_record_that_is_not_there_is_proved_to_be_absent(shell: Shell, question: tuple[str, ...]) -> None:
     shown = shell.json("query", *question, "--prove")
     assert set(shown) == {"absent", "proved"} and not shown["proved"]["exists"]
@@ -126,7 +129,7 @@ def test_parameters_of_a_room_are_proved_to_be_what_the_node_tells(shell: Shell,
 
 @pytest.mark.parametrize("question", [
     ("models", "list"), ("work", "trainers", "1"), ("work", "slashes", "1"), ("rewards", "contributions", "1"),
-    ("rewards", "vesting", "1"), ("work", "round", "1")])
+    ("rewards", "vesting", "1"), ("work", "round", "1"), ("disputes", "list")])
 def test_list_cannot_be_proved_and_says_so(shell: Shell, question: tuple[str, ...]) -> None:
     done = shell.run("query", *question, "--prove")
     assert done.returncode == 2 and "cannot be proved" in done.stderr

@@ -1,6 +1,7 @@
 """What a person sees while the engine is built: the step and the time it has taken, on a terminal and without one."""
 
 import io
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from kernels.dispatch import BACKEND_VARIABLE, prepare_numba
 from localnet import progress
 from localnet.engine import Engine
+from localnet.node import compute_environment
 
 BUILT = Engine(Path("/cache/engine"), "0.38.25")
 PHASES = ("fetching the Go toolchain", "compiling the engine (1 packages)", "compiling the engine (2 packages)")
@@ -56,3 +59,32 @@ def test_lines_say_after_a_while_how_far_a_long_step_has_come(monkeypatch: pytes
     progress.find_engine_visibly(None)
     assert capsys.readouterr().err.splitlines() == [
         f"{phase}, {seconds} s" for phase, seconds in zip(PHASES, (0, 12, 24), strict=True)]
+
+
+def test_kernels_are_compiled_before_nodes_start_where_no_compiled_ones_are_kept(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    compiled: list[str] = []
+    monkeypatch.setattr(progress, "warm_visibly", lambda: compiled.append("compiled"))
+    monkeypatch.delenv(BACKEND_VARIABLE, raising=False)
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    progress.compile_kernels_visibly()
+    assert compiled == ["compiled"]
+    (tmp_path / "unit").mkdir()
+    (tmp_path / "unit" / "cpu.step.nbi").touch()
+    progress.compile_kernels_visibly()
+    assert compiled == ["compiled"]
+    (tmp_path / "unit" / "cpu.step.nbi").unlink()
+    monkeypatch.setenv(BACKEND_VARIABLE, "ref")
+    progress.compile_kernels_visibly()
+    assert compiled == ["compiled"]
+
+
+def test_node_names_its_own_cache_of_kernels_unless_the_user_names_one(
+        monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    prepare_numba()
+    assert os.environ["NUMBA_CACHE_DIR"].startswith(str(tmp_path))
+    assert "NUMBA_CACHE_DIR" not in compute_environment() and "PYTHONPATH" in compute_environment()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/mine")
+    assert compute_environment()["NUMBA_CACHE_DIR"] == "/mine"
