@@ -78,7 +78,7 @@ def test_what_the_nodes_do_not_vouch_for_is_refused_and_leaves_no_home(pair: Loc
         (("--trust-height", "2", "--trust-hash", "00" * 32), 4, "--trust-hash is " + "00" * 32),
         (("--trust-height", "1", "--trust-hash", good), 4, "--trust-hash is"),
         (("--trust-height", "1000000"), 1, "does not give block 1000000"),
-        (("--chain-id", "other-1"), 4, "--chain-id says other-1"),
+        (("--chain-id", "other-1"), 4, "--chain-id is other-1"),
         (("--genesis-hash", "ab" * 32), 4, "--genesis-hash is"),
         (("--trust-hash", good), 2, "name it with --trust-height"),
         (("--from-blocks", "--trust-height", "2"), 2, "takes no --trust option"),
