@@ -9,6 +9,8 @@ disputes.
 from collections import Counter
 from dataclasses import dataclass, field
 
+from abci_app.replay.draw import compare_draw, read_draw
+from abci_app.replay.rounds import Outcome
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.contract import GMA, compute_unit_work
 from abci_app.runtime.events import Event
@@ -197,6 +199,7 @@ class Checks:
     def _check_weights(self, view: View, after: Ctx, events: list[Event]) -> None:
         """The weights are the outer step over the payloads of the accepted units, and of no others."""
         model, running, training = view.model, view.running, view.spec.training
+        self._check_draw(view, after)
         taken = [dict(event.attributes) for event in events if event.type == "work.unit_accepted"]
         units = [int(one["unit"]) for one in taken if int(one["model_id"]) == model.id]
         payloads = [self.markets.kept_claim(running, view.units[unit]).payload for unit in units]
@@ -208,6 +211,14 @@ class Checks:
         assert models.load_weights(after, model.id, model.rounds_closed + 1) == weights
         assert models.load_momentum(after, model.id) == momentum
         assert models.get_model(after, model.id).rounds_closed == model.rounds_closed + 1
+
+    def _check_draw(self, view: View, after: Ctx) -> None:
+        """The units that were audited are those that the revealed salts name; unless all in this very block."""
+        draw = read_draw(view.running, view.units)
+        if draw is not None:
+            outcome = compare_draw(draw, after.chain_id, view.model.id, view.spec.audit.rate_ppm)
+            assert outcome is Outcome.EQUAL, f"not the draw of round {draw.number} of model {view.model.id}: {draw}"
+            self.seen["rounds audited whole for a withheld reveal" if draw.withheld_count else "rounds audited"] += 1
 
     def _check_contributions(self, after: Ctx) -> None:
         """Every accepted unit that was not proved wrong since is booked once."""

@@ -51,7 +51,8 @@ def test_invariants_hold_and_honest_trainers_are_never_slashed(tmp_path: Path) -
     for seed in SEEDS:
         seen += simulate(tmp_path / str(seed), seed, BLOCKS)
     for kind in ("verdict match", "verdict mismatch", "verdict expired", "late verdict match", "late verdict mismatch",
-                 "slashed for mismatch", "slashed for withheld", "work.unit_missed", "work.trainer_stood_down",
+                 "slashed for mismatch", "slashed for withheld", "rounds audited whole for a withheld reveal",
+                 "work.unit_missed", "work.trainer_stood_down",
                  "work.trainer_left", "work.round_failed", "work.round_settled", "models.training_finished",
                  "models.model_funded", "rewards.unit_revoked", "rewards.slash_shared", "rewards.auditor_paid",
                  "rewards.block_rewarded", "rewards.model_backed", "rewards.model_unbacked", "audits.auditor_excluded",

@@ -1,12 +1,14 @@
 """The pure rules: dealing, drawing, slashing, parts of payloads, terms; and that broken states are noticed."""
 
 from collections.abc import Callable
+from math import comb
 from typing import TypeVar
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import compute_drawn_count
 from abci_app.wire.audit import unit_subject
 from abci_app.wire.ints import PPM, U64_MAX
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
@@ -55,6 +57,18 @@ def test_drawing_takes_the_rate_rounded_up_and_at_least_one_and_all_where_one_wa
     assert len(drawn) == (len(revealed) if withheld_count else max(exact, 1))
     assert drawn == sorted(dict.fromkeys(drawn))
     assert all(index in revealed for index in drawn)
+
+
+@given(units=st.integers(1, 64), part=st.integers(1, 64), rate_ppm=st.integers(1, PPM - 1), lost=st.integers(0, 10**9))
+def test_hand_of_any_number_of_wrong_claims_gains_nothing_by_what_it_withholds(
+        units: int, part: int, rate_ppm: int, lost: int) -> None:
+    """It reveals all, knowing the draw, or loses as much with each as if all were drawn; exact means, by the terms that
+    deter a single claim."""
+    own, drawn = min(part, units), compute_drawn_count(units, rate_ppm)
+    gained = lost * rate_ppm // (PPM - rate_ppm)  # what a unit may earn at most
+    ways = sum(comb(own, seen) * comb(units - own, drawn - seen)
+               * max(gained * (own - seen) - lost * seen, -lost * own) for seen in range(min(own, drawn) + 1))
+    assert ways <= 0
 
 
 @given(st.integers(0, U64_MAX), st.integers(0, PPM), st.integers(0, PPM))
