@@ -24,7 +24,8 @@ from tests.sim.people import BEHAVIOURS, TRUSTWORTHY, Person
 from tests.sim.validators import Validators, new_behaviours
 
 FUNDS_UGRAD = 10**13
-GAS_LIMIT = 3_000_000
+GAS_LIMIT = 3_000_000  # or GAS_PER_BYTE, where a message is so large that it needs more
+GAS_PER_BYTE = 12
 
 
 class SimulationFailed(Exception):
@@ -157,7 +158,8 @@ class World:
         sent: dict[str, int] = {}
         txs = []
         for intent in intents:
-            txs.append(self.chain.sign(intent.name, intent.message, gas_limit=GAS_LIMIT,
+            gas_limit = max(GAS_LIMIT, GAS_PER_BYTE * intent.message.ByteSize())
+            txs.append(self.chain.sign(intent.name, intent.message, gas_limit=gas_limit,
                                        ahead=sent.get(intent.name, 0)))
             sent[intent.name] = sent.get(intent.name, 0) + 1
         return txs
