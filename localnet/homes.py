@@ -103,16 +103,18 @@ class Home:
 
     def check(self) -> None:
         """HomeError naming the first file of a complete home that is missing."""
-        is_of_network = (self.path.parent / "network.json").is_file()
-        hint = "put it back from a copy, or start a new network in another --dir" if is_of_network else HOMES
+        files = (self.config, self.genesis, self.validator_key, self.node_key, self.validator_state)
+        if (self.path.parent / "network.json").is_file():
+            hint = "put it back from a copy, or start a new network in another --dir"
+        elif any(file.is_file() for file in files):
+            hint = "put it back from a copy"
+        else:
+            hint = HOMES
         if not self.path.is_dir():
             raise HomeError(f"there is no node in {self.path}", hint)
         if (self.path / "network.json").is_file() and not self.config.is_file():
             raise HomeError(f"{self.path} holds a network, not one node", "name the home of one of its nodes, such as "
                             f"{shlex.quote(str(self.path / 'node0'))}")
-        files = (self.config, self.genesis, self.validator_key, self.node_key, self.validator_state)
-        if any(file.is_file() for file in files) and not is_of_network:
-            hint = "put it back from a copy"
         for file in files:
             if not file.is_file():
                 raise HomeError(f"{self.path} is not a complete home: there is no {file.relative_to(self.path)}", hint)

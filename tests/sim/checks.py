@@ -130,12 +130,13 @@ class Checks:
         self.supply += int(fields["units"]) * int(fields["minted_ugrad"])
 
     def _check_excluded(self, before: Before, fields: Fields) -> None:
-        """Who recomputes at once is never taken for lazy or wrong, unless a double vote has removed it before."""
+        """Who recomputes at once is never taken for wrong, nor for lazy while it may vote: a double vote removes it."""
         address = bytes.fromhex(fields["validator"])
         behaviour = self.validators.behaviours[address]
         self.seen[f"{behaviour} auditor excluded for {fields['reason']}"] += 1
-        validator = self.markets.app.validators.find_validator(before.ctx, address)
-        assert behaviour != "honest" or not validator.power, f"an honest auditor was excluded: {fields}"
+        is_silenced = fields["reason"] == "missed" and not \
+            self.markets.app.validators.find_validator(before.ctx, address).power
+        assert behaviour != "honest" or is_silenced, f"an honest auditor was excluded: {fields}"
 
     def _check_verdict(self, before: Before, fields: Fields) -> None:
         """A verdict is the truth, whoever made the claim and however late it comes, unless accomplices are the quorum.
