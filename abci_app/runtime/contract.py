@@ -13,6 +13,7 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
 from abci_app.wire.seed import draw_row, draw_rows
 from kernels import aggregate, mlp, unit
 from kernels.aggregate.types import PAYLOADS_MAX
+from kernels.decoder.types import Decoder
 
 LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
 
@@ -57,16 +58,27 @@ class UnitTerms:
         return draw_rows(self.seed, self.policy.local_steps * self.policy.batch_rows, self.train_rows)
 
 
+def new_network(spec: ModelSpec) -> mlp.Mlp | Decoder:
+    """The network of a contract, as the numerics take it."""
+    if spec.HasField("decoder"):
+        terms = spec.decoder
+        return Decoder(vocab=terms.vocab, context=terms.context, width=terms.width, heads=terms.heads,
+                       hidden=terms.hidden, layers=terms.layers, positions=terms.positions, tied=terms.tied)
+    if spec.HasField("mlp_regressor"):
+        return mlp.Mlp(tuple(spec.mlp_regressor.widths), "regressor")
+    return mlp.Mlp(tuple(spec.mlp_classifier.widths))
+
+
 def compute_param_count(spec: ModelSpec) -> int:
-    """Weights and biases of the contract's model."""
-    return mlp.param_count(tuple(spec.mlp_classifier.widths))
+    """Parameters of the contract's model."""
+    return unit.param_count(new_network(spec))
 
 
 def compute_unit_policy(spec: ModelSpec, learning_rate_q16: int) -> unit.UnitPolicy:
     """The unit of a contract at a round's learning rate, as the numerics take it."""
     training = spec.training
     return unit.UnitPolicy(
-        model=unit.Mlp(tuple(spec.mlp_classifier.widths)),
+        model=new_network(spec),
         optimiser=unit.Sgd(learning_rate_q16, training.momentum_q16), schedule=unit.Schedule(),
         local_steps=training.local_steps, batch_rows=training.batch_rows, trace_every=training.trace_every,
         codec=training.codec)

@@ -21,7 +21,9 @@ from abci_app.wire.seed import hash_fields
 from abci_app.wire.varint import encode_uvarint
 
 UNIT = 1  # the kind of a unit of work of which a committee is asked
-CONFIRMATION = 2  # of the same unit, of which everybody is asked; other kinds are reserved
+CONFIRMATION = 2  # of the same unit, of which everybody is asked
+ANSWER = 3  # of a request for inference (number: its id), of which everybody is asked
+STATEMENT = 4  # of an answer in a session (number: the session's id, index: the low half of the answer's number)
 SUBJECT_BYTES = 25
 DIGEST_BYTES = 32
 ANSWER_BYTES = 96

@@ -9,10 +9,12 @@ from __future__ import annotations
 from kernels import checks, dispatch, gin1
 from kernels.mlp.types import Mlp, check_model
 
-__all__ = ["Mlp", "check_model", "init_weights", "logits", "param_count", "predict"]
+__all__ = ["Mlp", "check_model", "init_weights", "logits", "logits_cost", "param_count", "predict"]
 
 WEIGHT_BYTES = 4
 ROWS_MAX = 2**20
+LOAD_COST = 32
+LAYER_COST = 20_000
 
 
 def param_count(widths: tuple[int, ...]) -> int:
@@ -47,6 +49,16 @@ def logits(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int) 
     """
     _, scores = _infer(widths, weights, features, rows)
     return scores, gin1.LOGIT_EXPONENT
+
+
+def logits_cost(widths: tuple[int, ...], rows: int) -> int:
+    """What `logits` or `predict` of so many rows costs, in multiply-adds: views of the weights, products, calls.
+
+    rows: 0..2**20.
+    """
+    checks.check_int("rows", rows, 0, ROWS_MAX)
+    products = sum(fan_in * fan_out for fan_in, fan_out in zip(widths, widths[1:]))
+    return LOAD_COST * param_count(widths) + rows * products + LAYER_COST * (len(widths) - 1)
 
 
 def _infer(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int) -> tuple[bytes, bytes]:

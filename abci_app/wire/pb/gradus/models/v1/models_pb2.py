@@ -24,43 +24,51 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgradus/models/v1/models.proto\x12\x10gradus.models.v1\"\x1f\n\rMlpClassifier\x12\x0e\n\x06widths\x18\x01 \x03(\r\"f\n\x07\x44\x61taset\x12\x11\n\trows_root\x18\x01 \x01(\x0c\x12\x12\n\ntrain_rows\x18\x02 \x01(\r\x12\x11\n\ttest_rows\x18\x03 \x01(\r\x12\x10\n\x08\x66\x65\x61tures\x18\x04 \x01(\r\x12\x0f\n\x07\x63lasses\x18\x05 \x01(\r\"`\n\x0cLearningRate\x12\x10\n\x08peak_q16\x18\x01 \x01(\r\x12\x15\n\rwarmup_rounds\x18\x02 \x01(\r\x12\x14\n\x0c\x64\x65\x63\x61y_rounds\x18\x03 \x01(\r\x12\x11\n\tfloor_ppm\x18\x04 \x01(\r\"\x9c\x03\n\x0eTrainingPolicy\x12\x0e\n\x06rounds\x18\x01 \x01(\r\x12\x14\n\x0ctrainers_min\x18\x02 \x01(\r\x12\x11\n\tunits_max\x18\x03 \x01(\r\x12\x13\n\x0blocal_steps\x18\x04 \x01(\r\x12\x12\n\nbatch_rows\x18\x05 \x01(\r\x12\x35\n\rlearning_rate\x18\x06 \x01(\x0b\x32\x1e.gradus.models.v1.LearningRate\x12\x14\n\x0cmomentum_q16\x18\x07 \x01(\r\x12\x13\n\x0btrace_every\x18\x08 \x01(\r\x12\r\n\x05\x63odec\x18\t \x01(\t\x12\x13\n\x0b\x61ggregation\x18\n \x01(\t\x12\x0c\n\x04trim\x18\x0b \x01(\r\x12\x1f\n\x17outer_learning_rate_q16\x18\x0c \x01(\r\x12\x1a\n\x12outer_momentum_q16\x18\r \x01(\r\x12\x15\n\rcommit_blocks\x18\x0e \x01(\r\x12\x15\n\rreveal_blocks\x18\x0f \x01(\r\x12\x14\n\x0c\x61udit_blocks\x18\x10 \x01(\r\x12\x13\n\x0bkept_rounds\x18\x11 \x01(\r\"\xea\x01\n\x0b\x41uditPolicy\x12\x10\n\x08rate_ppm\x18\x01 \x01(\r\x12\x1a\n\x12mismatch_slash_ppm\x18\x02 \x01(\r\x12\x1a\n\x12withhold_slash_ppm\x18\x03 \x01(\r\x12\x10\n\x08\x62urn_ppm\x18\x04 \x01(\r\x12\x19\n\x11missed_rounds_max\x18\x05 \x01(\r\x12\x15\n\rcommittee_max\x18\x06 \x01(\r\x12\x18\n\x10\x63hallenge_blocks\x18\x07 \x01(\r\x12\x15\n\raudit_fee_ppm\x18\x08 \x01(\r\x12\x1c\n\x14\x63hallenge_bond_ugrad\x18\t \x01(\x04\"9\n\x07\x45\x63onomy\x12\x1a\n\x12round_reward_ugrad\x18\x01 \x01(\x04\x12\x12\n\nbond_ugrad\x18\x02 \x01(\x04\"5\n\nFieldRange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03min\x18\x02 \x01(\x04\x12\x0b\n\x03max\x18\x03 \x01(\x04\"-\n\x0c\x46ieldChoices\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\t\"m\n\x0cPolicyLimits\x12,\n\x06ranges\x18\x01 \x03(\x0b\x32\x1c.gradus.models.v1.FieldRange\x12/\n\x07\x63hoices\x18\x02 \x03(\x0b\x32\x1e.gradus.models.v1.FieldChoices\"\xfb\x02\n\tModelSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08numerics\x18\x02 \x01(\t\x12\x37\n\x0emlp_classifier\x18\x03 \x01(\x0b\x32\x1f.gradus.models.v1.MlpClassifier\x12*\n\x07\x64\x61taset\x18\x04 \x01(\x0b\x32\x19.gradus.models.v1.Dataset\x12\x11\n\tinit_seed\x18\x05 \x01(\x0c\x12\x32\n\x08training\x18\x06 \x01(\x0b\x32 .gradus.models.v1.TrainingPolicy\x12,\n\x05\x61udit\x18\x07 \x01(\x0b\x32\x1d.gradus.models.v1.AuditPolicy\x12*\n\x07\x65\x63onomy\x18\x08 \x01(\x0b\x32\x19.gradus.models.v1.Economy\x12\x18\n\x10invited_trainers\x18\t \x03(\t\x12.\n\x06limits\x18\n \x01(\x0b\x32\x1e.gradus.models.v1.PolicyLimits\"\xf7\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\x04\x12\r\n\x05\x61\x64min\x18\x02 \x01(\t\x12)\n\x04spec\x18\x03 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\x12-\n\x06status\x18\x04 \x01(\x0e\x32\x1d.gradus.models.v1.ModelStatus\x12\x15\n\rrounds_closed\x18\x05 \x01(\r\x12\x14\n\x0cweights_root\x18\x06 \x01(\x0c\x12\x14\n\x0c\x65scrow_ugrad\x18\x07 \x01(\x04\x12\x16\n\x0e\x63reated_height\x18\x08 \x01(\x03\x12\x12\n\npaid_ugrad\x18\t \x01(\x04\x12\x14\n\x0cspec_version\x18\n \x01(\r\x12\x13\n\x0bspec_height\x18\x0b \x01(\x03\x12\x35\n\x0eresumed_status\x18\x0c \x01(\x0e\x32\x1d.gradus.models.v1.ModelStatus\x12\x11\n\tpaused_by\x18\r \x01(\t\x12\x15\n\roffered_admin\x18\x0e \x01(\t\"k\n\x0bSpecVersion\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\r\x12)\n\x04spec\x18\x03 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\x12\x0e\n\x06height\x18\x04 \x01(\x03\"J\n\x0bPendingSpec\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12)\n\x04spec\x18\x02 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\"+\n\x06Params\x12!\n\x19\x61udit_price_ugrad_per_gma\x18\x01 \x01(\x04\"\x9e\x01\n\x07Weights\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x13\n\x0b\x63hunk_bytes\x18\x04 \x01(\r\x12\x13\n\x0b\x63hunk_count\x18\x05 \x01(\r\x12\x13\n\x0btotal_bytes\x18\x06 \x01(\x04\x12\x0e\n\x06height\x18\x07 \x01(\x03\x12\x15\n\rmomentum_root\x18\x08 \x01(\x0c*\xaa\x01\n\x0bModelStatus\x12\x1c\n\x18MODEL_STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11MODEL_STATUS_OPEN\x10\x01\x12\x19\n\x15MODEL_STATUS_TRAINING\x10\x02\x12\x18\n\x14MODEL_STATUS_SERVING\x10\x03\x12\x18\n\x14MODEL_STATUS_RETIRED\x10\x04\x12\x17\n\x13MODEL_STATUS_PAUSED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgradus/models/v1/models.proto\x12\x10gradus.models.v1\"\x1f\n\rMlpClassifier\x12\x0e\n\x06widths\x18\x01 \x03(\r\"\x1e\n\x0cMlpRegressor\x12\x0e\n\x06widths\x18\x01 \x03(\r\"\x88\x01\n\x07\x44\x65\x63oder\x12\r\n\x05vocab\x18\x01 \x01(\r\x12\x0f\n\x07\x63ontext\x18\x02 \x01(\r\x12\r\n\x05width\x18\x03 \x01(\r\x12\r\n\x05heads\x18\x04 \x01(\r\x12\x0e\n\x06hidden\x18\x05 \x01(\r\x12\x0e\n\x06layers\x18\x06 \x01(\r\x12\x11\n\tpositions\x18\x07 \x01(\t\x12\x0c\n\x04tied\x18\x08 \x01(\x08\"f\n\x07\x44\x61taset\x12\x11\n\trows_root\x18\x01 \x01(\x0c\x12\x12\n\ntrain_rows\x18\x02 \x01(\r\x12\x11\n\ttest_rows\x18\x03 \x01(\r\x12\x10\n\x08\x66\x65\x61tures\x18\x04 \x01(\r\x12\x0f\n\x07\x63lasses\x18\x05 \x01(\r\"`\n\x0cLearningRate\x12\x10\n\x08peak_q16\x18\x01 \x01(\r\x12\x15\n\rwarmup_rounds\x18\x02 \x01(\r\x12\x14\n\x0c\x64\x65\x63\x61y_rounds\x18\x03 \x01(\r\x12\x11\n\tfloor_ppm\x18\x04 \x01(\r\"\x9c\x03\n\x0eTrainingPolicy\x12\x0e\n\x06rounds\x18\x01 \x01(\r\x12\x14\n\x0ctrainers_min\x18\x02 \x01(\r\x12\x11\n\tunits_max\x18\x03 \x01(\r\x12\x13\n\x0blocal_steps\x18\x04 \x01(\r\x12\x12\n\nbatch_rows\x18\x05 \x01(\r\x12\x35\n\rlearning_rate\x18\x06 \x01(\x0b\x32\x1e.gradus.models.v1.LearningRate\x12\x14\n\x0cmomentum_q16\x18\x07 \x01(\r\x12\x13\n\x0btrace_every\x18\x08 \x01(\r\x12\r\n\x05\x63odec\x18\t \x01(\t\x12\x13\n\x0b\x61ggregation\x18\n \x01(\t\x12\x0c\n\x04trim\x18\x0b \x01(\r\x12\x1f\n\x17outer_learning_rate_q16\x18\x0c \x01(\r\x12\x1a\n\x12outer_momentum_q16\x18\r \x01(\r\x12\x15\n\rcommit_blocks\x18\x0e \x01(\r\x12\x15\n\rreveal_blocks\x18\x0f \x01(\r\x12\x14\n\x0c\x61udit_blocks\x18\x10 \x01(\r\x12\x13\n\x0bkept_rounds\x18\x11 \x01(\r\"\xea\x01\n\x0b\x41uditPolicy\x12\x10\n\x08rate_ppm\x18\x01 \x01(\r\x12\x1a\n\x12mismatch_slash_ppm\x18\x02 \x01(\r\x12\x1a\n\x12withhold_slash_ppm\x18\x03 \x01(\r\x12\x10\n\x08\x62urn_ppm\x18\x04 \x01(\r\x12\x19\n\x11missed_rounds_max\x18\x05 \x01(\r\x12\x15\n\rcommittee_max\x18\x06 \x01(\r\x12\x18\n\x10\x63hallenge_blocks\x18\x07 \x01(\r\x12\x15\n\raudit_fee_ppm\x18\x08 \x01(\r\x12\x1c\n\x14\x63hallenge_bond_ugrad\x18\t \x01(\x04\"9\n\x07\x45\x63onomy\x12\x1a\n\x12round_reward_ugrad\x18\x01 \x01(\x04\x12\x12\n\nbond_ugrad\x18\x02 \x01(\x04\"\xc3\x02\n\x0fInferencePolicy\x12\x11\n\thosts_ppm\x18\x01 \x01(\r\x12\x14\n\x0ctrainers_ppm\x18\x02 \x01(\r\x12\x13\n\x0b\x63reator_ppm\x18\x03 \x01(\r\x12\x11\n\towner_ppm\x18\x04 \x01(\r\x12\x14\n\x0c\x61uditors_ppm\x18\x05 \x01(\r\x12\x10\n\x08\x62urn_ppm\x18\x06 \x01(\r\x12\x12\n\ndata_owner\x18\x07 \x01(\t\x12\x11\n\taudit_ppm\x18\x08 \x01(\r\x12\x17\n\x0fhost_bond_ugrad\x18\t \x01(\x04\x12\x17\n\x0fwrong_slash_ppm\x18\n \x01(\r\x12\x1a\n\x12withhold_slash_ppm\x18\x0b \x01(\r\x12\x16\n\x0e\x62urn_slash_ppm\x18\x0c \x01(\r\x12\x14\n\x0creplicas_max\x18\r \x01(\r\x12\x14\n\x0c\x61udit_blocks\x18\x0e \x01(\r\"5\n\nFieldRange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03min\x18\x02 \x01(\x04\x12\x0b\n\x03max\x18\x03 \x01(\x04\"-\n\x0c\x46ieldChoices\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06values\x18\x02 \x03(\t\"m\n\x0cPolicyLimits\x12,\n\x06ranges\x18\x01 \x03(\x0b\x32\x1c.gradus.models.v1.FieldRange\x12/\n\x07\x63hoices\x18\x02 \x03(\x0b\x32\x1e.gradus.models.v1.FieldChoices\"\x94\x04\n\tModelSpec\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x10\n\x08numerics\x18\x02 \x01(\t\x12\x37\n\x0emlp_classifier\x18\x03 \x01(\x0b\x32\x1f.gradus.models.v1.MlpClassifier\x12*\n\x07\x64\x61taset\x18\x04 \x01(\x0b\x32\x19.gradus.models.v1.Dataset\x12\x11\n\tinit_seed\x18\x05 \x01(\x0c\x12\x32\n\x08training\x18\x06 \x01(\x0b\x32 .gradus.models.v1.TrainingPolicy\x12,\n\x05\x61udit\x18\x07 \x01(\x0b\x32\x1d.gradus.models.v1.AuditPolicy\x12*\n\x07\x65\x63onomy\x18\x08 \x01(\x0b\x32\x19.gradus.models.v1.Economy\x12\x18\n\x10invited_trainers\x18\t \x03(\t\x12.\n\x06limits\x18\n \x01(\x0b\x32\x1e.gradus.models.v1.PolicyLimits\x12\x35\n\rmlp_regressor\x18\x0b \x01(\x0b\x32\x1e.gradus.models.v1.MlpRegressor\x12*\n\x07\x64\x65\x63oder\x18\x0c \x01(\x0b\x32\x19.gradus.models.v1.Decoder\x12\x34\n\tinference\x18\r \x01(\x0b\x32!.gradus.models.v1.InferencePolicy\"\xf7\x02\n\x05Model\x12\n\n\x02id\x18\x01 \x01(\x04\x12\r\n\x05\x61\x64min\x18\x02 \x01(\t\x12)\n\x04spec\x18\x03 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\x12-\n\x06status\x18\x04 \x01(\x0e\x32\x1d.gradus.models.v1.ModelStatus\x12\x15\n\rrounds_closed\x18\x05 \x01(\r\x12\x14\n\x0cweights_root\x18\x06 \x01(\x0c\x12\x14\n\x0c\x65scrow_ugrad\x18\x07 \x01(\x04\x12\x16\n\x0e\x63reated_height\x18\x08 \x01(\x03\x12\x12\n\npaid_ugrad\x18\t \x01(\x04\x12\x14\n\x0cspec_version\x18\n \x01(\r\x12\x13\n\x0bspec_height\x18\x0b \x01(\x03\x12\x35\n\x0eresumed_status\x18\x0c \x01(\x0e\x32\x1d.gradus.models.v1.ModelStatus\x12\x11\n\tpaused_by\x18\r \x01(\t\x12\x15\n\roffered_admin\x18\x0e \x01(\t\"k\n\x0bSpecVersion\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\r\x12)\n\x04spec\x18\x03 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\x12\x0e\n\x06height\x18\x04 \x01(\x03\"J\n\x0bPendingSpec\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12)\n\x04spec\x18\x02 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\"J\n\x04Hold\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\r\n\x05\x63ount\x18\x03 \x01(\r\x12\x12\n\nis_expired\x18\x04 \x01(\x08\"+\n\x06Params\x12!\n\x19\x61udit_price_ugrad_per_gma\x18\x01 \x01(\x04\"\x9e\x01\n\x07Weights\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0c\n\x04root\x18\x03 \x01(\x0c\x12\x13\n\x0b\x63hunk_bytes\x18\x04 \x01(\r\x12\x13\n\x0b\x63hunk_count\x18\x05 \x01(\r\x12\x13\n\x0btotal_bytes\x18\x06 \x01(\x04\x12\x0e\n\x06height\x18\x07 \x01(\x03\x12\x15\n\rmomentum_root\x18\x08 \x01(\x0c*\xaa\x01\n\x0bModelStatus\x12\x1c\n\x18MODEL_STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11MODEL_STATUS_OPEN\x10\x01\x12\x19\n\x15MODEL_STATUS_TRAINING\x10\x02\x12\x18\n\x14MODEL_STATUS_SERVING\x10\x03\x12\x18\n\x14MODEL_STATUS_RETIRED\x10\x04\x12\x17\n\x13MODEL_STATUS_PAUSED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gradus.models.v1.models_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELSTATUS']._serialized_start=2362
-  _globals['_MODELSTATUS']._serialized_end=2532
+  _globals['_MODELSTATUS']._serialized_start=3088
+  _globals['_MODELSTATUS']._serialized_end=3258
   _globals['_MLPCLASSIFIER']._serialized_start=51
   _globals['_MLPCLASSIFIER']._serialized_end=82
-  _globals['_DATASET']._serialized_start=84
-  _globals['_DATASET']._serialized_end=186
-  _globals['_LEARNINGRATE']._serialized_start=188
-  _globals['_LEARNINGRATE']._serialized_end=284
-  _globals['_TRAININGPOLICY']._serialized_start=287
-  _globals['_TRAININGPOLICY']._serialized_end=699
-  _globals['_AUDITPOLICY']._serialized_start=702
-  _globals['_AUDITPOLICY']._serialized_end=936
-  _globals['_ECONOMY']._serialized_start=938
-  _globals['_ECONOMY']._serialized_end=995
-  _globals['_FIELDRANGE']._serialized_start=997
-  _globals['_FIELDRANGE']._serialized_end=1050
-  _globals['_FIELDCHOICES']._serialized_start=1052
-  _globals['_FIELDCHOICES']._serialized_end=1097
-  _globals['_POLICYLIMITS']._serialized_start=1099
-  _globals['_POLICYLIMITS']._serialized_end=1208
-  _globals['_MODELSPEC']._serialized_start=1211
-  _globals['_MODELSPEC']._serialized_end=1590
-  _globals['_MODEL']._serialized_start=1593
-  _globals['_MODEL']._serialized_end=1968
-  _globals['_SPECVERSION']._serialized_start=1970
-  _globals['_SPECVERSION']._serialized_end=2077
-  _globals['_PENDINGSPEC']._serialized_start=2079
-  _globals['_PENDINGSPEC']._serialized_end=2153
-  _globals['_PARAMS']._serialized_start=2155
-  _globals['_PARAMS']._serialized_end=2198
-  _globals['_WEIGHTS']._serialized_start=2201
-  _globals['_WEIGHTS']._serialized_end=2359
+  _globals['_MLPREGRESSOR']._serialized_start=84
+  _globals['_MLPREGRESSOR']._serialized_end=114
+  _globals['_DECODER']._serialized_start=117
+  _globals['_DECODER']._serialized_end=253
+  _globals['_DATASET']._serialized_start=255
+  _globals['_DATASET']._serialized_end=357
+  _globals['_LEARNINGRATE']._serialized_start=359
+  _globals['_LEARNINGRATE']._serialized_end=455
+  _globals['_TRAININGPOLICY']._serialized_start=458
+  _globals['_TRAININGPOLICY']._serialized_end=870
+  _globals['_AUDITPOLICY']._serialized_start=873
+  _globals['_AUDITPOLICY']._serialized_end=1107
+  _globals['_ECONOMY']._serialized_start=1109
+  _globals['_ECONOMY']._serialized_end=1166
+  _globals['_INFERENCEPOLICY']._serialized_start=1169
+  _globals['_INFERENCEPOLICY']._serialized_end=1492
+  _globals['_FIELDRANGE']._serialized_start=1494
+  _globals['_FIELDRANGE']._serialized_end=1547
+  _globals['_FIELDCHOICES']._serialized_start=1549
+  _globals['_FIELDCHOICES']._serialized_end=1594
+  _globals['_POLICYLIMITS']._serialized_start=1596
+  _globals['_POLICYLIMITS']._serialized_end=1705
+  _globals['_MODELSPEC']._serialized_start=1708
+  _globals['_MODELSPEC']._serialized_end=2240
+  _globals['_MODEL']._serialized_start=2243
+  _globals['_MODEL']._serialized_end=2618
+  _globals['_SPECVERSION']._serialized_start=2620
+  _globals['_SPECVERSION']._serialized_end=2727
+  _globals['_PENDINGSPEC']._serialized_start=2729
+  _globals['_PENDINGSPEC']._serialized_end=2803
+  _globals['_HOLD']._serialized_start=2805
+  _globals['_HOLD']._serialized_end=2879
+  _globals['_PARAMS']._serialized_start=2881
+  _globals['_PARAMS']._serialized_end=2924
+  _globals['_WEIGHTS']._serialized_start=2927
+  _globals['_WEIGHTS']._serialized_end=3085
 # @@protoc_insertion_point(module_scope)

@@ -28,6 +28,32 @@ class MlpClassifier(_message.Message):
     widths: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, widths: _Optional[_Iterable[int]] = ...) -> None: ...
 
+class MlpRegressor(_message.Message):
+    __slots__ = ("widths",)
+    WIDTHS_FIELD_NUMBER: _ClassVar[int]
+    widths: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, widths: _Optional[_Iterable[int]] = ...) -> None: ...
+
+class Decoder(_message.Message):
+    __slots__ = ("vocab", "context", "width", "heads", "hidden", "layers", "positions", "tied")
+    VOCAB_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    WIDTH_FIELD_NUMBER: _ClassVar[int]
+    HEADS_FIELD_NUMBER: _ClassVar[int]
+    HIDDEN_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    POSITIONS_FIELD_NUMBER: _ClassVar[int]
+    TIED_FIELD_NUMBER: _ClassVar[int]
+    vocab: int
+    context: int
+    width: int
+    heads: int
+    hidden: int
+    layers: int
+    positions: str
+    tied: bool
+    def __init__(self, vocab: _Optional[int] = ..., context: _Optional[int] = ..., width: _Optional[int] = ..., heads: _Optional[int] = ..., hidden: _Optional[int] = ..., layers: _Optional[int] = ..., positions: _Optional[str] = ..., tied: _Optional[bool] = ...) -> None: ...
+
 class Dataset(_message.Message):
     __slots__ = ("rows_root", "train_rows", "test_rows", "features", "classes")
     ROWS_ROOT_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +148,38 @@ class Economy(_message.Message):
     bond_ugrad: int
     def __init__(self, round_reward_ugrad: _Optional[int] = ..., bond_ugrad: _Optional[int] = ...) -> None: ...
 
+class InferencePolicy(_message.Message):
+    __slots__ = ("hosts_ppm", "trainers_ppm", "creator_ppm", "owner_ppm", "auditors_ppm", "burn_ppm", "data_owner", "audit_ppm", "host_bond_ugrad", "wrong_slash_ppm", "withhold_slash_ppm", "burn_slash_ppm", "replicas_max", "audit_blocks")
+    HOSTS_PPM_FIELD_NUMBER: _ClassVar[int]
+    TRAINERS_PPM_FIELD_NUMBER: _ClassVar[int]
+    CREATOR_PPM_FIELD_NUMBER: _ClassVar[int]
+    OWNER_PPM_FIELD_NUMBER: _ClassVar[int]
+    AUDITORS_PPM_FIELD_NUMBER: _ClassVar[int]
+    BURN_PPM_FIELD_NUMBER: _ClassVar[int]
+    DATA_OWNER_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_PPM_FIELD_NUMBER: _ClassVar[int]
+    HOST_BOND_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    WRONG_SLASH_PPM_FIELD_NUMBER: _ClassVar[int]
+    WITHHOLD_SLASH_PPM_FIELD_NUMBER: _ClassVar[int]
+    BURN_SLASH_PPM_FIELD_NUMBER: _ClassVar[int]
+    REPLICAS_MAX_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_BLOCKS_FIELD_NUMBER: _ClassVar[int]
+    hosts_ppm: int
+    trainers_ppm: int
+    creator_ppm: int
+    owner_ppm: int
+    auditors_ppm: int
+    burn_ppm: int
+    data_owner: str
+    audit_ppm: int
+    host_bond_ugrad: int
+    wrong_slash_ppm: int
+    withhold_slash_ppm: int
+    burn_slash_ppm: int
+    replicas_max: int
+    audit_blocks: int
+    def __init__(self, hosts_ppm: _Optional[int] = ..., trainers_ppm: _Optional[int] = ..., creator_ppm: _Optional[int] = ..., owner_ppm: _Optional[int] = ..., auditors_ppm: _Optional[int] = ..., burn_ppm: _Optional[int] = ..., data_owner: _Optional[str] = ..., audit_ppm: _Optional[int] = ..., host_bond_ugrad: _Optional[int] = ..., wrong_slash_ppm: _Optional[int] = ..., withhold_slash_ppm: _Optional[int] = ..., burn_slash_ppm: _Optional[int] = ..., replicas_max: _Optional[int] = ..., audit_blocks: _Optional[int] = ...) -> None: ...
+
 class FieldRange(_message.Message):
     __slots__ = ("field", "min", "max")
     FIELD_FIELD_NUMBER: _ClassVar[int]
@@ -149,7 +207,7 @@ class PolicyLimits(_message.Message):
     def __init__(self, ranges: _Optional[_Iterable[_Union[FieldRange, _Mapping]]] = ..., choices: _Optional[_Iterable[_Union[FieldChoices, _Mapping]]] = ...) -> None: ...
 
 class ModelSpec(_message.Message):
-    __slots__ = ("name", "numerics", "mlp_classifier", "dataset", "init_seed", "training", "audit", "economy", "invited_trainers", "limits")
+    __slots__ = ("name", "numerics", "mlp_classifier", "dataset", "init_seed", "training", "audit", "economy", "invited_trainers", "limits", "mlp_regressor", "decoder", "inference")
     NAME_FIELD_NUMBER: _ClassVar[int]
     NUMERICS_FIELD_NUMBER: _ClassVar[int]
     MLP_CLASSIFIER_FIELD_NUMBER: _ClassVar[int]
@@ -160,6 +218,9 @@ class ModelSpec(_message.Message):
     ECONOMY_FIELD_NUMBER: _ClassVar[int]
     INVITED_TRAINERS_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    MLP_REGRESSOR_FIELD_NUMBER: _ClassVar[int]
+    DECODER_FIELD_NUMBER: _ClassVar[int]
+    INFERENCE_FIELD_NUMBER: _ClassVar[int]
     name: str
     numerics: str
     mlp_classifier: MlpClassifier
@@ -170,7 +231,10 @@ class ModelSpec(_message.Message):
     economy: Economy
     invited_trainers: _containers.RepeatedScalarFieldContainer[str]
     limits: PolicyLimits
-    def __init__(self, name: _Optional[str] = ..., numerics: _Optional[str] = ..., mlp_classifier: _Optional[_Union[MlpClassifier, _Mapping]] = ..., dataset: _Optional[_Union[Dataset, _Mapping]] = ..., init_seed: _Optional[bytes] = ..., training: _Optional[_Union[TrainingPolicy, _Mapping]] = ..., audit: _Optional[_Union[AuditPolicy, _Mapping]] = ..., economy: _Optional[_Union[Economy, _Mapping]] = ..., invited_trainers: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[PolicyLimits, _Mapping]] = ...) -> None: ...
+    mlp_regressor: MlpRegressor
+    decoder: Decoder
+    inference: InferencePolicy
+    def __init__(self, name: _Optional[str] = ..., numerics: _Optional[str] = ..., mlp_classifier: _Optional[_Union[MlpClassifier, _Mapping]] = ..., dataset: _Optional[_Union[Dataset, _Mapping]] = ..., init_seed: _Optional[bytes] = ..., training: _Optional[_Union[TrainingPolicy, _Mapping]] = ..., audit: _Optional[_Union[AuditPolicy, _Mapping]] = ..., economy: _Optional[_Union[Economy, _Mapping]] = ..., invited_trainers: _Optional[_Iterable[str]] = ..., limits: _Optional[_Union[PolicyLimits, _Mapping]] = ..., mlp_regressor: _Optional[_Union[MlpRegressor, _Mapping]] = ..., decoder: _Optional[_Union[Decoder, _Mapping]] = ..., inference: _Optional[_Union[InferencePolicy, _Mapping]] = ...) -> None: ...
 
 class Model(_message.Message):
     __slots__ = ("id", "admin", "spec", "status", "rounds_closed", "weights_root", "escrow_ugrad", "created_height", "paid_ugrad", "spec_version", "spec_height", "resumed_status", "paused_by", "offered_admin")
@@ -223,6 +287,18 @@ class PendingSpec(_message.Message):
     model_id: int
     spec: ModelSpec
     def __init__(self, model_id: _Optional[int] = ..., spec: _Optional[_Union[ModelSpec, _Mapping]] = ...) -> None: ...
+
+class Hold(_message.Message):
+    __slots__ = ("model_id", "round", "count", "is_expired")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    IS_EXPIRED_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    round: int
+    count: int
+    is_expired: bool
+    def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., count: _Optional[int] = ..., is_expired: _Optional[bool] = ...) -> None: ...
 
 class Params(_message.Message):
     __slots__ = ("audit_price_ugrad_per_gma",)

@@ -26,7 +26,7 @@ from abci_app.wire.pb.cosmos.base.v1beta1 import coin_pb2 as cosmos_dot_base_dot
 from abci_app.wire.pb.gradus.models.v1 import models_pb2 as gradus_dot_models_dot_v1_dot_models__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gradus/models/v1/tx.proto\x12\x10gradus.models.v1\x1a\x1e\x63osmos/base/v1beta1/coin.proto\x1a\x1dgradus/models/v1/models.proto\"w\n\x0eMsgCreateModel\x12\x0f\n\x07\x63reator\x18\x01 \x01(\t\x12)\n\x04spec\x18\x02 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\x12)\n\x06\x65scrow\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"*\n\x16MsgCreateModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\x04\"[\n\x0cMsgFundModel\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12)\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\x16\n\x14MsgFundModelResponse\"0\n\rMsgCloseModel\x12\r\n\x05\x61\x64min\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"/\n\x15MsgCloseModelResponse\x12\x16\n\x0erefunded_ugrad\x18\x01 \x01(\x04\"\xc3\x01\n\x0eMsgUpdateModel\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\x32\n\x08training\x18\x03 \x01(\x0b\x32 .gradus.models.v1.TrainingPolicy\x12,\n\x05\x61udit\x18\x04 \x01(\x0b\x32\x1d.gradus.models.v1.AuditPolicy\x12*\n\x07\x65\x63onomy\x18\x05 \x01(\x0b\x32\x19.gradus.models.v1.Economy\".\n\x16MsgUpdateModelResponse\x12\x14\n\x0cspec_version\x18\x01 \x01(\r\"q\n\rMsgAttachData\x12\r\n\x05\x61\x64min\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12*\n\x07\x64\x61taset\x18\x03 \x01(\x0b\x32\x19.gradus.models.v1.Dataset\x12\x13\n\x0brounds_more\x18\x04 \x01(\r\"-\n\x15MsgAttachDataResponse\x12\x14\n\x0cspec_version\x18\x01 \x01(\r\"4\n\rMsgPauseModel\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"\x17\n\x15MsgPauseModelResponse\"5\n\x0eMsgResumeModel\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"\x18\n\x16MsgResumeModelResponse\"_\n\x11MsgInviteTrainers\x12\r\n\x05\x61\x64min\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\x0b\n\x03\x61\x64\x64\x18\x03 \x03(\t\x12\x0e\n\x06remove\x18\x04 \x03(\t\x12\x0c\n\x04open\x18\x05 \x01(\x08\"\x1b\n\x19MsgInviteTrainersResponse\"C\n\rMsgOfferAdmin\x12\r\n\x05\x61\x64min\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\x11\n\trecipient\x18\x03 \x01(\t\"\x17\n\x15MsgOfferAdminResponse\"5\n\x0eMsgAcceptAdmin\x12\x11\n\trecipient\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"\x18\n\x16MsgAcceptAdminResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19gradus/models/v1/tx.proto\x12\x10gradus.models.v1\x1a\x1e\x63osmos/base/v1beta1/coin.proto\x1a\x1dgradus/models/v1/models.proto\"w\n\x0eMsgCreateModel\x12\x0f\n\x07\x63reator\x18\x01 \x01(\t\x12)\n\x04spec\x18\x02 \x01(\x0b\x32\x1b.gradus.models.v1.ModelSpec\x12)\n\x06\x65scrow\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"*\n\x16MsgCreateModelResponse\x12\x10\n\x08model_id\x18\x01 \x01(\x04\"[\n\x0cMsgFundModel\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12)\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\x16\n\x14MsgFundModelResponse\"0\n\rMsgCloseModel\x12\r\n\x05\x61\x64min\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"/\n\x15MsgCloseModelResponse\x12\x16\n\x0erefunded_ugrad\x18\x01 \x01(\x04\"\xf9\x01\n\x0eMsgUpdateModel\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\x32\n\x08training\x18\x03 \x01(\x0b\x32 .gradus.models.v1.TrainingPolicy\x12,\n\x05\x61udit\x18\x04 \x01(\x0b\x32\x1d.gradus.models.v1.AuditPolicy\x12*\n\x07\x65\x63onomy\x18\x05 \x01(\x0b\x32\x19.gradus.models.v1.Economy\x12\x34\n\tinference\x18\x06 \x01(\x0b\x32!.gradus.models.v1.InferencePolicy\".\n\x16MsgUpdateModelResponse\x12\x14\n\x0cspec_version\x18\x01 \x01(\r\"q\n\rMsgAttachData\x12\r\n\x05\x61\x64min\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12*\n\x07\x64\x61taset\x18\x03 \x01(\x0b\x32\x19.gradus.models.v1.Dataset\x12\x13\n\x0brounds_more\x18\x04 \x01(\r\"-\n\x15MsgAttachDataResponse\x12\x14\n\x0cspec_version\x18\x01 \x01(\r\"4\n\rMsgPauseModel\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"\x17\n\x15MsgPauseModelResponse\"5\n\x0eMsgResumeModel\x12\x11\n\tauthority\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"\x18\n\x16MsgResumeModelResponse\"_\n\x11MsgInviteTrainers\x12\r\n\x05\x61\x64min\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\x0b\n\x03\x61\x64\x64\x18\x03 \x03(\t\x12\x0e\n\x06remove\x18\x04 \x03(\t\x12\x0c\n\x04open\x18\x05 \x01(\x08\"\x1b\n\x19MsgInviteTrainersResponse\"C\n\rMsgOfferAdmin\x12\r\n\x05\x61\x64min\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\x11\n\trecipient\x18\x03 \x01(\t\"\x17\n\x15MsgOfferAdminResponse\"5\n\x0eMsgAcceptAdmin\x12\x11\n\trecipient\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"\x18\n\x16MsgAcceptAdminResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,31 +46,31 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MSGCLOSEMODELRESPONSE']._serialized_start=442
   _globals['_MSGCLOSEMODELRESPONSE']._serialized_end=489
   _globals['_MSGUPDATEMODEL']._serialized_start=492
-  _globals['_MSGUPDATEMODEL']._serialized_end=687
-  _globals['_MSGUPDATEMODELRESPONSE']._serialized_start=689
-  _globals['_MSGUPDATEMODELRESPONSE']._serialized_end=735
-  _globals['_MSGATTACHDATA']._serialized_start=737
-  _globals['_MSGATTACHDATA']._serialized_end=850
-  _globals['_MSGATTACHDATARESPONSE']._serialized_start=852
-  _globals['_MSGATTACHDATARESPONSE']._serialized_end=897
-  _globals['_MSGPAUSEMODEL']._serialized_start=899
-  _globals['_MSGPAUSEMODEL']._serialized_end=951
-  _globals['_MSGPAUSEMODELRESPONSE']._serialized_start=953
-  _globals['_MSGPAUSEMODELRESPONSE']._serialized_end=976
-  _globals['_MSGRESUMEMODEL']._serialized_start=978
-  _globals['_MSGRESUMEMODEL']._serialized_end=1031
-  _globals['_MSGRESUMEMODELRESPONSE']._serialized_start=1033
-  _globals['_MSGRESUMEMODELRESPONSE']._serialized_end=1057
-  _globals['_MSGINVITETRAINERS']._serialized_start=1059
-  _globals['_MSGINVITETRAINERS']._serialized_end=1154
-  _globals['_MSGINVITETRAINERSRESPONSE']._serialized_start=1156
-  _globals['_MSGINVITETRAINERSRESPONSE']._serialized_end=1183
-  _globals['_MSGOFFERADMIN']._serialized_start=1185
-  _globals['_MSGOFFERADMIN']._serialized_end=1252
-  _globals['_MSGOFFERADMINRESPONSE']._serialized_start=1254
-  _globals['_MSGOFFERADMINRESPONSE']._serialized_end=1277
-  _globals['_MSGACCEPTADMIN']._serialized_start=1279
-  _globals['_MSGACCEPTADMIN']._serialized_end=1332
-  _globals['_MSGACCEPTADMINRESPONSE']._serialized_start=1334
-  _globals['_MSGACCEPTADMINRESPONSE']._serialized_end=1358
+  _globals['_MSGUPDATEMODEL']._serialized_end=741
+  _globals['_MSGUPDATEMODELRESPONSE']._serialized_start=743
+  _globals['_MSGUPDATEMODELRESPONSE']._serialized_end=789
+  _globals['_MSGATTACHDATA']._serialized_start=791
+  _globals['_MSGATTACHDATA']._serialized_end=904
+  _globals['_MSGATTACHDATARESPONSE']._serialized_start=906
+  _globals['_MSGATTACHDATARESPONSE']._serialized_end=951
+  _globals['_MSGPAUSEMODEL']._serialized_start=953
+  _globals['_MSGPAUSEMODEL']._serialized_end=1005
+  _globals['_MSGPAUSEMODELRESPONSE']._serialized_start=1007
+  _globals['_MSGPAUSEMODELRESPONSE']._serialized_end=1030
+  _globals['_MSGRESUMEMODEL']._serialized_start=1032
+  _globals['_MSGRESUMEMODEL']._serialized_end=1085
+  _globals['_MSGRESUMEMODELRESPONSE']._serialized_start=1087
+  _globals['_MSGRESUMEMODELRESPONSE']._serialized_end=1111
+  _globals['_MSGINVITETRAINERS']._serialized_start=1113
+  _globals['_MSGINVITETRAINERS']._serialized_end=1208
+  _globals['_MSGINVITETRAINERSRESPONSE']._serialized_start=1210
+  _globals['_MSGINVITETRAINERSRESPONSE']._serialized_end=1237
+  _globals['_MSGOFFERADMIN']._serialized_start=1239
+  _globals['_MSGOFFERADMIN']._serialized_end=1306
+  _globals['_MSGOFFERADMINRESPONSE']._serialized_start=1308
+  _globals['_MSGOFFERADMINRESPONSE']._serialized_end=1331
+  _globals['_MSGACCEPTADMIN']._serialized_start=1333
+  _globals['_MSGACCEPTADMIN']._serialized_end=1386
+  _globals['_MSGACCEPTADMINRESPONSE']._serialized_start=1388
+  _globals['_MSGACCEPTADMINRESPONSE']._serialized_end=1412
 # @@protoc_insertion_point(module_scope)

@@ -53,18 +53,20 @@ class MsgCloseModelResponse(_message.Message):
     def __init__(self, refunded_ugrad: _Optional[int] = ...) -> None: ...
 
 class MsgUpdateModel(_message.Message):
-    __slots__ = ("authority", "model_id", "training", "audit", "economy")
+    __slots__ = ("authority", "model_id", "training", "audit", "economy", "inference")
     AUTHORITY_FIELD_NUMBER: _ClassVar[int]
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     TRAINING_FIELD_NUMBER: _ClassVar[int]
     AUDIT_FIELD_NUMBER: _ClassVar[int]
     ECONOMY_FIELD_NUMBER: _ClassVar[int]
+    INFERENCE_FIELD_NUMBER: _ClassVar[int]
     authority: str
     model_id: int
     training: _models_pb2.TrainingPolicy
     audit: _models_pb2.AuditPolicy
     economy: _models_pb2.Economy
-    def __init__(self, authority: _Optional[str] = ..., model_id: _Optional[int] = ..., training: _Optional[_Union[_models_pb2.TrainingPolicy, _Mapping]] = ..., audit: _Optional[_Union[_models_pb2.AuditPolicy, _Mapping]] = ..., economy: _Optional[_Union[_models_pb2.Economy, _Mapping]] = ...) -> None: ...
+    inference: _models_pb2.InferencePolicy
+    def __init__(self, authority: _Optional[str] = ..., model_id: _Optional[int] = ..., training: _Optional[_Union[_models_pb2.TrainingPolicy, _Mapping]] = ..., audit: _Optional[_Union[_models_pb2.AuditPolicy, _Mapping]] = ..., economy: _Optional[_Union[_models_pb2.Economy, _Mapping]] = ..., inference: _Optional[_Union[_models_pb2.InferencePolicy, _Mapping]] = ...) -> None: ...
 
 class MsgUpdateModelResponse(_message.Message):
     __slots__ = ("spec_version",)

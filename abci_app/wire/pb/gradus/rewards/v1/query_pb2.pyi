@@ -201,3 +201,19 @@ class QueryVestingsResponse(_message.Message):
     vestings: _containers.RepeatedCompositeFieldContainer[_rewards_pb2.Vesting]
     pagination: _pagination_pb2.PageResponse
     def __init__(self, vestings: _Optional[_Iterable[_Union[_rewards_pb2.Vesting, _Mapping]]] = ..., pagination: _Optional[_Union[_pagination_pb2.PageResponse, _Mapping]] = ...) -> None: ...
+
+class QueryRoyaltiesRequest(_message.Message):
+    __slots__ = ("model_id", "trainer")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    TRAINER_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    trainer: str
+    def __init__(self, model_id: _Optional[int] = ..., trainer: _Optional[str] = ...) -> None: ...
+
+class QueryRoyaltiesResponse(_message.Message):
+    __slots__ = ("royalties", "collectable_ugrad")
+    ROYALTIES_FIELD_NUMBER: _ClassVar[int]
+    COLLECTABLE_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    royalties: _rewards_pb2.Royalties
+    collectable_ugrad: int
+    def __init__(self, royalties: _Optional[_Union[_rewards_pb2.Royalties, _Mapping]] = ..., collectable_ugrad: _Optional[int] = ...) -> None: ...

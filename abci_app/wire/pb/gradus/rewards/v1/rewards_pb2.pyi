@@ -7,18 +7,22 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Contribution(_message.Message):
-    __slots__ = ("model_id", "trainer", "units", "earned_ugrad", "minted_ugrad")
+    __slots__ = ("model_id", "trainer", "units", "earned_ugrad", "minted_ugrad", "settled_q64", "royalties_ugrad")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     TRAINER_FIELD_NUMBER: _ClassVar[int]
     UNITS_FIELD_NUMBER: _ClassVar[int]
     EARNED_UGRAD_FIELD_NUMBER: _ClassVar[int]
     MINTED_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    SETTLED_Q64_FIELD_NUMBER: _ClassVar[int]
+    ROYALTIES_UGRAD_FIELD_NUMBER: _ClassVar[int]
     model_id: int
     trainer: str
     units: int
     earned_ugrad: int
     minted_ugrad: int
-    def __init__(self, model_id: _Optional[int] = ..., trainer: _Optional[str] = ..., units: _Optional[int] = ..., earned_ugrad: _Optional[int] = ..., minted_ugrad: _Optional[int] = ...) -> None: ...
+    settled_q64: bytes
+    royalties_ugrad: int
+    def __init__(self, model_id: _Optional[int] = ..., trainer: _Optional[str] = ..., units: _Optional[int] = ..., earned_ugrad: _Optional[int] = ..., minted_ugrad: _Optional[int] = ..., settled_q64: _Optional[bytes] = ..., royalties_ugrad: _Optional[int] = ...) -> None: ...
 
 class Payout(_message.Message):
     __slots__ = ("consensus_address", "account")
@@ -129,3 +133,19 @@ class Vesting(_message.Message):
     minted_ugrad: int
     units: _containers.RepeatedCompositeFieldContainer[VestingUnit]
     def __init__(self, model_id: _Optional[int] = ..., round: _Optional[int] = ..., escrow_ugrad: _Optional[int] = ..., minted_ugrad: _Optional[int] = ..., units: _Optional[_Iterable[_Union[VestingUnit, _Mapping]]] = ...) -> None: ...
+
+class Royalties(_message.Message):
+    __slots__ = ("model_id", "per_unit_q64", "owed_ugrad", "collected_ugrad", "pool_ugrad", "fees_ugrad")
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    PER_UNIT_Q64_FIELD_NUMBER: _ClassVar[int]
+    OWED_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    COLLECTED_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    POOL_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    FEES_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    model_id: int
+    per_unit_q64: bytes
+    owed_ugrad: int
+    collected_ugrad: int
+    pool_ugrad: int
+    fees_ugrad: int
+    def __init__(self, model_id: _Optional[int] = ..., per_unit_q64: _Optional[bytes] = ..., owed_ugrad: _Optional[int] = ..., collected_ugrad: _Optional[int] = ..., pool_ugrad: _Optional[int] = ..., fees_ugrad: _Optional[int] = ...) -> None: ...

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from abci_app.wire.pb.cosmos.base.v1beta1 import coin_pb2 as cosmos_dot_base_dot_v1beta1_dot_coin__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1agradus/rewards/v1/tx.proto\x12\x11gradus.rewards.v1\x1a\x1e\x63osmos/base/v1beta1/coin.proto\"U\n\x07MsgBack\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12)\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\x11\n\x0fMsgBackResponse\"W\n\tMsgUnback\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12)\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\'\n\x11MsgUnbackResponse\x12\x12\n\ndue_height\x18\x01 \x01(\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1agradus/rewards/v1/tx.proto\x12\x11gradus.rewards.v1\x1a\x1e\x63osmos/base/v1beta1/coin.proto\"U\n\x07MsgBack\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12)\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\x11\n\x0fMsgBackResponse\"W\n\tMsgUnback\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12)\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\'\n\x11MsgUnbackResponse\x12\x12\n\ndue_height\x18\x01 \x01(\x03\"8\n\x13MsgCollectRoyalties\x12\x0f\n\x07trainer\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\"1\n\x1bMsgCollectRoyaltiesResponse\x12\x12\n\npaid_ugrad\x18\x01 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,4 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MSGUNBACK']._serialized_end=274
   _globals['_MSGUNBACKRESPONSE']._serialized_start=276
   _globals['_MSGUNBACKRESPONSE']._serialized_end=315
+  _globals['_MSGCOLLECTROYALTIES']._serialized_start=317
+  _globals['_MSGCOLLECTROYALTIES']._serialized_end=373
+  _globals['_MSGCOLLECTROYALTIESRESPONSE']._serialized_start=375
+  _globals['_MSGCOLLECTROYALTIESRESPONSE']._serialized_end=424
 # @@protoc_insertion_point(module_scope)

@@ -35,3 +35,17 @@ class MsgUnbackResponse(_message.Message):
     DUE_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     due_height: int
     def __init__(self, due_height: _Optional[int] = ...) -> None: ...
+
+class MsgCollectRoyalties(_message.Message):
+    __slots__ = ("trainer", "model_id")
+    TRAINER_FIELD_NUMBER: _ClassVar[int]
+    MODEL_ID_FIELD_NUMBER: _ClassVar[int]
+    trainer: str
+    model_id: int
+    def __init__(self, trainer: _Optional[str] = ..., model_id: _Optional[int] = ...) -> None: ...
+
+class MsgCollectRoyaltiesResponse(_message.Message):
+    __slots__ = ("paid_ugrad",)
+    PAID_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    paid_ugrad: int
+    def __init__(self, paid_ugrad: _Optional[int] = ...) -> None: ...

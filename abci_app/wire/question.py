@@ -1,0 +1,75 @@
+"""Questions to a model and their answers on the wire: canonical hashes, commitments, receipts. Pure.
+
+An answer is bytes. Of a classifier: labels u16 little-endian [rows] ‖ logits int32 little-endian [rows, classes] at
+exponent 16. Of a regressor: outputs int32 little-endian [rows, outputs] at exponent 16. Of a decoder: tokens u16
+little-endian ‖ the 32 bytes of the root over what they were drawn from (kernels/generate/README.md, section 2).
+Source: abci_app/x/inference/README.md, abci_app/x/sessions/README.md.
+"""
+
+from abci_app.wire.ints import u32_bytes, u64_bytes
+from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Question
+from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import Entry, Receipt
+from abci_app.wire.seed import hash_fields
+
+ANSWER_INLINE_BYTES_MAX = 4_096  # of an answer that stands on the chain; of a longer one only its hash does
+SALT_BYTES = 32
+NO_STOP = b""
+
+
+def question_hash(question: Question) -> bytes:
+    """What names a question: SHA-256 over its fields, each behind its length."""
+    stop = u32_bytes(question.stop) if question.has_stop else NO_STOP
+    return hash_fields("gradus/question", u32_bytes(question.rows), question.features, question.prompt,
+                       u32_bytes(question.tokens), u32_bytes(question.temperature_q16), u32_bytes(question.top_k), stop)
+
+
+def answer_hash(answer: bytes) -> bytes:
+    """What hosts claim and auditors compare."""
+    return hash_fields("gradus/answer", answer)
+
+
+def answer_commitment(address: bytes, request_id: int, hash_of_answer: bytes, salt: bytes) -> bytes:
+    """What a host commits to. Bound to its account (20 bytes): a copied commitment cannot be revealed."""
+    return hash_fields("gradus/answer-claim", address, u64_bytes(request_id), hash_of_answer, salt)
+
+
+def request_seed(chain_id: str, request_id: int, last_app_hash: bytes, last_block_hash: bytes) -> bytes:
+    """Seed of a request, taken when it is dealt: who answers it, and what a decoder samples."""
+    return hash_fields("gradus/request", chain_id.encode(), u64_bytes(request_id), last_app_hash, last_block_hash)
+
+
+def session_seed(chain_id: str, session_id: int, last_app_hash: bytes, last_block_hash: bytes) -> bytes:
+    """Seed of a session, taken when it is opened."""
+    return hash_fields("gradus/session", chain_id.encode(), u64_bytes(session_id), last_app_hash, last_block_hash)
+
+
+def entry_seed(seed: bytes, number: int) -> bytes:
+    """Seed by which answer `number` (from 1) of a session is sampled, from the session's seed."""
+    return hash_fields("gradus/session-sampling", seed, u64_bytes(number))
+
+
+def draw_seed(seed: bytes, last_app_hash: bytes, last_block_hash: bytes) -> bytes:
+    """Seed by which a later block draws whether a request or a session is audited, and of its witness."""
+    return hash_fields("gradus/answer-draw", seed, last_app_hash, last_block_hash)
+
+
+def entry_leaf(entry: Entry) -> bytes:
+    """An entry of a session as the leaf of its receipt's tree."""
+    return hash_fields("gradus/session-entry", u64_bytes(entry.number), entry.question_hash, entry.answer_hash,
+                       u64_bytes(entry.fee_ugrad))
+
+
+def receipt_digest(chain_id: str, receipt: Receipt) -> bytes:
+    """The 32 bytes that a user signs with the session's receipt key (wire/signature.py)."""
+    return hash_fields("gradus/receipt", chain_id.encode(), u64_bytes(receipt.session_id), u64_bytes(receipt.count),
+                       u64_bytes(receipt.total_ugrad), receipt.root)
+
+
+def statement_digest(chain_id: str, session_id: int, entry: Entry) -> bytes:
+    """The 32 bytes that a host signs with its statement key for every answer that it gives."""
+    return hash_fields("gradus/statement", chain_id.encode(), u64_bytes(session_id), entry_leaf(entry))
+
+
+def request_hash(record: bytes) -> bytes:
+    """What stays of a request that is kept no longer, from the bytes of its record: a leaf of the archive."""
+    return hash_fields("gradus/request-record", record)
