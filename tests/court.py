@@ -51,7 +51,7 @@ class Opener:
             self.app.audits.open_audits(ctx, committee_max, [(subject, claimant, SEED)])
 
     def _end(self, ctx: Ctx) -> None:
-        for subject, _ in self.app.audits.list_decided(ctx) if self.takes else ():
+        for subject, _ in self.app.audits.list_decided(ctx, KIND) if self.takes else ():
             self.app.audits.take(ctx, subject)
         for subject in self.closed.get(ctx.height, []):
             self.app.audits.close_audit(ctx, subject)

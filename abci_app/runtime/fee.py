@@ -37,8 +37,9 @@ def split_fee(policy: InferencePolicy, fee_ugrad: int, ask_ugrad: int) -> FeePar
 
 
 def compute_request_stake(policy: InferencePolicy, ask_ugrad: int) -> int:
-    """ugrad of its bond that a host loses for a wrong answer at least: an answer that nobody computed gains its ask with
-    the chance 1 - p of not being audited, and costs this with the chance p; rounded up, at least the ask.
+    """ugrad of its bond that a host loses for a wrong answer at least; rounded up, at least the ask.
+
+    An answer that nobody computed gains its ask with the chance 1 - p of not being audited, and costs this with p.
 
     Of it only what is burnt counts, since the rest goes to auditors, who may be the cheat.
     """

@@ -1,4 +1,4 @@
-"""What a question asks of a contract's model, by its shapes alone: whether it has an answer, how long it is, what it costs.
+"""What a question asks of a contract's model, by shapes alone: whether it has an answer, how long it is, what it costs.
 
 The rooms that take questions, who hosts, audits and asks apply the same rules; so they stand below all of them.
 Reads/Writes: nothing. Specs are checked ones.

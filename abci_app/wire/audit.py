@@ -1,10 +1,11 @@
 """Audits on the wire: what is audited, digests of answers, and the vote extensions that carry both. Pure.
 
-A subject (25 bytes) names one unit of work: kind u8 ‖ model u64 ‖ number u64 ‖ attempt u32 ‖ index u32, big-endian. The
-kind says who is asked: a committee, or everybody, whose word stands above the committee's. An answer has 96 bytes: of a
-committee payload root ‖ trace root ‖ witness; of everybody a hash of both roots ‖ the witness that a committee's answer
-must have ‖ a witness of its own. A digest binds an answer to the validator that gives it, so
-that nobody can take another's.
+A subject (25 bytes) names what is computed again: kind u8 ‖ model u64 ‖ number u64 ‖ attempt u32 ‖ index u32,
+big-endian. The kind says what it is, and who is asked. A unit of work: a committee, or everybody, whose word stands
+above the committee's. An answer to a request or in a session: everybody. What is said has 96 bytes: of a committee
+payload root ‖ trace root ‖ witness; of everybody about a unit a hash of both roots ‖ the witness that a committee's
+answer must have ‖ a witness of its own; about an answer its hash ‖ the question's ‖ witness. A digest binds this to the
+validator that gives it, so that nobody can take another's.
 
 An extension is empty, or at most 2048 bytes: 01 ‖ count u8 ‖ count x (subject ‖ digest) ‖ openings (subject ‖ answer),
 each list strictly rising by subject, at most 35 digests, not both lists empty. One content has one form of bytes. An
@@ -16,14 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from abci_app.wire.fields import encode_bytes, encode_fixed64
-from abci_app.wire.ints import u32_bytes, u64_bytes
+from abci_app.wire.ints import U32_MAX, u32_bytes, u64_bytes
 from abci_app.wire.seed import hash_fields
 from abci_app.wire.varint import encode_uvarint
 
 UNIT = 1  # the kind of a unit of work of which a committee is asked
 CONFIRMATION = 2  # of the same unit, of which everybody is asked
 ANSWER = 3  # of a request for inference (number: its id), of which everybody is asked
-STATEMENT = 4  # of an answer in a session (number: the session's id, index: the low half of the answer's number)
+STATEMENT = 4  # of an entry of a session (number: the session's id, attempt and index: the entry's number), as well
 SUBJECT_BYTES = 25
 DIGEST_BYTES = 32
 ANSWER_BYTES = 96
@@ -42,13 +43,18 @@ class ExtensionInvalid(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is audited: for both kinds a unit of a model's round, in one dealing of it."""
+    """What is audited: a unit of a model's round in one dealing of it, or an answer of a model."""
 
     kind: int
     model_id: int
     number: int
     attempt: int
     index: int
+
+    @property
+    def entry_number(self) -> int:
+        """Of a session's entry: its number, u64, of which attempt is the high half and index the low one."""
+        return self.attempt << 32 | self.index
 
     def encode(self) -> bytes:
         """The 25 bytes; OverflowError for numbers that do not fit."""
@@ -74,6 +80,16 @@ def confirmation_of(subject: bytes) -> bytes:
     return bytes([CONFIRMATION]) + subject[1:]
 
 
+def request_subject(model_id: int, request_id: int) -> bytes:
+    """The subject of the answer to a request for inference."""
+    return Subject(ANSWER, model_id, request_id, 0, 0).encode()
+
+
+def statement_subject(model_id: int, session_id: int, number: int) -> bytes:
+    """The subject of the entry `number` (u64, from 1) of a session."""
+    return Subject(STATEMENT, model_id, session_id, number >> 32, number & U32_MAX).encode()
+
+
 def decode_subject(data: bytes) -> Subject:
     """The parts of a subject. ValueError for another length."""
     if len(data) != SUBJECT_BYTES:
@@ -83,7 +99,8 @@ def decode_subject(data: bytes) -> Subject:
 
 
 def new_answer(payload_root: bytes, trace_root: bytes, witness: bytes) -> bytes:
-    """The answer of a recomputed unit from its three roots of 32 bytes. ValueError for other lengths."""
+    """What is said of a unit: its two roots and a witness, of 32 bytes each; of an answer: its hash, the question's and
+    a witness. ValueError for other lengths."""
     answer = payload_root + trace_root + witness
     if len(payload_root) != ROOT_BYTES or len(trace_root) != ROOT_BYTES or len(answer) != ANSWER_BYTES:
         raise ValueError(f"an answer is three roots of {ROOT_BYTES} bytes")
@@ -111,8 +128,13 @@ def is_confirmed(confirmation: bytes, answer: bytes) -> bool:
     return confirmation[:2 * ROOT_BYTES] == _hash_roots(payload_root, trace_root) + witness
 
 
+def is_said_of(audit_answer: bytes, question_hash: bytes, answer_hash: bytes) -> bool:
+    """Whether what was decided (96 bytes) of a request or an entry calls this answer to this question right."""
+    return split_answer(audit_answer)[:2] == (answer_hash, question_hash)
+
+
 def split_answer(answer: bytes) -> tuple[bytes, bytes, bytes]:
-    """(payload root, trace root, witness). ValueError for another length."""
+    """The three parts of 32 bytes, the witness last. ValueError for another length."""
     if len(answer) != ANSWER_BYTES:
         raise ValueError(f"an answer has {ANSWER_BYTES} bytes, not {len(answer)}")
     return answer[:32], answer[32:64], answer[64:]

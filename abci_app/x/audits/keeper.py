@@ -98,10 +98,17 @@ class Keeper:
         for _, raw in ctx.state.store(STORE).iter(keys.AUDITS):
             yield Audit.FromString(raw)
 
-    def list_decided(self, ctx: Ctx) -> list[tuple[bytes, bytes]]:
-        """(subject, answer) of audits that are decided and not taken, by rising subject, at most 256."""
-        marks = ctx.state.store(STORE).iter(keys.DECIDED, limit=DECIDED_PER_BLOCK)
-        subjects = [key[len(keys.DECIDED):] for key, _ in marks]
+    def list_decided(self, ctx: Ctx, *kinds: int) -> list[tuple[bytes, bytes]]:
+        """(subject, answer) of audits of these kinds that are decided and not taken, at most 256 in all.
+
+        By kind in the order given, then by rising subject. Each room names its own kinds, and sees no other's.
+        """
+        store, subjects = ctx.state.store(STORE), list[bytes]()
+        for kind in kinds:
+            marks = store.iter(keys.decided_of(kind), limit=DECIDED_PER_BLOCK - len(subjects))
+            subjects += [key[len(keys.DECIDED):] for key, _ in marks]
+            if len(subjects) == DECIDED_PER_BLOCK:
+                break
         return [(subject, self.get_audit(ctx, subject).answer) for subject in subjects]
 
     def is_final(self, ctx: Ctx, subject: bytes) -> bool:

@@ -42,6 +42,11 @@ def decided(subject: bytes) -> bytes:
     return DECIDED + subject
 
 
+def decided_of(kind: int) -> bytes:
+    """Prefix of such marks of audits of a kind (u8), with which a subject begins."""
+    return DECIDED + bytes([kind])
+
+
 def auditor(validator: bytes) -> bytes:
     """Key of an Auditor."""
     return AUDITORS + validator

@@ -13,7 +13,7 @@ from abci_app.wire.tx import encode_injected
 from abci_app.x.audits import msgs
 from abci_app.x.audits.errors import AuditNotFound
 from tests.chain import PROPOSERS, codes, new_test_key
-from tests.court import ANSWER, OTHER, Court, subject_of
+from tests.court import ANSWER, KIND, OTHER, Court, subject_of
 
 ONE, TWO = subject_of(1), subject_of(2)
 OPERATORS = [new_test_key(f"operator{index}").address for index in range(4)]
@@ -69,9 +69,9 @@ def test_decided_audit_is_handed_out_until_it_is_taken(court: Court) -> None:
     court.decide(dict.fromkeys(range(4), ANSWER), ONE, TWO)
     ctx = court.chain.ctx()
     assert court.audit(ONE).status == AUDIT_STATUS_DECIDED
-    assert court.keeper.list_decided(ctx) == [(ONE, ANSWER), (TWO, ANSWER)]
+    assert court.keeper.list_decided(ctx, KIND) == [(ONE, ANSWER), (TWO, ANSWER)]
     court.keeper.take(ctx, ONE)
-    assert court.keeper.list_decided(ctx) == [(TWO, ANSWER)]
+    assert court.keeper.list_decided(ctx, KIND) == [(TWO, ANSWER)]
     with pytest.raises(InvariantBroken, match="taken before"):
         court.keeper.take(ctx, ONE)
     with pytest.raises(AuditNotFound):
@@ -228,7 +228,7 @@ def test_decided_audit_that_is_closed_untaken_is_handed_out_no_more(court: Court
     court.open(ONE)
     court.decide(dict.fromkeys(range(4), ANSWER), ONE)
     court.close(ONE)
-    assert court.keeper.list_decided(court.chain.ctx()) == []
+    assert court.keeper.list_decided(court.chain.ctx(), KIND) == []
 
 
 def test_eight_missed_audits_exclude_and_a_right_digest_makes_an_eighth_of_one_good(court: Court) -> None:

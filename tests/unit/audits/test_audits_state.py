@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from abci_app.runtime.genesis import GenesisInvalid
+from abci_app.wire.audit import Subject
 from abci_app.wire.errors import InvalidRequest, NotFound
 from abci_app.wire.pb.cosmos.base.query.v1beta1.pagination_pb2 import PageRequest
 from abci_app.wire.pb.gradus.audits.v1 import query_pb2
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_DECIDED
 from abci_app.x.audits import keys
 from tests.chain import PROPOSERS, Chain
-from tests.court import ANSWER, OTHER, Court, subject_of
+from tests.court import ANSWER, KIND, OTHER, Court, subject_of
 
 QUERY = "/gradus.audits.v1.Query/"
 ONE, TWO, THREE = (subject_of(number) for number in (1, 2, 3))
@@ -89,7 +91,7 @@ def test_exported_audits_start_a_chain_that_goes_on(court: Court, tmp_path: Path
     with Chain(tmp_path / "second", app_state=copy.deepcopy(exported)) as second:
         assert second.app.export_genesis(second.ctx()) == exported
         other = Court(second)
-        assert other.keeper.list_decided(second.ctx()) == [(TWO, ANSWER)]
+        assert other.keeper.list_decided(second.ctx(), KIND) == [(TWO, ANSWER)]
         other.wait(11)  # heights go on from those of the exported chain
         other.decide({}, THREE)
         assert other.audit(THREE).answer == ANSWER
@@ -158,3 +160,42 @@ def test_mark_that_is_missing_breaks_the_invariant(court: Court, key: bytes) -> 
     ctx = court.chain.ctx()
     ctx.state.store("audits").delete(key)
     assert [line.split(":")[0] for line in court.chain.app.check_invariants(ctx)] == ["audits/marks"]
+
+
+def of_kind(kind: int, number: int) -> bytes:
+    return Subject(kind, 1, number, 0, 0).encode()
+
+
+def test_decided_audits_are_handed_out_by_kind_and_other_kinds_are_left_alone(court: Court) -> None:
+    court.opener.takes = False
+    subjects = [of_kind(7, 1), of_kind(7, 2), of_kind(8, 1), of_kind(9, 1)]
+    court.open(*subjects)
+    court.decide(dict.fromkeys(range(4), ANSWER), *subjects)
+    keeper, ctx = court.keeper, court.chain.ctx()
+    assert [subject for subject, _ in keeper.list_decided(ctx, 7)] == subjects[:2]
+    assert [subject for subject, _ in keeper.list_decided(ctx, 9, 8)] == [subjects[3], subjects[2]]
+    assert keeper.list_decided(ctx) == keeper.list_decided(ctx, 0, 10, 255) == []
+    keeper.take(ctx, subjects[0])
+    assert [subject for subject, _ in keeper.list_decided(ctx, 7, 8, 9)] == subjects[1:]
+
+
+def test_decided_audits_of_several_kinds_are_handed_out_up_to_the_bound_of_all(
+        court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    court.opener.takes = False
+    subjects = [of_kind(7, 1), of_kind(7, 2), of_kind(8, 1), of_kind(8, 2)]
+    court.open(*subjects)
+    court.decide(dict.fromkeys(range(4), ANSWER), *subjects)
+    for bound in range(1, 6):
+        monkeypatch.setattr("abci_app.x.audits.keeper.DECIDED_PER_BLOCK", bound)
+        assert [subject for subject, _ in court.keeper.list_decided(court.chain.ctx(), 7, 8)] == subjects[:bound]
+
+
+@pytest.mark.parametrize("kind", [0, 5, 7, 255])
+def test_rounds_leave_decided_audits_of_other_kinds_than_units_alone(court: Court, kind: int) -> None:
+    """Their subjects may look like units that there are not: taking one up would stop the chain."""
+    court.opener.takes = False
+    court.open(of_kind(kind, 99))
+    court.decide(dict.fromkeys(range(4), ANSWER), of_kind(kind, 99))
+    court.wait(2)
+    assert court.audit(of_kind(kind, 99)).status == AUDIT_STATUS_DECIDED
+    assert court.chain.check_invariants() == []

@@ -7,9 +7,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from abci_app.wire.audit import (
-    ANSWER_BYTES, CONFIRMATION, DIGESTS_MAX, EXTENSION_BYTES_MAX, SUBJECT_BYTES, UNIT, Extension, ExtensionInvalid,
-    Subject, compute_digest, decode_extension, decode_subject, encode_extension, extension_sign_bytes, is_answer_of,
-    is_confirmed, new_answer, new_confirmation, split_answer, unit_subject,
+    ANSWER, ANSWER_BYTES, CONFIRMATION, DIGESTS_MAX, EXTENSION_BYTES_MAX, STATEMENT, SUBJECT_BYTES, UNIT, Extension,
+    ExtensionInvalid, Subject, compute_digest, decode_extension, decode_subject, encode_extension, extension_sign_bytes,
+    is_answer_of, is_confirmed, is_said_of, new_answer, new_confirmation, request_subject, split_answer,
+    statement_subject, unit_subject,
 )
 
 SUBJECTS = st.binary(min_size=SUBJECT_BYTES, max_size=SUBJECT_BYTES)
@@ -155,3 +156,21 @@ def test_sign_bytes_are_those_of_the_engine() -> None:
     assert extension_sign_bytes("chain", 5, 2, b"ext") == bytes([len(body)]) + body
     assert extension_sign_bytes("chain", 5, 0, b"ext") == bytes([len(body) - 9]) + body.replace(body[14:23], b"")
     assert extension_sign_bytes("chain", 2**63 - 1, 0, b"x" * 300)[:2] == b"\xbf\x02"
+
+
+def test_subjects_of_answers_name_the_request_or_the_entry() -> None:
+    assert decode_subject(request_subject(7, 9)) == Subject(ANSWER, 7, 9, 0, 0)
+    for number in (1, 2**32 - 1, 2**32, 2**64 - 1):
+        subject = decode_subject(statement_subject(7, 9, number))
+        assert (subject.kind, subject.model_id, subject.number, subject.entry_number) == (STATEMENT, 7, 9, number)
+    with pytest.raises(OverflowError):
+        statement_subject(7, 9, 2**64)
+
+
+def test_what_is_said_of_an_answer_is_of_that_answer_to_that_question_alone() -> None:
+    question, answer, witness = (bytes([value]) * 32 for value in (1, 2, 3))
+    said = new_answer(answer, question, witness)
+    assert is_said_of(said, question, answer)
+    assert not is_said_of(said, answer, question) and not is_said_of(said, question, witness)
+    with pytest.raises(ValueError):
+        is_said_of(said[1:], question, answer)

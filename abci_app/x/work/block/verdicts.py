@@ -25,10 +25,8 @@ from abci_app.x.work.types import compute_audit_blocks
 def take_verdicts(ctx: Ctx, keeper: Keeper) -> None:
     """Apply what has been decided of units: at most what a block may decide."""
     contested = []
-    for data, answer in keeper.audits.list_decided(ctx):
+    for data, answer in keeper.audits.list_decided(ctx, UNIT, CONFIRMATION):
         subject = decode_subject(data)
-        if subject.kind not in (UNIT, CONFIRMATION):
-            continue
         unit = keeper.get_unit(ctx, subject.model_id, subject.number, subject.index)
         has_matched = is_answer_of(subject.kind, answer, unit.payload_root, unit.trace_root)
         keeper.audits.take(ctx, data)
