@@ -23,7 +23,6 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from abci_app.cli.contracts import compute_escrow, new_contract, new_spec
 from abci_app.cli.data import read_source
-from abci_app.cli.proofs import balance_place
 from abci_app.client.chain import ChainClient
 from abci_app.client.evaluate import accuracy_ppm, baseline_ppm, percent_text
 from abci_app.client.keys import Key, Keyring, new_key
@@ -32,6 +31,7 @@ from abci_app.client.send import Sender
 from abci_app.client.words import enum_word
 from abci_app.data.dataset import Dataset, Options, new_dataset
 from abci_app.data.store import DatasetStore, StoredDataset
+from abci_app.sdk.proofs import balance_place
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModelResponse
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import RoundPhase

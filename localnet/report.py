@@ -18,10 +18,10 @@ from typing import Any
 from rich.console import Console
 
 from abci_app.cli.output import decimal_text
-from abci_app.cli.proofs import Place
 from abci_app.client.chain import ChainClient, compute_earned
 from abci_app.client.evaluate import percent_text
 from abci_app.client.words import enum_word
+from abci_app.sdk.proofs import Place
 from abci_app.wire.coin import DISPLAY_DENOM
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SlashReason
 from localnet.checks import find_height, wait_height

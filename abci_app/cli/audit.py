@@ -9,7 +9,6 @@ from typing import Any
 
 import click
 
-from abci_app.cli import proofs
 from abci_app.cli.data import open_store
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
@@ -28,6 +27,7 @@ from abci_app.replay.blocks import BlockReader
 from abci_app.replay.records import NodeRecords
 from abci_app.replay.replay import Replayer, RoundReplay
 from abci_app.replay.rounds import ReplayedUnit
+from abci_app.sdk import proofs
 
 ROUND_COLUMNS = ("round", "attempt", "units", "audits", "weights", "weights_root")
 UNIT_COLUMNS = ("unit", "trainer", "standing", "claim")

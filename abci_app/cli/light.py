@@ -6,7 +6,6 @@ from typing import Any
 
 import click
 
-from abci_app.cli import proofs
 from abci_app.cli.errors import CommandError
 from abci_app.cli.options import combine, home_option, node_option, output_option
 from abci_app.cli.output import print_fields, print_rows
@@ -15,6 +14,7 @@ from abci_app.client.light.blocks_json import write_time
 from abci_app.client.light.errors import LightError
 from abci_app.client.light.trust import TrustStore
 from abci_app.client.light.verify import Rules
+from abci_app.sdk import proofs
 
 asking = combine(home_option, output_option)
 

@@ -4,11 +4,11 @@ from typing import TypeVar
 
 from google.protobuf.message import Message
 
-from abci_app.cli import proofs
-from abci_app.cli.proofs import Place, Proved, Terms
 from abci_app.client.errors import ProofInvalid
 from abci_app.client.light.blocks import Header
 from abci_app.client.light.errors import ELSEWHERE
+from abci_app.sdk import proofs
+from abci_app.sdk.proofs import Place, Proved, Terms
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec, SpecVersion, Weights
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Slash, Unit
 

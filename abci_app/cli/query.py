@@ -8,7 +8,7 @@ from typing import Any
 import click
 from google.protobuf.message import Message
 
-from abci_app.cli import proofs, trained
+from abci_app.cli import trained
 from abci_app.cli.absent import new_round_absent, new_unit_absent
 from abci_app.cli.connect import connect
 from abci_app.cli.data import data_errors, open_store
@@ -24,6 +24,7 @@ from abci_app.cli.query_rewards import rewards
 from abci_app.cli.records import SETTINGS, asking, of_model, show
 from abci_app.cli.trust import proving, read_terms, unprovable
 from abci_app.client.rpc import Rpc
+from abci_app.sdk import proofs
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Trainer, Unit

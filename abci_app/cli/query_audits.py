@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from abci_app.cli import proofs
 from abci_app.cli.absent import new_unit_absent
 from abci_app.cli.connect import connect
 from abci_app.cli.errors import CommandError
@@ -14,6 +13,7 @@ from abci_app.cli.output import message_fields, print_fields, print_rows
 from abci_app.cli.records import asking, show
 from abci_app.cli.trust import proving, read_terms, unprovable
 from abci_app.client.chain import ChainClient
+from abci_app.sdk import proofs
 from abci_app.wire.audit import CONFIRMATION, confirmation_of, decode_subject, unit_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor, Params
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round

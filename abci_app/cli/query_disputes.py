@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from abci_app.cli import proofs
 from abci_app.cli.connect import connect
 from abci_app.cli.errors import CommandError
 from abci_app.cli.options import MODEL_ID, resolve_address, unit_arguments
 from abci_app.cli.output import message_fields, print_fields, print_rows
 from abci_app.cli.records import asking, show
 from abci_app.cli.trust import proving, unprovable
+from abci_app.sdk import proofs
 from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import Dispute
 from abci_app.x.disputes.types import is_challenger_due
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from abci_app.cli import proofs
 from abci_app.cli.connect import connect
 from abci_app.cli.options import model_argument
 from abci_app.cli.output import message_fields, print_rows
 from abci_app.cli.records import asking, show
 from abci_app.cli.trust import proving, unprovable
+from abci_app.sdk import proofs
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec, Params
 from abci_app.x.models.types.limits import get_policy_value, list_changes
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from abci_app.cli import proofs
 from abci_app.cli.connect import connect
 from abci_app.cli.options import HEIGHT, model_argument, resolve_address
 from abci_app.cli.output import grad_text, message_fields, print_fields, print_rows
 from abci_app.cli.records import asking, of_model, show
 from abci_app.cli.trust import proving, unprovable
+from abci_app.sdk import proofs
 from abci_app.wire.address import encode_address, module_address
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Contribution, Ledger, Params
 from abci_app.x.rewards.types import COMMUNITY

@@ -6,12 +6,12 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from abci_app.cli import proofs
 from abci_app.cli.errors import CommandError
 from abci_app.cli.options import combine, home_option, node_option, output_option
 from abci_app.cli.output import message_fields, print_fields
 from abci_app.cli.trust import read_terms
 from abci_app.client.chain import ChainClient
+from abci_app.sdk import proofs
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
 asking = combine(home_option, node_option, output_option)

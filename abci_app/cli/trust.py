@@ -11,8 +11,8 @@ from click.core import ParameterSource
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.cli.options import HEIGHT, Hash, NodeUrl, combine
-from abci_app.cli.proofs import FIRST_HEIGHT, Terms
 from abci_app.client.node import connect
+from abci_app.sdk.proofs import FIRST_HEIGHT, Terms
 
 trust_options = combine(
     click.option("--trust-height", type=HEIGHT, help="Height of the block that is believed [1]."),

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from abci_app.cli import proofs
-from abci_app.cli.proofs import Terms, check_chain_id, choose_trust
 from abci_app.client.light.client import LightClient, Trust
 from abci_app.client.light.errors import Diverged, HeightTooHigh, LightError, Malformed
 from abci_app.client.light.records import Record
 from abci_app.client.light.trust import TrustStore
 from abci_app.client.light.verify import Rules
 from abci_app.client.rpc import Rpc, Status
+from abci_app.sdk import proofs
+from abci_app.sdk.proofs import Terms, check_chain_id, choose_trust
 from abci_app.wire.audit import unit_subject
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from kernels import dispatch

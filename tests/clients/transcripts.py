@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from abci_app.cli.proofs import Place, Terms, balance_place, follow, prove
 from abci_app.client.rpc import Rpc
+from abci_app.sdk.proofs import Place, Terms, balance_place, follow, prove
 from abci_app.wire.ics23 import decode_commitment
 from abci_app.wire.proof import Existence
 from localnet.engine import VERSION, find_engine

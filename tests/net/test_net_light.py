@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from abci_app.cli.proofs import Place, Terms, balance_place, follow, prove
 from abci_app.client.errors import ClientError
 from abci_app.client.light.blocks_json import write_light_block
 from abci_app.client.light.client import LightClient
@@ -20,6 +19,7 @@ from abci_app.client.light.records import check_answer, read_record
 from abci_app.client.light.source import RpcSource
 from abci_app.client.light.trust import TrustStore
 from abci_app.client.rpc import Rpc
+from abci_app.sdk.proofs import Place, Terms, balance_place, follow, prove
 from localnet.engine import find_engine
 from localnet.genesis import OPERATOR_UGRAD, new_composer
 from localnet.light import LightProxy, NotProved, trust_root

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from abci_app.cli.proofs import Terms
 from abci_app.cli.signed_rounds import SignedRounds, open_signed
 from abci_app.client.errors import ClientError, NodeRefused, NodeUnreachable, ProofInvalid
 from abci_app.client.light.errors import Diverged, HeightMissing, LightError
 from abci_app.client.rpc import Answer
 from abci_app.miner.miner import Miner
+from abci_app.sdk.proofs import Terms
 from abci_app.units.source import UnitSource
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1 import query_pb2
