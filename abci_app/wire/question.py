@@ -61,15 +61,22 @@ def entry_leaf(entry: Entry) -> bytes:
 
 def receipt_digest(chain_id: str, receipt: Receipt) -> bytes:
     """The 32 bytes that a user signs with the session's receipt key (wire/signature.py)."""
-    return hash_fields("gradus/receipt", chain_id.encode(), u64_bytes(receipt.session_id), u64_bytes(receipt.count),
-                       u64_bytes(receipt.total_ugrad), receipt.root)
+    return _state_digest("gradus/receipt", chain_id, receipt)
 
 
-def statement_digest(chain_id: str, session_id: int, entry: Entry) -> bytes:
-    """The 32 bytes that a host signs with its statement key for every answer that it gives."""
-    return hash_fields("gradus/statement", chain_id.encode(), u64_bytes(session_id), entry_leaf(entry))
+def statement_digest(chain_id: str, state: Receipt) -> bytes:
+    """The 32 bytes that a host signs with its statement key for every answer that it gives: the state after it.
+
+    The same fields that the user's receipt has; nobody can be held to a state that only the other side has signed.
+    """
+    return _state_digest("gradus/statement", chain_id, state)
 
 
 def request_hash(record: bytes) -> bytes:
     """What stays of a request that is kept no longer, from the bytes of its record: a leaf of the archive."""
     return hash_fields("gradus/request-record", record)
+
+
+def _state_digest(domain: str, chain_id: str, state: Receipt) -> bytes:
+    return hash_fields(domain, chain_id.encode(), u64_bytes(state.session_id), u64_bytes(state.count),
+                       u64_bytes(state.total_ugrad), state.root)

@@ -27,7 +27,7 @@ from abci_app.wire.pb.gradus.inference.v1 import inference_pb2 as gradus_dot_inf
 from abci_app.wire.pb.gradus.sessions.v1 import sessions_pb2 as gradus_dot_sessions_dot_v1_dot_sessions__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgradus/sessions/v1/tx.proto\x12\x12gradus.sessions.v1\x1a\x1e\x63osmos/base/v1beta1/coin.proto\x1a#gradus/inference/v1/inference.proto\x1a!gradus/sessions/v1/sessions.proto\"\xd2\x01\n\x0eMsgOpenSession\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x11\n\tis_pinned\x18\x04 \x01(\x08\x12\r\n\x05round\x18\x05 \x01(\r\x12\x1f\n\x17price_max_ugrad_per_gma\x18\x06 \x01(\x04\x12*\n\x07\x64\x65posit\x18\x07 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\x12\x13\n\x0breceipt_key\x18\x08 \x01(\x0c\x12\x0e\n\x06\x62locks\x18\t \x01(\r\",\n\x16MsgOpenSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\x04\"^\n\x0fMsgTopUpSession\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x04\x12)\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\x19\n\x17MsgTopUpSessionResponse\"c\n\x0fMsgCloseSession\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x04\x12,\n\x07receipt\x18\x03 \x01(\x0b\x32\x1b.gradus.sessions.v1.Receipt\"\x19\n\x17MsgCloseSessionResponse\"\x9a\x01\n\x0cMsgShowEntry\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x04\x12(\n\x05\x65ntry\x18\x03 \x01(\x0b\x32\x19.gradus.sessions.v1.Entry\x12\r\n\x05proof\x18\x04 \x03(\x0c\x12/\n\x08question\x18\x05 \x01(\x0b\x32\x1d.gradus.inference.v1.Question\"\x16\n\x14MsgShowEntryResponse\"\xa4\x01\n\x12MsgChallengeAnswer\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x04\x12(\n\x05\x65ntry\x18\x03 \x01(\x0b\x32\x19.gradus.sessions.v1.Entry\x12\x11\n\tstatement\x18\x04 \x01(\x0c\x12/\n\x08question\x18\x05 \x01(\x0b\x32\x1d.gradus.inference.v1.Question\"\x1c\n\x1aMsgChallengeAnswerResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bgradus/sessions/v1/tx.proto\x12\x12gradus.sessions.v1\x1a\x1e\x63osmos/base/v1beta1/coin.proto\x1a#gradus/inference/v1/inference.proto\x1a!gradus/sessions/v1/sessions.proto\"\xd2\x01\n\x0eMsgOpenSession\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x10\n\x08model_id\x18\x02 \x01(\x04\x12\x0c\n\x04host\x18\x03 \x01(\t\x12\x11\n\tis_pinned\x18\x04 \x01(\x08\x12\r\n\x05round\x18\x05 \x01(\r\x12\x1f\n\x17price_max_ugrad_per_gma\x18\x06 \x01(\x04\x12*\n\x07\x64\x65posit\x18\x07 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\x12\x13\n\x0breceipt_key\x18\x08 \x01(\x0c\x12\x0e\n\x06\x62locks\x18\t \x01(\r\",\n\x16MsgOpenSessionResponse\x12\x12\n\nsession_id\x18\x01 \x01(\x04\"^\n\x0fMsgTopUpSession\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x04\x12)\n\x06\x61mount\x18\x03 \x01(\x0b\x32\x19.cosmos.base.v1beta1.Coin\"\x19\n\x17MsgTopUpSessionResponse\"v\n\x0fMsgCloseSession\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x04\x12,\n\x07receipt\x18\x03 \x01(\x0b\x32\x1b.gradus.sessions.v1.Receipt\x12\x11\n\tstatement\x18\x04 \x01(\x0c\"\x19\n\x17MsgCloseSessionResponse\"\x9c\x01\n\x0cMsgShowEntry\x12\x0e\n\x06sender\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x04\x12(\n\x05\x65ntry\x18\x03 \x01(\x0b\x32\x19.gradus.sessions.v1.Entry\x12\r\n\x05proof\x18\x04 \x03(\x0c\x12/\n\x08question\x18\x05 \x01(\x0b\x32\x1d.gradus.inference.v1.Question\"\x16\n\x14MsgShowEntryResponse\"\xe1\x01\n\x12MsgChallengeAnswer\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x12\n\nsession_id\x18\x02 \x01(\x04\x12(\n\x05\x65ntry\x18\x03 \x01(\x0b\x32\x19.gradus.sessions.v1.Entry\x12,\n\x07receipt\x18\x04 \x01(\x0b\x32\x1b.gradus.sessions.v1.Receipt\x12\r\n\x05proof\x18\x05 \x03(\x0c\x12\x11\n\tstatement\x18\x06 \x01(\x0c\x12/\n\x08question\x18\x07 \x01(\x0b\x32\x1d.gradus.inference.v1.Question\"\x1c\n\x1aMsgChallengeAnswerResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,15 +43,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MSGTOPUPSESSIONRESPONSE']._serialized_start=510
   _globals['_MSGTOPUPSESSIONRESPONSE']._serialized_end=535
   _globals['_MSGCLOSESESSION']._serialized_start=537
-  _globals['_MSGCLOSESESSION']._serialized_end=636
-  _globals['_MSGCLOSESESSIONRESPONSE']._serialized_start=638
-  _globals['_MSGCLOSESESSIONRESPONSE']._serialized_end=663
-  _globals['_MSGSHOWENTRY']._serialized_start=666
-  _globals['_MSGSHOWENTRY']._serialized_end=820
-  _globals['_MSGSHOWENTRYRESPONSE']._serialized_start=822
-  _globals['_MSGSHOWENTRYRESPONSE']._serialized_end=844
-  _globals['_MSGCHALLENGEANSWER']._serialized_start=847
-  _globals['_MSGCHALLENGEANSWER']._serialized_end=1011
-  _globals['_MSGCHALLENGEANSWERRESPONSE']._serialized_start=1013
-  _globals['_MSGCHALLENGEANSWERRESPONSE']._serialized_end=1041
+  _globals['_MSGCLOSESESSION']._serialized_end=655
+  _globals['_MSGCLOSESESSIONRESPONSE']._serialized_start=657
+  _globals['_MSGCLOSESESSIONRESPONSE']._serialized_end=682
+  _globals['_MSGSHOWENTRY']._serialized_start=685
+  _globals['_MSGSHOWENTRY']._serialized_end=841
+  _globals['_MSGSHOWENTRYRESPONSE']._serialized_start=843
+  _globals['_MSGSHOWENTRYRESPONSE']._serialized_end=865
+  _globals['_MSGCHALLENGEANSWER']._serialized_start=868
+  _globals['_MSGCHALLENGEANSWER']._serialized_end=1093
+  _globals['_MSGCHALLENGEANSWERRESPONSE']._serialized_start=1095
+  _globals['_MSGCHALLENGEANSWERRESPONSE']._serialized_end=1123
 # @@protoc_insertion_point(module_scope)

@@ -52,50 +52,56 @@ class MsgTopUpSessionResponse(_message.Message):
     def __init__(self) -> None: ...
 
 class MsgCloseSession(_message.Message):
-    __slots__ = ("sender", "session_id", "receipt")
+    __slots__ = ("sender", "session_id", "receipt", "statement")
     SENDER_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
     sender: str
     session_id: int
     receipt: _sessions_pb2.Receipt
-    def __init__(self, sender: _Optional[str] = ..., session_id: _Optional[int] = ..., receipt: _Optional[_Union[_sessions_pb2.Receipt, _Mapping]] = ...) -> None: ...
+    statement: bytes
+    def __init__(self, sender: _Optional[str] = ..., session_id: _Optional[int] = ..., receipt: _Optional[_Union[_sessions_pb2.Receipt, _Mapping]] = ..., statement: _Optional[bytes] = ...) -> None: ...
 
 class MsgCloseSessionResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class MsgShowEntry(_message.Message):
-    __slots__ = ("host", "session_id", "entry", "proof", "question")
-    HOST_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("sender", "session_id", "entry", "proof", "question")
+    SENDER_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     ENTRY_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
     QUESTION_FIELD_NUMBER: _ClassVar[int]
-    host: str
+    sender: str
     session_id: int
     entry: _sessions_pb2.Entry
     proof: _containers.RepeatedScalarFieldContainer[bytes]
     question: _inference_pb2.Question
-    def __init__(self, host: _Optional[str] = ..., session_id: _Optional[int] = ..., entry: _Optional[_Union[_sessions_pb2.Entry, _Mapping]] = ..., proof: _Optional[_Iterable[bytes]] = ..., question: _Optional[_Union[_inference_pb2.Question, _Mapping]] = ...) -> None: ...
+    def __init__(self, sender: _Optional[str] = ..., session_id: _Optional[int] = ..., entry: _Optional[_Union[_sessions_pb2.Entry, _Mapping]] = ..., proof: _Optional[_Iterable[bytes]] = ..., question: _Optional[_Union[_inference_pb2.Question, _Mapping]] = ...) -> None: ...
 
 class MsgShowEntryResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
 
 class MsgChallengeAnswer(_message.Message):
-    __slots__ = ("user", "session_id", "entry", "statement", "question")
+    __slots__ = ("user", "session_id", "entry", "receipt", "proof", "statement", "question")
     USER_FIELD_NUMBER: _ClassVar[int]
     SESSION_ID_FIELD_NUMBER: _ClassVar[int]
     ENTRY_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    PROOF_FIELD_NUMBER: _ClassVar[int]
     STATEMENT_FIELD_NUMBER: _ClassVar[int]
     QUESTION_FIELD_NUMBER: _ClassVar[int]
     user: str
     session_id: int
     entry: _sessions_pb2.Entry
+    receipt: _sessions_pb2.Receipt
+    proof: _containers.RepeatedScalarFieldContainer[bytes]
     statement: bytes
     question: _inference_pb2.Question
-    def __init__(self, user: _Optional[str] = ..., session_id: _Optional[int] = ..., entry: _Optional[_Union[_sessions_pb2.Entry, _Mapping]] = ..., statement: _Optional[bytes] = ..., question: _Optional[_Union[_inference_pb2.Question, _Mapping]] = ...) -> None: ...
+    def __init__(self, user: _Optional[str] = ..., session_id: _Optional[int] = ..., entry: _Optional[_Union[_sessions_pb2.Entry, _Mapping]] = ..., receipt: _Optional[_Union[_sessions_pb2.Receipt, _Mapping]] = ..., proof: _Optional[_Iterable[bytes]] = ..., statement: _Optional[bytes] = ..., question: _Optional[_Union[_inference_pb2.Question, _Mapping]] = ...) -> None: ...
 
 class MsgChallengeAnswerResponse(_message.Message):
     __slots__ = ()
