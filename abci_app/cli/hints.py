@@ -52,6 +52,8 @@ HINTS = {
     ("models", 37): "`gradus query models versions MODEL` shows them",
     ("models", 38): "--audit-fee-ppm, --reward, --committee or --audit-rate-ppm; without the first a fee that is "
                     "enough is chosen",
+    ("models", 39): "`gradus tx models create --help` tells the options of inference and their ranges",
+    ("models", 40): "--round takes the weights after an earlier round; the message names one that is held",
     ("work", 2): _MODELS,
     ("work", 3): "`gradus query models show MODEL` names the admin and those who are invited",
     ("work", 5): "gradus tx work leave MODEL --from KEY",

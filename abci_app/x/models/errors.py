@@ -151,3 +151,12 @@ class VersionNotFound(ChainError):
 class AuditFeeTooLow(ChainError):
     codespace, code = "models", 38
     text = "auditors are paid for what they recompute; raise audit_fee_ppm or the reward, or have less recomputed"
+
+
+class InferencePolicyInvalid(ChainError):
+    codespace, code, text = "models", 39, "the inference policy is out of range"
+
+
+class HoldsExhausted(ChainError):
+    codespace, code = "models", 40
+    text = "open requests and sessions hold the weights of as many rounds as they can; ask for one of those, or later"

@@ -1,7 +1,7 @@
 """Genesis of models.
 
 {"params": Params, "next_id": "2", "models": [Model], "versions": [SpecVersion], "pending": [PendingSpec],
- "weights": [{"record": Weights, "data": hex}], "momentum": [{"model_id", "data"}]}
+ "weights": [{"record": Weights, "data": hex}], "momentum": [{"model_id", "data"}], "holds": [Hold]}
 Records stand as runtime/records.py writes them. All may be left out for a chain without models; next_id is then 1,
 and params have their defaults. Of contracts that a genesis lists auditors may be paid less than the parameters ask for.
 """
@@ -15,7 +15,7 @@ from abci_app.runtime.records import export_record, read_record
 from abci_app.wire.address import decode_address
 from abci_app.wire.errors import ChainError, InvariantBroken
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    MODEL_STATUS_UNSPECIFIED, Model, ModelSpec, Params, PendingSpec, SpecVersion, Weights,
+    MODEL_STATUS_UNSPECIFIED, Hold, Model, ModelSpec, Params, PendingSpec, SpecVersion, Weights,
 )
 from abci_app.x.models.keeper import Keeper
 from abci_app.x.models.types import check_spec
@@ -29,7 +29,7 @@ PATH = "app_state.models"
 def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
     """Write the genesis state. Raises GenesisInvalid."""
     section = Section(PATH, state).only(
-        "params", "next_id", "models", "versions", "pending", "weights", "momentum")
+        "params", "next_id", "models", "versions", "pending", "weights", "momentum", "holds")
     keeper.put_params(ctx, read_record(Section(f"{PATH}.params", section.value["params"]), Params)
                       if "params" in section.value else PARAMS_DEFAULT)
     next_id = section.uint("next_id") if "next_id" in section.value else 1
@@ -46,6 +46,8 @@ def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
         _init_weights(ctx, keeper, item.only("record", "data"))
     for item in section.sections("momentum"):
         _init_momentum(ctx, keeper, item.only("model_id", "data"))
+    for item in section.sections("holds"):
+        _init_hold(ctx, keeper, item)
     for model in keeper.iter_models(ctx):
         _check_latest(ctx, keeper, model)
 
@@ -65,7 +67,8 @@ def export_genesis(ctx: Ctx, keeper: Keeper) -> dict[str, Any]:
             momentum.append({"model_id": str(model.id), "data": keeper.load_momentum(ctx, model.id).hex()})
     return {"params": export_record(keeper.params(ctx)), "next_id": str(keeper.next_id(ctx)),
             "models": [export_record(model) for model in keeper.iter_models(ctx)],
-            "versions": versions, "pending": pending, "weights": weights, "momentum": momentum}
+            "versions": versions, "pending": pending, "weights": weights, "momentum": momentum,
+            "holds": [export_record(hold) for hold in keeper.iter_holds(ctx)]}
 
 
 def _init_model(ctx: Ctx, keeper: Keeper, item: Section, next_id: int) -> None:
@@ -131,6 +134,16 @@ def _init_weights(ctx: Ctx, keeper: Keeper, item: Section) -> None:
 def _init_momentum(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     model = _known_model(ctx, keeper, item, item.uint("model_id"))
     keeper.put_momentum(ctx, model.id, item.raw("data", MOMENTUM_BYTES * compute_param_count(model.spec)))
+
+
+def _init_hold(ctx: Ctx, keeper: Keeper, item: Section) -> None:
+    hold = read_record(item, Hold)
+    if keeper.find_weights(ctx, hold.model_id, hold.round) is None:
+        raise GenesisInvalid(f"{item.path}.round", f"{hold.round} of model {hold.model_id}, whose weights are not kept",
+                             "list the weights that are held")
+    if hold.count == 0 or keeper.find_hold(ctx, hold.model_id, hold.round) is not None:
+        raise GenesisInvalid(f"{item.path}.count", "0, or the weights stand there twice", "list what is held once")
+    keeper.put_hold(ctx, hold)
 
 
 def _check_latest(ctx: Ctx, keeper: Keeper, model: Model) -> None:

@@ -19,14 +19,14 @@ from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U32_MAX, U64_MAX, u64_bytes
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
     MODEL_STATUS_OPEN, MODEL_STATUS_RETIRED, MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING,
-    MODEL_STATUS_UNSPECIFIED, Model, ModelSpec, Params, PendingSpec, SpecVersion, Weights,
+    MODEL_STATUS_UNSPECIFIED, Hold, Model, ModelSpec, Params, PendingSpec, SpecVersion, Weights,
 )
 from abci_app.x.models import events, keys
-from abci_app.x.models.errors import EscrowTooLarge, ModelNotFound, VersionNotFound, WeightsNotFound
+from abci_app.x.models.errors import EscrowTooLarge, HoldsExhausted, ModelNotFound, VersionNotFound, WeightsNotFound
 from abci_app.x.models.needs import Bank
 from abci_app.x.models.types import STORE
 from abci_app.x.models.types.changes import find_phase, set_phase
-from abci_app.x.models.types.terms import new_weights
+from abci_app.x.models.types.terms import HELD_ROUNDS_MAX, new_weights
 from kernels import chunks, mlp, outer
 
 
@@ -271,13 +271,66 @@ class Keeper:
         ctx.state.blobs.set(keys.momentum_blob(model_id), momentum)
 
     def drop_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None:
-        """Take away a round's weights and their record, if they are kept."""
-        record = self.find_weights(ctx, model_id, round_number)
-        if record is None:
+        """Take away a round's weights and their record, if they are kept; while they are held, as soon as nobody does.
+        """
+        hold = self.find_hold(ctx, model_id, round_number)
+        if hold is not None:
+            hold.is_expired = True
+            self.put_hold(ctx, hold)
             return
-        for index in range(record.chunk_count):
-            ctx.state.blobs.delete(keys.chunk_blob(model_id, round_number, index))
-        ctx.state.store(STORE).delete(keys.weights(model_id, round_number))
+        self._drop_weights(ctx, model_id, round_number)
+
+    def find_hold(self, ctx: Ctx, model_id: int, round_number: int) -> Hold | None:
+        """How often the weights after `round_number` rounds are held, None where they are not."""
+        if not 0 < model_id <= U64_MAX or not 0 <= round_number <= U32_MAX:
+            return None
+        raw = ctx.state.store(STORE).get(keys.hold(model_id, round_number))
+        return None if raw is None else Hold.FromString(raw)
+
+    def put_hold(self, ctx: Ctx, hold: Hold) -> None:
+        """Write the record."""
+        self._put(ctx, keys.hold(hold.model_id, hold.round), hold.SerializeToString(deterministic=True))
+
+    def iter_holds(self, ctx: Ctx) -> Iterator[Hold]:
+        """All holds by model and round, rising."""
+        for _, raw in ctx.state.store(STORE).iter(keys.HOLDS):
+            yield Hold.FromString(raw)
+
+    def hold_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None:
+        """Keep a round's weights until they are released as often as they were held.
+
+        Raises WeightsNotFound (models/3) where they are not kept, or only until they are released; HoldsExhausted
+        (models/40) where those of HELD_ROUNDS_MAX other rounds of the model are held. Gas: a write.
+        """
+        self.get_weights(ctx, model_id, round_number)
+        hold = self.find_hold(ctx, model_id, round_number)
+        if hold is None:
+            held = [key for key, _ in ctx.state.store(STORE).iter(keys.holds_of(model_id), limit=HELD_ROUNDS_MAX)]
+            if len(held) == HELD_ROUNDS_MAX:
+                latest = int.from_bytes(held[-1][-4:], "big")
+                raise HoldsExhausted(f"{len(held)} rounds of model {model_id}, the latest is {latest}")
+            hold = Hold(model_id=model_id, round=round_number)
+        if hold.is_expired:
+            raise WeightsNotFound(f"model {model_id}, round {round_number}: they go with what is open already")
+        hold.count += 1
+        self.put_hold(ctx, hold)
+
+    def release_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None:
+        """Undo one hold; the last takes away weights that the rounds have dropped meanwhile.
+
+        Raises InvariantBroken for weights that are not held. Gas: a write.
+        """
+        hold = self.find_hold(ctx, model_id, round_number)
+        if hold is None:
+            raise InvariantBroken(f"the weights of model {model_id} after round {round_number} are held by nobody")
+        hold.count -= 1
+        if hold.count:
+            self.put_hold(ctx, hold)
+            return
+        ctx.gas.use(WRITE_GAS, "removal of a model's record")
+        ctx.state.store(STORE).delete(keys.hold(model_id, round_number))
+        if hold.is_expired:
+            self._drop_weights(ctx, model_id, round_number)
 
     def credit_escrow(self, ctx: Ctx, model_id: int, sender: bytes, amount_ugrad: int) -> Model:
         """Move coins from `sender` into the model's escrow; returns the new record.
@@ -339,6 +392,14 @@ class Keeper:
         model.paused_by = model.offered_admin = ""
         self.put_model(ctx, model)
         return model
+
+    def _drop_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None:
+        record = self.find_weights(ctx, model_id, round_number)
+        if record is None:
+            return
+        for index in range(record.chunk_count):
+            ctx.state.blobs.delete(keys.chunk_blob(model_id, round_number, index))
+        ctx.state.store(STORE).delete(keys.weights(model_id, round_number))
 
     def _put(self, ctx: Ctx, key: bytes, value: bytes) -> None:
         ctx.gas.use(WRITE_GAS, "write of a model's record")

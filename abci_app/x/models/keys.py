@@ -1,7 +1,7 @@
 """Every key of the room. Numbers are big-endian and of fixed width, so key order is number order.
 
 Store `models`: 01 model -> Model; 02 model round -> Weights; 03 -> next id (u64);
-04 model version -> SpecVersion; 05 model -> PendingSpec; 06 -> Params.
+04 model version -> SpecVersion; 05 model -> PendingSpec; 06 -> Params; 07 model round -> Hold.
 Blobs: models/w/ model round chunk -> chunk bytes; models/m/ model -> outer momentum.
 """
 
@@ -13,6 +13,7 @@ NEXT_ID = b"\x03"
 VERSIONS = b"\x04"
 PENDING = b"\x05"
 PARAMS = b"\x06"
+HOLDS = b"\x07"
 CHUNK_BLOBS = b"models/w/"
 MOMENTUM_BLOBS = b"models/m/"
 
@@ -45,6 +46,16 @@ def versions_of(model_id: int) -> bytes:
 def pending(model_id: int) -> bytes:
     """Key of the terms that wait for a round to end."""
     return PENDING + u64_bytes(model_id)
+
+
+def hold(model_id: int, round_number: int) -> bytes:
+    """Key of the Hold of the weights after `round_number` rounds."""
+    return holds_of(model_id) + u32_bytes(round_number)
+
+
+def holds_of(model_id: int) -> bytes:
+    """Prefix of a model's Holds."""
+    return HOLDS + u64_bytes(model_id)
 
 
 def chunk_blob(model_id: int, round_number: int, index: int) -> bytes:

@@ -55,5 +55,6 @@ def new_module(keeper: Keeper, rounds: Rounds) -> Module:
             ("models/life", invariants.check_life),
             ("models/terms", invariants.check_terms),
             ("models/weights", invariants.check_weights),
+            ("models/holds", invariants.check_holds),
         )),
     )

@@ -117,13 +117,18 @@ def _find_round_problem(ctx: Ctx, keeper: Keeper, found: Round, units: list[Unit
 
 
 def check_weights(ctx: Ctx, keeper: Keeper) -> str | None:
-    """Weights are kept that are among a contract's last ones, or that a round began with which is not settled."""
+    """Weights are kept that are among a contract's last ones, or that a round began with which is not settled.
+
+    Or that the round has dropped, and an open request or session holds still.
+    """
     for model in keeper.models.iter_models(ctx):
         for record in keeper.models.iter_weights(ctx, model.id):
             if record.round > compute_expired(model):
                 break
             begun = keeper.find_round(ctx, model.id, record.round + 1)
-            if begun is None or begun.settled_height:
+            is_over = begun is None or begun.settled_height > 0
+            hold = keeper.models.find_hold(ctx, model.id, record.round)
+            if is_over != (hold is not None and hold.is_expired):
                 return f"weights of model {model.id} after round {record.round} are kept too long"
     return None
 

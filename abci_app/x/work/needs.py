@@ -6,7 +6,7 @@ from typing import Protocol
 from abci_app.runtime.context import Ctx
 from abci_app.wire.coin import Coin
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import LearningRate, Model, ModelSpec, Weights
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Hold, LearningRate, Model, ModelSpec, Weights
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Vesting
 
 
@@ -50,6 +50,8 @@ class Models(Protocol):
     def close_round(self, ctx: Ctx, model: Model, weights: bytes, momentum: bytes) -> Model: ...
 
     def drop_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None: ...
+
+    def find_hold(self, ctx: Ctx, model_id: int, round_number: int) -> Hold | None: ...
 
 
 class Schedule(Protocol):

@@ -4,9 +4,9 @@ import pytest
 
 from abci_app.runtime.contract import compute_param_count
 from abci_app.wire.errors import InvariantBroken
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING, Model
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING, Hold, Model
 from abci_app.x.models import keys
-from abci_app.x.models.errors import WeightsNotFound
+from abci_app.x.models.errors import HoldsExhausted, WeightsNotFound
 from kernels import chunks
 from tests.unit.models.rooms import BOB, Rooms, small_spec
 
@@ -146,3 +146,57 @@ def test_each_invariant_reports_its_breach(rooms: Rooms) -> None:
     model.weights_root = bytes(32)
     rooms.models.put_model(rooms.ctx, model)
     assert rooms.broken() == ["models/weights"]
+
+
+def test_held_weights_outlive_their_drop_until_the_last_release_and_then_go(rooms: Rooms) -> None:
+    model = rooms.close(rooms.close(training_model(rooms), 1), 2)
+    for _ in range(2):
+        rooms.models.hold_weights(rooms.ctx, model.id, 1)
+    rooms.models.drop_weights(rooms.ctx, model.id, 1)
+    rooms.models.release_weights(rooms.ctx, model.id, 1)
+    assert rooms.models.load_weights(rooms.ctx, model.id, 1)
+    assert list(rooms.models.iter_holds(rooms.ctx)) == [Hold(model_id=model.id, round=1, count=1, is_expired=True)]
+    with pytest.raises(WeightsNotFound):
+        rooms.models.hold_weights(rooms.ctx, model.id, 1)
+    assert rooms.broken() == []
+    rooms.models.release_weights(rooms.ctx, model.id, 1)
+    assert rooms.models.find_weights(rooms.ctx, model.id, 1) is None
+    assert [key for key, _ in rooms.ctx.state.blobs.iter(keys.CHUNK_BLOBS)] == [
+        keys.chunk_blob(model.id, kept, 0) for kept in (0, 2)]
+    assert list(rooms.models.iter_holds(rooms.ctx)) == []
+    with pytest.raises(InvariantBroken):
+        rooms.models.release_weights(rooms.ctx, model.id, 1)
+
+
+def test_released_weights_stay_where_the_rounds_still_need_them(rooms: Rooms) -> None:
+    model = training_model(rooms)
+    rooms.models.hold_weights(rooms.ctx, model.id, 0)
+    rooms.models.release_weights(rooms.ctx, model.id, 0)
+    assert rooms.models.load_weights(rooms.ctx, model.id, 0)
+    assert rooms.models.find_hold(rooms.ctx, model.id, 0) is None
+    with pytest.raises(WeightsNotFound):
+        rooms.models.hold_weights(rooms.ctx, model.id, 1)
+
+
+def test_weights_of_no_more_rounds_are_held_than_the_bound_says(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("abci_app.x.models.keeper.HELD_ROUNDS_MAX", 2)
+    model = training_model(rooms)
+    for number in (0, 1):
+        rooms.models.hold_weights(rooms.ctx, model.id, number)
+        model = rooms.close(model, number + 1)
+    with pytest.raises(HoldsExhausted) as refused:
+        rooms.models.hold_weights(rooms.ctx, model.id, 2)
+    assert "the latest is 1" in str(refused.value)
+    rooms.models.hold_weights(rooms.ctx, model.id, 1)
+    assert [hold.count for hold in rooms.models.iter_holds(rooms.ctx)] == [1, 2]
+
+
+def test_holds_survive_an_export_and_a_hold_of_nothing_breaks_the_invariant(rooms: Rooms) -> None:
+    model = rooms.close(training_model(rooms), 1)
+    rooms.models.hold_weights(rooms.ctx, model.id, 0)
+    rooms.models.drop_weights(rooms.ctx, model.id, 0)
+    again = Rooms(rooms.export())
+    assert list(again.models.iter_holds(again.ctx)) == list(rooms.models.iter_holds(rooms.ctx))
+    assert again.export() == rooms.export()
+    again.models.put_hold(again.ctx, Hold(model_id=model.id, round=9, count=1))
+    assert again.broken() == ["models/holds"]

@@ -51,6 +51,7 @@ ROUND_BLOCKS_MIN = 3  # from the close of a round to that of the next: commits, 
 AUDIT_FEE_PPM_MAX = 500_000
 PARAMS_DEFAULT = Params(audit_price_ugrad_per_gma=1)
 VERSIONS_MAX = 1_000
+HELD_ROUNDS_MAX = 256
 GOVERNANCE = encode_address(module_address("gov"))
 _INNER_NAME_CHARS = " ._-"
 
