@@ -47,6 +47,40 @@ class MerkleTree:
         return proof
 
 
+class MerkleAppender:
+    """The root over leaves that come one by one: O(log n) hashes held, and as many computed at each root."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._peaks: list[bytes] = []
+
+    def append(self, data: bytes) -> None:
+        """Add a leaf behind the others."""
+        node, left = leaf_hash(data), self.count
+        while left & 1:
+            node = inner_hash(self._peaks.pop(), node)
+            left >>= 1
+        self._peaks.append(node)
+        self.count += 1
+
+    @property
+    def root(self) -> bytes:
+        """That of MerkleTree over the same leaves. ValueError without any."""
+        if not self._peaks:
+            raise ValueError("a Merkle tree has at least one leaf")
+        root = self._peaks[-1]
+        for peak in reversed(self._peaks[:-1]):
+            root = inner_hash(peak, root)
+        return root
+
+    def root_with(self, data: bytes) -> bytes:
+        """The root as it would be with one more leaf; nothing is added."""
+        following = MerkleAppender()
+        following.count, following._peaks = self.count, list(self._peaks)
+        following.append(data)
+        return following.root
+
+
 def merkle_root(leaves: Iterable[bytes]) -> bytes:
     """Root over at least one leaf."""
     return MerkleTree(leaves).root
