@@ -29,8 +29,9 @@ class QuestionInvalid(ValueError):
 
 def check_question(spec: ModelSpec, question: Question) -> None:
     """Raises QuestionInvalid for what is not a question to this model, in its one form, or is too large."""
-    if spec.HasField("decoder"):
-        _check_prompt(new_network(spec), question)
+    network = new_network(spec)
+    if isinstance(network, Decoder):
+        _check_prompt(network, question)
     else:
         _check_rows(spec, question)
     size, work = compute_answer_bytes_max(spec, question), compute_work(spec, question)
@@ -78,8 +79,7 @@ def _check_rows(spec: ModelSpec, question: Question) -> None:
         raise QuestionInvalid("a feature is -128, allowed are -127 to 127")
 
 
-def _check_prompt(network: object, question: Question) -> None:
-    assert isinstance(network, Decoder)
+def _check_prompt(network: Decoder, question: Question) -> None:
     if question.rows or question.features:
         raise QuestionInvalid("this model continues text: give a prompt, no rows")
     count, rest = divmod(len(question.prompt), TOKEN_BYTES)
