@@ -88,7 +88,7 @@ def decode_entry(fields: object) -> Entry:
 
 
 def encode_reply(answer: bytes, entry: Entry, statement: bytes) -> dict[str, Any]:
-    """An answer in a session as JSON: its bytes, its entry, and the host's signature of the entry."""
+    """An answer in a session as JSON: its bytes, its entry, and the host's signature of the state after it."""
     return {"answer": base64.b64encode(answer).decode(), "entry": encode_entry(entry), "statement": statement.hex()}
 
 

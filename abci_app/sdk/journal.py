@@ -29,8 +29,8 @@ create table if not exists answers (number integer primary key, question blob no
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """An answer as the journal has it. statement: the host's signature of the entry; receipt: what was signed for all
-    answers up to this one."""
+    """An answer as the journal has it. receipt: what was signed for all answers up to this one; statement: the host's
+    signature of the same state, with which the receipt can be shown on the chain."""
 
     question: Question
     answer: bytes

@@ -27,10 +27,15 @@ class ReceiptBook:
         """Entries so far."""
         return self._tree.count
 
+    def preview(self, entry: Entry) -> Receipt:
+        """The state after one more entry, not signed: what the host's statement of it is over. ValueError as append."""
+        self._check(entry)
+        return Receipt(session_id=self.session_id, count=entry.number, total_ugrad=self.total_ugrad + entry.fee_ugrad,
+                       root=self._tree.root_with(entry_leaf(entry)))
+
     def append(self, entry: Entry) -> None:
         """Add the next entry. ValueError for another number than the next, or a fee of 0."""
-        if entry.number != self.count + 1 or entry.fee_ugrad < 1:
-            raise ValueError(f"entry {entry.number} with a fee of {entry.fee_ugrad} does not follow entry {self.count}")
+        self._check(entry)
         self._tree.append(entry_leaf(entry))
         self.total_ugrad += entry.fee_ugrad
 
@@ -40,3 +45,7 @@ class ReceiptBook:
                           root=self._tree.root)
         receipt.signature = self._private.sign_recoverable(receipt_digest(self.chain_id, receipt))[:64]
         return receipt
+
+    def _check(self, entry: Entry) -> None:
+        if entry.number != self.count + 1 or entry.fee_ugrad < 1:
+            raise ValueError(f"entry {entry.number} with a fee of {entry.fee_ugrad} does not follow entry {self.count}")

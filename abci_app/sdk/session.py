@@ -217,9 +217,9 @@ class Session:
                               f"{wanted.fee_ugrad}")
         if not is_answer_sized(self.spec, question, reply.answer):
             raise self._blame(f"answer {number} has {len(reply.answer)} bytes, which no answer to the question has")
-        digest = statement_digest(self.chain_id, self.id, wanted)
+        digest = statement_digest(self.chain_id, self._book.preview(wanted))
         if not is_valid_signature(self.record.statement_key, digest, reply.statement):
-            raise self._blame(f"the host's signature of answer {number} is not valid")
+            raise self._blame(f"the host's signature of the state after answer {number} is not valid")
 
     def _blame(self, text: str) -> HostFaulty:
         self._fault = HostFaulty(f"{self.host.url}: {text}", "nothing was signed for it: close the session")

@@ -29,8 +29,10 @@ def test_a_receipt_is_over_all_entries_and_signed_by_the_receipt_key() -> None:
     key, entries = new_key(), [new_entry(number, 10 * number) for number in range(1, 6)]
     book = ReceiptBook(CHAIN_ID, 3, key)
     for entry in entries:
+        state = book.preview(entry)
         book.append(entry)
     receipt = book.sign()
+    assert state == Receipt(session_id=3, count=5, total_ugrad=150, root=receipt.root)
     assert (receipt.session_id, receipt.count, receipt.total_ugrad) == (3, 5, 150)
     assert receipt.root == merkle_root(entry_leaf(entry) for entry in entries)
     assert is_valid_signature(key.public, receipt_digest(CHAIN_ID, receipt), receipt.signature)
