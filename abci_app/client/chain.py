@@ -6,15 +6,14 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import DecodeError
 
 from abci_app.client.errors import ModelMissing, ProofInvalid, QueryRefused
-from abci_app.client.node import Node
+from abci_app.client.inference import InferenceClient
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount
-from abci_app.wire.errors import InvalidCoins, NotFound
+from abci_app.wire.errors import InvalidCoins
 from abci_app.wire.pb.cosmos.auth.v1beta1 import query_pb2 as auth_pb2
 from abci_app.wire.pb.cosmos.auth.v1beta1.auth_pb2 import BaseAccount, ModuleAccount
 from abci_app.wire.pb.cosmos.bank.v1beta1 import query_pb2 as bank_pb2
@@ -39,10 +38,7 @@ from abci_app.wire.tx import type_url
 from kernels import chunks
 
 INVARIANTS = "/app/invariants"
-PAGE_LIMIT = 500
-PAGES_MAX = 10_000
 WEIGHTS_BYTES_MAX = 1 << 30
-_Answer = TypeVar("_Answer", bound=Message)
 ChunkReport = Callable[[int, int], None]
 
 
@@ -55,12 +51,9 @@ class Dealing:
     trainer: Trainer | None = None
 
 
-class ChainClient:
+class ChainClient(InferenceClient):
     """Questions to a node (or several: node.Nodes). Every call may raise NodeUnreachable, NodeRefused, QueryRefused
     (codespace and code of the application) and ProofInvalid. Rounds count from 1; model ids from 1."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
 
     def chain_id(self) -> str:
         """Name of the chain."""
@@ -373,38 +366,6 @@ class ChainClient:
         """When auditors are excluded and for how long."""
         return self._ask("/gradus.audits.v1.Query/Params", audits_pb2.QueryParamsRequest(),
                          audits_pb2.QueryParamsResponse).params
-
-    def _ask(self, path: str, request: Message, kind: type[_Answer], height: int = 0) -> _Answer:
-        answer = self.node.abci_query(path, request.SerializeToString(deterministic=True), height)
-        if answer.code:
-            raise QueryRefused(answer.codespace, answer.code, answer.log)
-        try:
-            return kind.FromString(answer.value)
-        except DecodeError:
-            raise ProofInvalid(f"the node's answer to {path} is no {kind.DESCRIPTOR.full_name}") from None
-
-    def _find(self, path: str, request: Message, kind: type[_Answer]) -> _Answer | None:
-        try:
-            return self._ask(path, request, kind)
-        except QueryRefused as error:
-            if (error.codespace, error.code) == (NotFound.codespace, NotFound.code):
-                return None
-            raise
-
-    def _pages(self, path: str, request: Message, kind: type[_Answer]) -> Iterator[_Answer]:
-        """All pages of an answer, each of the latest state: records may come and go between two of them."""
-        key = b""
-        for _ in range(PAGES_MAX):
-            request.pagination.CopyFrom(PageRequest(key=key, limit=PAGE_LIMIT))  # type: ignore[attr-defined]
-            page = self._ask(path, request, kind)
-            yield page
-            following: bytes = page.pagination.next_key  # type: ignore[attr-defined]
-            if not following:
-                return
-            if following <= key:
-                raise ProofInvalid(f"the pages of {path} do not come to an end")
-            key = following
-        raise ProofInvalid(f"the pages of {path} do not come to an end")
 
 
 def compute_earned(booked: Contribution | None) -> int:

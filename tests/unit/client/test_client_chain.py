@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.protobuf.message import Message
 
-from abci_app.client import chain as chain_module
+from abci_app.client import asking
 from abci_app.client.chain import ChainClient
 from abci_app.client.errors import ProofInvalid, QueryRefused
 from abci_app.client.rpc import Answer
@@ -116,7 +116,7 @@ def test_payload_of_a_revealed_unit_is_found(market: Market, client: ChainClient
 
 def test_pages_are_followed_to_their_end(client: ChainClient, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = list(client.iter_trainers(1))
-    monkeypatch.setattr(chain_module, "PAGE_LIMIT", 1)
+    monkeypatch.setattr(asking, "PAGE_LIMIT", 1)
     assert list(client.iter_trainers(1)) == whole and len(whole) == 4
 
 
