@@ -12,11 +12,10 @@ from abci_app.auditor.answers import AnswerFolder
 from abci_app.auditor.behaviour import Behaviour, check_behaviour, make_answer
 from abci_app.auditor.errors import AuditorStopped
 from abci_app.client.chain import ChainClient, Dealing
-from abci_app.client.errors import ClientError, ProofInvalid
+from abci_app.client.errors import ClientError, ProofInvalid, WeightsGone
 from abci_app.data.errors import DataError
 from abci_app.runtime.contract import compute_unit_policy
 from abci_app.units.claim import compute_answer
-from abci_app.units.errors import WeightsGone
 from abci_app.units.events import Event, Report
 from abci_app.units.source import UnitSource
 from abci_app.wire.audit import CONFIRMATION, UNIT, Subject, decode_subject

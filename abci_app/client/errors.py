@@ -38,6 +38,10 @@ class NodeRefused(ClientError):
     """A node was reached and refused the call itself."""
 
 
+class WeightsGone(NodeRefused):
+    """The node holds the weights of a round no longer."""
+
+
 class WrongChain(ClientError):
     """The node is of another chain than the caller's."""
 

@@ -4,14 +4,14 @@ from collections import OrderedDict
 from typing import Protocol
 
 from abci_app.client.chain import ChainClient
-from abci_app.client.errors import NodeRefused, ProofInvalid
+from abci_app.client.errors import ProofInvalid
+from abci_app.client.model_source import ModelSource
 from abci_app.data.store import StoredDataset
-from abci_app.units.errors import DatasetUnfit, WeightsGone
+from abci_app.units.errors import DatasetUnfit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 
-WEIGHTS_KEPT = 4
-SPECS_KEPT = 64
+CHECKED_KEPT = 64
 ROUND_FIELDS = ("model_id", "number", "attempt", "seed", "weights_root", "learning_rate_q16", "spec_version")
 CLAIM_FIELDS = ("trainer", "payload_root", "trace_root")
 
@@ -37,30 +37,17 @@ class SignedRecords(Protocol):
 
 
 class UnitSource:
-    """Weights, terms and rows of units. Not for several threads at once.
-
-    Keeps the last WEIGHTS_KEPT weights, so that the units of a round, and of several models in turn, fetch them once.
-    """
+    """Weights, terms and rows of units. Not for several threads at once."""
 
     def __init__(self, chain: ChainClient, store: Datasets, signed: SignedRecords | None = None) -> None:
         """signed: what rounds, units and terms are believed by; None: the node's word."""
         self.chain, self.store, self.signed = chain, store, signed
         self._checked: OrderedDict[tuple[object, ...], None] = OrderedDict()
-        self._specs: OrderedDict[tuple[int, int], ModelSpec] = OrderedDict()
-        self._weights: OrderedDict[bytes, bytes] = OrderedDict()
+        self.models = ModelSource(chain, None if signed is None else signed.get_spec)
 
     def get_spec(self, running: Round) -> ModelSpec:
         """The terms that a round is run by, of the model's versions. Raises NodeRefused for a node without them."""
-        place = running.model_id, running.spec_version
-        if place not in self._specs:
-            found = self.chain.find_spec(*place) if self.signed is None else self.signed.get_spec(*place)
-            if found is None:
-                raise NodeRefused(f"{self.chain.node.url} has no version {running.spec_version} of the terms of model "
-                                  f"{running.model_id}")
-            self._specs[place] = found
-            if len(self._specs) > SPECS_KEPT:
-                self._specs.popitem(last=False)
-        return self._specs[place]
+        return self.models.get_spec(running.model_id, running.spec_version)
 
     def is_signed(self, running: Round) -> bool:
         """Whether a round may be believed: it stands so under a signed header, or nobody asked for that.
@@ -78,7 +65,7 @@ class UnitSource:
             raise ProofInvalid(f"{self.chain.node.url} tells another round {running.number} of model "
                                f"{running.model_id} than the one that the validators signed", "ask another node")
         self._checked[told] = None
-        if len(self._checked) > SPECS_KEPT:
+        if len(self._checked) > CHECKED_KEPT:
             self._checked.popitem(last=False)
         return True
 
@@ -99,17 +86,7 @@ class UnitSource:
 
         Raises WeightsGone when the node keeps them no longer, ProofInvalid for what does not stand under the root.
         """
-        root = running.weights_root
-        if root not in self._weights:
-            found = self.chain.find_weights(running.model_id, running.number - 1, root)
-            if found is None:
-                raise WeightsGone(f"{self.chain.node.url} does not hold the weights of model {running.model_id} after "
-                                  f"round {running.number - 1}")
-            self._weights[root] = found
-            if len(self._weights) > WEIGHTS_KEPT:
-                self._weights.popitem(last=False)
-        self._weights.move_to_end(root)
-        return self._weights[root]
+        return self.models.load_weights(running.model_id, running.number - 1, running.weights_root)
 
     def open_rows(self, spec: ModelSpec) -> StoredDataset:
         """The contract's dataset, as open_dataset."""

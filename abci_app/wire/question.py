@@ -9,7 +9,7 @@ Source: abci_app/x/inference/README.md, abci_app/x/sessions/README.md.
 from abci_app.wire.ints import u32_bytes, u64_bytes
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Question
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import Entry, Receipt
-from abci_app.wire.seed import hash_fields
+from abci_app.wire.seed import hash_fields, iter_u64
 
 ANSWER_INLINE_BYTES_MAX = 4_096  # of an answer that stands on the chain; of a longer one only its hash does
 SALT_BYTES = 32
@@ -70,6 +70,19 @@ def statement_digest(chain_id: str, state: Receipt) -> bytes:
     The same fields that the user's receipt has; nobody can be held to a state that only the other side has signed.
     """
     return _state_digest("gradus/statement", chain_id, state)
+
+
+def draw_witness_token(seed: bytes, count: int) -> int:
+    """Which of an answer's tokens (from 0, of 1 or more) an auditor must have drawn, from its audit's seed.
+
+    The bias of the remainder is below 2^-48: an answer has fewer than 2^16 tokens.
+    """
+    return next(iter_u64(hash_fields("gradus/answer-witness-token", seed))) % count
+
+
+def compute_answer_witness(seed: bytes, state: bytes) -> bytes:
+    """What shows that an auditor has computed an answer, from its audit's seed and a state on the way to it."""
+    return hash_fields("gradus/answer-witness", seed, state)
 
 
 def request_hash(record: bytes) -> bytes:

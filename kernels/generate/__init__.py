@@ -6,6 +6,8 @@ answer does not depend on how tokens were grouped on the way.  Source: README.md
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kernels import checks, decoder, dispatch, gin1, merkle
@@ -62,6 +64,11 @@ def losses(model: Decoder, weights: bytes, tokens: bytes, rows: int) -> bytes:
     size = TOKEN_BYTES * length
     found = [session.measure(tokens[row * size:(row + 1) * size]) for row in range(rows)]
     return b"".join(loss.to_bytes(8, "little") for loss in found)
+
+
+def compute_root(digests: Sequence[bytes]) -> bytes:
+    """The root over the digests of an answer's tokens, of which there is at least one."""
+    return merkle.compute_root(merkle.sha256, [merkle.compute_leaf(merkle.sha256, digest) for digest in digests])
 
 
 def sample(scores: bytes, seed: bytes, position: int, temperature_q16: int = 65536, top_k: int = 0) -> int:
@@ -122,6 +129,12 @@ class Session:
         """The tokens read so far."""
         return self._tokens
 
+    def fork(self) -> Session:
+        """A session over the same views that has read nothing: another thread may use it at the same time."""
+        other = copy.copy(self)
+        other._cache, other._tokens, other._last = self._backend.Cache(self.model), b"", None
+        return other
+
     def rewind(self, length: int) -> None:
         """Forget all tokens but the first `length`."""
         checks.check_int("length", length, 0, len(self._tokens) // TOKEN_BYTES)
@@ -148,23 +161,28 @@ class Session:
         temperature_q16: int = 65536, top_k: int = 0, stop: int | None = None,
     ) -> Answer:
         """As `generate` of this module; what the prompt shares with the tokens read so far is not read again."""
+        steps = list(self.stream(prompt, count, seed, temperature_q16, top_k, stop))
+        digests = tuple(digest for _, digest in steps)
+        return Answer(b"".join(token for token, _ in steps), digests, compute_root(digests))
+
+    def stream(
+        self, prompt: bytes, count: int, seed: bytes,
+        temperature_q16: int = 65536, top_k: int = 0, stop: int | None = None,
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Each (token, digest) of `generate`, as soon as it is drawn. Between two of them nothing else may be read."""
         length = checks.check_int("prompt's number of tokens", _count_tokens(prompt), 1, self.model.context)
         checks.check_int("count", count, 1, self.model.context + 1 - length)
         _check_sampling(seed, temperature_q16, top_k)
         if stop is not None:
             checks.check_int("stop", stop, 0, self.model.vocab - 1)
         scores = self._read_prompt(prompt)
-        answer, digests = b"", []
         for position in range(length, length + count):
-            found = checks.read_array(scores, "<i4")
-            token = _draw(found, seed, position, temperature_q16, top_k)
-            answer += token.to_bytes(TOKEN_BYTES, "little")
-            digests.append(rules.hash_step(position, token, scores))
+            token = _draw(checks.read_array(scores, "<i4"), seed, position, temperature_q16, top_k)
+            written = token.to_bytes(TOKEN_BYTES, "little")
+            yield written, rules.hash_step(position, token, scores)
             if token == stop or position == length + count - 1:
-                break
-            scores = self.feed(answer[-TOKEN_BYTES:])
-        leaves = [merkle.compute_leaf(merkle.sha256, digest) for digest in digests]
-        return Answer(answer, tuple(digests), merkle.compute_root(merkle.sha256, leaves))
+                return
+            scores = self.feed(written)
 
     def measure(self, tokens: bytes) -> int:
         """Forget all, then read 2..context + 1 tokens but the last; the sum of the losses of all but the first."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from kernels import checks, dispatch, gin1
 from kernels.mlp.types import Mlp, check_model
 
-__all__ = ["Mlp", "check_model", "init_weights", "logits", "logits_cost", "param_count", "predict"]
+__all__ = ["Mlp", "check_model", "infer", "init_weights", "logits", "logits_cost", "param_count", "predict"]
 
 WEIGHT_BYTES = 4
 ROWS_MAX = 2**20
@@ -38,7 +38,7 @@ def predict(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int)
     features: int8 [rows, inputs], value = q / 64, -128 refused. rows: 0..2**20. A row's answer does not
     depend on the other rows.
     """
-    labels, _ = _infer(widths, weights, features, rows)
+    labels, _ = infer(widths, weights, features, rows)
     return labels
 
 
@@ -47,7 +47,7 @@ def logits(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int) 
 
     The same arguments as `predict`. The exponent is always 16.
     """
-    _, scores = _infer(widths, weights, features, rows)
+    _, scores = infer(widths, weights, features, rows)
     return scores, gin1.LOGIT_EXPONENT
 
 
@@ -61,7 +61,8 @@ def logits_cost(widths: tuple[int, ...], rows: int) -> int:
     return LOAD_COST * param_count(widths) + rows * products + LAYER_COST * (len(widths) - 1)
 
 
-def _infer(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int) -> tuple[bytes, bytes]:
+def infer(widths: tuple[int, ...], weights: bytes, features: bytes, rows: int) -> tuple[bytes, bytes]:
+    """(labels, logits) of `predict` and `logits`, by one pass."""
     checks.check_widths(widths)
     checks.check_bytes("weights", weights, checks.compute_param_count(widths) * WEIGHT_BYTES)
     checks.check_int("rows", rows, 0, ROWS_MAX)

@@ -80,3 +80,25 @@ def test_cache_grows_with_the_text_and_never_past_the_context() -> None:
         for count, capacity in ((3, 64), (61, 64), (1, 128), (135, 256), (700, 900), (100, 1000)):
             session.feed(bytes(2 * count))
             assert session._cache.values.shape[2] == capacity == session._cache.keys.shape[3]
+
+
+def test_fork_reads_for_itself_over_the_same_weights(backend: str) -> None:
+    weights = decoder.init_weights(SMALL, SEED)
+    session = generate.Session(SMALL, weights)
+    session.feed(b"\x01\0\x02\0")
+    other = session.fork()
+    assert other.tokens == b"" and session.tokens == b"\x01\0\x02\0"
+    assert other.generate(b"\x03\0", 4, SEED) == generate.generate(SMALL, weights, b"\x03\0", 4, SEED)
+    assert session.feed(b"\x03\0") == generate.logits(SMALL, weights, b"\x01\0\x02\0\x03\0")[0][-44:]
+
+
+def test_stream_gives_what_generate_gives_and_may_be_left(backend: str) -> None:
+    weights = decoder.init_weights(SMALL, SEED)
+    session, whole = generate.Session(SMALL, weights), generate.generate(SMALL, weights, b"\x01\0", 6, SEED)
+    steps = list(session.stream(b"\x01\0", 6, SEED))
+    assert b"".join(token for token, _ in steps) == whole.tokens
+    assert tuple(digest for _, digest in steps) == whole.digests
+    assert generate.compute_root(whole.digests) == whole.root
+    left = session.stream(b"\x01\0", 6, SEED)
+    assert [next(left), next(left)] == steps[:2]
+    assert session.generate(b"\x01\0", 6, SEED) == whole

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from abci_app.client.errors import NodeRefused, ProofInvalid
-from abci_app.units.source import WEIGHTS_KEPT, UnitSource
+from abci_app.client.model_source import WEIGHTS_KEPT
+from abci_app.units.source import UnitSource
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from tests.unit.miner.conftest import Rig
 
