@@ -21,6 +21,8 @@ from abci_app.x.bank.keeper import Keeper as BankKeeper
 from abci_app.x.bank.module import new_module as new_bank
 from abci_app.x.disputes.keeper import Keeper as DisputesKeeper
 from abci_app.x.disputes.module import new_module as new_disputes
+from abci_app.x.inference.keeper import Keeper as InferenceKeeper
+from abci_app.x.inference.module import new_module as new_inference
 from abci_app.x.models.keeper import Keeper as ModelsKeeper
 from abci_app.x.models.module import new_module as new_models
 from abci_app.x.models.types import compute_learning_rate_q16
@@ -32,10 +34,11 @@ from abci_app.x.work.keeper import Keeper as WorkKeeper
 from abci_app.x.work.module import new_module as new_work
 
 CONSENSUS_STORE = "consensus"  # no room's: what the engine fixes, written where its calls arrive
-STORE_NAMES = ("audits", "auth", "bank", CONSENSUS_STORE, "disputes", "models", "rewards", "validators", "work")
+STORE_NAMES = ("audits", "auth", "bank", CONSENSUS_STORE, "disputes", "inference", "models", "rewards", "validators",
+               "work")
 MODULE_ACCOUNTS: dict[str, tuple[str, ...]] = {
-    FEE_COLLECTOR: (), "community": (), "disputes": ("burner",), "models": (), "rewards": ("minter", "burner"),
-    "work": ("burner",)}
+    FEE_COLLECTOR: (), "community": (), "disputes": ("burner",), "inference": ("burner",), "models": (),
+    "rewards": ("minter", "burner"), "work": ("burner",)}
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class App:
     validators: ValidatorsKeeper
     work: WorkKeeper
     disputes: DisputesKeeper
+    inference: InferenceKeeper
 
     def init_chain(self, ctx: Ctx, app_state: dict[str, Any], founding: Founding = Founding()) -> None:
         """Write the genesis state of every room; one that is left out starts empty.
@@ -96,8 +100,10 @@ def new_app() -> App:
     work = WorkKeeper(bank=bank, models=models, rewards=rewards, audits=audits,
                       compute_learning_rate_q16=compute_learning_rate_q16)
     disputes = DisputesKeeper(bank=bank, work=work)
+    inference = InferenceKeeper(bank=bank, models=models, rewards=rewards, audits=audits)
     modules = (new_auth(auth), new_bank(bank), new_models(models, rounds=work), new_rewards(rewards, auditors=audits),
-               new_validators(validators), new_audits(audits), new_work(work), new_disputes(disputes))
+               new_validators(validators), new_audits(audits), new_work(work), new_disputes(disputes),
+               new_inference(inference))
     router = new_router(modules)
     return App(modules, router, Ante(router, auth, bank), audits, auth, bank, models, rewards, validators, work,
-               disputes)
+               disputes, inference)

@@ -1,0 +1,1 @@
+"""The room's handlers, one file for each noun: hosts, requests, answers."""

@@ -1,0 +1,73 @@
+"""What this room needs of others."""
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from abci_app.runtime.context import Ctx
+from abci_app.runtime.fee import FeeParts
+from abci_app.wire.coin import Coin
+from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
+    Hold, InferencePolicy, Model, ModelSpec, Params, Weights,
+)
+
+
+class Bank(Protocol):
+    """The slice of the bank that bonds and escrows need."""
+
+    def balance(self, ctx: Ctx, address: bytes, denom: str = ...) -> int: ...
+
+    def send_to_module(self, ctx: Ctx, sender: bytes, module: str, coins: tuple[Coin, ...]) -> None: ...
+
+    def send_from_module(self, ctx: Ctx, module: str, recipient: bytes, coins: tuple[Coin, ...]) -> None: ...
+
+    def burn(self, ctx: Ctx, module: str, coins: tuple[Coin, ...]) -> None: ...
+
+
+class Models(Protocol):
+    """The slice of the models room that requests need."""
+
+    def params(self, ctx: Ctx) -> Params: ...
+
+    def find_model(self, ctx: Ctx, model_id: int) -> Model | None: ...
+
+    def get_model(self, ctx: Ctx, model_id: int) -> Model: ...
+
+    def get_spec(self, ctx: Ctx, model_id: int, version: int) -> ModelSpec: ...
+
+    def get_weights(self, ctx: Ctx, model_id: int, round_number: int) -> Weights: ...
+
+    def hold_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None: ...
+
+    def release_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None: ...
+
+    def iter_holds(self, ctx: Ctx) -> Iterator[Hold]: ...
+
+
+class Rewards(Protocol):
+    """The slice of the rewards room that fees go through."""
+
+    def share_fee(self, ctx: Ctx, payer: str, model_id: int, policy: InferencePolicy, host: bytes, fee_ugrad: int,
+                  ask_ugrad: int) -> FeeParts: ...
+
+    def pay_answer_auditors(self, ctx: Ctx, model_id: int, amount_ugrad: int, accounts: list[bytes]) -> int: ...
+
+
+class Audits(Protocol):
+    """The slice of the audits room by which answers are judged."""
+
+    def ask_everybody(self, ctx: Ctx, asked: Sequence[tuple[bytes, bytes, bytes]]) -> list[int]: ...
+
+    def find_audit(self, ctx: Ctx, subject: bytes) -> Audit | None: ...
+
+    def iter_audits(self, ctx: Ctx) -> Iterator[Audit]: ...
+
+    def list_decided(self, ctx: Ctx, *kinds: int) -> list[tuple[bytes, bytes]]: ...
+
+    def take(self, ctx: Ctx, subject: bytes) -> None: ...
+
+    def list_right(self, ctx: Ctx, subject: bytes) -> list[bytes]: ...
+
+    def book_fee(self, ctx: Ctx, subject: bytes, fee_ugrad: int) -> None: ...
+
+    def close_audit(self, ctx: Ctx, subject: bytes) -> None: ...
