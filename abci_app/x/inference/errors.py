@@ -78,7 +78,8 @@ class DeadlineInvalid(ChainError):
 
 
 class ReplicasInvalid(ChainError):
-    codespace, code, text = "inference", 19, "a request is answered by 1 host at least, and by as many as the contract allows"
+    codespace, code = "inference", 19
+    text = "a request is answered by 1 host at least, and by no more than the contract allows"
 
 
 class QuestionRefused(ChainError):
@@ -127,7 +128,8 @@ class SeatRevealed(ChainError):
 
 
 class RevealMalformed(ChainError):
-    codespace, code, text = "inference", 31, "an answer's hash and a salt have 32 bytes, an answer shown here at most 4096"
+    codespace, code = "inference", 31
+    text = "an answer's hash and a salt have 32 bytes each, an answer that is shown at most 4096"
 
 
 class CommitmentMismatch(ChainError):
@@ -136,7 +138,8 @@ class CommitmentMismatch(ChainError):
 
 
 class AnswerMismatch(ChainError):
-    codespace, code, text = "inference", 33, "the answer does not have the hash that is revealed, or no answer has its size"
+    codespace, code = "inference", 33
+    text = "the answer does not have the hash that is revealed, or no answer has its size"
 
 
 class AnswerMissing(ChainError):

@@ -50,8 +50,7 @@ def export_genesis(ctx: Ctx, keeper: Keeper) -> dict[str, Any]:
     """The genesis state that gives this state again."""
     requests, answers = [], []
     for request in keeper.iter_requests(ctx):
-        question = keeper.find_question(ctx, request.id)
-        request.question.CopyFrom(question or Question())
+        request.question.CopyFrom(keeper.get_question(ctx, request))
         requests.append(export_record(request))
         answers += [{"request_id": str(request.id), "answer": answer.hex()}
                     for _, answer in keeper.iter_answers(ctx, request.id)]

@@ -70,9 +70,10 @@ def check_requests(ctx: Ctx, keeper: Keeper) -> str | None:
     next_id, count = keeper.next_id(ctx), 0
     for request in keeper.iter_requests(ctx):
         count += 1
-        question = keeper.find_question(ctx, request.id)
-        if question is None or question_hash(question) != request.question_hash or request.HasField("question"):
-            return f"request {request.id} is kept without its question"
+        if request.HasField("question") or not keeper.has_question(ctx, request.id):
+            return f"request {request.id} is kept without its question, or with two"
+        if question_hash(keeper.get_question(ctx, request)) != request.question_hash:
+            return f"request {request.id} is kept with another question"
         problem = _find_problem(request) if request.id < next_id else f"its id is not below {next_id}"
         if problem is not None:
             return f"request {request.id}: {problem}"
@@ -80,8 +81,11 @@ def check_requests(ctx: Ctx, keeper: Keeper) -> str | None:
     if sum(1 for _ in store.iter(keys.QUESTIONS)) != count:
         return f"{count} requests are kept, and other questions"
     shown = [int.from_bytes(key[1:9], "big") for key, _ in store.iter(keys.ANSWERS)]
-    bad = [one for one in shown if (found := keeper.find_request(ctx, one)) is None or found.status not in OPEN_STATUSES]
-    return f"answers of request {bad[0]} are kept, which is not open" if bad else None
+    for one in shown:
+        found = keeper.find_request(ctx, one)
+        if found is None or found.status not in OPEN_STATUSES:
+            return f"answers of request {one} are kept, which is not open"
+    return None
 
 
 def _find_problem(request: Request) -> str | None:

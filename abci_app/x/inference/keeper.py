@@ -16,6 +16,7 @@ from abci_app.runtime.gas import WRITE_GAS
 from abci_app.wire.address import decode_address
 from abci_app.wire.archive import append_leaf
 from abci_app.wire.coin import base_coin
+from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U64_MAX, u32_bytes, u64_bytes
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
     HOST_STATUS_ACTIVE, HOST_STATUS_SLASHED, HOST_STATUS_STOOD_DOWN, Archive, Host, Params, Question, Request,
@@ -109,10 +110,9 @@ class Keeper:
         if new:
             self._put(ctx, new, MARK)
         if bool(old) != bool(new):
-            known = before or after
-            assert known is not None
-            count = self.count_active(ctx, known.model_id) + (1 if new else -1)
-            self._put(ctx, keys.active_count(known.model_id), u32_bytes(count))
+            model_id = keys.read_active_model(old or new)
+            count = self.count_active(ctx, model_id) + (1 if new else -1)
+            self._put(ctx, keys.active_count(model_id), u32_bytes(count))
 
     def list_offers(self, ctx: Ctx, model_id: int, policy: InferencePolicy, work: int, user: str, count: int,
                     dealt_height: int, needs_room: bool = True, seed: bytes = b"") -> tuple[list[Offer], int]:
@@ -232,10 +232,16 @@ class Keeper:
             raise RequestNotFound(f"request {request_id}")
         return request
 
-    def find_question(self, ctx: Ctx, request_id: int) -> Question | None:
-        """What a kept request asks, None where there is none."""
-        raw = ctx.state.store(STORE).get(keys.question(request_id)) if 0 < request_id <= U64_MAX else None
-        return None if raw is None else Question.FromString(raw)
+    def get_question(self, ctx: Ctx, request: Request) -> Question:
+        """What a kept request asks. InvariantBroken where it is not there."""
+        raw = ctx.state.store(STORE).get(keys.question(request.id))
+        if raw is None:
+            raise InvariantBroken(f"request {request.id} is kept without its question")
+        return Question.FromString(raw)
+
+    def has_question(self, ctx: Ctx, request_id: int) -> bool:
+        """Whether it is kept what a request asks."""
+        return ctx.state.store(STORE).has(keys.question(request_id))
 
     def add_request(self, ctx: Ctx, request: Request, question: Question) -> None:
         """Write a request that this room does not hold yet, with what marks its user, its hosts, and when it is due."""

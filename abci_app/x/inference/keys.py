@@ -49,6 +49,11 @@ def read_active(key: bytes) -> bytes:
     return key[17:]
 
 
+def read_active_model(key: bytes) -> int:
+    """The model of an active mark's key."""
+    return int.from_bytes(key[1:9], "big")
+
+
 def active_count(model_id: int) -> bytes:
     """Key of the number of a model's active hosts."""
     return ACTIVE_COUNTS + u64_bytes(model_id)

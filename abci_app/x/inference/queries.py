@@ -90,9 +90,7 @@ def query_params(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryParamsRequest
 
 
 def _with_question(ctx: Ctx, keeper: Keeper, found: Request) -> Request:
-    question = keeper.find_question(ctx, found.id)
-    if question is not None:
-        found.question.CopyFrom(question)
+    found.question.CopyFrom(keeper.get_question(ctx, found))
     return found
 
 

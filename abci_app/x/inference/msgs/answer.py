@@ -1,4 +1,4 @@
-"""MsgCommitAnswer and MsgRevealAnswer: a host binds itself to an answer first, and shows it when the others have too."""
+"""MsgCommitAnswer and MsgRevealAnswer: a host is bound to an answer first, and shows it when the others are too."""
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.question import compute_answer_bytes_max
@@ -73,9 +73,8 @@ def _take_answer(ctx: Ctx, keeper: Keeper, request: Request, msg: MsgRevealAnswe
 
     Raises AnswerMismatch (inference/33), AnswerMissing (inference/34).
     """
-    question = keeper.find_question(ctx, request.id)
-    spec, is_shown = keeper.spec_of(ctx, request), keeper.find_answer(ctx, request.id, msg.answer_hash) is not None
-    assert question is not None
+    spec, question = keeper.spec_of(ctx, request), keeper.get_question(ctx, request)
+    is_shown = keeper.find_answer(ctx, request.id, msg.answer_hash) is not None
     if msg.answer:
         size = len(msg.answer)
         if answer_hash(msg.answer) != msg.answer_hash or not is_answer_size(spec, question, size):

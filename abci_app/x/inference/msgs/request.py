@@ -61,7 +61,7 @@ def _check_question(spec: ModelSpec, msg: MsgRequestInference) -> int:
 
 
 def _check_fee(ctx: Ctx, keeper: Keeper, spec: ModelSpec, msg: MsgRequestInference, work: int) -> None:
-    """So many hosts would answer, for no more than the user offers. Raises HostsMissing, FeeTooLow (inference/21, 22)."""
+    """So many hosts would answer for what the user offers. Raises HostsMissing (inference/21), FeeTooLow (22)."""
     offers, looked = keeper.list_offers(ctx, msg.model_id, spec.inference, work, msg.user, msg.replicas,
                                         ctx.height + 1, needs_room=False)
     ctx.gas.use(HOST_LOOK_GAS * looked, "a look at hosts")
