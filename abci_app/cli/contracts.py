@@ -20,7 +20,7 @@ from abci_app.wire.ints import U32_MAX, U64_MAX
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, Model, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
 from abci_app.x.models.types import CHALLENGE_BLOCKS, CODEC, check_create_model, default_spec
-from abci_app.x.models.types.limits import CHOICES, NUMBER_FIELDS
+from abci_app.x.models.types.limits import CHOICES, DATA_OWNER, NUMBER_FIELDS
 from abci_app.x.models.types.terms import PARAMS_DEFAULT
 
 SEED_BYTES = 32
@@ -111,7 +111,7 @@ def set_terms(spec: ModelSpec, settings: tuple[str, ...]) -> ModelSpec:
     for setting in settings:
         path, equals, value = setting.partition("=")
         fields: Any = value
-        if not equals or path not in (*NUMBER_FIELDS, *CHOICES):
+        if not equals or path not in (*NUMBER_FIELDS, *CHOICES, DATA_OWNER):
             raise CommandError(_unknown_field(path, setting), "write FIELD=VALUE, such as training.local_steps=16",
                                ExitStatus.USAGE, field=path)
         for name in reversed(path.split(".")):

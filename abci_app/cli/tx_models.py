@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from abci_app.cli.answer_terms import answer_options, set_answer_terms, with_default_policy
 from abci_app.cli.connect import connect
 from abci_app.cli.contracts import (
     add_limits, compute_escrow, compute_lacking, find_manifest, new_contract, new_dataset, new_spec, parse_widths,
@@ -85,6 +86,7 @@ def models() -> None:
 @click.option("--name", default="", help="Name of the model [the dataset's name].")
 @training_options
 @audit_options
+@answer_options
 @click.option("--invite", "invited", multiple=True, metavar="ADDRESS|KEY",
               help="Who may train; repeat it for more. Without it anyone may who puts up the bond.")
 @click.option("--limit", "limits", multiple=True, metavar="FIELD=MIN..MAX",
@@ -152,6 +154,7 @@ def build_spec(home: Path, dataset_name: str, terms: dict[str, Any], find_price:
     spec.audit.audit_fee_ppm = chosen_ppm
     spec.economy.bond_ugrad = compute_default_bond(spec.economy, spec.audit)
     spec.invited_trainers[:] = [resolve_address(home, one) for one in terms["invited"]]
+    set_answer_terms(spec, home, terms)
     if terms["spec_path"] is not None:
         spec = read_terms(spec, terms["spec_path"])
     add_limits(spec, terms["limits"])
@@ -177,7 +180,8 @@ def models_fund(model_id: int, amount: int, sender: str, home: Path, node: str, 
 @models.command("update")
 @model_argument
 @click.option("--set", "settings", multiple=True, metavar="FIELD=VALUE",
-              help="A field of training, audit or economy, such as training.local_steps=16; repeat it for more.")
+              help="A field of training, audit, economy or inference, such as training.local_steps=16; repeat it for "
+                   "more.")
 @spec_option
 @dry_run_option
 @signing
@@ -185,17 +189,20 @@ def models_update(model_id: int, settings: tuple[str, ...], spec_path: Path | No
                   home: Path, node: str, output: str) -> None:
     """Change policies of a model of yours, within the limits of its contract.
 
-    The new terms are in force from the next round that is dealt.
+    The new terms are in force from the next round that is dealt. A model that nobody may host has no inference policy:
+    fields of one give it the default one, with these fields in it.
 
     \b
     Example: gradus tx models update 1 --set training.local_steps=16 --from alice
+    Example: gradus tx models update 1 --set inference.hosts_ppm=650000 --set inference.creator_ppm=100000 --from alice
     """
     if not settings and spec_path is None:
         raise CommandError("nothing to change is given", "--set FIELD=VALUE, or --spec FILE", ExitStatus.USAGE)
     chain = connect(node)
     model = chain.get_model(model_id)
     before = chain.find_pending_spec(model_id) or model.spec
-    after = set_terms(before if spec_path is None else read_terms(before, spec_path), settings)
+    start = with_default_policy(before) if any(one.startswith("inference.") for one in settings) else before
+    after = set_terms(start if spec_path is None else read_terms(start, spec_path), settings)
     key = open_key(home, sender)
     message = MsgUpdateModel(authority=key.bech32, model_id=model_id)
     for policy in POLICIES:
@@ -203,7 +210,7 @@ def models_update(model_id: int, settings: tuple[str, ...], spec_path: Path | No
             getattr(message, policy).CopyFrom(getattr(after, policy))
     check_update_model(message)
     if merge_policies(before, message) != after:
-        raise CommandError(f"{spec_path} changes more than training, audit and economy",
+        raise CommandError(f"{spec_path} changes more than training, audit, economy and inference",
                            "data are attached by `gradus tx models attach`, trainers invited by `gradus tx models "
                            "invite`; the rest of a contract is fixed", ExitStatus.USAGE)
     check_within_limits(before, after)

@@ -64,6 +64,10 @@ class Keeper:
         ctx.emit(new_coin_received(recipient, coins))
         ctx.emit(new_transfer(sender, recipient, coins))
 
+    def find_module_name(self, address: bytes) -> str | None:
+        """The module whose account this is, None for an account of somebody who signs."""
+        return self.accounts.find_module_name(address)
+
     def send_to_module(self, ctx: Ctx, sender: bytes, module: str, coins: tuple[Coin, ...]) -> None:
         """Move coins from an account into a module account. See `send`."""
         self.send(ctx, sender, self._module_address(module), coins)

@@ -78,7 +78,7 @@ def _init_model(ctx: Ctx, keeper: Keeper, item: Section, next_id: int) -> None:
             decode_address(address)
     except ChainError as error:
         raise GenesisInvalid(item.path, str(error), "an address begins with gradus1") from None
-    _check_terms(item, model.spec)
+    _check_terms(keeper, item, model.spec)
     if not 0 < model.id < next_id or keeper.find_model(ctx, model.id) is not None:
         raise GenesisInvalid(f"{item.path}.id", f"{model.id} is 0, not below next_id, or stands there twice",
                              "ids are unique")
@@ -89,7 +89,7 @@ def _init_model(ctx: Ctx, keeper: Keeper, item: Section, next_id: int) -> None:
 
 def _init_version(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     version = read_record(item, SpecVersion)
-    _check_terms(item, version.spec)
+    _check_terms(keeper, item, version.spec)
     model = _known_model(ctx, keeper, item, version.model_id)
     if not 0 < version.version < model.spec_version or keeper.find_version(ctx, model.id, version.version) is not None:
         raise GenesisInvalid(f"{item.path}.version", f"{version.version} is 0, not below the model's, or stands there "
@@ -99,16 +99,17 @@ def _init_version(ctx: Ctx, keeper: Keeper, item: Section) -> None:
 
 def _init_pending(ctx: Ctx, keeper: Keeper, item: Section) -> None:
     pending = read_record(item, PendingSpec)
-    _check_terms(item, pending.spec)
+    _check_terms(keeper, item, pending.spec)
     model = _known_model(ctx, keeper, item, pending.model_id)
     if keeper.find_pending(ctx, model.id) is not None:
         raise GenesisInvalid(f"{item.path}.model_id", f"{model.id} stands there twice", "only the last terms wait")
     keeper.put_pending(ctx, model.id, pending.spec)
 
 
-def _check_terms(item: Section, spec: ModelSpec) -> None:
+def _check_terms(keeper: Keeper, item: Section, spec: ModelSpec) -> None:
     try:
         check_spec(spec)
+        keeper.check_data_owner(spec)
     except ChainError as error:
         raise GenesisInvalid(item.path, str(error), "the terms are those of a new model") from None
 

@@ -85,7 +85,7 @@ def _fixed_terms(spec: ModelSpec) -> ModelSpec:
     """What no change of terms touches."""
     fixed = ModelSpec()
     fixed.CopyFrom(spec)
-    for name in ("training", "audit", "economy", "invited_trainers"):
+    for name in ("training", "audit", "economy", "inference", "invited_trainers"):
         fixed.ClearField(name)
     fixed.dataset.Clear()
     fixed.dataset.features, fixed.dataset.classes = spec.dataset.features, spec.dataset.classes

@@ -22,7 +22,9 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
     MODEL_STATUS_UNSPECIFIED, Hold, Model, ModelSpec, Params, PendingSpec, SpecVersion, Weights,
 )
 from abci_app.x.models import events, keys
-from abci_app.x.models.errors import EscrowTooLarge, HoldsExhausted, ModelNotFound, VersionNotFound, WeightsNotFound
+from abci_app.x.models.errors import (
+    EscrowTooLarge, HoldsExhausted, InferencePolicyInvalid, ModelNotFound, VersionNotFound, WeightsNotFound,
+)
 from abci_app.x.models.needs import Bank
 from abci_app.x.models.types import STORE
 from abci_app.x.models.types.changes import find_phase, set_phase
@@ -87,6 +89,14 @@ class Keeper:
                       created_height=ctx.height, spec_version=1, spec_height=ctx.height)
         self.put_model(ctx, model)
         return model
+
+    def check_data_owner(self, spec: ModelSpec) -> None:
+        """Raises InferencePolicyInvalid (models/39) where a module account would earn by answers: it holds others'.
+        """
+        owner = spec.inference.data_owner
+        module = self.bank.find_module_name(decode_address(owner)) if owner else None
+        if module is not None:
+            raise InferencePolicyInvalid(f"data_owner is the module account {module}, which takes no transfers")
 
     def get_spec(self, ctx: Ctx, model_id: int, version: int) -> ModelSpec:
         """The terms of a version, in force or replaced. Raises ModelNotFound, VersionNotFound (models/2, models/37)."""

@@ -35,11 +35,14 @@ DRAW_OPERATIONS = 16
 def create_model(ctx: Ctx, keeper: Keeper, msg: MsgCreateModel) -> MsgCreateModelResponse:
     """Write a contract, its initial weights and its escrow.
 
-    Checks, in consensus order: the fee of the auditors covers the chain's price, the signer has the escrow.
+    Checks, in consensus order: the data's owner is no module account, the fee of the auditors covers the chain's price,
+    the signer has the escrow.
 
-    Raises: AuditFeeTooLow (models/38), OutOfGas (sdk/11), InsufficientFunds (sdk/5). Emits: models.model_created.
+    Raises: InferencePolicyInvalid (models/39), AuditFeeTooLow (models/38), OutOfGas (sdk/11), InsufficientFunds
+    (sdk/5). Emits: models.model_created.
     Gas: compute_weights_gas, 4 writes of this room, and the bank's.
     """
+    keeper.check_data_owner(msg.spec)
     check_audit_fee(msg.spec, keeper.params(ctx).audit_price_ugrad_per_gma)
     ctx.gas.use(compute_weights_gas(msg.spec), "the model's weights")
     escrow_ugrad = parse_base_amount(msg.escrow) if msg.HasField("escrow") else 0
@@ -91,7 +94,8 @@ def update_model(ctx: Ctx, keeper: Keeper, rounds: Rounds, msg: MsgUpdateModel) 
     They are compared with the terms that wait, where some do, else with those in force.
     Checks, in consensus order: the model exists, the signer is its admin or governance, it is not retired, an admin
     stays within the limits, something changes, kept_rounds does not fall, rounds are not over already, the terms are
-    those of a valid contract, the fee of the auditors covers the chain's price, the versions are not used up.
+    those of a valid contract, the data owner is no module account, the fee of the auditors covers the chain's price,
+    the versions are not used up.
 
     Raises: ModelNotFound (models/2), NotAdmin (models/24), ModelRetired (models/25), LimitExceeded (models/29),
     ChangeEmpty (models/31), RoundPolicyInvalid (models/10), check_spec's, AuditFeeTooLow (models/38),
@@ -257,6 +261,7 @@ def _change_terms(ctx: Ctx, keeper: Keeper, rounds: Rounds, model: Model, before
     is_running = rounds.has_running_round(ctx, model.id)
     check_change(before, after, model.rounds_closed + is_running)
     check_spec(after)
+    keeper.check_data_owner(after)
     check_audit_fee(after, keeper.params(ctx).audit_price_ugrad_per_gma)
     if model.spec_version >= VERSIONS_MAX:
         raise VersionsExhausted(f"model {model.id} has had {model.spec_version}")

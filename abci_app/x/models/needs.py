@@ -18,7 +18,9 @@ class Rounds(Protocol):
 
 
 class Bank(Protocol):
-    """The slice of the bank that escrow needs."""
+    """The slice of the bank that escrow needs, and terms that name who is paid."""
+
+    def find_module_name(self, address: bytes) -> str | None: ...
 
     def balance(self, ctx: Ctx, address: bytes, denom: str = ...) -> int: ...
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from abci_app.cli import query_models, sending, tx_models
+from abci_app.cli import query, query_models, sending, tx_models
 from abci_app.cli.hints import HINTS
 from abci_app.cli.main import main
 from abci_app.client.chain import ChainClient
@@ -37,7 +37,7 @@ class Shell:
         self.client = ChainClient(node)  # type: ignore[arg-type]
         monkeypatch.setenv("GRADUS_HOME", str(home))
         monkeypatch.setenv("GRADUS_NODE", "http://127.0.0.1:1")
-        for place in (query_models, sending, tx_models):
+        for place in (query, query_models, sending, tx_models):
             monkeypatch.setattr(place, "connect", lambda url: self.client)
         monkeypatch.setattr(sending, "Sender", partial(Sender, sleep=node.sleep))
         for name in ("alice", "bob"):
@@ -146,7 +146,7 @@ def test_update_takes_a_file_of_terms_and_says_what_no_update_changes(made: Shel
     assert made.tx("update", "1", "--spec", str(path))["spec_version"] == 2
     path.write_text(json.dumps({"training": {"local_steps": 8}, "name": "other"}))
     status, error, hint = made.refused("update", "1", "--spec", str(path))
-    assert status == 2 and "more than training, audit and economy" in error and "attach" in hint
+    assert status == 2 and "more than training, audit, economy and inference" in error and "attach" in hint
 
 
 @pytest.mark.parametrize(("arguments", "status", "error", "hint"), [
@@ -245,7 +245,7 @@ def test_every_error_of_the_room_has_a_hint() -> None:
 
 
 def test_every_field_of_the_policies_can_be_set_and_limited() -> None:
-    assert len(NUMBER_FIELDS) == 29 and sorted(CHOICES) == ["training.aggregation", "training.codec"]
+    assert len(NUMBER_FIELDS) == 42 and sorted(CHOICES) == ["training.aggregation", "training.codec"]
 
 
 def test_client_takes_no_terms_of_another_version(made: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,3 +259,35 @@ def test_client_takes_no_terms_of_another_version(made: Shell, monkeypatch: pyte
     monkeypatch.setattr(made.client, "_find", lambda *_: answer)
     with pytest.raises(ProofInvalid):
         made.client.find_spec(1, 1)
+
+
+def test_created_contract_shares_fees_as_its_options_say(shell: Shell) -> None:
+    shell.tx("create", "--dataset", "iris", "--hidden", "4", "--trainers-ppm", "300000", "--owner-ppm", "10000",
+             "--data-owner", "bob", "--host-bond", "3grad", "--answer-audit-ppm", "20000", "--replicas-max", "5")
+    status, told = shell.run("query", "models", "show", "1")
+    policy = told["spec"]["inference"]
+    assert status == 0 and (policy["hosts_ppm"], policy["trainers_ppm"], policy["owner_ppm"]) == (
+        590_000, 300_000, 10_000)
+    assert (policy["data_owner"], policy["host_bond_ugrad"]) == (address_of("bob"), 3_000_000)
+    assert (policy["audit_ppm"], policy["replicas_max"], policy["burn_slash_ppm"]) == (20_000, 5, 500_000)
+
+
+def test_contract_without_hosts_gets_the_default_policy_with_the_fields_that_an_update_sets(shell: Shell) -> None:
+    shell.tx("create", "--dataset", "iris", "--hidden", "4", "--no-hosts")
+    assert not shell.model().spec.HasField("inference")
+    shell.tx("update", "1", "--set", "inference.creator_ppm=0", "--set", "inference.owner_ppm=50000",
+             "--set", f"inference.data_owner={address_of('bob')}")
+    policy = shell.model().spec.inference
+    assert (policy.hosts_ppm, policy.owner_ppm, policy.data_owner) == (700_000, 50_000, address_of("bob"))
+    status, error, hint = shell.refused("update", "1", "--set", f"inference.data_owner={address_of('alice')}")
+    assert status == 1 and error.startswith("models/29 inference.data_owner is ")
+
+
+@pytest.mark.parametrize(("arguments", "problem"), [
+    (("--trainers-ppm", "950000"), "leaves the hosts nothing"),
+    (("--owner-ppm", "10000"), "go together"),
+    (("--data-owner", "bob"), "go together"),
+])
+def test_shares_that_cannot_be_are_wrong_usage(shell: Shell, arguments: tuple[str, ...], problem: str) -> None:
+    status, error, hint = shell.refused("create", "--dataset", "iris", *arguments, "--dry-run")
+    assert status == 2 and problem in error and hint

@@ -9,6 +9,7 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
     AuditPolicy, Dataset, Economy, LearningRate, ModelSpec, TrainingPolicy,
 )
 from abci_app.x.models.errors import ArchitectureInvalid, ModelTooLarge, UnitPolicyInvalid
+from abci_app.x.models.types.inference import default_policy
 from abci_app.x.models.types.terms import (
     AUDIT_FEE_PPM_MAX, CODEC, CODECS, KEPT_ROUNDS_MAX, NUMERICS, PARAMS_DEFAULT, ROUND_BLOCKS_MIN, UNIT_COST_MAX,
     check_architecture, check_unit, compute_audit_fee_ppm_min, compute_bond_min,
@@ -53,7 +54,7 @@ def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25
     economy = Economy(round_reward_ugrad=round_reward_ugrad)
     economy.bond_ugrad = compute_default_bond(economy, audit)
     spec = ModelSpec(name=name, numerics=NUMERICS, dataset=dataset, init_seed=init_seed, training=training, audit=audit,
-                     economy=economy, invited_trainers=invited_trainers)
+                     economy=economy, invited_trainers=invited_trainers, inference=default_policy())
     _fit_hidden(spec, hidden)
     _fit_unit(spec)
     spec.audit.audit_fee_ppm = choose_audit_fee_ppm(spec, audit_price_ugrad_per_gma)

@@ -13,7 +13,8 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec, PolicyLimits
 from abci_app.x.models.errors import LimitExceeded, LimitsInvalid
 from kernels import aggregate, payload
 
-POLICIES = ("training", "audit", "economy")
+POLICIES = ("training", "audit", "economy", "inference")
+DATA_OWNER = "inference.data_owner"  # the one text of which no limit can say what it may become
 CHOICES = {"training.aggregation": aggregate.RULES, "training.codec": payload.CODECS}
 
 
@@ -50,16 +51,27 @@ def check_limits(limits: PolicyLimits) -> None:
 
 
 def check_initial_policies(spec: ModelSpec) -> None:
-    """Raises LimitsInvalid (models/28) where a contract begins outside its own limits."""
+    """Raises LimitsInvalid (models/28) where a contract begins outside its own limits.
+
+    Those of an inference policy that is not there yet are for the one that the admin may add.
+    """
     for field in (*NUMBER_FIELDS, *CHOICES):
+        if not spec.HasField("inference") and _is_of_inference(field):
+            continue
         allowed = find_allowed(spec.limits, field)
         if allowed is not None and not is_allowed(spec.limits, field, get_policy_value(spec, field)):
             raise LimitsInvalid(f"{field} is {get_policy_value(spec, field)}, its limits are {allowed}")
 
 
 def check_within_limits(old: ModelSpec, new: ModelSpec) -> None:
-    """Raises LimitExceeded (models/29) where a policy changes to what the contract does not allow its admin."""
-    for field in list_changes(old, new):
+    """Raises LimitExceeded (models/29) where a policy changes to what the contract does not allow its admin.
+
+    An inference policy where there was none changes nothing that anybody has: only the limits that name it bound it.
+    """
+    is_added = new.HasField("inference") and not old.HasField("inference")
+    changes = [field for field in list_changes(old, new) if not (is_added and _is_of_inference(field))]
+    added = [field for field in NUMBER_FIELDS if is_added and _is_of_inference(field)]
+    for field in (*changes, *(field for field in added if find_allowed(old.limits, field) is not None)):
         if not is_allowed(old.limits, field, get_policy_value(new, field)):
             allowed = find_allowed(old.limits, field) or "nothing else"
             raise LimitExceeded(f"{field} is {get_policy_value(old, field)} and would be "
@@ -68,7 +80,7 @@ def check_within_limits(old: ModelSpec, new: ModelSpec) -> None:
 
 def list_changes(old: ModelSpec, new: ModelSpec) -> list[str]:
     """The fields of the policies that differ."""
-    return [field for field in (*NUMBER_FIELDS, *CHOICES)
+    return [field for field in (*NUMBER_FIELDS, *CHOICES, DATA_OWNER)
             if get_policy_value(old, field) != get_policy_value(new, field)]
 
 
@@ -77,7 +89,7 @@ def get_policy_value(spec: ModelSpec, field: str) -> int | str:
     found = spec
     for name in field.split("."):
         found = getattr(found, name)
-    return found  # type: ignore[return-value]  # the paths are those of NUMBER_FIELDS and CHOICES
+    return found  # type: ignore[return-value]  # the paths are those of list_changes
 
 
 def is_allowed(limits: PolicyLimits, field: str, value: int | str) -> bool:
@@ -92,6 +104,10 @@ def find_allowed(limits: PolicyLimits, field: str) -> str | None:
         if one.field == field:
             return f"{one.min} to {one.max}"
     return next((", ".join(one.values) for one in limits.choices if one.field == field), None)
+
+
+def _is_of_inference(field: str) -> bool:
+    return field.startswith("inference.")
 
 
 def _check_limit_names(names: list[str], known: tuple[str, ...]) -> None:

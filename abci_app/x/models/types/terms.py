@@ -20,6 +20,7 @@ from abci_app.x.models.errors import (
     DatasetInvalid, LearningRateInvalid, ModelTooLarge, NameInvalid, NumericsUnknown, OuterPolicyInvalid,
     RoundPolicyInvalid, SeedInvalid, TrainersInvalid, UnitPolicyInvalid, UnitTooCostly,
 )
+from abci_app.x.models.types.inference import check_inference
 from abci_app.x.models.types.limits import check_limits
 from kernels import aggregate, chunks, mlp, payload, transcript
 from kernels.aggregate.types import PAYLOADS_MAX
@@ -57,7 +58,7 @@ _INNER_NAME_CHARS = " ._-"
 
 
 def check_spec(spec: ModelSpec) -> None:
-    """Raises the first error of a contract, in this order; codes models/4 to models/19, /27 and /28."""
+    """Raises the first error of a contract, in this order; codes models/4 to models/19, /27, /28 and /39."""
     check_name(spec.name)
     if spec.numerics != NUMERICS:
         raise NumericsUnknown(f"numerics is {shown(spec.numerics)}")
@@ -74,6 +75,7 @@ def check_spec(spec: ModelSpec) -> None:
     check_economy(spec)
     check_invited(spec)
     check_limits(spec.limits)
+    check_inference(spec)
 
 
 def check_name(name: str) -> None:
