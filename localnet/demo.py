@@ -244,7 +244,7 @@ class Demo:
                 dataset={"name": manifest.name, "rows_root": manifest.rows_root.hex(), "source": manifest.source,
                          "train_rows": manifest.train_rows, "test_rows": manifest.test_rows},
                 rpc=net.manifest.nodes[0].rpc, initial_accuracy_ppm=accuracy[0],
-                accuracy_ppm_per_round=accuracy[1:], baseline_ppm=baseline_ppm(len(manifest.classes), dataset),
+                accuracy_ppm_per_round=accuracy[1:], baseline_ppm=baseline_ppm(manifest.form, dataset),
                 seconds=0.0, seconds_to_first_block=round(seconds[0], 2),
                 seconds_per_round=round(seconds[1] / max(len(accuracy) - 1, 1), 3),
                 earned_ugrad=read_earned(client, model_id, self.miners),

@@ -10,6 +10,7 @@ from abci_app.client.chain import ChainClient, ChunkReport
 from abci_app.client.evaluate import accuracy_ppm, baseline_ppm, percent_text
 from abci_app.client.safetensors import encode_safetensors
 from abci_app.data.store import DatasetStore, StoredDataset
+from abci_app.runtime.contract import new_row_form
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
 
 
@@ -42,7 +43,7 @@ def evaluate(model: Model, weights: bytes, store: DatasetStore) -> dict[str, Any
     dataset = store.open(model.spec.dataset.rows_root)
     check_split(model, dataset)
     accuracy = accuracy_ppm(model.spec.mlp_classifier.widths, weights, dataset)
-    baseline = baseline_ppm(model.spec.dataset.classes, dataset)
+    baseline = baseline_ppm(new_row_form(model.spec), dataset)
     return {"dataset": dataset.manifest.name, "held_out_rows": dataset.manifest.test_rows,
             "accuracy": percent_text(accuracy), "accuracy_ppm": accuracy,
             "baseline": percent_text(baseline), "baseline_ppm": baseline}

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from abci_app.client.errors import ClientError
 from abci_app.wire.ints import PPM
+from abci_app.wire.row import CLASSES, RowForm
 from kernels import mlp
 
 LABEL_BYTES = 2
@@ -26,9 +27,8 @@ class HeldOut(Protocol):
     def manifest(self) -> Split:
         """What it says of itself."""
 
-    def read_held_out(self, classes: int) -> tuple[bytes, bytes]:
-        """(features int8 [rows, inputs], labels uint16 little-endian [rows]) of the held-out rows, as the numerics take
-        them for so many classes."""
+    def read_held_out(self, form: RowForm) -> tuple[bytes, bytes]:
+        """(features, targets) of the held-out rows, as the numerics take them."""
 
 
 class NoHeldOutRows(ClientError):
@@ -38,19 +38,19 @@ class NoHeldOutRows(ClientError):
 def accuracy_ppm(widths: Sequence[int], weights: bytes, dataset: HeldOut) -> int:
     """Share of the held-out rows that the weights label rightly, in ppm, rounded down. Raises NoHeldOutRows."""
     rows = _count_rows(dataset)
-    features, labels = dataset.read_held_out(widths[-1])
+    features, labels = dataset.read_held_out(RowForm(CLASSES, widths[0], widths[-1]))
     predicted = mlp.predict(tuple(widths), weights, features, rows)
     right = sum(one == other for one, other in zip(_split(predicted), _split(labels), strict=True))
     return right * PPM // rows
 
 
-def baseline_ppm(classes: int, dataset: HeldOut) -> int:
+def baseline_ppm(form: RowForm, dataset: HeldOut) -> int:
     """Share of the held-out rows with their most frequent class, in ppm, rounded down: what is reached unlearned.
 
     Raises NoHeldOutRows.
     """
     rows = _count_rows(dataset)
-    _, labels = dataset.read_held_out(classes)
+    _, labels = dataset.read_held_out(form)
     return max(Counter(_split(labels)).values()) * PPM // rows
 
 

@@ -19,7 +19,7 @@ from abci_app.data.manifest import CLASSES_MAX, Dropped, Manifest
 from abci_app.data.table import Progress, Table
 from abci_app.data.tree import RowTree
 from abci_app.wire.ints import PPM, U64_MAX, ppm_floor, u64_bytes
-from abci_app.wire.row import row_bytes
+from abci_app.wire.row import LABEL_BYTES
 from abci_app.wire.seed import hash_fields, shuffle
 
 SCALINGS = ("auto", "column", "table")
@@ -209,7 +209,7 @@ def _encode_rows(table: Table, columns: Sequence[Column], labels: Sequence[int],
     if not columns:
         raise DataError("no column is left to learn from: all are constant or left out")
     feature_count = sum(column.feature_count for column in columns)
-    size = row_bytes(feature_count)
+    size = feature_count + LABEL_BYTES
     if feature_count > FEATURES_MAX:
         raise DataError(f"the columns become {feature_count} features; the most is {FEATURES_MAX}",
                         hint="leave columns out with --drop")

@@ -12,7 +12,7 @@ from abci_app.data.columns import CategoricalColumn, Column, NumericColumn
 from abci_app.data.decimals import find_decimal
 from abci_app.data.errors import DatasetCorrupt
 from abci_app.wire.ints import U64_MAX
-from abci_app.wire.row import row_bytes
+from abci_app.wire.row import CLASSES, RowForm
 
 FORMAT = "gradus-dataset/1"
 MANIFEST_BYTES_MAX = 1 << 26
@@ -54,9 +54,14 @@ class Manifest:
         return self.train_rows + self.test_rows
 
     @property
+    def form(self) -> RowForm:
+        """How the rows are meant to be read."""
+        return RowForm(CLASSES, self.feature_count, len(self.classes))
+
+    @property
     def row_bytes(self) -> int:
         """Bytes of one row."""
-        return row_bytes(self.feature_count)
+        return self.form.row_bytes
 
     def to_json(self) -> dict[str, Any]:
         """The manifest as plain JSON values."""

@@ -20,7 +20,7 @@ from abci_app.data.errors import DataError, DatasetCorrupt, DatasetMissing
 from abci_app.data.manifest import MANIFEST_BYTES_MAX, Manifest, decode_manifest
 from abci_app.data.table import Progress
 from abci_app.data.tree import RowTree
-from abci_app.wire.row import join_columns
+from abci_app.wire.row import RowForm
 
 MANIFEST_FILE = "manifest.json"
 ROWS_FILE = "rows.bin"
@@ -66,13 +66,13 @@ class StoredDataset:
             rows.append(row)
         return rows
 
-    def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
-        """(features, labels) of the rows at `indices`, as the numerics take them. classes: of the contract."""
-        return join_columns(self.read_rows(indices), self.manifest.feature_count, classes)
+    def read_columns(self, indices: Sequence[int], form: RowForm) -> tuple[bytes, bytes]:
+        """(features, targets) of the rows at `indices`, as the numerics take them. form: the contract's."""
+        return form.join_columns(self.read_rows(indices))
 
-    def read_held_out(self, classes: int) -> tuple[bytes, bytes]:
-        """(features, labels) of the held-out rows, as `read_columns`."""
-        return self.read_columns(range(self.manifest.train_rows, self.manifest.row_count), classes)
+    def read_held_out(self, form: RowForm) -> tuple[bytes, bytes]:
+        """(features, targets) of the held-out rows, as `read_columns`."""
+        return self.read_columns(range(self.manifest.train_rows, self.manifest.row_count), form)
 
     def prove(self, indices: Sequence[int]) -> list[bytes]:
         """Multiproof of the rows at rising `indices`. Raises ValueError for indices that do not rise."""

@@ -9,13 +9,14 @@ from abci_app.replay.blocks import Block, BlockReader
 from abci_app.replay.history import PastRound, iter_rounds
 from abci_app.replay.records import Records
 from abci_app.replay.rounds import PastUnit, Progress, close_round, compute_root
+from abci_app.runtime import contract
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     SLASH_REASON_DISPUTE, SLASH_REASON_MISMATCH, Round, Slash, SlashReason,
 )
 from abci_app.x.models.types import compute_learning_rate_q16
 from abci_app.x.work.types import compute_payload_root
-from kernels import mlp, outer
+from kernels import outer
 from kernels.errors import KernelInputError
 
 FIRST_VERSION = 1
@@ -58,8 +59,7 @@ class Rebuilt:
 
 def compute_first_weights(records: Records, model: Model) -> bytes:
     """The weights that a contract's seed gives: those before its first round."""
-    spec = records.get_spec(model.id, FIRST_VERSION)
-    return mlp.init_weights(tuple(spec.mlp_classifier.widths), spec.init_seed)
+    return contract.compute_first_weights(records.get_spec(model.id, FIRST_VERSION))
 
 
 def iter_rebuilt(records: Records, reader: BlockReader, model: Model, last: int, report: Progress) -> Iterator[Rebuilt]:

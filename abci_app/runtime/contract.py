@@ -10,12 +10,15 @@ from abci_app.wire.ints import PPM, mul_div_ceil, ppm_floor
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
     MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, AuditPolicy, Economy, ModelSpec,
 )
+from abci_app.wire.row import CLASSES, TOKENS, VALUES, RowForm
 from abci_app.wire.seed import draw_row, draw_rows
-from kernels import aggregate, mlp, unit
+from kernels import aggregate, decoder, mlp, unit
 from kernels.aggregate.types import PAYLOADS_MAX
 from kernels.decoder.types import Decoder
 
 LIVE_STATUSES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING)
+ARCHITECTURES = ("mlp_classifier", "mlp_regressor", "decoder")  # fields of a contract, of which it has one
+ROW_KINDS = {"mlp_classifier": CLASSES, "mlp_regressor": VALUES, "decoder": TOKENS}
 
 CLOSE_COST_PER_BLOCK = 1 << 30  # multiply-adds
 GMA = 10**9  # multiply-adds
@@ -27,7 +30,7 @@ class UnitTerms:
     """All that fixes what a unit gives, and what was claimed of it: a replay needs the rows and weights besides.
 
     seed: of the unit. first_step: where it stands in its schedule. Its rows are drawn from the first train_rows of a
-    dataset of row_count rows (targets below `classes`) under rows_root. claimant: bech32 of its trainer. attempt: of
+    dataset of row_count rows, read as `form` says, under rows_root. claimant: bech32 of its trainer. attempt: of
     the round's dealing.
     """
 
@@ -37,8 +40,7 @@ class UnitTerms:
     train_rows: int
     rows_root: bytes
     row_count: int
-    features: int
-    classes: int
+    form: RowForm
     weights_root: bytes
     payload_root: bytes
     trace_root: bytes
@@ -58,6 +60,12 @@ class UnitTerms:
         return draw_rows(self.seed, self.policy.local_steps * self.policy.batch_rows, self.train_rows)
 
 
+def find_architecture(spec: ModelSpec) -> str:
+    """Which of ARCHITECTURES a contract has; empty where it is not exactly one."""
+    found = [name for name in ARCHITECTURES if spec.HasField(name)]
+    return found[0] if len(found) == 1 else ""
+
+
 def new_network(spec: ModelSpec) -> mlp.Mlp | Decoder:
     """The network of a contract, as the numerics take it."""
     if spec.HasField("decoder"):
@@ -67,6 +75,25 @@ def new_network(spec: ModelSpec) -> mlp.Mlp | Decoder:
     if spec.HasField("mlp_regressor"):
         return mlp.Mlp(tuple(spec.mlp_regressor.widths), "regressor")
     return mlp.Mlp(tuple(spec.mlp_classifier.widths))
+
+
+def new_row_form(spec: ModelSpec) -> RowForm:
+    """How the contract's rows are read."""
+    return RowForm(ROW_KINDS[find_architecture(spec)], spec.dataset.features, spec.dataset.classes)
+
+
+def is_disputable(spec: ModelSpec) -> bool:
+    """Whether a unit of the contract is a list of small operations, so that a dispute about it ends at one: no
+    decoder's is."""
+    return not spec.HasField("decoder")
+
+
+def compute_first_weights(spec: ModelSpec) -> bytes:
+    """The weights that the contract's seed gives: those before its first round."""
+    network = new_network(spec)
+    if isinstance(network, Decoder):
+        return decoder.init_weights(network, spec.init_seed)
+    return mlp.init_weights(network.widths, spec.init_seed)
 
 
 def compute_param_count(spec: ModelSpec) -> int:

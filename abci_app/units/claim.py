@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from abci_app.runtime.contract import compute_unit_policy
+from abci_app.runtime.contract import compute_unit_policy, new_row_form
 from abci_app.wire.audit import CONFIRMATION, decode_subject, new_answer, new_confirmation
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
+from abci_app.wire.row import RowForm
 from abci_app.wire.seed import compute_witness, draw_witness_step, unit_seed
 from abci_app.x.work.types import compute_payload_root, draw_unit_rows
 from kernels.unit import run_unit
@@ -20,9 +21,9 @@ from kernels.unit import run_unit
 class Rows(Protocol):
     """A dataset's rows; data.store.StoredDataset is one, which checks each row against the root."""
 
-    def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
-        """(int8 features, u16 labels) of the rows at `indices`, in that order, with repetition, as wire/row.py gives
-        them to the numerics of a contract with so many classes."""
+    def read_columns(self, indices: Sequence[int], form: RowForm) -> tuple[bytes, bytes]:
+        """(features, targets) of the rows at `indices`, in that order, with repetition, as wire/row.py gives them to
+        the numerics of a contract that reads its rows so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +64,9 @@ def compute_unit(spec: ModelSpec, running: Round, unit: int, weights: bytes, row
 def compute_unit_from(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: Rows, drawn: Sequence[int],
                       witness_step: int = 0) -> Computed:
     """The result from given rows: right only for those that the round's seed draws."""
-    features, labels = rows.read_columns(drawn, spec.dataset.classes)
+    features, targets = rows.read_columns(drawn, new_row_form(spec))
     policy = compute_unit_policy(spec, running.learning_rate_q16)
-    result = run_unit(policy, weights, features, labels, unit_seed(running.seed, unit), witness_step=witness_step)
+    result = run_unit(policy, weights, features, targets, unit_seed(running.seed, unit), witness_step=witness_step)
     return Computed(new_claim(result.payload, result.trace_root, policy.codec), result.trace, result.witness)
 
 

@@ -7,6 +7,7 @@ from abci_app.client.chain import ChainClient
 from abci_app.client.errors import ProofInvalid
 from abci_app.client.model_source import ModelSource
 from abci_app.data.store import StoredDataset
+from abci_app.runtime.contract import new_row_form
 from abci_app.units.errors import DatasetUnfit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
@@ -101,9 +102,10 @@ def open_dataset(store: Datasets, spec: ModelSpec) -> StoredDataset:
     wanted = spec.dataset
     dataset = store.open(wanted.rows_root)
     held = dataset.manifest
-    if (held.row_count, held.feature_count) != (wanted.train_rows + wanted.test_rows, wanted.features):
+    row_count, row_bytes = wanted.train_rows + wanted.test_rows, new_row_form(spec).row_bytes
+    if (held.row_count, held.row_bytes) != (row_count, row_bytes):
         raise DatasetUnfit(
-            f"the contract speaks of {wanted.train_rows + wanted.test_rows} rows of {wanted.features} features; "
-            f"the dataset under its root has {held.row_count} of {held.feature_count}",
+            f"the contract speaks of {row_count} rows of {row_bytes} bytes; the dataset under its root has "
+            f"{held.row_count} of {held.row_bytes}",
             hint="the contract is wrong and can never be audited: take another model")
     return dataset

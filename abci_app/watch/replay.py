@@ -7,6 +7,7 @@ from typing import Protocol
 from abci_app.runtime.contract import UnitTerms
 from abci_app.watch.memory import SMALL_BYTES_MAX, Memory
 from abci_app.wire.merkle import HASH_BYTES
+from abci_app.wire.row import RowForm
 from abci_app.x.work.types import compute_payload_root
 from kernels import transcript
 from kernels.transcript.runner import Transcript
@@ -16,9 +17,9 @@ from kernels.unit import UnitResult, run_unit
 class Dataset(Protocol):
     """A dataset's rows with proofs; data.store.StoredDataset is one, which checks each row against the root."""
 
-    def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
-        """(int8 features, u16 labels) of the rows at `indices`, in that order, with repetition, as wire/row.py gives
-        them to the numerics of a contract with so many classes."""
+    def read_columns(self, indices: Sequence[int], form: RowForm) -> tuple[bytes, bytes]:
+        """(features, targets) of the rows at `indices`, in that order, with repetition, as wire/row.py gives them to
+        the numerics of a contract that reads its rows so."""
 
     def read_rows(self, indices: Sequence[int]) -> list[bytes]:
         """The rows at `indices`."""
@@ -116,7 +117,7 @@ class UnitReplay:
                                         lambda found: found.held_bytes)
 
     def _read_columns(self) -> tuple[bytes, bytes]:
-        return self.dataset.read_columns(self.terms.list_rows(), self.terms.classes)
+        return self.dataset.read_columns(self.terms.list_rows(), self.terms.form)
 
     def _compute_result(self) -> UnitResult:
         return run_unit(self.terms.policy, self.load_weights(), *self.columns, self.terms.seed, self.terms.first_step)

@@ -11,6 +11,7 @@ from abci_app.client.chain import ChainClient
 from abci_app.client.errors import ClientError, FeeTooHigh, NodeRefused, ProofInvalid, TimedOut, TxRefused
 from abci_app.client.send import Sender
 from abci_app.data.errors import DataError
+from abci_app.runtime.contract import is_disputable
 from abci_app.units.events import Event, Report
 from abci_app.watch.bond import find_bond_ugrad
 from abci_app.watch.game import is_claimed
@@ -121,10 +122,13 @@ class Watcher:
         return min([kept, *disputed, *(ended.round for ended in self.chain.iter_ended_disputes(model.id))])
 
     def _iter_models(self) -> Iterator[Model]:
-        if not self.models:
-            yield from self.chain.iter_models()
-        for model_id in self.models:
-            yield self.chain.get_model(model_id)
+        """Those of which units can be challenged."""
+        models = map(self.chain.get_model, self.models) if self.models else self.chain.iter_models()
+        for model in models:
+            if is_disputable(model.spec):
+                yield model
+            else:
+                self._skip((model.id,), f"model {model.id} is a decoder, whose units audits alone judge")
 
     def _is_watched(self, owner: Round, unit: Unit) -> bool:
         is_own = self.sender is not None and unit.trainer == self.sender.key.bech32

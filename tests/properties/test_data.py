@@ -45,7 +45,7 @@ def test_rows_hold_what_the_manifest_says_of_every_cell(table: Table, held_out_p
     except DataError:
         return
     manifest = dataset.manifest
-    rows = split_rows(dataset.rows, manifest.feature_count)
+    rows = split_rows(dataset.rows, manifest.row_bytes)
     assert manifest.rows_root == MerkleTree(rows).root and decode_manifest(manifest.encode()) == manifest
     assert new_dataset(table, options) == dataset
     expected = sorted(expected_row(table, dataset, row) for row in range(table.row_count))

@@ -11,7 +11,7 @@ from abci_app.watch.replay import UnitReplay
 from abci_app.wire.merkle import MerkleTree
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
-from abci_app.wire.row import row_bytes, split_rows
+from abci_app.wire.row import CLASSES, RowForm, split_rows
 from abci_app.x.models.types import check_spec, default_spec
 from abci_app.x.work.types import new_unit_terms
 from kernels import dispatch
@@ -33,7 +33,8 @@ def draw_bytes(data: st.DataObject, count: int) -> bytes:
 def test_every_unit_of_any_dataset_is_computed_and_its_list_ends_with_its_claim(
         data: st.DataObject, features: int, classes: int, count: int, codec: str, rate_q16: int,
         momentum_q16: int) -> None:
-    rows = split_rows(draw_bytes(data, count * row_bytes(features)), features)
+    form = RowForm(CLASSES, features, classes)
+    rows = split_rows(draw_bytes(data, count * form.row_bytes), form.row_bytes)
     tree = MerkleTree(rows)
     terms = Dataset(rows_root=tree.root, train_rows=count, features=features, classes=classes)
     spec = default_spec("any", terms, bytes(32), trainers_min=1, hidden=(3,))
@@ -51,5 +52,5 @@ def test_every_unit_of_any_dataset_is_computed_and_its_list_ends_with_its_claim(
         assert (replay.payload_root, tuple(replay.trace)) == (computed.claim.payload_root, computed.trace)
         for segment, digest in enumerate(computed.trace):
             assert replay.read_output(segment, state_root_index(replay.terms.policy, segment)) == digest
-        proper = [b"".join(dataset.read_columns([row], classes)) for row in range(count)]
+        proper = [b"".join(dataset.read_columns([row], form)) for row in range(count)]
         assert compute_unit(spec, running, 0, weights, TableDataset(replace(dataset.table, rows=proper))) == computed

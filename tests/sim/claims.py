@@ -11,9 +11,10 @@ from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgCommitWork, MsgRevealPart, MsgRevealWork
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
-from abci_app.wire.row import join_columns
+from abci_app.wire.row import CLASSES, TOKENS, VALUES, RowForm
 from abci_app.wire.seed import claim_commitment, draw_rows, hash_fields, iter_u64, unit_seed
 from kernels import payload
+from kernels.decoder.types import Decoder
 from kernels.chunks import chunk_root
 from kernels.unit import Mlp, Schedule, Sgd, UnitPolicy, UnitResult, run_unit
 
@@ -62,11 +63,12 @@ def _run(spec: ModelSpec, running: Round, unit: int, weights: bytes, rows: list[
     training, dataset = spec.training, spec.dataset
     seed = unit_seed(running.seed, unit)
     drawn = draw_rows(seed, training.local_steps * training.batch_rows, dataset.train_rows)
-    features, labels = join_columns([rows[index] for index in drawn], dataset.features, dataset.classes)
+    network, kind = new_network(spec)
+    features, targets = RowForm(kind, dataset.features, dataset.classes).join_columns([rows[index] for index in drawn])
     policy = UnitPolicy(
-        Mlp(tuple(spec.mlp_classifier.widths)), Sgd(running.learning_rate_q16, training.momentum_q16), Schedule(),
+        network, Sgd(running.learning_rate_q16, training.momentum_q16), Schedule(),
         training.local_steps, training.batch_rows, training.trace_every, training.codec)
-    return run_unit(policy, weights, features, labels, seed, witness_step=witness_step)
+    return run_unit(policy, weights, features, targets, seed, witness_step=witness_step)
 
 
 def new_salt(unit: Unit) -> bytes:
@@ -96,3 +98,14 @@ def new_reveals(unit: Unit, claim: Claim, part_bytes: int, attempt: int = 0) -> 
     return [first, *(MsgRevealPart(trainer=unit.trainer, model_id=unit.model_id, round=unit.round, attempt=attempt,
                                    unit=unit.index, part=at // part_bytes, data=claim.payload[at:at + part_bytes])
                      for at in range(part_bytes, len(claim.payload), part_bytes))]
+
+
+def new_network(spec: ModelSpec) -> tuple[Mlp | Decoder, str]:
+    """A contract's network, and of which kind its rows are."""
+    if spec.HasField("mlp_classifier"):
+        return Mlp(tuple(spec.mlp_classifier.widths)), CLASSES
+    if spec.HasField("mlp_regressor"):
+        return Mlp(tuple(spec.mlp_regressor.widths), "regressor"), VALUES
+    shape = spec.decoder
+    return Decoder(shape.vocab, shape.context, shape.width, shape.heads, shape.hidden, shape.layers, shape.positions,
+                   shape.tied), TOKENS

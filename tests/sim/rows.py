@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from abci_app.wire.merkle import MerkleTree
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset
-from abci_app.wire.row import join_columns, new_row
+from abci_app.wire.row import CLASSES, TOKENS, VALUES, RowForm, new_row, new_tokens_row, new_values_row
 
 
 @dataclass
@@ -33,13 +33,36 @@ class TableDataset:
         """The rows at `indices`."""
         return [self.table.rows[index] for index in indices]
 
-    def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
-        """(features, labels) of the rows at `indices`."""
-        return join_columns(self.read_rows(indices), self.table.terms.features, classes)
+    def read_columns(self, indices: Sequence[int], form: RowForm) -> tuple[bytes, bytes]:
+        """(features, targets) of the rows at `indices`."""
+        return form.join_columns(self.read_rows(indices))
 
     def prove(self, indices: Sequence[int]) -> list[bytes]:
         """Multiproof of rising indices."""
         return self.table.tree.prove(list(indices))
+
+
+ROW_KINDS = {"mlp_classifier": CLASSES, "mlp_regressor": VALUES, "decoder": TOKENS}
+
+
+def new_rows_for(architecture: str, seed: str, train_rows: int, test_rows: int, features: int, classes: int,
+                 odd: bool = False) -> RowsTable:
+    """A dataset for any network of a contract. odd: nothing but random bytes."""
+    form = RowForm(ROW_KINDS[architecture], features, classes)
+    if form.kind == CLASSES:
+        return new_rows(seed, train_rows, test_rows, features, classes, odd)
+    dice, rows = random.Random(f"{architecture}/{seed}"), []
+    for _ in range(train_rows + test_rows):
+        if odd:
+            rows.append(dice.randbytes(form.row_bytes))
+        elif form.kind == TOKENS:
+            first, pace = dice.randrange(classes), dice.randrange(1, 3)
+            rows.append(new_tokens_row([(first + pace * place) % classes for place in range(features + 1)]))
+        else:
+            values = [dice.randint(-127, 127) for _ in range(features)]
+            targets = [sum(values[place::classes]) << 8 for place in range(classes)]
+            rows.append(new_values_row(bytes(value & 0xFF for value in values), targets))
+    return _new_table(rows, train_rows, form)
 
 
 def new_rows(seed: str, train_rows: int, test_rows: int, features: int, classes: int, odd: bool = False) -> RowsTable:
@@ -56,6 +79,10 @@ def new_rows(seed: str, train_rows: int, test_rows: int, features: int, classes:
             values[odd_dice.randrange(features)] = -128
             label = odd_dice.choice((label, classes, 65_535))
         rows.append(new_row(bytes(value & 0xFF for value in values), label))
+    return _new_table(rows, train_rows, RowForm(CLASSES, features, classes))
+
+
+def _new_table(rows: list[bytes], train_rows: int, form: RowForm) -> RowsTable:
     tree = MerkleTree(rows)
-    terms = Dataset(rows_root=tree.root, train_rows=train_rows, test_rows=test_rows, features=features, classes=classes)
-    return RowsTable(rows, terms, tree)
+    return RowsTable(rows, Dataset(rows_root=tree.root, train_rows=train_rows, test_rows=len(rows) - train_rows,
+                                   features=form.features, classes=form.classes), tree)

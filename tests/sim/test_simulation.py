@@ -13,7 +13,7 @@ from abci_app.wire.audit import confirmation_of, unit_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
-from abci_app.wire.row import join_columns
+from abci_app.wire.row import RowForm
 from abci_app.x.rewards.keeper import Keeper as RewardsKeeper
 from abci_app.x.work import block
 from abci_app.x.work.block import verdicts
@@ -165,8 +165,8 @@ def test_claims_of_miners_and_answers_of_auditors_are_those_that_the_simulation_
     weights = mlp.init_weights((4, 5, 3), bytes(32))
 
     class Rows:
-        def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
-            return join_columns([market_rows.rows[index] for index in indices], 4, classes)
+        def read_columns(self, indices: Sequence[int], form: RowForm) -> tuple[bytes, bytes]:
+            return form.join_columns([market_rows.rows[index] for index in indices])
 
     for unit in range(5):
         mine = compute_claim(spec, running, unit, weights, market_rows.rows)

@@ -99,3 +99,8 @@ class RowProofInvalid(ChainError):
 class ClaimedOutputWrong(ChainError):
     codespace, code = "disputes", 24
     text = "give the output under the posted hash where the operation is large, and none where it is not"
+
+
+class ModelUndisputable(ChainError):
+    codespace, code = "disputes", 25
+    text = "units of a decoder are no lists of small operations: audits alone judge them"

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.contract import UnitTerms
+from abci_app.runtime.contract import UnitTerms, is_disputable
 from abci_app.runtime.gas import BLOB_BYTE_GAS, WRITE_GAS
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import base_coin
@@ -112,6 +112,10 @@ class Keeper:
     def get_spec(self, ctx: Ctx, dispute: Dispute) -> ModelSpec:
         """The contract's terms in the version of the disputed unit's round."""
         return self.work.spec_of(ctx, self.work.get_round(ctx, dispute.model_id, dispute.round))
+
+    def is_disputable(self, ctx: Ctx, model_id: int, number: int) -> bool:
+        """Whether units of a round are lists of operations, as the contract's network decides."""
+        return is_disputable(self.work.spec_of(ctx, self.work.get_round(ctx, model_id, number)))
 
     def is_moot(self, ctx: Ctx, dispute: Dispute) -> bool:
         """Whether there is nothing left to decide: a late verdict of the auditors has rejected the unit."""

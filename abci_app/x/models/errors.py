@@ -22,7 +22,8 @@ class NumericsUnknown(ChainError):
 
 class ArchitectureInvalid(ChainError):
     codespace, code = "models", 6
-    text = "give an MLP classifier of 2 to 8 widths, from the dataset's features to its classes"
+    text = "give one network: an MLP of 2 to 8 widths, from the dataset's features to its classes or outputs, or a " \
+        "decoder of its context and vocabulary"
 
 
 class ModelTooLarge(ChainError):

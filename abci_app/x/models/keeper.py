@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.contract import compute_param_count
+from abci_app.runtime.contract import compute_first_weights, compute_param_count
 from abci_app.runtime.gas import WRITE_GAS
 from abci_app.wire.address import decode_address, encode_address
 from abci_app.wire.coin import base_coin
@@ -82,7 +82,7 @@ class Keeper:
         """Write a new open model without escrow, with the initial weights of its seed. `spec` has been checked."""
         model_id = self.next_id(ctx)
         self.put_next_id(ctx, model_id + 1)
-        data = mlp.init_weights(tuple(spec.mlp_classifier.widths), spec.init_seed)
+        data = compute_first_weights(spec)
         record = new_weights(model_id, 0, data, b"", ctx.height)
         self.put_weights(ctx, record, data)
         model = Model(id=model_id, admin=admin, spec=spec, status=MODEL_STATUS_OPEN, weights_root=record.root,

@@ -3,7 +3,9 @@
 Reads/Writes: nothing. Every bound has its reason in README.md beside this file, section "Bounds".
 """
 
-from abci_app.runtime.contract import UnitTerms, compute_drawn_count, compute_param_count, compute_unit_policy
+from abci_app.runtime.contract import (
+    UnitTerms, compute_drawn_count, compute_param_count, compute_unit_policy, new_row_form,
+)
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount
 from abci_app.wire.errors import InvalidCoins
@@ -195,7 +197,7 @@ def new_unit_terms(spec: ModelSpec, owner: Round, unit: Unit) -> UnitTerms:
     return UnitTerms(
         policy=compute_unit_policy(spec, owner.learning_rate_q16), seed=unit_seed(owner.seed, unit.index), first_step=0,
         train_rows=dataset.train_rows, rows_root=dataset.rows_root, row_count=dataset.train_rows + dataset.test_rows,
-        features=dataset.features, classes=dataset.classes,
+        form=new_row_form(spec),
         weights_root=owner.weights_root, payload_root=unit.payload_root, trace_root=unit.trace_root,
         claimant=unit.trainer, attempt=owner.attempt)
 

@@ -8,10 +8,12 @@ import pytest
 from abci_app.client.errors import ClientError
 from abci_app.client.evaluate import NoHeldOutRows, accuracy_ppm, baseline_ppm, percent_text
 from abci_app.client.safetensors import encode_safetensors
-from abci_app.wire.row import join_columns, new_row
+from abci_app.wire.row import CLASSES, RowForm, new_row
 from kernels import dispatch, mlp
 
 ONE = 1 << 24
+
+FORM = RowForm(CLASSES, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,9 @@ class Rows:
     def test_rows(self) -> int:
         return len(self.labels)
 
-    def read_held_out(self, classes: int) -> tuple[bytes, bytes]:
-        return join_columns([new_row(bytes([feature & 0xFF]), label)
-                             for feature, label in zip(self.features, self.labels)], 1, classes)
+    def read_held_out(self, form: RowForm) -> tuple[bytes, bytes]:
+        return form.join_columns([new_row(bytes([feature & 0xFF]), label)
+                                  for feature, label in zip(self.features, self.labels)])
 
 
 def sign_weights() -> bytes:
@@ -44,13 +46,14 @@ def test_accuracy_and_baseline_count_rows_and_round_down() -> None:
     with dispatch.forced("ref"):
         assert accuracy_ppm((1, 2), sign_weights(), rows) == 500_000
         assert accuracy_ppm((1, 2), sign_weights(), Rows((64, -64, 64), (1, 0, 0))) == 666_666
-    assert baseline_ppm(2, rows) == 666_666
-    assert baseline_ppm(2, Rows((-128, 0, 0), (4, 2, 1))) == 666_666, "labels that are no class are their remainders"
+    assert baseline_ppm(FORM, rows) == 666_666
+    assert baseline_ppm(FORM, Rows((-128, 0, 0), (4, 2, 1))) == 666_666, "labels that are no class are their remainders"
     assert percent_text(666_666) == "66.66 %" and percent_text(1_000_000) == "100.00 %"
 
 
 def test_dataset_without_held_out_rows_is_refused_with_a_hint() -> None:
-    for measure in (lambda: baseline_ppm(2, Rows((), ())), lambda: accuracy_ppm((1, 2), sign_weights(), Rows((), ()))):
+    empty = Rows((), ())
+    for measure in (lambda: baseline_ppm(FORM, empty), lambda: accuracy_ppm((1, 2), sign_weights(), empty)):
         with pytest.raises(NoHeldOutRows, match="--held-out-ppm") as caught:
             measure()
         assert isinstance(caught.value, ClientError) and "no held-out rows" in caught.value.text

@@ -35,7 +35,7 @@ def features(dataset: Dataset) -> list[tuple[int, ...]]:
     """The rows' features as signed numbers, in the rows' order."""
     count = dataset.manifest.feature_count
     return [tuple(byte - 256 if byte > 127 else byte for byte in row[:count])
-            for row in split_rows(dataset.rows, count)]
+            for row in split_rows(dataset.rows, dataset.manifest.row_bytes)]
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])

@@ -47,7 +47,7 @@ def test_named_dataset_has_its_golden_root_and_shape(name: str) -> None:
 
 def test_root_is_the_wire_root_over_the_rows(tmp_path: Path) -> None:
     dataset = loans(tmp_path)
-    assert dataset.manifest.rows_root == merkle_root(split_rows(dataset.rows, dataset.manifest.feature_count))
+    assert dataset.manifest.rows_root == merkle_root(split_rows(dataset.rows, dataset.manifest.row_bytes))
 
 
 def test_file_has_its_golden_root_and_columns(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_pixels_in_one_unit_keep_one_scale_for_the_whole_table() -> None:
     numeric = [column for column in dataset.manifest.columns if isinstance(column, NumericColumn)]
     assert len(numeric) == len(dataset.manifest.columns)
     assert {(column.offset, column.scale) for column in numeric} == {("0", "16")}
-    features = {byte for row in split_rows(dataset.rows, 61) for byte in row[:61]}
+    features = {byte for row in split_rows(dataset.rows, 63) for byte in row[:61]}
     assert features == {4 * pixel for pixel in range(17)}
     assert [column.reason for column in dataset.manifest.dropped] == ["constant in the rows to train on"] * 3
 
@@ -79,7 +79,7 @@ def test_split_seed_and_share_change_the_rows_order_alone() -> None:
     first = new_dataset(table, Options(label=LABEL, name="iris", scaling="column", held_out_ppm=0))
     second = new_dataset(table, Options(label=LABEL, name="iris", scaling="column", held_out_ppm=0, split_seed=1))
     assert first.manifest.rows_root != second.manifest.rows_root
-    assert sorted(split_rows(first.rows, 4)) == sorted(split_rows(second.rows, 4))
+    assert sorted(split_rows(first.rows, 6)) == sorted(split_rows(second.rows, 6))
     assert second.manifest.test_rows == 0
 
 

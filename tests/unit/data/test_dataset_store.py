@@ -11,7 +11,7 @@ from abci_app.data.manifest import decode_manifest
 from abci_app.data.store import OPEN_MAX, DatasetStore, StoredDataset
 from abci_app.data.table import Table
 from abci_app.wire.merkle import verify_leaves
-from abci_app.wire.row import join_columns, split_rows
+from abci_app.wire.row import CLASSES, RowForm, split_rows
 
 
 def new_table(rows: int, shift: int = 0) -> Table:
@@ -40,12 +40,13 @@ def test_added_dataset_is_found_listed_and_gives_its_rows(store: DatasetStore) -
     assert store.read_manifests() == [] and store.find(dataset.manifest.rows_root) is None
     assert store.add(dataset) is True
     assert store.read_manifests() == [dataset.manifest] == [store.find(dataset.manifest.rows_root)]
-    rows = split_rows(dataset.rows, 1)
+    rows = split_rows(dataset.rows, 3)
     stored = store.open(dataset.manifest.rows_root)
     assert stored.read_rows([5, 0, 5, 36]) == [rows[5], rows[0], rows[5], rows[36]]
     held_out = rows[dataset.manifest.train_rows:]
-    assert stored.read_held_out(2) == join_columns(held_out, 1, 2)
-    assert stored.read_held_out(3) == (b"".join(row[:1] for row in held_out), b"".join(row[1:] for row in held_out))
+    assert stored.read_held_out(RowForm(CLASSES, 1, 2)) == RowForm(CLASSES, 1, 2).join_columns(held_out)
+    taken = b"".join(row[:1] for row in held_out), b"".join(row[1:] for row in held_out)
+    assert stored.read_held_out(RowForm(CLASSES, 1, 3)) == taken
 
 
 def test_adding_again_changes_nothing(store: DatasetStore) -> None:
@@ -138,7 +139,7 @@ def test_damaged_dataset_is_refused_and_mended_by_adding_again(store: DatasetSto
     with pytest.raises(DatasetCorrupt):
         store.open(root)
     assert store.add(dataset) is True
-    assert store.open(root).read_rows([0]) == split_rows(dataset.rows, 1)[:1]
+    assert store.open(root).read_rows([0]) == split_rows(dataset.rows, 3)[:1]
 
 
 def test_manifest_of_another_root_is_refused(store: DatasetStore) -> None:
@@ -156,7 +157,7 @@ def test_damage_after_opening_is_found_when_the_row_is_read(store: DatasetStore)
     stored = store.open(root)
     with (store.folder / root.hex() / "rows.bin").open("r+b") as file:
         file.write(b"\x7f\x7f\x7f")
-    assert stored.read_rows([1]) == [split_rows(dataset.rows, 1)[1]]
+    assert stored.read_rows([1]) == [split_rows(dataset.rows, 3)[1]]
     with pytest.raises(DatasetCorrupt):
         stored.read_rows([0])
     with (store.folder / root.hex() / "rows.bin").open("r+b") as file:
@@ -180,7 +181,7 @@ def test_at_most_open_max_datasets_stay_open(store: DatasetStore) -> None:
     opened = [store.open(dataset.manifest.rows_root) for dataset in datasets]
     assert store.open(datasets[-1].manifest.rows_root) is opened[-1]
     assert store.open(datasets[0].manifest.rows_root) is not opened[0]
-    assert opened[0].read_rows([0]) == [split_rows(datasets[0].rows, 1)[0]]
+    assert opened[0].read_rows([0]) == [split_rows(datasets[0].rows, 3)[0]]
 
 
 def test_what_is_left_of_an_interrupted_add_is_not_a_dataset(store: DatasetStore) -> None:

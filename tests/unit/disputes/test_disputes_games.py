@@ -15,7 +15,7 @@ from abci_app.watch.game import find_move, is_claimed
 from abci_app.x.disputes.msgs.proof import prove_operation
 from abci_app.x.disputes.types import find_operation
 from kernels import transcript
-from tests.sim.rows import new_rows
+from tests.sim.rows import new_rows_for
 from tests.unit.disputes.duel import BOND_UGRAD, CHALLENGER, CLAIMANT, Duel, Lie, find_end, outcome
 from tests.unit.disputes.liars import (
     find_first, lie_about_operation, lie_about_payload, lie_about_trace, lie_about_tree,
@@ -119,19 +119,21 @@ def test_claimant_whose_trace_root_has_no_digests_cannot_move_and_loses(new_duel
     assert duel.status() == UNIT_STATUS_REJECTED
 
 
-@pytest.mark.parametrize("large_cost, odd", ((None, False), (0, False), (None, True)),
-                         ids=("computed", "checked", "of rows that no importer makes"))
+@pytest.mark.parametrize("large_cost, odd, architecture", (
+    (None, False, "mlp_classifier"), (0, False, "mlp_classifier"), (None, True, "mlp_classifier"),
+    (None, False, "mlp_regressor"), (None, True, "mlp_regressor")),
+    ids=("computed", "checked", "of rows that no importer makes", "of a regressor", "of any bytes for a regressor"))
 @pytest.mark.parametrize("segment", (0, 1))
 def test_every_operation_of_a_unit_executes_to_what_it_gave_and_to_nothing_else(
         new_duel: Callable[..., Duel], monkeypatch: pytest.MonkeyPatch, segment: int, large_cost: int | None,
-        odd: bool) -> None:
+        odd: bool, architecture: str) -> None:
     """The last move of the game from every place it can end at, on layers that nobody keeps.
 
     checked: products of any size count as large, so that their claimed outputs are checked and not computed.
     """
     if large_cost is not None:
         monkeypatch.setattr(transcript, "LARGE_COST", large_cost)
-    duel = new_duel(table=new_rows("odd", 32, 8, 4, 3, odd=odd))
+    duel = new_duel(table=new_rows_for(architecture, "odd", 32, 8, 4, 3, odd=odd), architecture=architecture)
     duel.send(duel.challenge_msg())
     held, truth, chain = duel.dispute, duel.truth, duel.market.chain
     assert held is not None

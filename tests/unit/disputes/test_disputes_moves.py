@@ -26,6 +26,7 @@ from abci_app.x.disputes.msgs import game
 from kernels import transcript
 from kernels.chunks import chunk_root
 from tests.chain import address_of
+from tests.sim.rows import new_rows_for
 from tests.unit.disputes.duel import BOND_UGRAD, Duel, find_end, outcome
 from tests.unit.disputes.liars import lie_about_trace
 
@@ -321,6 +322,14 @@ def test_challenge_is_refused_by_its_own_errors(new_duel: Callable[..., Duel], m
     assert refusal(duel, duel.challenge_msg(unit=other)) is None
     monkeypatch.setattr("abci_app.x.disputes.msgs.game.DISPUTES_MAX", 1)
     assert refusal(duel, duel.challenge_msg(unit=other)) is errors.DisputesFull
+
+
+def test_unit_of_a_decoder_cannot_be_challenged(new_duel: Callable[..., Duel]) -> None:
+    market = new_duel(table=new_rows_for("decoder", "text", 32, 8, 4, 3), architecture="decoder").market
+    unit = next(unit for unit in market.units(1) if unit.status == UNIT_STATUS_ACCEPTED)
+    message = MsgChallenge(challenger=address_of("eve"), model_id=1, round=1, unit=unit.index,
+                           bond={"denom": "ugrad", "amount": str(BOND_UGRAD)})
+    assert market.refusal(message) == (errors.ModelUndisputable.codespace, errors.ModelUndisputable.code)
 
 
 def test_unit_cannot_be_challenged_when_its_window_has_passed(new_duel: Callable[..., Duel]) -> None:

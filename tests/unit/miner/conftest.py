@@ -62,7 +62,8 @@ class Rig:
         manifest = iris().manifest
         terms = models_pb2.Dataset(rows_root=manifest.rows_root, train_rows=manifest.train_rows,
                                    test_rows=manifest.test_rows, features=4, classes=3)
-        spec = default_spec("flowers", terms, bytes(range(32)), rounds, len(NAMES), hidden=(8,))
+        spec = default_spec("flowers", terms, bytes(range(32)), rounds, len(NAMES), hidden=(8,),
+                            architecture=changes.pop("architecture", "mlp_classifier"))
         settings = {"local_steps": 6, "batch_rows": 8, "trace_every": 2, "rate_ppm": 1_000_000,
                     "challenge_blocks": 6} | changes
         for name in settings:

@@ -111,7 +111,7 @@ def test_claim_is_what_a_second_implementation_computes(rig: Rig) -> None:
     rows = rig.store.open(iris().manifest.rows_root)
     for unit in range(3):
         claim = compute_unit(rig.model().spec, running, unit, weights, rows).claim
-        expected = claims.compute_claim(rig.model().spec, running, unit, weights, split_rows(iris().rows, 4))
+        expected = claims.compute_claim(rig.model().spec, running, unit, weights, split_rows(iris().rows, 6))
         assert (claim.payload, claim.trace_root) == (expected.payload, expected.trace_root)
         assert claim == compute_unit(rig.model().spec, running, unit, weights, rows).claim
 
@@ -169,7 +169,7 @@ def test_miner_without_the_dataset_does_not_start(rig: Rig, tmp_path: Path) -> N
 def test_contract_that_counts_its_rows_wrongly_is_not_worked_for(rig: Rig) -> None:
     model = rig.model()
     model.spec.dataset.train_rows += 1
-    with pytest.raises(MinerStopped, match="151 rows of 4 features"):
+    with pytest.raises(MinerStopped, match="151 rows of 6 bytes"):
         check_dataset(rig.store, model)
 
 

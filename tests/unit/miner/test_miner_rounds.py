@@ -13,6 +13,7 @@ from abci_app.miner.errors import MinerStopped
 from abci_app.miner.miner import Miner
 from abci_app.miner.preflight import is_live
 from abci_app.miner.reasons import describe_slash, describe_wait
+from abci_app.runtime.contract import new_row_form
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgPauseModel, MsgResumeModel
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_ACTIVE, TRAINER_STATUS_SLASHED,
@@ -44,7 +45,7 @@ def accuracy_ppm(rig: Rig, round_number: int) -> int:
     weights = rig.client.find_weights(1, round_number)
     assert weights is not None
     widths = tuple(rig.spec.mlp_classifier.widths)
-    features, labels = rig.store.open(iris().manifest.rows_root).read_held_out(widths[-1])
+    features, labels = rig.store.open(iris().manifest.rows_root).read_held_out(new_row_form(rig.spec))
     answers = mlp.predict(widths, weights, features, len(labels) // 2)
     right = sum(answers[at:at + 2] == labels[at:at + 2] for at in range(0, len(labels), 2))
     return right * 1_000_000 // (len(labels) // 2)

@@ -23,6 +23,12 @@ from kernels.payload import payload_bytes
 from tests.unit.models.rooms import ALICE_TEXT, BOB_TEXT, Rooms, create_msg, small_spec
 
 
+REGRESSOR = "spec.ClearField('mlp_classifier'); spec.mlp_regressor.widths[:] = [4, 5, 3]"
+DECODER = ("spec.ClearField('mlp_classifier'); spec.decoder.vocab = 3; spec.decoder.context = 4; "
+           "spec.decoder.width = 16; spec.decoder.heads = 2; spec.decoder.hidden = 24; spec.decoder.layers = 1; "
+           "spec.decoder.positions = 'learned'")
+
+
 def edit(text: str) -> Callable[[ModelSpec], None]:
     """An edit of a contract, `spec` in its code."""
     return lambda spec: exec(text, {"spec": spec, "encode_address": encode_address, "limits": limits})
@@ -51,6 +57,22 @@ REFUSED = [
     ("spec.mlp_classifier.widths[:] = [4, 0, 3]", errors.ArchitectureInvalid),
     ("spec.mlp_classifier.widths[:] = [4, 65537, 3]", errors.ArchitectureInvalid),
     ("spec.mlp_classifier.widths[:] = [4, 65536, 64, 3]", errors.ModelTooLarge),
+    ("spec.mlp_regressor.widths[:] = [4, 5, 3]", errors.ArchitectureInvalid),  # two networks
+    (f"{REGRESSOR}; spec.dataset.classes = 0", errors.DatasetInvalid),
+    (f"{REGRESSOR}; spec.mlp_regressor.widths[:] = [4, 5, 2]", errors.ArchitectureInvalid),
+    (f"{REGRESSOR}; spec.training.local_steps = spec.training.batch_rows = spec.training.trace_every = 4096",
+     errors.UnitPolicyInvalid),
+    (f"{DECODER}; spec.mlp_classifier.widths[:] = [4, 3]", errors.ArchitectureInvalid),
+    (f"{DECODER}; spec.decoder.context = 5", errors.ArchitectureInvalid),
+    (f"{DECODER}; spec.decoder.vocab = 4", errors.ArchitectureInvalid),
+    (f"{DECODER}; spec.decoder.heads = 3", errors.ArchitectureInvalid),
+    (f"{DECODER}; spec.decoder.positions = 'sinusoidal'", errors.ArchitectureInvalid),
+    (f"{DECODER}; spec.decoder.layers = 0", errors.ArchitectureInvalid),
+    (f"{DECODER}; spec.dataset.features = spec.decoder.context = 4097", errors.ArchitectureInvalid),
+    (f"{DECODER}; spec.dataset.classes = spec.decoder.vocab = 1", errors.DatasetInvalid),
+    (f"{DECODER}; spec.decoder.hidden = 65536; spec.decoder.layers = 100", errors.ModelTooLarge),
+    (f"{DECODER}; spec.training.batch_rows = 4096; spec.dataset.features = spec.decoder.context = 64",
+     errors.UnitPolicyInvalid),
     ("spec.init_seed = bytes(33)", errors.SeedInvalid),
     ("spec.training.rounds = 1_000_001", errors.RoundPolicyInvalid),
     ("spec.training.units_max = 0", errors.RoundPolicyInvalid),
@@ -160,6 +182,10 @@ def test_every_error_of_the_terms_is_raised_by_a_case() -> None:
     "spec.invited_trainers.extend(encode_address(bytes([n] * 20)) for n in range(4)); "
     "spec.economy.round_reward_ugrad = spec.economy.bond_ugrad = 0",
     "spec.mlp_classifier.widths[:] = [4, 3]",
+    REGRESSOR, f"{REGRESSOR}; spec.dataset.classes = 1; spec.mlp_regressor.widths[:] = [4, 1]",
+    DECODER, f"{DECODER}; spec.decoder.positions = 'rotary'; spec.decoder.tied = True",
+    f"{DECODER}; spec.training.local_steps = 64; spec.training.batch_rows = 512; spec.training.trace_every = 64; "
+    "spec.decoder.layers = 1",  # more than a dispute could go through
     "spec.training.commit_blocks = spec.training.reveal_blocks = spec.training.audit_blocks = 3",
     "spec.audit.missed_rounds_max = 100",
     "spec.audit.burn_ppm = 0; spec.audit.rate_ppm = 1_000_000",
@@ -198,17 +224,19 @@ def test_message_with_wrong_fields_is_refused_and_nothing_is_written(
 
 
 def test_a_payload_of_the_largest_model_fits_its_bound_and_one_more_parameter_does_not() -> None:
-    wide = Dataset(rows_root=bytes(32), train_rows=1, features=60_000, classes=2)
     fits = (2**22 - 1 - 2**14) // 60_003  # of [60_000, h, 2], each hidden unit has 60_001 + 2 parameters
-    terms.check_architecture(MlpClassifier(widths=[60_000, fits, 2]), wide)
-    with pytest.raises(errors.ModelTooLarge):
-        terms.check_architecture(MlpClassifier(widths=[60_000, fits + 1, 2]), wide)
-    square = Dataset(rows_root=bytes(32), train_rows=1, features=2_043, classes=2_044)
     assert payload_bytes(2_044 * 2_044, terms.CODEC) <= 2**22 < payload_bytes(2_045 * 2_045, terms.CODEC)
-    terms.check_architecture(MlpClassifier(widths=[2_043, 2_044]), square)
-    square.features, square.classes = 2_044, 2_045
-    with pytest.raises(errors.ModelTooLarge):
-        terms.check_architecture(MlpClassifier(widths=[2_044, 2_045]), square)
+    for widths in ([60_000, fits, 2], [2_043, 2_044]):
+        terms.check_architecture(of_widths(widths))
+    for widths in ([60_000, fits + 1, 2], [2_044, 2_045]):
+        with pytest.raises(errors.ModelTooLarge):
+            terms.check_architecture(of_widths(widths))
+
+
+def of_widths(widths: list[int]) -> ModelSpec:
+    """As much of a contract as says its network."""
+    dataset = Dataset(rows_root=bytes(32), train_rows=1, features=widths[0], classes=widths[-1])
+    return ModelSpec(dataset=dataset, mlp_classifier=MlpClassifier(widths=widths))
 
 
 def test_round_of_an_accepted_contract_is_closed_within_a_block_whatever_its_rule_and_codec() -> None:
@@ -259,6 +287,15 @@ def test_default_terms_keep_the_measured_recipe_for_a_small_table() -> None:
     spec = defaults.default_spec("digits", dataset, bytes(32))
     assert list(spec.mlp_classifier.widths) == [64, 128, 64, 10]
     assert (spec.training.local_steps, spec.training.batch_rows, spec.training.trace_every) == (32, 16, 8)
+
+
+@pytest.mark.parametrize("architecture", ("mlp_regressor", "decoder"))
+@pytest.mark.parametrize(("features", "classes"), ((4, 3), (64, 100), (2_000, 2), (16, 30_000)))
+def test_default_terms_of_every_network_are_those_of_a_contract(architecture: str, features: int, classes: int) -> None:
+    dataset = Dataset(rows_root=bytes(32), train_rows=1437, features=features, classes=classes)
+    spec = defaults.default_spec("any", dataset, bytes(32), architecture=architecture)
+    terms.check_spec(spec)
+    assert spec.HasField(architecture)
 
 
 @given(reward=st.integers(0, 2**40), rate_ppm=st.integers(1, 1_000_000), slash_ppm=st.integers(1, 1_000_000),

@@ -13,15 +13,19 @@ from abci_app.data.store import DatasetStore
 from abci_app.units.claim import compute_answer, compute_unit, compute_unit_from
 from abci_app.units.errors import DatasetUnfit
 from abci_app.units.source import open_dataset
+from abci_app.runtime.contract import compute_first_weights
 from abci_app.wire.audit import CONFIRMATION, confirmation_of, is_answer_of, is_confirmed, unit_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
-from abci_app.wire.row import join_columns
+from abci_app.wire.row import RowForm
 from abci_app.wire.seed import draw_witness_step
+from abci_app.x.models.types import check_spec
 from abci_app.x.work.types import draw_unit_rows
-from kernels import merkle, mlp
+from kernels import dispatch, merkle, mlp
 from kernels.errors import KernelInputError
+from tests.sim import claims
+from tests.sim.rows import TableDataset, new_rows_for
 from tests.unit.work.market import new_table, small_spec
 
 AUDIT_SEED = bytes(range(1, 33))
@@ -32,8 +36,8 @@ TABLE = new_table()
 class Rows:
     """Rows in memory."""
 
-    def read_columns(self, indices: Sequence[int], classes: int) -> tuple[bytes, bytes]:
-        return join_columns([TABLE.rows[index] for index in indices], 4, classes)
+    def read_columns(self, indices: Sequence[int], form: RowForm) -> tuple[bytes, bytes]:
+        return form.join_columns([TABLE.rows[index] for index in indices])
 
 
 def new_round(**fields: object) -> Round:
@@ -87,6 +91,27 @@ def test_answer_of_everybody_tells_the_right_answer_of_a_committee_and_keeps_its
     assert compute_answer(new_spec(), new_round(), 3, WEIGHTS, Rows(), other)[64:] != answer[64:]
 
 
+@pytest.mark.parametrize("odd", (False, True), ids=("of the kind", "any bytes"))
+@pytest.mark.parametrize("architecture", ("mlp_classifier", "mlp_regressor", "decoder"))
+def test_miners_claim_and_auditors_answer_are_those_of_the_numerics_on_every_back_end(
+        architecture: str, odd: bool) -> None:
+    """For every network of a contract, beside a second opinion on rows, policy and unit that needs no room."""
+    table = new_rows_for(architecture, "claims", 32, 8, 4, 3, odd)
+    spec = small_spec(table, architecture)
+    check_spec(spec)
+    answers = []
+    for backend in ("ref", "cpu"):
+        with dispatch.forced(backend):
+            weights = compute_first_weights(spec)
+            claim = compute_unit(spec, new_round(), 2, weights, TableDataset(table)).claim
+            answers.append(compute_answer(spec, new_round(), 2, weights, TableDataset(table), new_audit(2)))
+        other = claims.compute_claim(spec, new_round(), 2, weights, table.rows)
+        assert (claim.payload, claim.trace_root, claim.payload_root) == (
+            other.payload, other.trace_root, other.payload_root)
+        assert answers[-1] == claims.compute_answer(spec, new_round(), 2, weights, table.rows, new_audit(2))
+    assert answers[0] == answers[1] and answers[0][:64] == claim.payload_root + claim.trace_root
+
+
 def test_trace_stands_under_the_root_of_the_claim() -> None:
     computed = compute_unit(new_spec(2), new_round(), 3, WEIGHTS, Rows())
     leaves = [merkle.compute_leaf(merkle.sha256, digest) for digest in computed.trace]
@@ -122,5 +147,5 @@ def test_dataset_that_is_absent_or_not_as_the_contract_says_is_refused(tmp_path:
     store.add(made)
     assert open_dataset(store, spec).manifest == made.manifest
     spec.dataset.test_rows += 1
-    with pytest.raises(DatasetUnfit, match="speaks of 151 rows of 4 features; the dataset under its root has 150 of 4"):
+    with pytest.raises(DatasetUnfit, match="speaks of 151 rows of 6 bytes; the dataset under its root has 150 of 6"):
         open_dataset(store, spec)

@@ -103,6 +103,15 @@ def test_watcher_without_the_dataset_says_so_once(new_rig: Callable[..., Watched
     assert names_of(rig, "watcher") == ["skipped"]
 
 
+def test_watcher_passes_a_decoder_over_and_says_so_once(new_rig: Callable[..., WatchedRig]) -> None:
+    """None of its units could be challenged: what is wrong there only audits find."""
+    rig = new_rig(architecture="decoder")
+    watcher = rig.watcher()
+    assert not watcher.step() and not watcher.step()
+    assert [fields["problem"] for fields in rig.told("watcher", "skipped")] == [
+        "model 1 is a decoder, whose units audits alone judge"]
+
+
 def test_watcher_of_a_settled_round_has_nothing_to_do(new_rig: Callable[..., WatchedRig]) -> None:
     rig = new_rig(challenge_blocks=3)
     rig.run_rounds({"cat": Behaviour.GARBAGE})

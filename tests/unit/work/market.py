@@ -10,7 +10,7 @@ from abci_app.runtime.events import Event
 from abci_app.wire.audit import decode_subject
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Decoder, Model, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgLeave
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Slash, Trainer, Unit
@@ -26,6 +26,7 @@ TRAINERS = ("ann", "ben", "cat", "dan")
 FUNDS_UGRAD = 10**12
 BOND_UGRAD = 6_000_000
 ESCROW_UGRAD = 100_000_000
+DECODER = Decoder(width=16, heads=2, hidden=8, layers=1, positions="rotary", tied=True)
 
 
 def new_table() -> RowsTable:
@@ -33,10 +34,11 @@ def new_table() -> RowsTable:
     return new_rows("market", 32, 8, 4, 3)
 
 
-def small_spec(table: RowsTable | None = None, **changes: Any) -> ModelSpec:
+def small_spec(table: RowsTable | None = None, architecture: str = "mlp_classifier", **changes: Any) -> ModelSpec:
     """A contract of one hidden layer over 40 rows; `changes` replace fields of training, audit or economy."""
     table = table or new_table()
-    spec = default_spec("market", table.terms, bytes(range(32)), rounds=0, trainers_min=2, hidden=(5,))
+    spec = default_spec("market", table.terms, bytes(range(32)), rounds=0, trainers_min=2, hidden=(5,),
+                        architecture=architecture, decoder=DECODER)
     settings = {"local_steps": 3, "batch_rows": 4, "trace_every": 2, "commit_blocks": 4, "reveal_blocks": 4,
                 "audit_blocks": 4, "kept_rounds": 3, "challenge_blocks": 3, "bond_ugrad": BOND_UGRAD} | changes
     for name in settings:

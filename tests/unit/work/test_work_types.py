@@ -19,6 +19,7 @@ from abci_app.wire.pb.gradus.work.v1.work_pb2 import (
     SLASH_REASON_MISMATCH, SLASH_REASON_WITHHELD, TRAINER_STATUS_STOOD_DOWN, UNIT_STATUS_ACCEPTED, UNIT_STATUS_MISSED,
     Round, Trainer, Unit,
 )
+from abci_app.wire.row import CLASSES, RowForm
 from abci_app.x.work import keys, types
 from kernels.payload import CODECS, payload_bytes, region_bytes
 from tests.unit.work.market import Market, small_spec
@@ -106,7 +107,7 @@ def test_terms_of_a_unit_say_all_that_a_replay_needs() -> None:
     assert (len(rows), max(rows) < 32, terms.row_count) == (35, True, 40)
     assert rows == types.draw_unit_rows(spec, owner, 6) == [terms.find_row(place) for place in range(35)]
     assert (terms.policy.local_steps, terms.policy.optimiser.learning_rate_q16) == (5, 77)
-    assert (terms.features, terms.classes, terms.rows_root) == (4, 3, spec.dataset.rows_root)
+    assert (terms.form, terms.rows_root) == (RowForm(CLASSES, 4, 3), spec.dataset.rows_root)
     assert (terms.weights_root, terms.payload_root, terms.trace_root) == (b"w" * 32, b"p" * 32, b"t" * 32)
     assert (terms.claimant, terms.attempt, terms.first_step) == ("gradus1x", 3, 0)
 

@@ -21,8 +21,8 @@ from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import (
 )
 from abci_app.x.disputes import events
 from abci_app.x.disputes.errors import (
-    BondTooLow, ChildPlaceInvalid, DeadlinePassed, DisputeMoot, DisputesFull, NodeMismatch, PartyWrong, SegmentMismatch,
-    StatePlaceInvalid, StageWrong, TraceMismatch, UnitDisputed, UnitNotChallengeable,
+    BondTooLow, ChildPlaceInvalid, DeadlinePassed, DisputeMoot, DisputesFull, ModelUndisputable, NodeMismatch,
+    PartyWrong, SegmentMismatch, StatePlaceInvalid, StageWrong, TraceMismatch, UnitDisputed, UnitNotChallengeable,
 )
 from abci_app.x.disputes.keeper import Keeper
 from abci_app.x.disputes.types import (
@@ -36,10 +36,10 @@ Move = MsgPostTrace | MsgPickState | MsgPostSegment | MsgPostNode | MsgPickChild
 def challenge(ctx: Ctx, keeper: Keeper, msg: MsgChallenge) -> MsgChallengeResponse:
     """Open a dispute of an accepted unit, with the challenger's bond; the claimant is due to post its trace.
 
-    Checks, in consensus order: no dispute of the unit open, unit challengeable, room for one more, bond reaches the
-    least one (Keeper.compute_bond_min), coins there.
-    Raises: UnitDisputed (disputes/3), UnitNotChallengeable (disputes/2), DisputesFull (disputes/4), BondTooLow
-    (disputes/5), InsufficientFunds (sdk/5).
+    Checks, in consensus order: no dispute of the unit open, unit challengeable, units of its model can be disputed,
+    room for one more, bond reaches the least one (Keeper.compute_bond_min), coins there.
+    Raises: UnitDisputed (disputes/3), UnitNotChallengeable (disputes/2), ModelUndisputable (disputes/25), DisputesFull
+    (disputes/4), BondTooLow (disputes/5), InsufficientFunds (sdk/5).
     Emits: disputes.unit_challenged.    Gas: 3 writes, those of the work room's mark, and the bank's.
     """
     if keeper.find_dispute(ctx, msg.model_id, msg.round, msg.unit) is not None:
@@ -47,6 +47,8 @@ def challenge(ctx: Ctx, keeper: Keeper, msg: MsgChallenge) -> MsgChallengeRespon
     unit = keeper.work.find_challengeable(ctx, msg.model_id, msg.round, msg.unit)
     if unit is None:
         raise UnitNotChallengeable(f"model {msg.model_id}, round {msg.round}, unit {msg.unit}")
+    if not keeper.is_disputable(ctx, msg.model_id, msg.round):
+        raise ModelUndisputable(f"model {msg.model_id}")
     if keeper.count_disputes(ctx, msg.model_id) >= DISPUTES_MAX:
         raise DisputesFull(f"{DISPUTES_MAX} are open")
     dispute = Dispute(model_id=msg.model_id, round=msg.round, unit=msg.unit, claimant=unit.trainer,

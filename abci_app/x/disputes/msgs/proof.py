@@ -11,7 +11,7 @@ from abci_app.wire.pb.gradus.disputes.v1.disputes_pb2 import (
     DISPUTE_REASON_EXECUTED, DISPUTE_STAGE_OPERATION, Dispute, ProvedChunk,
 )
 from abci_app.wire.pb.gradus.disputes.v1.tx_pb2 import MsgProveOperation, MsgProveOperationResponse
-from abci_app.wire.row import join_columns, row_bytes, split_rows
+from abci_app.wire.row import split_rows
 from abci_app.wire.seed import hash_fields
 from abci_app.x.disputes import events
 from abci_app.x.disputes.errors import (
@@ -92,7 +92,7 @@ def _use_gas(ctx: Ctx, question: Question, msg: MsgProveOperation) -> None:
 
 def _check_counts(question: Question, msg: MsgProveOperation) -> None:
     """As many inputs of each kind as are read; a proof only where there is something to prove."""
-    reading, size = question.reading, row_bytes(question.terms.features)
+    reading, size = question.reading, question.terms.form.row_bytes
     given = len(msg.outputs), len(msg.state), len(msg.weights), len(msg.rows)
     read = len(reading.outputs), len(reading.state), len(reading.weights), size * len(reading.rows)
     if given != read:
@@ -137,7 +137,7 @@ def _is_proved(root: bytes, length: int, number: int, proved: ProvedChunk) -> bo
 def _read_rows(question: Question, msg: MsgProveOperation) -> dict[int, bytes]:
     """Rows of the dataset."""
     terms, indices = question.terms, list(question.reading.rows)
-    rows = split_rows(msg.rows, terms.features)
+    rows = split_rows(msg.rows, terms.form.row_bytes)
     if rows and not verify_leaves(terms.rows_root, terms.row_count, indices, rows, list(msg.row_proof)):
         raise RowProofInvalid(f"{len(rows)} rows")
     return dict(zip(indices, rows))
@@ -180,5 +180,5 @@ def _find_input(question: Question, held: Held, ref: transcript.Ref) -> bytes:
     if ref.source == "state":
         return held.state[ref.place]
     row = held.rows[question.terms.find_row(ref.place)]
-    features, label = join_columns([row], question.terms.features, question.terms.classes)
-    return features if ref.source == "rows" else label
+    features, targets = question.terms.form.join_columns([row])
+    return features if ref.source == "rows" else targets

@@ -1,12 +1,14 @@
-"""Terms to start from: what trains tables of rows well, small enough for every bound.
+"""Terms to start from: what trains tables of rows, or text, well, small enough for every bound.
 
 Reads/Writes: nothing. Source: README.md of the room, section "Defaults".
 """
 
+from dataclasses import dataclass
+
 from abci_app.runtime.contract import CLOSE_COST_PER_BLOCK, compute_close_cost, compute_unit_cost
 from abci_app.wire.ints import U64_MAX, mul_div_ceil
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    AuditPolicy, Dataset, Economy, LearningRate, ModelSpec, TrainingPolicy,
+    AuditPolicy, Dataset, Decoder, Economy, LearningRate, ModelSpec, TrainingPolicy,
 )
 from abci_app.x.models.errors import ArchitectureInvalid, ModelTooLarge, UnitPolicyInvalid
 from abci_app.x.models.types.inference import default_policy
@@ -25,25 +27,44 @@ COMMITTEE = 4
 CHALLENGE_BLOCKS = 100
 AUDIT_FEE_PPM = 50_000
 CHALLENGE_BOND_UGRAD = 100_000
+DECODER = Decoder(width=64, heads=4, hidden=256, layers=2, positions="learned")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a kind of network learns well: a unit's steps and rows, and the learning rate that they begin with."""
+
+    local_steps: int
+    batch_rows: int
+    learning_rate_q16: int
+
+
+RECIPES = {"mlp_classifier": Recipe(32, 16, 6_554), "mlp_regressor": Recipe(32, 16, 3_277),
+           "decoder": Recipe(24, 16, 26_214)}
 
 
 def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25, trainers_min: int = 4,
                  round_reward_ugrad: int = 1_000_000, hidden: tuple[int, ...] = (128, 64),
                  invited_trainers: tuple[str, ...] = (), codec: str = CODEC,
                  aggregation: str = "", challenge_blocks: int = CHALLENGE_BLOCKS,
-                 audit_price_ugrad_per_gma: int = PARAMS_DEFAULT.audit_price_ugrad_per_gma) -> ModelSpec:
-    """A contract with terms that train tables of rows well, for callers to start from; check_spec has the last word.
+                 audit_price_ugrad_per_gma: int = PARAMS_DEFAULT.audit_price_ugrad_per_gma,
+                 architecture: str = "mlp_classifier", decoder: Decoder = DECODER) -> ModelSpec:
+    """A contract with terms that train well, for callers to start from; check_spec has the last word.
 
-    32 local steps of 16 rows, SGD at 0.1 falling to a tenth over `rounds`, momentum 0.9, int8 payloads, a trimmed
-    mean that tolerates one wrong payload, 40 % audits by committees of 4, a bond for twice the reward, so that emission
-    can add as much. Widths, steps and rows are halved until they fit the bounds.
+    architecture: mlp_classifier, mlp_regressor or decoder, with `hidden` layers or the shape of `decoder`, of which the
+    dataset gives context and vocabulary. Steps, rows and learning rate are those of RECIPES, the rate falling to a
+    tenth over `rounds`; momentum 0.9, int8 payloads, a trimmed mean that tolerates one wrong payload, 40 % audits by
+    committees of 4, a bond for twice the reward, so that emission can add as much. Hidden widths, steps and rows are
+    halved until they fit the bounds.
     aggregation: one of the kernels' rules; empty for `choose_rule`'s. audit_price_ugrad_per_gma: the chain's parameter,
     which the fee of the auditors covers. Source: README.md, section "Defaults".
     """
-    aggregation = aggregation or choose_rule(codec)
+    aggregation, recipe = aggregation or choose_rule(codec), RECIPES[architecture]
     training = TrainingPolicy(
-        rounds=rounds, trainers_min=trainers_min, units_max=max(16, trainers_min), local_steps=32, batch_rows=16,
-        learning_rate=LearningRate(peak_q16=6_554, decay_rounds=max(rounds - 1, 0), floor_ppm=100_000),
+        rounds=rounds, trainers_min=trainers_min, units_max=max(16, trainers_min), local_steps=recipe.local_steps,
+        batch_rows=recipe.batch_rows,
+        learning_rate=LearningRate(peak_q16=recipe.learning_rate_q16, decay_rounds=max(rounds - 1, 0),
+                                   floor_ppm=100_000),
         momentum_q16=58_982, trace_every=8, codec=codec, aggregation=aggregation,
         trim=compute_default_trim(aggregation, trainers_min), outer_learning_rate_q16=RATE_ONE, outer_momentum_q16=0,
         commit_blocks=20, reveal_blocks=12, audit_blocks=12, kept_rounds=compute_default_kept(challenge_blocks))
@@ -55,7 +76,10 @@ def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25
     economy.bond_ugrad = compute_default_bond(economy, audit)
     spec = ModelSpec(name=name, numerics=NUMERICS, dataset=dataset, init_seed=init_seed, training=training, audit=audit,
                      economy=economy, invited_trainers=invited_trainers, inference=default_policy())
-    _fit_hidden(spec, hidden)
+    if architecture == "decoder":
+        _fit_decoder(spec, decoder)
+    else:
+        _fit_hidden(spec, architecture, hidden)
     _fit_unit(spec)
     spec.audit.audit_fee_ppm = choose_audit_fee_ppm(spec, audit_price_ugrad_per_gma)
     return spec
@@ -97,21 +121,32 @@ def compute_default_trim(rule: str, trainers_min: int) -> int:
     return 1 if rule != "mean" and aggregate.payloads_needed(rule, 1) <= trainers_min else 0
 
 
-def _fit_hidden(spec: ModelSpec, hidden: tuple[int, ...]) -> None:
+def _fit_hidden(spec: ModelSpec, architecture: str, hidden: tuple[int, ...]) -> None:
     """Set the widths, the hidden ones halved together until the model is small enough or they are all 1."""
     while True:
-        spec.mlp_classifier.widths[:] = (spec.dataset.features, *hidden, spec.dataset.classes)
-        try:
-            check_architecture(spec.mlp_classifier, spec.dataset)
-            if compute_close_cost(spec, spec.training.units_max) <= CLOSE_COST_PER_BLOCK:
-                return
-        except ArchitectureInvalid:
-            return
-        except ModelTooLarge:
-            pass
-        if max(hidden, default=1) == 1:
+        getattr(spec, architecture).widths[:] = (spec.dataset.features, *hidden, spec.dataset.classes)
+        if _is_done(spec) or max(hidden, default=1) == 1:
             return
         hidden = tuple(max(1, width >> 1) for width in hidden)
+
+
+def _fit_decoder(spec: ModelSpec, shape: Decoder) -> None:
+    """Set the shape, the width of a block's hidden layer halved until the model is small enough or it is 1."""
+    spec.decoder.CopyFrom(shape)
+    spec.decoder.context, spec.decoder.vocab = spec.dataset.features, spec.dataset.classes
+    while not _is_done(spec) and spec.decoder.hidden > 1:
+        spec.decoder.hidden >>= 1
+
+
+def _is_done(spec: ModelSpec) -> bool:
+    """Whether the model is small enough, or such that no halving helps."""
+    try:
+        check_architecture(spec)
+        return compute_close_cost(spec, spec.training.units_max) <= CLOSE_COST_PER_BLOCK
+    except ArchitectureInvalid:
+        return True
+    except ModelTooLarge:
+        return False
 
 
 def _fit_unit(spec: ModelSpec) -> None:

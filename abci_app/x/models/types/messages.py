@@ -12,7 +12,7 @@ from abci_app.wire.pb.gradus.models.v1.tx_pb2 import (
 )
 from abci_app.x.models.errors import ChangeEmpty, EscrowTooLow, TrainersInvalid
 from abci_app.x.models.types.limits import POLICIES, check_initial_policies
-from abci_app.x.models.types.terms import INVITED_MAX, check_dataset, check_spec
+from abci_app.x.models.types.terms import INVITED_MAX, OUTPUTS_MIN, check_dataset, check_spec
 
 
 def check_create_model(msg: MsgCreateModel) -> None:
@@ -48,7 +48,7 @@ def check_attach_data(msg: MsgAttachData) -> None:
     """Stateless validity of MsgAttachData. Raises InvalidAddress (sdk/7), DatasetInvalid, ChangeEmpty (models/31)."""
     decode_address(msg.admin)
     if msg.HasField("dataset"):
-        check_dataset(msg.dataset)
+        check_dataset(msg.dataset, OUTPUTS_MIN)
     elif not msg.rounds_more:
         raise ChangeEmpty("neither rows nor rounds are given")
 

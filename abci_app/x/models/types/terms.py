@@ -6,14 +6,15 @@ Source: README.md; the numerics' own ranges are those of kernels/README.md.
 
 from abci_app.runtime.contract import (
     CLOSE_COST_PER_BLOCK, compute_audit_cost, compute_audit_fee, compute_audit_fee_min, compute_burnt,
-    compute_close_cost, compute_unit_cost, compute_unit_policy,
+    compute_close_cost, compute_param_count, compute_unit_cost, compute_unit_policy, find_architecture, is_disputable,
+    new_network,
 )
 from abci_app.wire.address import decode_address, encode_address, module_address
 from abci_app.wire.errors import shown
 from abci_app.wire.ints import PPM, U32_MAX, U64_MAX, mul_div_ceil, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import (
-    AuditPolicy, Dataset, Economy, LearningRate, MlpClassifier, ModelSpec, Params, TrainingPolicy, Weights,
+    AuditPolicy, Dataset, Economy, LearningRate, ModelSpec, Params, TrainingPolicy, Weights,
 )
 from abci_app.x.models.errors import (
     AggregationInvalid, ArchitectureInvalid, AuditFeeTooLow, AuditPolicyInvalid, BondTooLow, CloseTooCostly,
@@ -22,7 +23,7 @@ from abci_app.x.models.errors import (
 )
 from abci_app.x.models.types.inference import check_inference
 from abci_app.x.models.types.limits import check_limits
-from kernels import aggregate, chunks, mlp, payload, transcript
+from kernels import aggregate, chunks, decoder, payload, transcript, unit
 from kernels.aggregate.types import PAYLOADS_MAX
 from kernels.errors import KernelInputError
 from kernels.gin1 import DECAY_MAX, RATE_MAX
@@ -34,6 +35,8 @@ CODEC = CODECS[0]  # of a contract that names none
 RULES = aggregate.RULES
 NAME_CHARS_MAX = 64
 CLASSES_MAX = 65_535
+CLASSES_MIN = 2  # of a vocabulary too
+OUTPUTS_MIN = 1  # of a regressor
 FEATURES_MAX = 65_536
 WIDTHS_MAX = 8
 PAYLOAD_BYTES_MAX = 1 << 22
@@ -62,8 +65,8 @@ def check_spec(spec: ModelSpec) -> None:
     check_name(spec.name)
     if spec.numerics != NUMERICS:
         raise NumericsUnknown(f"numerics is {shown(spec.numerics)}")
-    check_dataset(spec.dataset)
-    check_architecture(spec.mlp_classifier, spec.dataset)
+    check_dataset(spec.dataset, OUTPUTS_MIN if spec.HasField("mlp_regressor") else CLASSES_MIN)
+    check_architecture(spec)
     if len(spec.init_seed) != HASH_BYTES:
         raise SeedInvalid(f"init_seed has {len(spec.init_seed)} bytes, not {HASH_BYTES}")
     check_rounds(spec.training)
@@ -88,33 +91,53 @@ def check_name(name: str) -> None:
         raise NameInvalid(f"name is {shown(name)}")
 
 
-def check_dataset(dataset: Dataset) -> None:
-    """Raises DatasetInvalid (models/8)."""
+def check_dataset(dataset: Dataset, classes_min: int) -> None:
+    """Raises DatasetInvalid (models/8). classes_min: what the network needs."""
     if len(dataset.rows_root) != HASH_BYTES:
         raise DatasetInvalid(f"rows_root has {len(dataset.rows_root)} bytes, not {HASH_BYTES}")
     if dataset.train_rows < 1 or dataset.train_rows + dataset.test_rows > U32_MAX:
         raise DatasetInvalid(f"train_rows is {dataset.train_rows} and test_rows {dataset.test_rows}, allowed are at "
                              "least one row to train on, and fewer than 2^32 rows in all")
     _check_range(DatasetInvalid, "features", dataset.features, 1, FEATURES_MAX)
-    _check_range(DatasetInvalid, "classes", dataset.classes, 2, CLASSES_MAX)
+    _check_range(DatasetInvalid, "classes", dataset.classes, classes_min, CLASSES_MAX)
 
 
-def check_architecture(mlp_classifier: MlpClassifier, dataset: Dataset) -> None:
+def check_architecture(spec: ModelSpec) -> None:
     """Raises ArchitectureInvalid (models/6), ModelTooLarge (models/7)."""
-    widths = tuple(mlp_classifier.widths)
+    architecture = find_architecture(spec)
+    if not architecture:
+        raise ArchitectureInvalid("none or several of mlp_classifier, mlp_regressor and decoder are given")
+    if architecture == "decoder":
+        _check_decoder(spec)
+    else:
+        _check_widths(tuple(getattr(spec, architecture).widths), spec.dataset)
+    try:
+        size = payload.payload_bytes(compute_param_count(spec), CODEC)
+    except KernelInputError as error:
+        raise ModelTooLarge(shown(str(error))) from None
+    if size > PAYLOAD_BYTES_MAX:
+        raise ModelTooLarge(f"a payload of {size} bytes, the most is {PAYLOAD_BYTES_MAX}")
+
+
+def _check_widths(widths: tuple[int, ...], dataset: Dataset) -> None:
     if not 2 <= len(widths) <= WIDTHS_MAX:
         raise ArchitectureInvalid(f"{len(widths)} widths given, allowed are 2 to {WIDTHS_MAX}")
     if widths[0] != dataset.features or widths[-1] != dataset.classes:
         raise ArchitectureInvalid(f"widths run from {widths[0]} to {widths[-1]}, the dataset from "
-                                  f"{dataset.features} features to {dataset.classes} classes")
+                                  f"{dataset.features} features to {dataset.classes} classes or outputs")
     if not all(1 <= width <= FEATURES_MAX for width in widths):
         raise ArchitectureInvalid(f"widths are {', '.join(map(str, widths))}, each may be 1 to {FEATURES_MAX}")
+
+
+def _check_decoder(spec: ModelSpec) -> None:
+    terms, dataset = spec.decoder, spec.dataset
+    if (terms.context, terms.vocab) != (dataset.features, dataset.classes):
+        raise ArchitectureInvalid(f"the decoder has a context of {terms.context} and a vocabulary of {terms.vocab}, "
+                                  f"the dataset {dataset.features} and {dataset.classes}")
     try:
-        size = payload.payload_bytes(mlp.param_count(widths), CODEC)
+        decoder.check_model(new_network(spec))
     except KernelInputError as error:
-        raise ModelTooLarge(str(error)) from None
-    if size > PAYLOAD_BYTES_MAX:
-        raise ModelTooLarge(f"a payload of {size} bytes, the most is {PAYLOAD_BYTES_MAX}")
+        raise ArchitectureInvalid(shown(str(error))) from None
 
 
 def check_rounds(training: TrainingPolicy) -> None:
@@ -137,10 +160,14 @@ def check_learning_rate(rate: LearningRate) -> None:
 
 
 def check_unit(spec: ModelSpec) -> None:
-    """Raises UnitPolicyInvalid (models/12): what the numerics compute exactly, and a dispute can go through."""
+    """Raises UnitPolicyInvalid (models/12): what the numerics compute exactly, and a dispute can go through where there
+    can be one."""
     policy, training = compute_unit_policy(spec, spec.training.learning_rate.peak_q16), spec.training
     try:
-        transcript.check_policy(policy)
+        if is_disputable(spec):
+            transcript.check_policy(policy)
+        else:
+            unit.check_policy(policy)
     except KernelInputError as error:
         raise UnitPolicyInvalid(
             f"{shown(str(error))}; given are local_steps {training.local_steps}, batch_rows {training.batch_rows}, "
