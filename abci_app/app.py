@@ -28,17 +28,19 @@ from abci_app.x.models.module import new_module as new_models
 from abci_app.x.models.types import compute_learning_rate_q16
 from abci_app.x.rewards.keeper import Keeper as RewardsKeeper
 from abci_app.x.rewards.module import new_module as new_rewards
+from abci_app.x.sessions.keeper import Keeper as SessionsKeeper
+from abci_app.x.sessions.module import new_module as new_sessions
 from abci_app.x.validators.keeper import Keeper as ValidatorsKeeper
 from abci_app.x.validators.module import new_module as new_validators
 from abci_app.x.work.keeper import Keeper as WorkKeeper
 from abci_app.x.work.module import new_module as new_work
 
 CONSENSUS_STORE = "consensus"  # no room's: what the engine fixes, written where its calls arrive
-STORE_NAMES = ("audits", "auth", "bank", CONSENSUS_STORE, "disputes", "inference", "models", "rewards", "validators",
-               "work")
+STORE_NAMES = ("audits", "auth", "bank", CONSENSUS_STORE, "disputes", "inference", "models", "rewards", "sessions",
+               "validators", "work")
 MODULE_ACCOUNTS: dict[str, tuple[str, ...]] = {
     FEE_COLLECTOR: (), "community": (), "disputes": ("burner",), "inference": ("burner",), "models": (),
-    "rewards": ("minter", "burner"), "work": ("burner",)}
+    "rewards": ("minter", "burner"), "sessions": ("burner",), "work": ("burner",)}
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class App:
     work: WorkKeeper
     disputes: DisputesKeeper
     inference: InferenceKeeper
+    sessions: SessionsKeeper
 
     def init_chain(self, ctx: Ctx, app_state: dict[str, Any], founding: Founding = Founding()) -> None:
         """Write the genesis state of every room; one that is left out starts empty.
@@ -102,9 +105,11 @@ def new_app() -> App:
     disputes = DisputesKeeper(bank=bank, work=work)
     inference = InferenceKeeper(bank=bank, models=models, rewards=rewards,  # type: ignore[arg-type]
                                 audits=audits)
+    sessions = SessionsKeeper(bank=bank, models=models, rewards=rewards, audits=audits,  # type: ignore[arg-type]
+                              hosts=inference)
     modules = (new_auth(auth), new_bank(bank), new_models(models, rounds=work), new_rewards(rewards, auditors=audits),
                new_validators(validators), new_audits(audits), new_work(work), new_disputes(disputes),
-               new_inference(inference))
+               new_inference(inference), new_sessions(sessions))
     router = new_router(modules)
     return App(modules, router, Ante(router, auth, bank), audits, auth, bank, models, rewards, validators, work,
-               disputes, inference)
+               disputes, inference, sessions)

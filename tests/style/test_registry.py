@@ -40,7 +40,7 @@ def test_every_message_type_of_gradus_is_in_exactly_one_list() -> None:
     router = new_app().router
     import_all("abci_app.wire.pb.gradus")
     declared = []
-    for package in ("audits", "disputes", "inference", "models", "work", "rewards", "validators"):
+    for package in ("audits", "disputes", "inference", "models", "work", "rewards", "sessions", "validators"):
         try:
             file = Default().FindFileByName(f"gradus/{package}/v1/tx.proto")
         except KeyError:
@@ -63,7 +63,7 @@ def test_no_message_or_state_record_of_gradus_holds_a_float_or_a_map() -> None:
     """Floats differ by machine and maps have no order."""
     import_all("abci_app.wire.pb.gradus")
     seen: dict[str, Descriptor] = {}
-    for room in ("audits", "disputes", "inference", "models", "work", "rewards", "validators"):
+    for room in ("audits", "disputes", "inference", "models", "work", "rewards", "sessions", "validators"):
         for path in sorted((ROOT / "proto/gradus" / room / "v1").glob("*.proto")):
             file = Default().FindFileByName(f"gradus/{room}/v1/{path.name}")
             for message in file.message_types_by_name.values():
