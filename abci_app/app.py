@@ -103,7 +103,7 @@ def new_app() -> App:
     work = WorkKeeper(bank=bank, models=models, rewards=rewards, audits=audits,
                       compute_learning_rate_q16=compute_learning_rate_q16)
     disputes = DisputesKeeper(bank=bank, work=work)
-    inference = InferenceKeeper(bank=bank, models=models, rewards=rewards,  # type: ignore[arg-type]
+    inference = InferenceKeeper(bank=bank, models=models, rewards=rewards,
                                 audits=audits)
     sessions = SessionsKeeper(bank=bank, models=models, rewards=rewards, audits=audits,  # type: ignore[arg-type]
                               hosts=inference)

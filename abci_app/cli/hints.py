@@ -64,6 +64,7 @@ HINTS = {
     ("work", 34): "`gradus query work trainer MODEL KEY` shows the block, return_height",
     ("rewards", 3): _MODELS,
     ("rewards", 5): "`gradus query rewards backing MODEL KEY` tells how much it is",
+    ("rewards", 7): "`gradus query rewards royalties MODEL KEY` tells what waits",
     ("disputes", 2): "`gradus query work round MODEL ROUND` shows its units, and settle_height, the end of the window",
     ("disputes", 3): "`gradus query disputes show MODEL ROUND UNIT` shows it",
     ("disputes", 4): "`gradus query disputes list MODEL` shows them",

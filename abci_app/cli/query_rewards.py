@@ -12,7 +12,7 @@ from abci_app.cli.records import asking, of_model, show
 from abci_app.cli.trust import proving, unprovable
 from abci_app.sdk import proofs
 from abci_app.wire.address import encode_address, module_address
-from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Contribution, Ledger, Params
+from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Contribution, Ledger, Params, Royalties
 from abci_app.x.rewards.types import COMMUNITY
 
 
@@ -148,6 +148,32 @@ def rewards_ledger(model_id: int, home: Path, node: str, output: str, **trust: A
     fields["accrued_ugrad"] = answer.accrued_ugrad
     for name in ("unit_max_ugrad", "bond_max_ugrad", "work_max_ugrad"):
         fields[name] = getattr(answer, name)
+    print_fields(fields, output)
+
+
+@rewards.command("royalties")
+@model_argument
+@click.argument("address", default="")
+@proving
+@asking
+def rewards_royalties(model_id: int, address: str, home: Path, node: str, output: str, **trust: Any) -> None:
+    """What a model's answers have brought, and what ADDRESS can collect of it by `gradus tx rewards collect`.
+
+    owed_ugrad waits for trainers, pool_ugrad for auditors; collected_ugrad is paid. With --prove the record alone.
+
+    \b
+    Example: gradus query rewards royalties 1 alice
+    """
+    if trust["prove"]:
+        show(output, home, node, trust, proofs.royalties_place(model_id), Royalties, lambda: None,
+             f"no answer of model {model_id} has been paid")
+        return
+    chain = connect(node)
+    chain.get_model(model_id)
+    answer = chain.get_royalties(model_id, resolve_address(home, address) if address else "")
+    fields = message_fields(answer.royalties)
+    if address:
+        fields["collectable_ugrad"] = answer.collectable_ugrad
     print_fields(fields, output)
 
 

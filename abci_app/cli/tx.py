@@ -11,7 +11,9 @@ from abci_app.cli.tx_disputes import disputes
 from abci_app.cli.tx_models import models
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
-from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack, MsgUnback, MsgUnbackResponse
+from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import (
+    MsgBack, MsgCollectRoyalties, MsgCollectRoyaltiesResponse, MsgUnback, MsgUnbackResponse,
+)
 from abci_app.wire.pb.gradus.work.v1.tx_pb2 import MsgEnroll, MsgLeave, MsgLeaveResponse
 
 SETTINGS = {"help_option_names": ["-h", "--help"]}
@@ -85,7 +87,7 @@ def work_leave(model_id: int, sender: str, home: Path, node: str, output: str) -
 
 @tx.group()
 def rewards() -> None:
-    """Coins behind models, which then get their part of the emission."""
+    """Coins behind models, which then get their part of the emission; what trainers earn by answers."""
 
 
 @rewards.command("back")
@@ -116,3 +118,18 @@ def rewards_unback(model_id: int, amount: int, sender: str, home: Path, node: st
     message = MsgUnback(owner=key.bech32, model_id=model_id, amount=coin_pb(base_coin(amount)))
     response = MsgUnbackResponse.FromString(send(key, message, node, "none"))
     print_fields({"unbacked": grad_text(amount), "due_height": response.due_height}, output)
+
+
+@rewards.command("collect")
+@model_argument
+@signing
+def rewards_collect(model_id: int, sender: str, home: Path, node: str, output: str) -> None:
+    """Take what the units of yours that a model accepted have earned by its answers.
+
+    \b
+    Example: gradus tx rewards collect 1 --from alice
+    """
+    key = open_key(home, sender)
+    response = MsgCollectRoyaltiesResponse.FromString(
+        send(key, MsgCollectRoyalties(trainer=key.bech32, model_id=model_id), node, "none"))
+    print_fields({"collected": grad_text(response.paid_ugrad)}, output)

@@ -270,6 +270,12 @@ class ChainClient(InferenceClient):
         return self._ask("/gradus.rewards.v1.Query/Ledger", rewards_pb2.QueryLedgerRequest(model_id=model_id),
                          rewards_pb2.QueryLedgerResponse)
 
+    def get_royalties(self, model_id: int, address: str = "") -> rewards_pb2.QueryRoyaltiesResponse:
+        """What a model's answers have brought, and what a trainer can collect. QueryRefused (sdk/22) without the model.
+        """
+        request = rewards_pb2.QueryRoyaltiesRequest(model_id=model_id, trainer=address)
+        return self._ask("/gradus.rewards.v1.Query/Royalties", request, rewards_pb2.QueryRoyaltiesResponse)
+
     def find_backing(self, model_id: int, address: str) -> Backing | None:
         """What an account has put behind a model; None for nothing."""
         request = rewards_pb2.QueryBackingRequest(model_id=model_id, owner=address)

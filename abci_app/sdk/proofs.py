@@ -159,6 +159,11 @@ def ledger_place(model_id: int) -> Place:
     return Place("rewards", rewards_keys.ledger(model_id))
 
 
+def royalties_place(model_id: int) -> Place:
+    """Where what a model's answers have brought stands."""
+    return Place("rewards", rewards_keys.royalties(model_id))
+
+
 def rewards_params_place() -> Place:
     """Where the parameters of the emission stand."""
     return Place("rewards", rewards_keys.PARAMS)

@@ -23,3 +23,8 @@ class BackingTooSmall(ChainError):
 class UnbackingTooLarge(ChainError):
     codespace, code = "rewards", 6
     text = "what comes back from a model at one height stays below 2^64 ugrad; take the rest in the next block"
+
+
+class NothingToCollect(ChainError):
+    codespace, code = "rewards", 7
+    text = "nothing of the model's fees waits for this account; accepted units earn when answers are paid"

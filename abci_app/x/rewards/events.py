@@ -1,7 +1,8 @@
 """Events of the room. Attributes are decimal integers, bech32 and upper-case hex for consensus addresses."""
 
 from abci_app.runtime.events import Event, new_event
-from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Unbacking, Vesting
+from abci_app.runtime.fee import FeeParts
+from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Royalties, Unbacking, Vesting
 
 
 def round_booked(vesting: Vesting) -> Event:
@@ -59,3 +60,21 @@ def backing_returned(unbacking: Unbacking) -> Event:
     """Coins from behind a model came back to their owner."""
     return new_event("rewards.backing_returned", model_id=unbacking.model_id, owner=unbacking.owner,
                      amount_ugrad=unbacking.amount_ugrad)
+
+
+def fee_shared(model_id: int, host: str, parts: FeeParts) -> Event:
+    """The fee of an answer, or of a session's answers together, went to who earns by it."""
+    return new_event("rewards.fee_shared", model_id=model_id, host=host, host_ugrad=parts.host_ugrad,
+                     trainers_ugrad=parts.trainers_ugrad, creator_ugrad=parts.creator_ugrad,
+                     owner_ugrad=parts.owner_ugrad, auditors_ugrad=parts.auditors_ugrad, burnt_ugrad=parts.burnt_ugrad)
+
+
+def answer_auditor_paid(model_id: int, account: str, amount_ugrad: int) -> Event:
+    """An auditor's account was paid for computing an answer again, from the pool of the model's fees."""
+    return new_event("rewards.answer_auditor_paid", model_id=model_id, account=account, amount_ugrad=amount_ugrad)
+
+
+def royalties_collected(royalties: Royalties, trainer: str, amount_ugrad: int) -> Event:
+    """A trainer has collected what its units earned by answers."""
+    return new_event("rewards.royalties_collected", model_id=royalties.model_id, trainer=trainer,
+                     amount_ugrad=amount_ugrad)

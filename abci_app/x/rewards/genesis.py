@@ -2,9 +2,10 @@
 
 {"params": Params, "payouts": [{"consensus_address": "<20 bytes hex>", "account": "gradus1…"}],
  "contributions": [Contribution], "emission": Emission, "ledgers": [Ledger], "backings": [Backing],
- "unbackings": [Unbacking], "vestings": [Vesting]}
+ "unbackings": [Unbacking], "vestings": [Vesting], "royalties": [Royalties]}
 Records stand as runtime/records.py writes them. All may be left out: without params nothing is emitted, and a validator
-without a payout earns no fees. The module account `rewards` has the coins of backings, unbackings and vestings.
+without a payout earns no fees. The module account `rewards` has the coins of backings, unbackings, vestings
+and royalties: what is owed and what is in the pools.
 """
 
 from typing import Any
@@ -19,13 +20,13 @@ from abci_app.wire.errors import ChainError
 from abci_app.wire.ints import U64_MAX, U128_MAX
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import (
-    Backing, Contribution, Emission, Ledger, Params, Payout, Unbacking, Vesting,
+    Backing, Contribution, Emission, Ledger, Params, Payout, Royalties, Unbacking, Vesting,
 )
 from abci_app.x.rewards.keeper import Keeper
 from abci_app.x.rewards.types import Q64_BYTES, check_params, compute_left
 
 PATH = "app_state.rewards"
-LISTS = ("payouts", "contributions", "ledgers", "backings", "unbackings", "vestings")
+LISTS = ("payouts", "contributions", "ledgers", "backings", "unbackings", "vestings", "royalties")
 
 
 def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
@@ -47,11 +48,21 @@ def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
         _check_q64(item, "settled_q64", ledger.settled_q64)
         _check_new(item, "model_id", ledger if keeper.has_ledger(ctx, ledger.model_id) else None)
         keeper.put_ledger(ctx, ledger)
+    for item in section.sections("royalties"):
+        royalties = read_record(item, Royalties)
+        _check_model(ctx, keeper, item, royalties.model_id)
+        _check_q64(item, "per_unit_q64", royalties.per_unit_q64)
+        _check_new(item, "model_id", royalties if keeper.has_royalties(ctx, royalties.model_id) else None)
+        keeper.put_royalties(ctx, royalties)
     for item in section.sections("contributions"):
         contribution = read_record(item, Contribution)
+        if contribution.settled_q64:
+            _check_q64(item, "settled_q64", contribution.settled_q64)
         trainer = item.address("trainer")
         _check_model(ctx, keeper, item, contribution.model_id)
         _check_new(item, "trainer", keeper.find_contribution(ctx, contribution.model_id, trainer))
+        if not contribution.units and not contribution.royalties_ugrad:
+            raise GenesisInvalid(f"{item.path}.units", "0, and there is nothing to collect", "leave it out")
         keeper.put_contribution(ctx, contribution)
     _init_backings(ctx, keeper, section)
     for item in section.sections("vestings"):
@@ -65,7 +76,8 @@ def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
 def export_genesis(ctx: Ctx, keeper: Keeper) -> dict[str, Any]:
     """The genesis state that gives this state again."""
     lists = (keeper.iter_payouts(ctx), keeper.iter_contributions(ctx), keeper.iter_ledgers(ctx),
-             keeper.iter_backings(ctx), keeper.iter_unbackings(ctx), keeper.iter_vestings(ctx))
+             keeper.iter_backings(ctx), keeper.iter_unbackings(ctx), keeper.iter_vestings(ctx),
+             keeper.iter_royalties(ctx))
     return {"params": export_record(keeper.params(ctx)), "emission": export_record(keeper.emission(ctx)),
             **{name: [export_record(record) for record in records] for name, records in zip(LISTS, lists)}}
 

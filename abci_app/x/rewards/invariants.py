@@ -5,7 +5,7 @@ from abci_app.wire.address import decode_address, module_address
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution, Vesting
 from abci_app.x.rewards import keys
 from abci_app.x.rewards.keeper import Keeper
-from abci_app.x.rewards.types import COMMUNITY, STORE, UNITS_MAX, compute_accrued
+from abci_app.x.rewards.types import COMMUNITY, STORE, UNITS_MAX, compute_accrued, compute_collectable
 
 
 def check_earnings(ctx: Ctx, keeper: Keeper) -> str | None:
@@ -28,13 +28,18 @@ def check_earnings(ctx: Ctx, keeper: Keeper) -> str | None:
 
 
 def check_account(ctx: Ctx, keeper: Keeper) -> str | None:
-    """The room's account holds what vests, backs models and comes back; the community's what was minted for it."""
+    """The room's account holds what vests, backs models, comes back and answers have brought.
+
+    The community's holds what was minted for it.
+    """
     vesting = sum((one.escrow_ugrad + one.minted_ugrad) * len(one.units) for one in keeper.iter_vestings(ctx))
     backing = sum(one.amount_ugrad for one in keeper.iter_backings(ctx))
     unbacking = sum(one.amount_ugrad for one in keeper.iter_unbackings(ctx))
+    owed = sum(one.owed_ugrad + one.pool_ugrad for one in keeper.iter_royalties(ctx))
     held = keeper.bank.balance(ctx, module_address(STORE))
-    if held != vesting + backing + unbacking:
-        return f"{vesting} ugrad vest, {backing} back models and {unbacking} come back; the module account holds {held}"
+    if held != vesting + backing + unbacking + owed:
+        return (f"{vesting} ugrad vest, {backing} back models, {unbacking} come back, {owed} are of answers; the "
+                f"module account holds {held}")
     minted, held = keeper.emission(ctx).community_ugrad, keeper.bank.balance(ctx, module_address(COMMUNITY))
     return None if held == minted else f"{minted} ugrad were minted for the community, its account holds {held}"
 
@@ -103,3 +108,23 @@ def _add_vesting(booked: dict[tuple[int, str], Contribution], vesting: Vesting) 
         sums.units += 1
         sums.earned_ugrad += vesting.escrow_ugrad
         sums.minted_ugrad += vesting.minted_ugrad
+
+
+def check_royalties(ctx: Ctx, keeper: Keeper) -> str | None:
+    """What is owed covers what all trainers can collect; who has no unit is booked only to collect."""
+    collectable: dict[int, int] = {}
+    for one in keeper.iter_contributions(ctx):
+        per_unit_q64 = keeper.royalties(ctx, one.model_id).per_unit_q64
+        if one.settled_q64 > per_unit_q64:
+            return f"{one.trainer} is settled beyond what a unit of model {one.model_id} has earned"
+        if not one.units and (one.earned_ugrad or one.minted_ugrad or not one.royalties_ugrad):
+            return f"{one.trainer} is booked in model {one.model_id} without a unit, or has earned by none"
+        collectable[one.model_id] = collectable.get(one.model_id, 0) + compute_collectable(one, per_unit_q64)
+    for royalties in keeper.iter_royalties(ctx):
+        owed = collectable.pop(royalties.model_id, 0)
+        if owed > royalties.owed_ugrad:
+            return f"trainers of model {royalties.model_id} can collect {owed} ugrad, {royalties.owed_ugrad} are owed"
+        if royalties.owed_ugrad + royalties.collected_ugrad + royalties.pool_ugrad > royalties.fees_ugrad:
+            return f"answers of model {royalties.model_id} have brought more than the fees of {royalties.fees_ugrad}"
+    strays = [model_id for model_id in sorted(collectable) if collectable[model_id]]
+    return f"of models {strays} something can be collected, and no answer was paid" if strays else None

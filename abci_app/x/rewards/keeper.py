@@ -1,7 +1,8 @@
-"""Emission, backing, vesting pay, contributions and payouts: the only reader and writer of this room's state.
+"""Emission, backing, vesting pay, royalties, contributions and payouts: the only reader and writer of them.
 
-State: store `rewards` (see keys.py). The module account `rewards` holds the pay that vests, the coins behind models and
-those on their way back. Every record written or taken away costs WRITE_GAS.
+State: store `rewards` (see keys.py). The module account `rewards` holds the pay that vests, the coins behind models,
+those on their way back, and what answers have brought to trainers and auditors. Every record written or taken away
+costs WRITE_GAS.
 Invariants: the module account is the sum of what it owes; what the trainers and auditors of a model have earned is what
 has left its escrow; no more is minted than the schedule allows.
 Source: README.md beside this file.
@@ -11,23 +12,27 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.fee import FeeParts, split_fee
 from abci_app.runtime.gas import WRITE_GAS
 from abci_app.wire.address import decode_address, encode_address, module_address
 from abci_app.wire.coin import base_coin
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import U32_MAX, U64_MAX
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_RETIRED, ModelSpec
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_RETIRED, InferencePolicy, ModelSpec
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import (
-    Backing, Contribution, Emission, Ledger, Params, Payout, Unbacking, Vesting, VestingUnit,
+    Backing, Contribution, Emission, Ledger, Params, Payout, Royalties, Unbacking, Vesting, VestingUnit,
 )
 from abci_app.x.rewards import events, keys
-from abci_app.x.rewards.errors import BackingTooLarge, BackingTooSmall, ModelRetired, UnbackingTooLarge
+from abci_app.x.rewards.errors import (
+    BackingTooLarge, BackingTooSmall, ModelRetired, NothingToCollect, UnbackingTooLarge,
+)
 from abci_app.x.rewards.needs import Bank, Models
 from abci_app.x.rewards.types import (
-    BONDS, Q64_BYTES, STORE, compute_accrued, compute_minted_share, compute_parts, compute_share, default_params,
+    BONDS, Q64_BYTES, STORE, compute_accrued, compute_collectable, compute_fee_sum, compute_minted_share, compute_parts,
+    compute_per_unit_q64, compute_share, default_params, limit_parts,
 )
 
-Record = Backing | Contribution | Emission | Ledger | Params | Payout | Unbacking | Vesting
+Record = Backing | Contribution | Emission | Ledger | Params | Payout | Royalties | Unbacking | Vesting
 MARK = b"\x01"
 
 
@@ -39,16 +44,19 @@ class Keeper:
     models: Models
 
     def find_contribution(self, ctx: Ctx, model_id: int, trainer: bytes) -> Contribution | None:
-        """What a trainer (20 bytes) has done for a model, None when it has no accepted unit."""
+        """What a trainer (20 bytes) has done for a model, None when it has no accepted unit and nothing to collect."""
         if not 0 < model_id <= U64_MAX:
             return None
         raw = ctx.state.store(STORE).get(keys.contribution(model_id, trainer))
         return None if raw is None else Contribution.FromString(raw)
 
     def put_contribution(self, ctx: Ctx, contribution: Contribution) -> None:
-        """Write the record."""
+        """Write the record, or take it away when it has no unit and nothing to collect."""
         key = keys.contribution(contribution.model_id, decode_address(contribution.trainer))
-        self._put(ctx, key, contribution)
+        if contribution.units or contribution.royalties_ugrad:
+            self._put(ctx, key, contribution)
+        else:
+            self._drop(ctx, key)
 
     def iter_contributions(self, ctx: Ctx) -> Iterator[Contribution]:
         """All contributions by model and address, rising."""
@@ -167,6 +175,24 @@ class Keeper:
         """All pay that vests, by model and round, rising."""
         for _, raw in ctx.state.store(STORE).iter(keys.VESTINGS):
             yield Vesting.FromString(raw)
+
+    def royalties(self, ctx: Ctx, model_id: int) -> Royalties:
+        """What a model's (1..2^64-1) fees have brought to trainers and auditors; an empty record before the first."""
+        raw = ctx.state.store(STORE).get(keys.royalties(model_id))
+        return Royalties(model_id=model_id, per_unit_q64=bytes(Q64_BYTES)) if raw is None else Royalties.FromString(raw)
+
+    def has_royalties(self, ctx: Ctx, model_id: int) -> bool:
+        """Whether any answer of a model was paid."""
+        return ctx.state.store(STORE).has(keys.royalties(model_id))
+
+    def put_royalties(self, ctx: Ctx, royalties: Royalties) -> None:
+        """Write the record."""
+        self._put(ctx, keys.royalties(royalties.model_id), royalties)
+
+    def iter_royalties(self, ctx: Ctx) -> Iterator[Royalties]:
+        """All royalties by model, rising."""
+        for _, raw in ctx.state.store(STORE).iter(keys.ROYALTIES):
+            yield Royalties.FromString(raw)
 
     def back(self, ctx: Ctx, owner: bytes, model_id: int, amount_ugrad: int) -> None:
         """Put coins (1..2^64-1) of an account (20 bytes) behind a model. Emits rewards.model_backed.
@@ -327,6 +353,75 @@ class Keeper:
             ctx.emit(events.slash_shared(encode_address(account), part_ugrad))
         return sum(part_ugrad for _, part_ugrad in parts)
 
+    def share_fee(self, ctx: Ctx, payer: str, model_id: int, policy: InferencePolicy, host: bytes, fee_ugrad: int,
+                  ask_ugrad: int) -> FeeParts:
+        """Share the fee of an answer, or of a session's answers together, among those who earn by it.
+
+        payer: the module in whose account the coins are, and are burnt. policy: the terms under which was asked. host:
+        20 bytes, earns ask_ugrad, at most floor(fee_ugrad * hosts_ppm / 10^6). Returns the parts as they were paid; the
+        creator is the model's admin now. Raises ModelNotFound (models/2); InvariantBroken for an ask beyond the fee.
+        Emits rewards.fee_shared.
+        """
+        model, royalties = self.models.get_model(ctx, model_id), self.royalties(ctx, model_id)
+        units = self.ledger(ctx, model_id).units
+        parts = limit_parts(split_fee(policy, fee_ugrad, ask_ugrad), royalties, units)
+        if min(parts.burnt_ugrad, ask_ugrad) < 0:
+            raise InvariantBroken(f"a host of model {model_id} asks {ask_ugrad} of a fee of {fee_ugrad}")
+        owner = decode_address(policy.data_owner) if parts.owner_ugrad else b""
+        for account, part_ugrad in ((host, parts.host_ugrad), (decode_address(model.admin), parts.creator_ugrad),
+                                    (owner, parts.owner_ugrad)):
+            if part_ugrad:
+                self.bank.send_from_module(ctx, payer, account, (base_coin(part_ugrad),))
+        if parts.trainers_ugrad + parts.auditors_ugrad:
+            kept_ugrad = parts.trainers_ugrad + parts.auditors_ugrad
+            self.bank.send_between_modules(ctx, payer, STORE, (base_coin(kept_ugrad),))
+        if parts.burnt_ugrad:
+            self.bank.burn(ctx, payer, (base_coin(parts.burnt_ugrad),))
+        if parts.trainers_ugrad:
+            royalties.per_unit_q64 = compute_per_unit_q64(royalties.per_unit_q64, parts.trainers_ugrad, units)
+        royalties.owed_ugrad += parts.trainers_ugrad
+        royalties.pool_ugrad += parts.auditors_ugrad
+        royalties.fees_ugrad = min(royalties.fees_ugrad + compute_fee_sum(parts), U64_MAX)
+        self.put_royalties(ctx, royalties)
+        ctx.emit(events.fee_shared(model_id, encode_address(host), parts))
+        return parts
+
+    def pay_answer_auditors(self, ctx: Ctx, model_id: int, amount_ugrad: int, accounts: list[bytes]) -> int:
+        """Pay those who computed an answer again and were right, from the pool of the model's fees; returns the ugrad.
+
+        accounts: one entry of 20 bytes for each; all earn the same part of amount_ugrad, or of the pool where it holds
+        less, rounded down. Emits rewards.answer_auditor_paid for each account.
+        """
+        royalties = self.royalties(ctx, model_id)
+        parts = compute_parts(min(amount_ugrad, royalties.pool_ugrad), accounts)
+        for account, part_ugrad in parts:
+            self.bank.send_from_module(ctx, STORE, account, (base_coin(part_ugrad),))
+            ctx.emit(events.answer_auditor_paid(model_id, encode_address(account), part_ugrad))
+        paid_ugrad = sum(part_ugrad for _, part_ugrad in parts)
+        if paid_ugrad:
+            royalties.pool_ugrad -= paid_ugrad
+            self.put_royalties(ctx, royalties)
+        return paid_ugrad
+
+    def collect_royalties(self, ctx: Ctx, trainer: bytes, model_id: int) -> int:
+        """Pay a trainer (20 bytes) what its units have earned by answers since it last collected; returns the ugrad.
+
+        Raises NothingToCollect (rewards/7), also for who never trained the model. Emits rewards.royalties_collected.
+        """
+        booked = self.find_contribution(ctx, model_id, trainer) or Contribution()
+        royalties = self.royalties(ctx, model_id) if booked.model_id else Royalties()
+        paid_ugrad = compute_collectable(booked, royalties.per_unit_q64)
+        if paid_ugrad == 0:
+            raise NothingToCollect(f"{encode_address(trainer)} in model {model_id}")
+        booked.royalties_ugrad, booked.settled_q64 = 0, royalties.per_unit_q64
+        self.put_contribution(ctx, booked)
+        royalties.owed_ugrad -= paid_ugrad
+        royalties.collected_ugrad += paid_ugrad
+        self.put_royalties(ctx, royalties)
+        self.bank.send_from_module(ctx, STORE, trainer, (base_coin(paid_ugrad),))
+        ctx.emit(events.royalties_collected(royalties, booked.trainer, paid_ugrad))
+        return paid_ugrad
+
     def _change_backing(self, ctx: Ctx, emission: Emission, owner: bytes, model_id: int, change_ugrad: int) -> None:
         """Settle what the model has accrued, then change its backing, that of the account and that of all."""
         ledger = self.ledger(ctx, model_id)
@@ -340,16 +435,20 @@ class Keeper:
         self.put_backing(ctx, backing)
 
     def _book_unit(self, ctx: Ctx, vesting: Vesting, trainer: bytes, units: int) -> None:
-        """Count one unit more (1) or less (-1), with its pay, as a trainer's contribution."""
+        """Count one unit more (1) or less (-1), with its pay, as a trainer's contribution.
+
+        What its units have earned by answers so far is settled first, and stays its own.
+        """
         booked = self.find_contribution(ctx, vesting.model_id, trainer) or Contribution(
             model_id=vesting.model_id, trainer=encode_address(trainer))
+        if self.has_royalties(ctx, vesting.model_id):
+            per_unit_q64 = self.royalties(ctx, vesting.model_id).per_unit_q64
+            booked.royalties_ugrad = compute_collectable(booked, per_unit_q64)
+            booked.settled_q64 = per_unit_q64
         booked.units += units
         booked.earned_ugrad += units * vesting.escrow_ugrad
         booked.minted_ugrad += units * vesting.minted_ugrad
-        if booked.units:
-            self.put_contribution(ctx, booked)
-        else:
-            self._drop(ctx, keys.contribution(vesting.model_id, trainer))
+        self.put_contribution(ctx, booked)
 
     def _burn(self, ctx: Ctx, amount_ugrad: int, minted_ugrad: int) -> None:
         """Burn coins of the module account, of which so many were minted for work."""

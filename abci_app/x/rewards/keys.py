@@ -2,7 +2,7 @@
 
 Store `rewards`: 01 model trainer -> Contribution; 02 consensus address -> Payout; 03 -> Params; 04 -> Emission;
 05 model -> Ledger; 06 model owner -> Backing; 07 due height, owner, model -> Unbacking; 08 owner, due height, model ->
-mark; 09 model round -> Vesting.
+mark; 09 model round -> Vesting; 0a model -> Royalties.
 """
 
 from abci_app.wire.ints import u32_bytes, u64_bytes
@@ -16,6 +16,7 @@ BACKINGS = b"\x06"
 UNBACKINGS = b"\x07"
 UNBACKING_MARKS = b"\x08"
 VESTINGS = b"\x09"
+ROYALTIES = b"\x0a"
 
 
 def contribution(model_id: int, trainer: bytes) -> bytes:
@@ -77,3 +78,8 @@ def vesting(model_id: int, round_number: int) -> bytes:
 def vestings_of(model_id: int) -> bytes:
     """Prefix of a model's Vestings."""
     return VESTINGS + u64_bytes(model_id)
+
+
+def royalties(model_id: int) -> bytes:
+    """Key of a model's Royalties."""
+    return ROYALTIES + u64_bytes(model_id)

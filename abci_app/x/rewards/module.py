@@ -21,6 +21,8 @@ def new_module(keeper: Keeper, auditors: Auditors) -> Module:
             MsgRoute(tx_pb2.MsgBack, tx_pb2.MsgBackResponse, "owner", types.check_back, bind(msgs.back, keeper)),
             MsgRoute(tx_pb2.MsgUnback, tx_pb2.MsgUnbackResponse, "owner", types.check_unback,
                      bind(msgs.unback, keeper)),
+            MsgRoute(tx_pb2.MsgCollectRoyalties, tx_pb2.MsgCollectRoyaltiesResponse, "trainer",
+                     types.check_collect_royalties, bind(msgs.collect_royalties, keeper)),
         ),
         queries=tuple(QueryRoute(QUERY + name, request, bind(run, keeper)) for name, request, run in (
             ("Contribution", query_pb2.QueryContributionRequest, queries.query_contribution),
@@ -34,6 +36,7 @@ def new_module(keeper: Keeper, auditors: Auditors) -> Module:
             ("Backings", query_pb2.QueryBackingsRequest, queries.query_backings),
             ("Unbackings", query_pb2.QueryUnbackingsRequest, queries.query_unbackings),
             ("Vestings", query_pb2.QueryVestingsRequest, queries.query_vestings),
+            ("Royalties", query_pb2.QueryRoyaltiesRequest, queries.query_royalties),
         )),
         end_block=partial(block.end_block, keeper=keeper, auditors=auditors),
         invariants=tuple(Invariant(name, partial(check, keeper=keeper)) for name, check in (
@@ -42,5 +45,6 @@ def new_module(keeper: Keeper, auditors: Auditors) -> Module:
             ("rewards/backing", invariants.check_backing),
             ("rewards/emission", invariants.check_emission),
             ("rewards/vesting", invariants.check_vesting),
+            ("rewards/royalties", invariants.check_royalties),
         )),
     )

@@ -3,7 +3,9 @@
 from abci_app.runtime.context import Ctx
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import parse_base_amount
-from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack, MsgBackResponse, MsgUnback, MsgUnbackResponse
+from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import (
+    MsgBack, MsgBackResponse, MsgCollectRoyalties, MsgCollectRoyaltiesResponse, MsgUnback, MsgUnbackResponse,
+)
 from abci_app.x.rewards.keeper import Keeper
 
 
@@ -31,3 +33,15 @@ def unback(ctx: Ctx, keeper: Keeper, msg: MsgUnback) -> MsgUnbackResponse:
     """
     due_height = keeper.unback(ctx, decode_address(msg.owner), msg.model_id, parse_base_amount(msg.amount))
     return MsgUnbackResponse(due_height=due_height)
+
+
+def collect_royalties(ctx: Ctx, keeper: Keeper, msg: MsgCollectRoyalties) -> MsgCollectRoyaltiesResponse:
+    """Pay a trainer what its accepted units have earned by a model's answers; whatever became of the model since.
+
+    Checks, in consensus order: something waits for the signer.
+
+    Raises: NothingToCollect (rewards/7). Emits: rewards.royalties_collected. Gas: 2 writes of this room, and the
+    bank's.
+    """
+    return MsgCollectRoyaltiesResponse(
+        paid_ugrad=keeper.collect_royalties(ctx, decode_address(msg.trainer), msg.model_id))

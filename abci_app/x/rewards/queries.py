@@ -10,7 +10,8 @@ from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Backing, Contribution
 from abci_app.x.rewards import keys
 from abci_app.x.rewards.keeper import Keeper
 from abci_app.x.rewards.types import (
-    STORE, compute_accrued, compute_block_reward, compute_bond_max, compute_minted_max, compute_work_max,
+    STORE, compute_accrued, compute_block_reward, compute_bond_max, compute_collectable, compute_minted_max,
+    compute_work_max,
 )
 
 
@@ -37,7 +38,7 @@ def query_shares(ctx: Ctx, keeper: Keeper, request: query_pb2.QuerySharesRequest
     records, page = read_page(ctx.state.store(STORE), keys.contributions_of(request.model_id), request.pagination)
     units, found = keeper.ledger(ctx, request.model_id).units, [Contribution.FromString(raw) for _, raw in records]
     shares = [query_pb2.Share(trainer=one.trainer, units=one.units, earned_ugrad=one.earned_ugrad,
-                              minted_ugrad=one.minted_ugrad, share_ppm=mul_div_floor(one.units, PPM, units))
+                              minted_ugrad=one.minted_ugrad, share_ppm=mul_div_floor(one.units, PPM, max(units, 1)))
               for one in found]
     return query_pb2.QuerySharesResponse(units=units, shares=shares, pagination=page)
 
@@ -114,6 +115,21 @@ def query_vestings(ctx: Ctx, keeper: Keeper,
     records, page = read_page(ctx.state.store(STORE), keys.vestings_of(request.model_id), request.pagination)
     vestings = [_of_trainer(Vesting.FromString(raw), request.trainer) for _, raw in records]
     return query_pb2.QueryVestingsResponse(vestings=[one for one in vestings if one.units], pagination=page)
+
+
+def query_royalties(ctx: Ctx, keeper: Keeper,
+                    request: query_pb2.QueryRoyaltiesRequest) -> query_pb2.QueryRoyaltiesResponse:
+    """What a model's answers have brought, and what a trainer can collect of it: nothing for who never trained it.
+
+    Raises NotFound (sdk/22) for an unknown model, InvalidAddress (sdk/7).
+    """
+    model = keeper.models.find_model(ctx, request.model_id)
+    if model is None:
+        raise NotFound(f"no model {request.model_id}")
+    royalties = keeper.royalties(ctx, model.id)
+    found = keeper.find_contribution(ctx, model.id, decode_address(request.trainer)) if request.trainer else None
+    collectable_ugrad = 0 if found is None else compute_collectable(found, royalties.per_unit_q64)
+    return query_pb2.QueryRoyaltiesResponse(royalties=royalties, collectable_ugrad=collectable_ugrad)
 
 
 def _of_trainer(vesting: Vesting, trainer: str) -> Vesting:

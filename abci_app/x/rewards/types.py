@@ -3,13 +3,16 @@
 Reads/Writes: nothing. All divisions round down: what is left over is not minted, or stays where it is.
 """
 
+from dataclasses import replace
+
 from abci_app.runtime.contract import GMA, compute_burnt, compute_unit_work
+from abci_app.runtime.fee import FeeParts
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import parse_base_amount
 from abci_app.wire.ints import PPM, U64_MAX, mul_div_floor
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
-from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Emission, Ledger, Params
-from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack, MsgUnback
+from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Contribution, Emission, Ledger, Params, Royalties
+from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import MsgBack, MsgCollectRoyalties, MsgUnback
 from abci_app.x.rewards.errors import ParamsInvalid
 
 STORE = "rewards"
@@ -34,6 +37,11 @@ def check_unback(msg: MsgUnback) -> None:
     """Stateless validity of MsgUnback. Raises InvalidAddress (sdk/7), InvalidCoins (sdk/10)."""
     decode_address(msg.owner)
     parse_base_amount(msg.amount)
+
+
+def check_collect_royalties(msg: MsgCollectRoyalties) -> None:
+    """Stateless validity of MsgCollectRoyalties. Raises InvalidAddress (sdk/7)."""
+    decode_address(msg.trainer)
 
 
 def default_params(initial_block_reward_ugrad: int = 0) -> Params:
@@ -151,3 +159,39 @@ def compute_work_max(spec: ModelSpec, params: Params) -> int:
     Nothing that a trainer says enters. A checked contract's unit has at most 2^34 multiply-adds; the price is any u64.
     """
     return min(mul_div_floor(compute_unit_work(spec), params.mint_price_ugrad_per_gma, GMA), U64_MAX)
+
+
+def limit_parts(parts: FeeParts, royalties: Royalties, units: int) -> FeeParts:
+    """The parts of a fee as they can be booked for a model with so many accepted units; they add up to the same.
+
+    Without units the trainers' part is the creator's. Once all fees of a model together pass 2^64 ugrad, what would be
+    owed to trainers and auditors is burnt instead: so no record of them ever overflows.
+    """
+    fee_ugrad = compute_fee_sum(parts)
+    if not units:
+        parts = replace(parts, trainers_ugrad=0, creator_ugrad=parts.creator_ugrad + parts.trainers_ugrad)
+    if royalties.fees_ugrad + fee_ugrad > U64_MAX:
+        burnt_ugrad = parts.burnt_ugrad + parts.trainers_ugrad + parts.auditors_ugrad
+        parts = replace(parts, trainers_ugrad=0, auditors_ugrad=0, burnt_ugrad=burnt_ugrad)
+    return parts
+
+
+def compute_fee_sum(parts: FeeParts) -> int:
+    """ugrad of the whole fee."""
+    return (parts.host_ugrad + parts.trainers_ugrad + parts.creator_ugrad + parts.owner_ugrad + parts.auditors_ugrad
+            + parts.burnt_ugrad)
+
+
+def compute_per_unit_q64(per_unit_q64: bytes, trainers_ugrad: int, units: int) -> bytes:
+    """What one accepted unit has earned by answers, times 2^64, after a fee whose trainers' part is so much.
+
+    units: of all trainers, 1 or more. Stays below 2^128: the parts of a model's fees stay below 2^64 together.
+    """
+    per_unit = int.from_bytes(per_unit_q64, "big") + mul_div_floor(trainers_ugrad, 1 << Q64_BITS, units)
+    return per_unit.to_bytes(Q64_BYTES, "big")
+
+
+def compute_collectable(contribution: Contribution, per_unit_q64: bytes) -> int:
+    """ugrad that a trainer can collect: what was settled, and what its units have earned since."""
+    grown = int.from_bytes(per_unit_q64, "big") - int.from_bytes(contribution.settled_q64, "big")
+    return contribution.royalties_ugrad + mul_div_floor(contribution.units, grown, 1 << Q64_BITS)

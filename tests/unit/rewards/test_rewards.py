@@ -346,7 +346,7 @@ def params_json(**changes: str) -> dict[str, str]:
     ({"fees": []}, "fees"),
     ({"contributions": [{"model_id": "2", "trainer": BOB_TEXT}]}, "contributions[0].model_id"),
     ({"contributions": [{"model_id": "1"}]}, "contributions[0].trainer"),
-    ({"contributions": [{"model_id": "1", "trainer": BOB_TEXT}] * 2}, "contributions[1].trainer"),
+    ({"contributions": [{"model_id": "1", "trainer": BOB_TEXT, "units": "1"}] * 2}, "contributions[1].trainer"),
     ({"params": {}}, "params"),
     ({"params": params_json(stakers_ppm="300001")}, "params"),
     ({"params": params_json(halving_blocks="0")}, "params"),
