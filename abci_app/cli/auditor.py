@@ -1,4 +1,4 @@
-"""`gradus auditor`: recompute the units and answers that the chain asks a validator about; see how a validator has done."""
+"""`gradus auditor`: recompute what the chain asks a validator about; see how a validator has done."""
 
 import os
 from collections.abc import Iterator
