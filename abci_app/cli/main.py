@@ -23,6 +23,7 @@ COMMANDS = {
     "bench": ("abci_app.cli.bench:bench", "Load a network with transactions and measure it."),
     "watch": ("abci_app.cli.watch:watch", "Replay what miners claim; challenge what is wrong."),
     "miner": ("abci_app.cli.miner:miner", "Train units of a model and earn."),
+    "host": ("abci_app.cli.host:host", "Answer for a model and earn."),
     "auditor": ("abci_app.cli.auditor:auditor", "Recompute units for a validator; see how it has done."),
 }
 

@@ -9,9 +9,10 @@ import base64
 import binascii
 from typing import Any
 
-from abci_app.wire.ints import U32_MAX, U64_MAX
+from abci_app.wire.ints import U32_MAX, U64_MAX, u64_bytes
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Question
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import Entry, Receipt
+from abci_app.wire.seed import hash_fields
 
 HASH_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -29,6 +30,12 @@ FAULT = "fault"  # of the host
 
 class HostApiInvalid(ValueError):
     """What was said is not in the form of the API; the text says which field."""
+
+
+def asking_digest(chain_id: str, session_id: int, number: int, hash_of_question: bytes) -> bytes:
+    """The 32 bytes that a user signs with the session's receipt key to ask: nobody else can use up its numbers."""
+    return hash_fields("gradus/session-asking", chain_id.encode(), u64_bytes(session_id), u64_bytes(number),
+                       hash_of_question)
 
 
 def encode_question(question: Question) -> dict[str, Any]:

@@ -65,13 +65,16 @@ class HostClient:
         """What the host says of itself: models, prices, how much room there is."""
         return self._read_object(self._call("GET", "/v1/status"))
 
-    def ask(self, session_id: int, number: int, question: Question, receipt: Receipt | None) -> Reply:
-        """The answer to question `number`, with the receipt for all before."""
-        return decode_reply(self._read_object(self._ask(session_id, number, question, receipt, False)))
+    def ask(self, session_id: int, number: int, question: Question, receipt: Receipt | None,
+            signature: bytes) -> Reply:
+        """The answer to question `number`, with the receipt for all before. signature: client/host_api.asking_digest,
+        by the receipt key."""
+        return decode_reply(self._read_object(self._ask(session_id, number, question, receipt, signature, False)))
 
-    def stream(self, session_id: int, number: int, question: Question, receipt: Receipt | None) -> "HostStream":
+    def stream(self, session_id: int, number: int, question: Question, receipt: Receipt | None,
+               signature: bytes) -> "HostStream":
         """As ask, token by token as they are drawn."""
-        return HostStream(self, self._ask(session_id, number, question, receipt, True))
+        return HostStream(self, self._ask(session_id, number, question, receipt, signature, True))
 
     def put_receipt(self, session_id: int, receipt: Receipt | None, closes: bool = False) -> bool:
         """Hand a receipt over; closes: and have the host end the session with it. Whether it will."""
@@ -92,9 +95,10 @@ class HostClient:
             raise
 
     def _ask(self, session_id: int, number: int, question: Question, receipt: Receipt | None,
-             streams: bool) -> http.client.HTTPResponse:
+             signature: bytes, streams: bool) -> http.client.HTTPResponse:
         body = {"number": number, "question": encode_question(question),
-                "receipt": None if receipt is None else encode_receipt(receipt), "stream": streams}
+                "receipt": None if receipt is None else encode_receipt(receipt), "signature": signature.hex(),
+                "stream": streams}
         return self._call("POST", f"/v1/sessions/{session_id}/answers", body)
 
     def _call(self, method: str, path: str, body: Json | None = None) -> http.client.HTTPResponse:
@@ -137,7 +141,7 @@ class HostClient:
             told = {}
         texts = [str(told.get(name, ""))[:1000] for name in ("code", "error", "hint")]
         try:
-            retry_after_s = float(response.headers.get("Retry-After", "0"))
+            retry_after_s = float(str(told.get("retry_after_s") or response.headers.get("Retry-After", "0")))
         except ValueError:
             retry_after_s = 0.0
         return HostRefused(response.status, texts[0] or FAULT,

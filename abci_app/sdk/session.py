@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from abci_app.client.host_api import CLOSED, INVALID, QUESTION, SPENT, TOO_LARGE
+from abci_app.client.host_api import CLOSED, INVALID, QUESTION, SPENT, TOO_LARGE, asking_digest
 from abci_app.runtime.fee import compute_fee
 from abci_app.runtime.question import (
     ROOT_BYTES, TOKEN_BYTES, check_question, compute_answer_bytes_max, compute_ask, compute_work,
@@ -120,7 +120,8 @@ class Session:
                 yield _list_tokens(pending.answer)
                 return
             number = self._begin(question)
-            stream = self._call(number, lambda: self.host.stream(self.id, number, question, self._receipt))
+            signature = self._sign(number, question)
+            stream = self._call(number, lambda: self.host.stream(self.id, number, question, self._receipt, signature))
             yield from self._read(stream, number, question)
 
     @property
@@ -174,8 +175,12 @@ class Session:
             raise
 
     def _ask(self, number: int, question: Question) -> Kept:
+        signature = self._sign(number, question)
         return self._take(number, question, self._call(
-            number, lambda: self.host.ask(self.id, number, question, self._receipt)))
+            number, lambda: self.host.ask(self.id, number, question, self._receipt, signature)))
+
+    def _sign(self, number: int, question: Question) -> bytes:
+        return self.journal.key.sign(asking_digest(self.chain_id, self.id, number, question_hash(question)))
 
     def _call(self, number: int, call: Callable[[], _Result]) -> _Result:
         """A call about a question; one that is refused for good is forgotten, so that another can take its number."""
