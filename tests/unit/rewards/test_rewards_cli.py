@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from abci_app.cli import query, query_rewards, sending, tx
 from abci_app.cli.exit_status import ExitStatus
 from abci_app.client.chain import ChainClient
-from abci_app.client.errors import ProofInvalid, QueryRefused
+from abci_app.client.errors import ProofInvalid, QueryRefused, TxRefused
 from abci_app.client.keys import Keyring
 from abci_app.client.rpc import Answer
 from abci_app.client.send import Sender
@@ -26,6 +26,7 @@ from tests.local_rpc import LocalNode
 from tests.unit.models.rooms import small_spec
 
 REWARD = 1_000_000
+VECTORS = Path(__file__).parents[2] / "vectors" / "rewards"
 
 
 class Shell:
@@ -52,7 +53,21 @@ class Shell:
 @pytest.fixture
 def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
     payouts = [{"consensus_address_hex": one.hex(), "operator": address_of("operator")} for one in PROPOSERS]
-    state = new_genesis(CHAIN_ID, payouts, {address_of("alice"): 10**12}, REWARD)
+    yield from open_shell(tmp_path, monkeypatch, new_genesis(CHAIN_ID, payouts, {address_of("alice"): 10**12}, REWARD))
+
+
+@pytest.fixture
+def answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shell]:
+    """A model whose answers have brought alice, who has two of its three units, something to collect."""
+    text = (VECTORS / "collect_pays_by_accepted_units.json").read_text()
+    state = json.dumps(json.loads(text)["pre"]["app_state"])
+    for name in ("bob", "alice", "operator0"):
+        state = state.replace(f"@{name}", address_of({"alice": "bob", "bob": "alice"}.get(name, name)))
+    yield from open_shell(tmp_path, monkeypatch, json.loads(state))
+
+
+def open_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: Any) -> Iterator[Shell]:
+    """The commands over a chain of this genesis."""
     with Chain(tmp_path / "chain", app_state=state) as chain:
         chain.block()
         node = LocalNode(chain)
@@ -106,7 +121,7 @@ def test_contributions_shares_and_vesting_of_nobody_are_empty(backed: Shell) -> 
     assert "nothing vests" in backed.run(query_rewards.rewards, "vesting", "1").output
 
 
-@pytest.mark.parametrize("question", ["contributions", "shares", "vesting", "backers", "ledger"])
+@pytest.mark.parametrize("question", ["contributions", "shares", "vesting", "backers", "ledger", "royalties"])
 def test_what_belongs_to_a_model_that_is_not_there_is_refused(shell: Shell, question: str) -> None:
     done = shell.run(query_rewards.rewards, question, "9")
     assert isinstance(done.exception, QueryRefused) and done.exception.code == NotFound.code
@@ -151,3 +166,15 @@ def test_node_that_cannot_check_its_invariants_says_why(shell: Shell, monkeypatc
     monkeypatch.setattr(shell.node, "abci_query", lambda path: Answer(26, "sdk", "ask again", b"", b"", 7, ()))
     with pytest.raises(QueryRefused, match="ask again"):
         ChainClient(shell.node).check_invariants()  # type: ignore[arg-type]
+
+
+def test_what_answers_have_brought_is_told_and_collected(answered: Shell) -> None:
+    told = answered.ask("royalties", "1", "alice")
+    assert (told["owed_ugrad"], told["pool_ugrad"], told["collectable_ugrad"]) == (200_000, 30_000, 133_333)
+    assert "collectable_ugrad" not in answered.ask("royalties", "1")
+    assert answered.json(tx.tx, "rewards", "collect", "1", "--from", "alice") == {
+        "collected": "0.133333grad (133333ugrad)"}
+    assert answered.ask("royalties", "1", "alice")["collectable_ugrad"] == 0
+    assert answered.ask("contribution", "1", "alice")["units"] == 2
+    done = answered.run(tx.tx, "rewards", "collect", "1", "--from", "alice")
+    assert isinstance(done.exception, TxRefused) and (done.exception.codespace, done.exception.code) == ("rewards", 7)

@@ -1,6 +1,6 @@
 """Writes the vectors of the rewards room: python -m tests.vectors.rewards.cases, then python -m tests.vectors.runner.
 
-Backing and unbacking of a model that alice makes in the same block, and blocks that emit.
+Backing and unbacking of a model that alice makes in the same block, blocks that emit, and what answers brought.
 """
 
 import base64
@@ -12,8 +12,12 @@ from typing import Any
 from google.protobuf import json_format
 
 from abci_app.genesis import new_genesis
+from abci_app.runtime.records import export_record
+from abci_app.wire.address import encode_address, module_address
+from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Royalties
+from kernels import dispatch
 from tests.chain import CHAIN_ID, PROPOSERS, address_of
-from tests.unit.models.rooms import small_spec
+from tests.unit.models.rooms import Rooms, small_spec
 
 FOLDER = Path(__file__).parent
 FUNDS_UGRAD = 10_000_000
@@ -21,7 +25,8 @@ FEE_UGRAD = 1_000
 PEOPLE = ("alice", "bob", "operator0", "operator1", "operator2", "operator3")
 NO_COINS, INVALID_COINS, INVALID_ADDRESS, NOT_FOUND = ("sdk", 5), ("sdk", 10), ("sdk", 7), ("sdk", 22)
 NO_MODEL, RETIRED, TOO_LARGE, TOO_SMALL = ("models", 2), ("rewards", 3), ("rewards", 4), ("rewards", 5)
-BEYOND_RECORD = ("rewards", 6)
+BEYOND_RECORD, NOTHING = ("rewards", 6), ("rewards", 7)
+PER_UNIT_Q64 = ((200_000 << 64) // 3).to_bytes(16, "big")
 Json = dict[str, Any]
 Refusal = tuple[str, int]
 
@@ -169,6 +174,58 @@ def emission_cases(create: Json) -> Iterator[Json]:
                             accrued_q64=base64.b64encode(accrued).decode())])
 
 
+def collect(trainer: str = "@bob") -> Json:
+    return {"@type": "/gradus.rewards.v1.MsgCollectRoyalties", "trainer": trainer, "model_id": "1"}
+
+
+def royalties(owed_ugrad: int, collected_ugrad: int, collectable_ugrad: int) -> Json:
+    """What answers of model 1 brought, and what bob can collect."""
+    sums = {"owed_ugrad": owed_ugrad, "collected_ugrad": collected_ugrad, "pool_ugrad": 30_000, "fees_ugrad": 10**6}
+    told = {name: str(value) for name, value in sums.items() if value}
+    answer: Json = {"royalties": {"model_id": "1", "per_unit_q64": base64.b64encode(PER_UNIT_Q64).decode(), **told}}
+    more = {"collectable_ugrad": str(collectable_ugrad)} if collectable_ugrad else {}
+    return query("Royalties", {"model_id": "1", "trainer": "@bob"}, answer | more)
+
+
+def answered() -> Json:
+    """A genesis with a model of alice to which bob and operator0 have contributed, and whose answers brought a grad."""
+    with dispatch.forced("ref"):
+        rooms = Rooms()
+        rooms.audit_for_nothing()
+        rooms.create(small_spec(round_reward_ugrad=0), escrow_ugrad=1)
+        models = rooms.export()["models"]
+    models["models"][0] |= {"admin": address_of("alice"), "escrow_ugrad": "0"}
+    state = new_genesis(CHAIN_ID, [], {address_of(name): FUNDS_UGRAD for name in ("alice", "bob")}, 0)
+    record = Royalties(model_id=1, per_unit_q64=PER_UNIT_Q64, owed_ugrad=200_000, pool_ugrad=30_000, fees_ugrad=10**6)
+    state["models"] = models
+    state["rewards"] |= {
+        "royalties": [export_record(record)], "ledgers": [{"model_id": "1", "units": "3", "settled_q64": "00" * 16}],
+        "contributions": [{"model_id": "1", "trainer": address_of(name), "units": units}
+                          for name, units in (("bob", "2"), ("operator0", "1"))]}
+    state["bank"]["balances"].append({"address": encode_address(module_address("rewards")), "coins": [coin(230_000)]})
+    state["bank"].pop("supply", None)
+    text = json.dumps(state)
+    for name in PEOPLE:
+        text = text.replace(address_of(name), f"@{name}")
+    named: Json = json.loads(text)
+    return named
+
+
+def royalty_cases(create: Json) -> Iterator[Json]:
+    """MsgCollectRoyalties."""
+    yield case("collect_pays_by_accepted_units", "Of 200000 ugrad bob has two thirds, rounded down, and nothing the "
+               "second time.", tx("bob", collect()), tx("bob", collect(), NOTHING, 1), app_state=answered(),
+               queries=[royalties(66_667, 133_333, 0)], balances={"bob": str(FUNDS_UGRAD - 2 * FEE_UGRAD + 133_333)})
+    yield case("collect_is_told_before", "The query says what can be collected.", app_state=answered(),
+               queries=[royalties(200_000, 0, 133_333)])
+    yield case("collect_without_a_unit", "Alice made the model and trained nothing.",
+               tx("alice", collect("@alice"), NOTHING), app_state=answered(),
+               queries=[royalties(200_000, 0, 133_333)])
+    yield case("collect_before_any_answer", "No answer was paid.", create, tx("bob", collect(), NOTHING))
+    yield case("collect_with_a_bad_address", "An address with a typing error.", create,
+               tx("bob", collect("gradus1bob"), INVALID_ADDRESS))
+
+
 def case(name: str, about: str, *txs: Json, queries: list[Json] | None = None, balances: Json | None = None,
          accounts: Json | None = None, app_state: Json | None = None, height: int = 1) -> Json:
     """One vector and its name."""
@@ -186,7 +243,8 @@ def main() -> None:
     create = tx("alice", {"@type": "/gradus.models.v1.MsgCreateModel", "creator": "@alice", "spec": spec,
                           "escrow": coin(5_000_000)})
     close = tx("alice", {"@type": "/gradus.models.v1.MsgCloseModel", "admin": "@alice", "model_id": "1"}, sequence=1)
-    for one in (*backing_cases(create, close), *unbacking_cases(create, close), *emission_cases(create)):
+    for one in (*backing_cases(create, close), *unbacking_cases(create, close), *emission_cases(create),
+                *royalty_cases(create)):
         (FOLDER / f"{one['name']}.json").write_text(json.dumps(one["vector"], indent=2) + "\n")
 
 

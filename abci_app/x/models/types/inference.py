@@ -15,10 +15,10 @@ AUDIT_PPM_MIN = 1_000
 BURN_SLASH_PPM_MIN = 100_000
 AUDIT_BLOCKS_MIN = 3  # so that the answers do not lie in the hands of one proposer
 AUDIT_BLOCKS_MAX = 10_000
-RANGES = {
-    "audit_ppm": (AUDIT_PPM_MIN, PPM), "host_bond_ugrad": (1, U64_MAX), "wrong_slash_ppm": (0, PPM),
-    "withhold_slash_ppm": (0, PPM), "burn_slash_ppm": (BURN_SLASH_PPM_MIN, PPM), "replicas_max": (1, REPLICAS_MAX),
-    "audit_blocks": (AUDIT_BLOCKS_MIN, AUDIT_BLOCKS_MAX)}
+RANGES = (
+    ("audit_ppm", AUDIT_PPM_MIN, PPM), ("host_bond_ugrad", 1, U64_MAX), ("wrong_slash_ppm", 0, PPM),
+    ("withhold_slash_ppm", 0, PPM), ("burn_slash_ppm", BURN_SLASH_PPM_MIN, PPM), ("replicas_max", 1, REPLICAS_MAX),
+    ("audit_blocks", AUDIT_BLOCKS_MIN, AUDIT_BLOCKS_MAX))
 POLICY_DEFAULT = InferencePolicy(
     hosts_ppm=700_000, trainers_ppm=200_000, creator_ppm=50_000, auditors_ppm=30_000, burn_ppm=20_000, audit_ppm=50_000,
     host_bond_ugrad=10_000_000, wrong_slash_ppm=250_000, withhold_slash_ppm=500_000, burn_slash_ppm=500_000,
@@ -36,7 +36,7 @@ def check_inference(spec: ModelSpec) -> None:
                                      f"they are the parts of a fee, {PPM} together")
     if policy.hosts_ppm == 0:
         raise InferencePolicyInvalid("hosts_ppm is 0, the least is 1: a fee is the host's price by the host's part")
-    for name, (low, high) in RANGES.items():
+    for name, low, high in RANGES:
         if not low <= getattr(policy, name) <= high:
             raise InferencePolicyInvalid(f"{name} is {getattr(policy, name)}, allowed are {low} to {high}")
     if bool(policy.data_owner) != bool(policy.owner_ppm):
