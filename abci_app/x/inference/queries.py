@@ -5,6 +5,7 @@ from abci_app.runtime.paging import read_page
 from abci_app.runtime.question import QuestionInvalid, check_question, compute_answer_bytes_max, compute_work
 from abci_app.wire.address import decode_address
 from abci_app.wire.errors import InvalidRequest, NotFound
+from abci_app.wire.ints import U64_MAX
 from abci_app.wire.pb.gradus.inference.v1 import query_pb2
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Host, Request
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
@@ -70,13 +71,13 @@ def query_quote(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryQuoteRequest) 
         raise QuestionRefused(str(error)) from None
     work = compute_work(model.spec, request.question)
     offers, _ = keeper.list_offers(ctx, model.id, model.spec.inference, work, "", OFFERS_MAX, ctx.height + 2)
-    is_available = len(offers) >= replicas and replicas <= model.spec.inference.replicas_max
+    fee_ugrad = sum(offer.fee_ugrad for offer in offers[:replicas])
+    is_available = replicas <= min(len(offers), model.spec.inference.replicas_max) and fee_ugrad <= U64_MAX
     return query_pb2.QueryQuoteResponse(
         work=work, answer_bytes_max=compute_answer_bytes_max(model.spec, request.question),
         offers=[query_pb2.Offer(host=offer.host.address, price_ugrad_per_gma=offer.host.price_ugrad_per_gma,
                                 ask_ugrad=offer.ask_ugrad, fee_ugrad=offer.fee_ugrad) for offer in offers],
-        fee_ugrad=sum(offer.fee_ugrad for offer in offers[:replicas]) if is_available else 0,
-        is_available=is_available)
+        fee_ugrad=fee_ugrad if is_available else 0, is_available=is_available)
 
 
 def query_archive(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryArchiveRequest) -> query_pb2.QueryArchiveResponse:

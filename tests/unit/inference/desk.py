@@ -1,8 +1,4 @@
-"""A chain with one small model and a few hosts, and short words for asking it.
-
-The room compares answers by their hashes and never reads them, so that the right answer here is bytes of the right
-size, drawn from what would determine it: the request's weights, question and seed.
-"""
+"""A chain with one small model and a few hosts, and short words for asking it."""
 
 import hashlib
 from pathlib import Path
@@ -10,9 +6,10 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+from abci_app.answers.network import Network, load_network
+from abci_app.genesis import new_genesis
 from abci_app.runtime.deliver import TxResult
 from abci_app.runtime.events import Event
-from abci_app.runtime.question import compute_answer_bytes_max
 from abci_app.runtime.records import export_record
 from abci_app.wire.audit import ANSWER, decode_subject
 from abci_app.wire.coin import base_coin, coin_pb
@@ -25,12 +22,12 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import InferencePolicy, ModelS
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
 from abci_app.wire.question import ANSWER_INLINE_BYTES_MAX, answer_commitment, answer_hash
 from tests.auditors import Auditors, Choice, all_right
-from tests.chain import Chain, address_of, new_test_key
+from tests.chain import CHAIN_ID, SIGNERS, Chain, address_of, new_test_key
 from tests.unit.work.market import ESCROW_UGRAD, FUNDS_UGRAD, new_table, small_spec
 
 HOSTS = ("hal", "hex", "hob")
 USERS = ("una", "uwe")
-HOST_BOND_UGRAD = 10_000_000
+HOST_BOND_UGRAD = 10**9
 PRICE = 10**9  # ugrad for 10^9 multiply-adds: one for each
 MAX_FEE_UGRAD = 1_000_000
 KEY = bytes([2]) + bytes(31) + bytes([1])
@@ -38,10 +35,10 @@ FEATURES = 4
 
 
 def new_policy(**changes: Any) -> InferencePolicy:
-    """An inference policy by which nothing is drawn unless hosts differ; `changes` replace fields."""
+    """An inference policy by which answers on which all agree are hardly ever audited; `changes` replace fields."""
     terms: dict[str, Any] = dict(
         hosts_ppm=700_000, trainers_ppm=150_000, creator_ppm=50_000, auditors_ppm=50_000, burn_ppm=50_000,
-        audit_ppm=100_000, host_bond_ugrad=HOST_BOND_UGRAD, wrong_slash_ppm=100_000, withhold_slash_ppm=500_000,
+        audit_ppm=1_000, host_bond_ugrad=HOST_BOND_UGRAD, wrong_slash_ppm=100_000, withhold_slash_ppm=500_000,
         burn_slash_ppm=500_000, replicas_max=5, audit_blocks=20)
     return InferencePolicy(**(terms | changes))
 
@@ -55,25 +52,28 @@ class Desk:
     """Blocks, hosts, requests and their audits on a whole chain; the invariants hold after every block."""
 
     def __init__(self, folder: Path, hosts: tuple[str, ...] = HOSTS, params: Params | None = None,
-                 names: tuple[str, ...] = (), choose: Choice = all_right, checks: bool = True, **changes: Any) -> None:
+                 names: tuple[str, ...] = (), choose: Choice = all_right, checks: bool = True, validators: int = 4,
+                 capacity: int = 4, **changes: Any) -> None:
         """Makes the model and registers the hosts at PRICE. names: of more accounts. changes: of the policy."""
         every = ("boss", "eve", *HOSTS, *USERS, *names)
         self.names = {address_of(name): name for name in every}
-        self.chain = Chain(folder, app_state=self._new_app_state(folder, params), checks=checks)
+        self.chain = Chain(folder, app_state=self._new_app_state(params), checks=checks,
+                           signers=SIGNERS[:validators])
         self.auditors = Auditors(self.chain, self.find_verdict, choose)
         self.results: list[TxResult] = []
+        self._networks: dict[tuple[int, int], Network] = {}
         spec = small_spec(new_table())
         spec.inference.CopyFrom(new_policy(**changes))
         self.create(spec)
         if hosts:
-            self.block(*(self.register_msg(name) for name in hosts))
+            self.block(*(self.register_msg(name, capacity=capacity) for name in hosts))
             assert [result.code for result in self.results] == [0] * len(hosts), self.results[0].log
             self.block()
 
-    def _new_app_state(self, folder: Path, params: Params | None) -> dict[str, Any]:
-        with Chain(folder.with_name(folder.name + "-genesis"), {}) as scratch:
-            accounts = {name: FUNDS_UGRAD for name in self.names.values()}
-            state = scratch.new_app_state(accounts)
+    def _new_app_state(self, params: Params | None) -> dict[str, Any]:
+        operators = [{"consensus_address_hex": signer.address.hex(), "operator": address_of(f"operator{index}")}
+                     for index, signer in enumerate(SIGNERS)]
+        state = new_genesis(CHAIN_ID, operators, dict.fromkeys(sorted(self.names), FUNDS_UGRAD))
         if params is not None:
             state["inference"] = {"params": export_record(params)}
         return state
@@ -149,11 +149,11 @@ class Desk:
 
     def ask(self, *messages: MsgRequestInference) -> list[int]:
         """A block with these requests (one by una if none), and the one that deals them; their ids."""
-        first = self.chain.app.inference.next_id(self.chain.ctx())
-        self.block(*(messages or (self.request_msg(),)))
-        assert [result.code for result in self.results] == [0] * len(self.results), self.results[0].log
+        first, asked = self.chain.app.inference.next_id(self.chain.ctx()), messages or (self.request_msg(),)
+        self.block(*asked)
+        assert [result.code for result in self.results] == [0] * len(asked), self.results[0].log
         self.block()
-        return list(range(first, first + len(self.results or messages) + (0 if messages else 1)))
+        return list(range(first, first + len(asked)))
 
     def host(self, name: str, model_id: int = 1) -> Host:
         """The record of a host."""
@@ -174,12 +174,22 @@ class Desk:
                 for name in sorted(seats)}
 
     def answer(self, request_id: int = 1, lie: str = "") -> bytes:
-        """The right answer to a dealt request, or one of the wrong ones."""
-        request = self.request(request_id)
-        spec = self.chain.app.inference.spec_of(self.chain.ctx(), request)
-        question = self.chain.app.inference.get_question(self.chain.ctx(), request)
-        return hashlib.shake_256(request.weights_root + request.question_hash + request.seed + lie.encode()).digest(
-            compute_answer_bytes_max(spec, question))
+        """The right answer to a dealt request, or a wrong one of the same size: the same for the same `lie`."""
+        request, question = self.request(request_id), self.question(request_id)
+        right = self._network_of(request).answer(question, request.seed)
+        return hashlib.shake_256(right + lie.encode()).digest(len(right)) if lie else right
+
+    def question(self, request_id: int = 1) -> Question:
+        """What a request asks."""
+        return self.chain.app.inference.get_question(self.chain.ctx(), self.request(request_id))
+
+    def _network_of(self, request: Request) -> Network:
+        place = request.model_id, request.round
+        if place not in self._networks:
+            ctx = self.chain.ctx()
+            self._networks[place] = load_network(self.chain.app.inference.spec_of(ctx, request),
+                                                 self.chain.app.models.load_weights(ctx, *place))
+        return self._networks[place]
 
     def commit_msg(self, name: str, request_id: int = 1, lie: str = "") -> MsgCommitAnswer:
         """What a host commits to."""
@@ -210,8 +220,7 @@ class Desk:
         if subject.kind != ANSWER:
             return None
         request = self.request(subject.number)
-        witness = hashlib.sha256(audit.seed + request.seed).digest()
-        return answer_hash(self.answer(request.id)) + request.question_hash + witness
+        return self._network_of(request).audit(self.question(request.id), request.seed, audit.seed)
 
     def balance(self, name: str) -> int:
         """ugrad of a name."""

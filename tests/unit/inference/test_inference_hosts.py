@@ -114,9 +114,9 @@ def test_offers_that_a_block_deals_are_the_cheapest(new_desk: Callable[..., Desk
     assert [desk.names[seat.host] for seat in desk.request().seats] == ["hex", "hob"]
 
 
-def test_equal_prices_are_ordered_by_the_seed_of_the_request(desk: Desk) -> None:
-    first = set[str]()
-    for _ in range(8):
+def test_equal_prices_are_ordered_by_the_seed_of_the_request(new_desk: Callable[..., Desk]) -> None:
+    desk, first = new_desk(capacity=16), set[str]()
+    for _ in range(12):
         (request_id,) = desk.ask(desk.request_msg(replicas=1, deadline_blocks=10_000))
         first.update(desk.seats(request_id))
     assert first == {"hal", "hex", "hob"}
