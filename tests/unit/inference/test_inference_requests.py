@@ -221,7 +221,7 @@ def test_what_one_block_does_not_bear_is_done_in_the_next(desk: Desk, monkeypatc
 
 
 def test_a_retired_model_is_asked_nothing_new_and_answers_what_is_open(desk: Desk) -> None:
-    desk.ask()
+    desk.ask(desk.request_msg(deadline_blocks=20))
     desk.block(MsgCloseModel(admin=address_of("boss"), model_id=1))
     assert desk.results[0].code == 0, desk.results[0].log
     assert desk.refusal(desk.request_msg()) == desk.refusal(desk.register_msg("eve")) == ("inference", 7)
