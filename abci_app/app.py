@@ -103,10 +103,8 @@ def new_app() -> App:
     work = WorkKeeper(bank=bank, models=models, rewards=rewards, audits=audits,
                       compute_learning_rate_q16=compute_learning_rate_q16)
     disputes = DisputesKeeper(bank=bank, work=work)
-    inference = InferenceKeeper(bank=bank, models=models, rewards=rewards,
-                                audits=audits)
-    sessions = SessionsKeeper(bank=bank, models=models, rewards=rewards, audits=audits,  # type: ignore[arg-type]
-                              hosts=inference)
+    inference = InferenceKeeper(bank=bank, models=models, rewards=rewards, audits=audits)
+    sessions = SessionsKeeper(bank=bank, models=models, rewards=rewards, audits=audits, hosts=inference)
     modules = (new_auth(auth), new_bank(bank), new_models(models, rounds=work), new_rewards(rewards, auditors=audits),
                new_validators(validators), new_audits(audits), new_work(work), new_disputes(disputes),
                new_inference(inference), new_sessions(sessions))

@@ -30,7 +30,8 @@ from abci_app.x.inference.errors import (
 )
 from abci_app.x.inference.needs import Audits, Bank, Models, Rewards
 from abci_app.x.inference.types import (
-    OPEN_STATUSES, STORE, Offer, compute_shares, compute_wrong_slash, default_params, is_open, new_offer, sort_offers,
+    OPEN_STATUSES, STORE, Offer, compute_judging_cost, compute_shares, compute_wrong_slash, default_params, is_open,
+    new_offer, sort_offers,
 )
 
 MARK = b"\x01"
@@ -53,6 +54,10 @@ class Keeper:
     def put_params(self, ctx: Ctx, params: Params) -> None:
         """Write parameters that have been checked."""
         self._put(ctx, keys.PARAMS, params)
+
+    def audit_price(self, ctx: Ctx) -> int:
+        """What auditors are paid for 10^9 multiply-adds, ugrad."""
+        return self.models.params(ctx).audit_price_ugrad_per_gma
 
     def find_host(self, ctx: Ctx, model_id: int, address: bytes) -> Host | None:
         """A model's host, None when the account is none."""
@@ -122,12 +127,12 @@ class Keeper:
         the contract's and covers the stake: what is free of it, and with room for one more, if needs_room. Nobody can
         pay a fee of 2^64 ugrad.
         """
-        offers, looked = list[Offer](), 0
+        offers, looked, judging_ugrad = list[Offer](), 0, compute_judging_cost(work, self.audit_price(ctx))
         for host in self.iter_active(ctx, model_id):
             if len(offers) >= count and host.price_ugrad_per_gma > offers[count - 1].host.price_ugrad_per_gma:
                 break
             looked += 1
-            offer = new_offer(policy, work, host)
+            offer = new_offer(policy, work, host, judging_ugrad)
             staked_ugrad = host.staked_ugrad if needs_room else 0
             is_fit = (host.address != user and host.ready_height < dealt_height and offer.fee_ugrad <= U64_MAX
                       and host.bond_ugrad >= max(policy.host_bond_ugrad, staked_ugrad + offer.stake_ugrad))

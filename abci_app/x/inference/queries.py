@@ -12,7 +12,7 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model
 from abci_app.x.inference import keys
 from abci_app.x.inference.errors import InferenceAbsent, QuestionRefused
 from abci_app.x.inference.keeper import Keeper
-from abci_app.x.inference.types import OFFERS_MAX, STORE
+from abci_app.x.inference.types import OFFERS_MAX, STORE, compute_burnt
 
 
 def query_host(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryHostRequest) -> query_pb2.QueryHostResponse:
@@ -77,7 +77,8 @@ def query_quote(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryQuoteRequest) 
         work=work, answer_bytes_max=compute_answer_bytes_max(model.spec, request.question),
         offers=[query_pb2.Offer(host=offer.host.address, price_ugrad_per_gma=offer.host.price_ugrad_per_gma,
                                 ask_ugrad=offer.ask_ugrad, fee_ugrad=offer.fee_ugrad) for offer in offers],
-        fee_ugrad=fee_ugrad if is_available else 0, is_available=is_available)
+        fee_ugrad=fee_ugrad if is_available else 0, is_available=is_available,
+        burnt_ugrad=compute_burnt(keeper.params(ctx), model.spec.inference, work, keeper.audit_price(ctx)))
 
 
 def query_archive(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryArchiveRequest) -> query_pb2.QueryArchiveResponse:

@@ -6,11 +6,11 @@ Reads/Writes: nothing. Every bound has its reason in README.md beside this file,
 from dataclasses import dataclass
 
 from abci_app.runtime.fee import compute_fee, compute_request_stake
-from abci_app.runtime.question import ROOT_BYTES, TOKEN_BYTES, compute_answer_bytes_max, compute_ask
+from abci_app.runtime.question import GMA, ROOT_BYTES, TOKEN_BYTES, compute_answer_bytes_max, compute_ask
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount, parse_base_amount
 from abci_app.wire.errors import InvalidCoins
-from abci_app.wire.ints import PPM, U64_MAX, ppm_floor
+from abci_app.wire.ints import PPM, U64_MAX, mul_div_ceil, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
@@ -41,6 +41,8 @@ WAIT_PARTS = 8  # a request that waits is asked again after this part of the tim
 TRIED_PER_BLOCK = 256  # requests that wait to be dealt
 LOOKED_PER_BLOCK = 8_192  # hosts that a block looks at for them
 DRAWN_PER_BLOCK = 256
+AUDITED_WORK_PER_BLOCK = 1 << 36  # multiply-adds: when answers of so much are to be judged, a block draws no more
+AUDITORS_MAX = 64  # who judge one answer: as many as the audits room can ask
 ENDED_PER_BLOCK = 256  # phases
 PRUNED_PER_BLOCK = 256
 KEPT_BLOCKS_MAX = 10_000_000
@@ -151,10 +153,22 @@ def parse_bond(bond: Coin) -> int:
     return amount_ugrad
 
 
-def new_offer(policy: InferencePolicy, work: int, host: Host) -> Offer:
-    """What a host asks, and must stake, for an answer of so many multiply-adds."""
+def new_offer(policy: InferencePolicy, work: int, host: Host, judging_ugrad: int) -> Offer:
+    """What a host asks, and must stake, for an answer of so many multiply-adds whose audit is worth judging_ugrad."""
     ask_ugrad = compute_ask(work, host.price_ugrad_per_gma)
-    return Offer(host, ask_ugrad, compute_fee(policy, ask_ugrad), compute_request_stake(policy, ask_ugrad))
+    stake_ugrad = max(compute_request_stake(policy, ask_ugrad), judging_ugrad)
+    return Offer(host, ask_ugrad, compute_fee(policy, ask_ugrad), stake_ugrad)
+
+
+def compute_judging_cost(work: int, price_ugrad_per_gma: int) -> int:
+    """ugrad that an audit of so many multiply-adds is worth, by as many as may be asked; rounded up."""
+    return mul_div_ceil(work * AUDITORS_MAX, price_ugrad_per_gma, GMA)
+
+
+def compute_burnt(params: Params, policy: InferencePolicy, work: int, price_ugrad_per_gma: int) -> int:
+    """ugrad that a request burns: its price, and what the audit costs that may be drawn, by its chance, rounded up."""
+    judging_ugrad = compute_judging_cost(work, price_ugrad_per_gma)
+    return params.request_price_ugrad + mul_div_ceil(judging_ugrad, policy.audit_ppm, PPM)
 
 
 def sort_offers(offers: list[Offer], seed: bytes, count: int) -> list[Offer]:

@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
     HOST_STATUS_ACTIVE, HOST_STATUS_SLASHED, REQUEST_STATUS_ANSWERED, REQUEST_STATUS_AUDIT, REQUEST_STATUS_DRAW,
-    REQUEST_STATUS_FAILED,
+    REQUEST_STATUS_FAILED, Host, Params,
 )
-from abci_app.x.inference.types import is_drawn
+from abci_app.x.inference import block
+from abci_app.x.inference.types import compute_burnt, compute_judging_cost, is_drawn, new_offer
 from tests.auditors import NOTHING, RIGHT
 from tests.chain import SIGNERS
 from tests.unit.inference.desk import (
-    HOST_BOND_UGRAD, HOSTS, MAX_FEE_UGRAD, Desk, attribute, find_event, kinds,
+    HOST_BOND_UGRAD, HOSTS, MAX_FEE_UGRAD, Desk, attribute, find_event, kinds, new_policy,
 )
 
 OPERATORS = tuple(f"operator{index}" for index in range(4))
@@ -146,6 +149,27 @@ def test_a_request_of_a_single_replica_is_audited_by_lot_alone(new_desk: Callabl
         desk.block(votes=True)
         assert desk.request(request_id).status == REQUEST_STATUS_ANSWERED
     assert 1 <= audited <= 11
+
+
+def test_a_block_draws_no_more_than_auditors_can_compute_and_nobody_gets_a_second_lot(
+        new_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "AUDITED_WORK_PER_BLOCK", 2)
+    desk = new_desk(audit_ppm=ALWAYS)
+    ids = desk.ask(*(desk.request_msg(replicas=1, deadline_blocks=50) for _ in range(3)))
+    desk.block(*(desk.commit_msg(name, one) for one in ids for name in desk.seats(one)))
+    desk.block(*(desk.reveal_msg(name, one) for one in ids for name in desk.seats(one)))
+    for audited in (1, 2, 3):
+        desk.block()
+        assert [desk.request(one).status for one in ids].count(REQUEST_STATUS_AUDIT) == audited
+
+
+def test_a_stake_covers_what_judging_costs_however_cheap_the_answer_is() -> None:
+    work, policy = 1 << 34, new_policy(audit_ppm=500_000)
+    host, judging_ugrad = Host(price_ugrad_per_gma=1), compute_judging_cost(1 << 34, 1)
+    assert judging_ugrad == 1_100 and new_offer(policy, work, host, judging_ugrad).stake_ugrad == judging_ugrad
+    host.price_ugrad_per_gma = 1_000
+    assert new_offer(policy, work, host, judging_ugrad).stake_ugrad > judging_ugrad
+    assert compute_burnt(Params(request_price_ugrad=7), policy, work, 1) == 557 and compute_judging_cost(1, 0) == 0
 
 
 def test_the_draw_has_the_chance_that_the_contract_says() -> None:

@@ -22,6 +22,7 @@ from tests.unit.inference.desk import (
 from tests.unit.work.market import small_spec
 
 IMPATIENT = Params(kept_blocks=5, missed_max=2)
+BURNT_UGRAD = 101  # the price of a request, and of the audit that may be drawn
 ONE_ROW_WORK = compute_work(small_spec(), new_question())
 
 
@@ -36,7 +37,7 @@ def test_an_answer_on_which_all_agree_is_paid_and_the_rest_comes_back(desk: Desk
     assert request.fee_ugrad == 3 * compute_fee(new_policy(), ONE_ROW_WORK)
     assert request.fee_ugrad + request.refund_ugrad == request.escrow_ugrad == MAX_FEE_UGRAD
     assert attribute(find_event(events, "request_answered"), "audited") == "false"
-    assert before - desk.balance("una") == request.fee_ugrad + 100 + gas_ugrad  # the price of a request
+    assert before - desk.balance("una") == request.fee_ugrad + BURNT_UGRAD + gas_ugrad
     host = desk.host("hal")
     assert (host.answered, host.earned_ugrad, host.staked_ugrad, host.open_count) == (1, ONE_ROW_WORK, 0, 0)
 
@@ -76,7 +77,7 @@ def test_a_request_that_nobody_answers_gives_everything_back(desk: Desk) -> None
     events = desk.wait_for(desk.request().due_height)
     assert desk.request().status == REQUEST_STATUS_FAILED and desk.request().refund_ugrad == MAX_FEE_UGRAD
     assert attribute(find_event(events, "request_failed"), "reason") == "missed"
-    assert before - desk.balance("una") == 1_100  # gas and the price of a request
+    assert before - desk.balance("una") == BURNT_UGRAD + 1_000  # of gas
 
 
 def test_who_commits_and_does_not_reveal_loses_part_of_its_stake(desk: Desk) -> None:

@@ -272,6 +272,7 @@ def test_a_quote_is_what_is_then_paid(desk: Desk) -> None:
     desk.answer_all()
     desk.block()
     assert desk.request().fee_ugrad == quote.fee_ugrad and desk.request().work == quote.work
+    assert quote.burnt_ugrad == 101
     assert len(desk.request().answer) == quote.answer_bytes_max
     none = query(desk, "Quote", model_id=1, question=new_question(), replicas=4)
     assert not none.is_available and none.fee_ugrad == 0 and len(none.offers) == 3

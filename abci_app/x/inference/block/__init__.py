@@ -24,8 +24,9 @@ from abci_app.x.inference import events
 from abci_app.x.inference.block.settling import fail_request, pay_auditors, settle_request
 from abci_app.x.inference.keeper import Keeper
 from abci_app.x.inference.types import (
-    DRAWN_PER_BLOCK, ENDED_PER_BLOCK, LOOKED_PER_BLOCK, PRUNED_PER_BLOCK, REVEAL_BLOCKS, TRIED_PER_BLOCK, Offer,
-    compute_last_dealing, compute_next_try, count_seats, find_majority, is_drawn, is_of_one_mind,
+    AUDITED_WORK_PER_BLOCK, DRAWN_PER_BLOCK, ENDED_PER_BLOCK, LOOKED_PER_BLOCK, PRUNED_PER_BLOCK, REVEAL_BLOCKS,
+    TRIED_PER_BLOCK, Offer, compute_last_dealing, compute_next_try, count_seats, find_majority, is_drawn,
+    is_of_one_mind,
 )
 
 
@@ -83,14 +84,20 @@ def _deal_request(ctx: Ctx, keeper: Keeper, request: Request, seed: bytes, offer
 
 
 def _draw_audits(ctx: Ctx, keeper: Keeper) -> None:
-    """Ask everybody about answers on which hosts differ, and about some on which they agree; settle the others."""
-    asked = []
+    """Ask everybody about answers on which hosts differ, and about some on which they agree; settle the others.
+
+    What is too much for the auditors of one block is not drawn yet: nobody gets a second lot.
+    """
+    asked, work = [], 0
     for request in keeper.list_due(ctx, REQUEST_STATUS_DRAW, DRAWN_PER_BLOCK):
+        if work >= AUDITED_WORK_PER_BLOCK:
+            break
         seed = draw_seed(request.seed, ctx.last_app_hash, ctx.last_block_hash)
         if is_of_one_mind(request) and not is_drawn(seed, keeper.spec_of(ctx, request).inference.audit_ppm):
             settle_request(ctx, keeper, request, find_majority(request))
         else:
             asked.append((request, seed))
+            work += request.work
     if not asked:
         return
     sizes = keeper.audits.ask_everybody(ctx, [

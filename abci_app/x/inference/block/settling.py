@@ -8,7 +8,7 @@ from abci_app.runtime.fee import compute_fee
 from abci_app.runtime.question import GMA
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import base_coin
-from abci_app.wire.ints import mul_div_floor
+from abci_app.wire.ints import mul_div_ceil
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
     REQUEST_STATUS_ANSWERED, REQUEST_STATUS_FAILED, SEAT_STATUS_PAID, SEAT_STATUS_REVEALED, SEAT_STATUS_UNPAID,
     SEAT_STATUS_WRONG, Request, RequestStatus, Seat,
@@ -56,8 +56,7 @@ def pay_auditors(ctx: Ctx, keeper: Keeper, request: Request, subject: bytes) -> 
     Returns their accounts, one for each right digest.
     """
     accounts = keeper.audits.list_right(ctx, subject)
-    price_ugrad_per_gma = keeper.models.params(ctx).audit_price_ugrad_per_gma
-    amount_ugrad = len(accounts) * mul_div_floor(request.work, price_ugrad_per_gma, GMA)
+    amount_ugrad = len(accounts) * mul_div_ceil(request.work, keeper.audit_price(ctx), GMA)
     paid_ugrad = keeper.rewards.pay_answer_auditors(ctx, request.model_id, amount_ugrad, accounts)
     keeper.audits.book_fee(ctx, subject, paid_ugrad // max(len(accounts), 1))  # equal parts: nothing is left
     return accounts

@@ -13,7 +13,7 @@ from abci_app.x.inference import events
 from abci_app.x.inference.errors import FeeTooLow, HostsMissing, QuestionRefused, ReplicasInvalid
 from abci_app.x.inference.keeper import Keeper
 from abci_app.x.inference.msgs.host import find_asked_model
-from abci_app.x.inference.types import HOST_LOOK_GAS, STORE, WRITES_LATER, WRITES_LATER_PER_SEAT
+from abci_app.x.inference.types import HOST_LOOK_GAS, STORE, WRITES_LATER, WRITES_LATER_PER_SEAT, compute_burnt
 
 
 def request_inference(ctx: Ctx, keeper: Keeper, msg: MsgRequestInference) -> MsgRequestInferenceResponse:
@@ -34,11 +34,12 @@ def request_inference(ctx: Ctx, keeper: Keeper, msg: MsgRequestInference) -> Msg
     if msg.replicas > policy.replicas_max:
         raise ReplicasInvalid(f"{msg.replicas} given, the most is {policy.replicas_max}")
     _check_fee(ctx, keeper, model.spec, msg, work)
-    escrow_ugrad, price_ugrad = parse_base_amount(msg.max_fee), keeper.params(ctx).request_price_ugrad
+    escrow_ugrad = parse_base_amount(msg.max_fee)
+    burnt_ugrad = compute_burnt(keeper.params(ctx), policy, work, keeper.audit_price(ctx))
     ctx.gas.use(WRITE_GAS * (WRITES_LATER + msg.replicas * WRITES_LATER_PER_SEAT), "what blocks write for the request")
-    keeper.bank.send_to_module(ctx, decode_address(msg.user), STORE, (base_coin(escrow_ugrad + price_ugrad),))
-    if price_ugrad:
-        keeper.bank.burn(ctx, STORE, (base_coin(price_ugrad),))
+    keeper.bank.send_to_module(ctx, decode_address(msg.user), STORE, (base_coin(escrow_ugrad + burnt_ugrad),))
+    if burnt_ugrad:
+        keeper.bank.burn(ctx, STORE, (base_coin(burnt_ugrad),))
     keeper.models.hold_weights(ctx, model.id, weights.round)
     request = Request(
         id=keeper.next_id(ctx), model_id=model.id, user=msg.user, round=weights.round, weights_root=weights.root,

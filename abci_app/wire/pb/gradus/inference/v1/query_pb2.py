@@ -26,7 +26,7 @@ from abci_app.wire.pb.cosmos.base.query.v1beta1 import pagination_pb2 as cosmos_
 from abci_app.wire.pb.gradus.inference.v1 import inference_pb2 as gradus_dot_inference_dot_v1_dot_inference__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fgradus/inference/v1/query.proto\x12\x13gradus.inference.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a#gradus/inference/v1/inference.proto\"2\n\x10QueryHostRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0c\n\x04host\x18\x02 \x01(\t\"<\n\x11QueryHostResponse\x12\'\n\x04host\x18\x01 \x01(\x0b\x32\x19.gradus.inference.v1.Host\"a\n\x11QueryHostsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"{\n\x12QueryHostsResponse\x12(\n\x05hosts\x18\x01 \x03(\x0b\x32\x19.gradus.inference.v1.Host\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\")\n\x13QueryRequestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\"E\n\x14QueryRequestResponse\x12-\n\x07request\x18\x01 \x01(\x0b\x32\x1c.gradus.inference.v1.Request\"n\n\x14QueryRequestsRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12:\n\npagination\x18\x03 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x84\x01\n\x15QueryRequestsResponse\x12.\n\x08requests\x18\x01 \x03(\x0b\x32\x1c.gradus.inference.v1.Request\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"h\n\x11QueryQuoteRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12/\n\x08question\x18\x02 \x01(\x0b\x32\x1d.gradus.inference.v1.Question\x12\x10\n\x08replicas\x18\x03 \x01(\r\"\x91\x01\n\x12QueryQuoteResponse\x12\x0c\n\x04work\x18\x01 \x01(\x04\x12\x18\n\x10\x61nswer_bytes_max\x18\x02 \x01(\x04\x12*\n\x06offers\x18\x03 \x03(\x0b\x32\x1a.gradus.inference.v1.Offer\x12\x11\n\tfee_ugrad\x18\x04 \x01(\x04\x12\x14\n\x0cis_available\x18\x05 \x01(\x08\"X\n\x05Offer\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x1b\n\x13price_ugrad_per_gma\x18\x02 \x01(\x04\x12\x11\n\task_ugrad\x18\x03 \x01(\x04\x12\x11\n\tfee_ugrad\x18\x04 \x01(\x04\"\x15\n\x13QueryArchiveRequest\"E\n\x14QueryArchiveResponse\x12-\n\x07\x61rchive\x18\x01 \x01(\x0b\x32\x1c.gradus.inference.v1.Archive\"\x14\n\x12QueryParamsRequest\"B\n\x13QueryParamsResponse\x12+\n\x06params\x18\x01 \x01(\x0b\x32\x1b.gradus.inference.v1.Paramsb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fgradus/inference/v1/query.proto\x12\x13gradus.inference.v1\x1a*cosmos/base/query/v1beta1/pagination.proto\x1a#gradus/inference/v1/inference.proto\"2\n\x10QueryHostRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12\x0c\n\x04host\x18\x02 \x01(\t\"<\n\x11QueryHostResponse\x12\'\n\x04host\x18\x01 \x01(\x0b\x32\x19.gradus.inference.v1.Host\"a\n\x11QueryHostsRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12:\n\npagination\x18\x02 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"{\n\x12QueryHostsResponse\x12(\n\x05hosts\x18\x01 \x03(\x0b\x32\x19.gradus.inference.v1.Host\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\")\n\x13QueryRequestRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x04\"E\n\x14QueryRequestResponse\x12-\n\x07request\x18\x01 \x01(\x0b\x32\x1c.gradus.inference.v1.Request\"n\n\x14QueryRequestsRequest\x12\x0c\n\x04user\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12:\n\npagination\x18\x03 \x01(\x0b\x32&.cosmos.base.query.v1beta1.PageRequest\"\x84\x01\n\x15QueryRequestsResponse\x12.\n\x08requests\x18\x01 \x03(\x0b\x32\x1c.gradus.inference.v1.Request\x12;\n\npagination\x18\x02 \x01(\x0b\x32\'.cosmos.base.query.v1beta1.PageResponse\"h\n\x11QueryQuoteRequest\x12\x10\n\x08model_id\x18\x01 \x01(\x04\x12/\n\x08question\x18\x02 \x01(\x0b\x32\x1d.gradus.inference.v1.Question\x12\x10\n\x08replicas\x18\x03 \x01(\r\"\xa6\x01\n\x12QueryQuoteResponse\x12\x0c\n\x04work\x18\x01 \x01(\x04\x12\x18\n\x10\x61nswer_bytes_max\x18\x02 \x01(\x04\x12*\n\x06offers\x18\x03 \x03(\x0b\x32\x1a.gradus.inference.v1.Offer\x12\x11\n\tfee_ugrad\x18\x04 \x01(\x04\x12\x14\n\x0cis_available\x18\x05 \x01(\x08\x12\x13\n\x0b\x62urnt_ugrad\x18\x06 \x01(\x04\"X\n\x05Offer\x12\x0c\n\x04host\x18\x01 \x01(\t\x12\x1b\n\x13price_ugrad_per_gma\x18\x02 \x01(\x04\x12\x11\n\task_ugrad\x18\x03 \x01(\x04\x12\x11\n\tfee_ugrad\x18\x04 \x01(\x04\"\x15\n\x13QueryArchiveRequest\"E\n\x14QueryArchiveResponse\x12-\n\x07\x61rchive\x18\x01 \x01(\x0b\x32\x1c.gradus.inference.v1.Archive\"\x14\n\x12QueryParamsRequest\"B\n\x13QueryParamsResponse\x12+\n\x06params\x18\x01 \x01(\x0b\x32\x1b.gradus.inference.v1.Paramsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -52,15 +52,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERYQUOTEREQUEST']._serialized_start=836
   _globals['_QUERYQUOTEREQUEST']._serialized_end=940
   _globals['_QUERYQUOTERESPONSE']._serialized_start=943
-  _globals['_QUERYQUOTERESPONSE']._serialized_end=1088
-  _globals['_OFFER']._serialized_start=1090
-  _globals['_OFFER']._serialized_end=1178
-  _globals['_QUERYARCHIVEREQUEST']._serialized_start=1180
-  _globals['_QUERYARCHIVEREQUEST']._serialized_end=1201
-  _globals['_QUERYARCHIVERESPONSE']._serialized_start=1203
-  _globals['_QUERYARCHIVERESPONSE']._serialized_end=1272
-  _globals['_QUERYPARAMSREQUEST']._serialized_start=1274
-  _globals['_QUERYPARAMSREQUEST']._serialized_end=1294
-  _globals['_QUERYPARAMSRESPONSE']._serialized_start=1296
-  _globals['_QUERYPARAMSRESPONSE']._serialized_end=1362
+  _globals['_QUERYQUOTERESPONSE']._serialized_end=1109
+  _globals['_OFFER']._serialized_start=1111
+  _globals['_OFFER']._serialized_end=1199
+  _globals['_QUERYARCHIVEREQUEST']._serialized_start=1201
+  _globals['_QUERYARCHIVEREQUEST']._serialized_end=1222
+  _globals['_QUERYARCHIVERESPONSE']._serialized_start=1224
+  _globals['_QUERYARCHIVERESPONSE']._serialized_end=1293
+  _globals['_QUERYPARAMSREQUEST']._serialized_start=1295
+  _globals['_QUERYPARAMSREQUEST']._serialized_end=1315
+  _globals['_QUERYPARAMSRESPONSE']._serialized_start=1317
+  _globals['_QUERYPARAMSRESPONSE']._serialized_end=1383
 # @@protoc_insertion_point(module_scope)

@@ -79,18 +79,20 @@ class QueryQuoteRequest(_message.Message):
     def __init__(self, model_id: _Optional[int] = ..., question: _Optional[_Union[_inference_pb2.Question, _Mapping]] = ..., replicas: _Optional[int] = ...) -> None: ...
 
 class QueryQuoteResponse(_message.Message):
-    __slots__ = ("work", "answer_bytes_max", "offers", "fee_ugrad", "is_available")
+    __slots__ = ("work", "answer_bytes_max", "offers", "fee_ugrad", "is_available", "burnt_ugrad")
     WORK_FIELD_NUMBER: _ClassVar[int]
     ANSWER_BYTES_MAX_FIELD_NUMBER: _ClassVar[int]
     OFFERS_FIELD_NUMBER: _ClassVar[int]
     FEE_UGRAD_FIELD_NUMBER: _ClassVar[int]
     IS_AVAILABLE_FIELD_NUMBER: _ClassVar[int]
+    BURNT_UGRAD_FIELD_NUMBER: _ClassVar[int]
     work: int
     answer_bytes_max: int
     offers: _containers.RepeatedCompositeFieldContainer[Offer]
     fee_ugrad: int
     is_available: bool
-    def __init__(self, work: _Optional[int] = ..., answer_bytes_max: _Optional[int] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ..., fee_ugrad: _Optional[int] = ..., is_available: _Optional[bool] = ...) -> None: ...
+    burnt_ugrad: int
+    def __init__(self, work: _Optional[int] = ..., answer_bytes_max: _Optional[int] = ..., offers: _Optional[_Iterable[_Union[Offer, _Mapping]]] = ..., fee_ugrad: _Optional[int] = ..., is_available: _Optional[bool] = ..., burnt_ugrad: _Optional[int] = ...) -> None: ...
 
 class Offer(_message.Message):
     __slots__ = ("host", "price_ugrad_per_gma", "ask_ugrad", "fee_ugrad")
