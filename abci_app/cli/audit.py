@@ -17,7 +17,6 @@ from abci_app.cli.options import (
 )
 from abci_app.cli.output import print_fields, print_rows
 from abci_app.cli.progress import progress_bar
-from abci_app.cli.proved_records import ProvedRecords
 from abci_app.cli.trust import read_terms, trust_options
 from abci_app.client.chain import ChainClient
 from abci_app.client.errors import NodeRefused, QueryRefused
@@ -28,6 +27,7 @@ from abci_app.replay.records import NodeRecords
 from abci_app.replay.replay import Replayer, RoundReplay
 from abci_app.replay.rounds import ReplayedUnit
 from abci_app.sdk import proofs
+from abci_app.sdk.proved_records import ProvedRecords
 
 ROUND_COLUMNS = ("round", "attempt", "units", "audits", "weights", "weights_root")
 UNIT_COLUMNS = ("unit", "trainer", "standing", "claim")

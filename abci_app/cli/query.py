@@ -19,8 +19,10 @@ from abci_app.cli.output import grad_text, message_fields, print_fields, print_r
 from abci_app.cli.progress import progress_bar
 from abci_app.cli.query_audits import audits
 from abci_app.cli.query_disputes import disputes
+from abci_app.cli.query_inference import inference
 from abci_app.cli.query_models import models_params, models_versions
 from abci_app.cli.query_rewards import rewards
+from abci_app.cli.query_sessions import sessions
 from abci_app.cli.records import SETTINGS, asking, of_model, show
 from abci_app.cli.trust import proving, read_terms, unprovable
 from abci_app.client.rpc import Rpc
@@ -45,6 +47,8 @@ def query() -> None:
 query.add_command(rewards)
 query.add_command(audits)
 query.add_command(disputes)
+query.add_command(inference)
+query.add_command(sessions)
 
 
 @query.group()

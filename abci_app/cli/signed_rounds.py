@@ -6,12 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from abci_app.cli.proved_records import ProvedRecords
 from abci_app.cli.trust import read_terms
 from abci_app.client.errors import ClientError, ProofInvalid
 from abci_app.client.light.errors import Diverged
 from abci_app.client.light.trust import TrustStore
 from abci_app.sdk import proofs
+from abci_app.sdk.proved_records import ProvedRecords
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 

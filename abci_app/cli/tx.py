@@ -8,7 +8,9 @@ from abci_app.cli.options import model_argument, open_key, resolve_address
 from abci_app.cli.output import grad_text, print_fields
 from abci_app.cli.sending import AMOUNT, send, signing
 from abci_app.cli.tx_disputes import disputes
+from abci_app.cli.tx_inference import inference
 from abci_app.cli.tx_models import models
+from abci_app.cli.tx_sessions import sessions
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.pb.cosmos.bank.v1beta1.tx_pb2 import MsgSend
 from abci_app.wire.pb.gradus.rewards.v1.tx_pb2 import (
@@ -29,6 +31,8 @@ def tx() -> None:
 
 tx.add_command(models)
 tx.add_command(disputes)
+tx.add_command(inference)
+tx.add_command(sessions)
 
 
 @tx.group()

@@ -1,5 +1,7 @@
 """What can go wrong between a user and a host. `exit_status` is what a command ends with."""
 
+from collections.abc import Sequence
+
 from abci_app.client.errors import ClientError
 
 
@@ -34,3 +36,34 @@ class SessionBusy(ClientError):
 
 class JournalDamaged(ClientError):
     """The journal of a session cannot be read, or knows less than the chain does."""
+
+
+class KeyMissing(ClientError):
+    """Something is to be paid, and there is no key to pay with."""
+
+    exit_status = 2
+
+
+class HostsMissing(ClientError):
+    """Too few hosts would answer now."""
+
+
+class RequestFailed(ClientError):
+    """A request ended without an answer; the user has all its coins back."""
+
+    def __init__(self, request_id: int, reason: str, refund_ugrad: int) -> None:
+        super().__init__(f"request {request_id} was not answered: {reason or 'no reason is told'}; {refund_ugrad} "
+                         "ugrad came back", "ask again, of more hosts or with a later deadline")
+        self.request_id, self.reason, self.refund_ugrad = request_id, reason, refund_ugrad
+
+
+class AnswerMissing(ClientError):
+    """An answer is too large for the chain, and no host that was paid for it gives it out."""
+
+    exit_status = 3
+
+    def __init__(self, request_id: int, answer_hash: bytes, problems: Sequence[str]) -> None:
+        super().__init__(f"no host gives out the answer of request {request_id}, whose hash is {answer_hash.hex()}: "
+                         + ("; ".join(problems) or "none of them has an endpoint"),
+                         f"ask again for a while: gradus infer --request {request_id}")
+        self.request_id, self.answer_hash = request_id, answer_hash

@@ -21,8 +21,10 @@ from abci_app.x.audits import keys as audits_keys
 from abci_app.x.auth.keys import account_key
 from abci_app.x.bank.keys import balance_key
 from abci_app.x.disputes import keys as disputes_keys
+from abci_app.x.inference import keys as inference_keys
 from abci_app.x.models import keys as models_keys
 from abci_app.x.rewards import keys as rewards_keys
+from abci_app.x.sessions import keys as sessions_keys
 from abci_app.x.work import keys as work_keys
 
 VERIFIER = "gradus light client"
@@ -167,6 +169,36 @@ def royalties_place(model_id: int) -> Place:
 def rewards_params_place() -> Place:
     """Where the parameters of the emission stand."""
     return Place("rewards", rewards_keys.PARAMS)
+
+
+def host_place(model_id: int, address: str) -> Place:
+    """Where a host of a model stands."""
+    return Place("inference", inference_keys.host(model_id, decode_address(address)))
+
+
+def request_place(request_id: int) -> Place:
+    """Where a request stands, without its question's own bytes."""
+    return Place("inference", inference_keys.request(request_id))
+
+
+def archive_place() -> Place:
+    """Where the peaks over the requests that are kept no longer stand."""
+    return Place("inference", inference_keys.ARCHIVE)
+
+
+def inference_params_place() -> Place:
+    """Where the parameters of inference stand."""
+    return Place("inference", inference_keys.PARAMS)
+
+
+def session_place(session_id: int) -> Place:
+    """Where a session stands."""
+    return Place("sessions", sessions_keys.session(session_id))
+
+
+def sessions_params_place() -> Place:
+    """Where the parameters of sessions stand."""
+    return Place("sessions", sessions_keys.PARAMS)
 
 
 def prove(terms: Terms, place: Place) -> Proved:

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from abci_app.cli.proved_records import ProvedRecords
 from abci_app.client.errors import ProofInvalid
 from abci_app.client.light.blocks import BlockId, Commit, LightBlock, ValidatorSet
 from abci_app.client.light.client import Trust
@@ -14,6 +13,7 @@ from abci_app.replay.records import NodeRecords
 from abci_app.replay.rounds import Outcome
 from abci_app.sdk import proofs
 from abci_app.sdk.proofs import Place, Proved, Terms
+from abci_app.sdk.proved_records import ProvedRecords
 from abci_app.x.work import keys
 from tests.block_tape import TapeNode
 from tests.unit.replay.conftest import ROUNDS, Trained
