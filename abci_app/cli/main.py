@@ -20,6 +20,8 @@ COMMANDS = {
     "light": ("abci_app.cli.light:light", "The blocks that --prove starts from."),
     "audit": ("abci_app.cli.audit:audit", "Recompute a round or a whole model, and say whether the chain is right."),
     "data": ("abci_app.cli.data:data", "Turn tables into datasets that miners and auditors check by hash."),
+    "infer": ("abci_app.cli.infer:infer", "Ask a model, pay for the answer, and check it."),
+    "gateway": ("abci_app.cli.gateway:gateway", "Serve models to OpenAI clients, paid from a key here."),
     "bench": ("abci_app.cli.bench:bench", "Load a network with transactions and measure it."),
     "watch": ("abci_app.cli.watch:watch", "Replay what miners claim; challenge what is wrong."),
     "miner": ("abci_app.cli.miner:miner", "Train units of a model and earn."),
