@@ -5,11 +5,11 @@ Every handler is a list of named checks, then writes. Source: README.md beside t
 
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.fee import compute_fee, compute_session_stake
-from abci_app.runtime.gas import WRITE_GAS
+from abci_app.runtime.gas import MULTIPLY_ADDS_PER_GAS, WRITE_GAS
 from abci_app.runtime.question import QuestionInvalid, check_question, compute_ask, compute_work
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import base_coin, parse_base_amount
-from abci_app.wire.ints import U64_MAX
+from abci_app.wire.ints import U64_MAX, mul_div_ceil
 from abci_app.wire.merkle import verify_leaves
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import HOST_STATUS_SLASHED, Host, Question
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_RETIRED, Model, ModelSpec
@@ -138,7 +138,7 @@ def show_entry(ctx: Ctx, keeper: Keeper, msg: MsgShowEntry) -> MsgShowEntryRespo
     receipt's root, the question is the entry's and the model has an answer to it, the fee is the question's.
     Raises: SessionNotFound, EntryNotDrawn, EntryOfAnotherNumber, EntryProofWrong, QuestionWrong, QuestionRefused,
     FeeWrong (sessions/2, /21, /23 to /27).
-    Emits: sessions.entry_shown.    Gas: 3 writes.
+    Emits: sessions.entry_shown.    Gas: 3 writes, and ceil(multiply-adds / 1000) of the answer.
     """
     session = keeper.get_session(ctx, msg.session_id)
     if session.status != SESSION_STATUS_SHOWING:
@@ -165,7 +165,8 @@ def challenge_answer(ctx: Ctx, keeper: Keeper, msg: MsgChallengeAnswer) -> MsgCh
     Raises: SessionNotFound, PartyWrong, SessionOver, SessionChallenged, ReceiptOfAnotherSession, StatementWrong,
     EntryProofWrong, QuestionWrong, QuestionRefused (sessions/2, /10, /12, /28, /14, /19, /24 to /26),
     InsufficientFunds (sdk/5).
-    Emits: sessions.answer_challenged.    Gas: 3 writes, and AUDIT_WRITES_LATER for the audit.
+    Emits: sessions.answer_challenged.
+    Gas: 3 writes, AUDIT_WRITES_LATER for the audit, and ceil(multiply-adds / 1000) of the answer.
     """
     session = keeper.get_session(ctx, msg.session_id)
     _check_party(msg.user, session.user)
@@ -260,7 +261,9 @@ def _is_over(session: Session) -> bool:
 
 
 def _ask(ctx: Ctx, keeper: Keeper, session: Session, entry: Entry, question: Question) -> None:
-    """Have the next block ask auditors."""
+    """Have the next block ask auditors, whose work is a part of the gas."""
+    work = compute_work(keeper.get_spec(ctx, session), question)
+    ctx.gas.use(mul_div_ceil(work, 1, MULTIPLY_ADDS_PER_GAS), "work of an audit")
     session.status, session.due_height = SESSION_STATUS_AUDIT, ctx.height + 1
     session.entry.CopyFrom(entry)
     session.question.CopyFrom(question)

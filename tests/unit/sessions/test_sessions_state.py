@@ -1,0 +1,199 @@
+"""What stands in the state: genesis in every status, invariants that see what is wrong, and blocks that are bounded."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from abci_app.runtime.genesis import GenesisInvalid
+from abci_app.wire.ints import PPM
+from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import (
+    SESSION_STATUS_AUDIT, SESSION_STATUS_CLOSING, SESSION_STATUS_DRAW, SESSION_STATUS_OPEN, SESSION_STATUS_SETTLED,
+    SESSION_STATUS_SHOWING, Session,
+)
+from abci_app.wire.seed import hash_fields
+from abci_app.x.sessions import block, keys
+from abci_app.x.sessions.types import draw_number, find_contradiction
+from tests.chain import Chain
+from tests.unit.sessions.desk import DEPOSIT_UGRAD, HOST, USER, Deal, Desk
+
+NewDesk = Callable[..., Desk]
+ALWAYS = {"audit_ppm": 1_000_000}
+OPEN, CLOSING, DRAW = SESSION_STATUS_OPEN, SESSION_STATUS_CLOSING, SESSION_STATUS_DRAW
+SHOWING, AUDIT, SETTLED = SESSION_STATUS_SHOWING, SESSION_STATUS_AUDIT, SESSION_STATUS_SETTLED
+
+
+def new_crowd(desk: Desk) -> list[Deal]:
+    """Sessions in every status, two of them audited: one asked already, one that the next block asks about."""
+    deals = [desk.open() for _ in range(8)]
+    for deal in deals:
+        deal.answer(3)
+    opened, closing, drawing, showing, shown, challenged, settled, late = deals
+    desk.send(*(message for deal in (showing, shown) for message in (deal.close_msg(USER), deal.close_msg(HOST, 0))))
+    desk.block()
+    desk.send(shown.show_msg(), challenged.challenge_msg(2), settled.close_msg(HOST, 0), votes=False)
+    desk.block(votes=False)
+    desk.send(closing.close_msg(USER, 1), drawing.close_msg(USER), drawing.close_msg(HOST, 0), late.challenge_msg(1),
+              votes=False)
+    assert [deal.status for deal in deals] == [OPEN, CLOSING, DRAW, SHOWING, AUDIT, AUDIT, SETTLED, AUDIT]
+    assert shown.record.audit_seed and challenged.record.audit_seed and not late.record.audit_seed
+    return deals
+
+
+def test_exported_sessions_of_every_status_go_on_as_they_were(new_desk: NewDesk, tmp_path: Path) -> None:
+    desk = new_desk(**ALWAYS)
+    deals = new_crowd(desk)
+    exported = desk.chain.app.export_genesis(desk.chain.ctx())
+    with Chain(tmp_path / "again", app_state=exported) as again:
+        assert again.app.export_genesis(again.ctx()) == exported
+        desk.chain.database.close()
+        desk.chain = desk.auditors.chain = again
+        events = desk.send(deals[0].close_msg(HOST, 0))
+        while any(desk.chain.app.sessions.iter_sessions(desk.chain.ctx())):
+            found = list(desk.chain.app.sessions.iter_sessions(desk.chain.ctx()))
+            events += desk.block(*(deals[session.id - 1].show_msg() for session in found if session.status == SHOWING))
+        outcomes = {dict(event.attributes)["session_id"]: dict(event.attributes)["outcome"] for event in events
+                    if event.type == "sessions.session_settled"}
+        assert outcomes == {"1": "empty", "2": "paid", "3": "paid", "4": "paid", "5": "paid", "6": "empty",
+                            "8": "empty"}
+
+
+@pytest.mark.parametrize(("change", "path"), (
+    ({"id": "9"}, "sessions[0].id"), ({"id": "0"}, "sessions[0].id"),
+    ({"user": "gradus1una"}, "sessions[0]"), ({"stake_ugrad": "1"}, "sessions[0]"),
+    ({"deposit_ugrad": "0"}, "sessions[0]"), ({"seed": "00"}, "sessions[0]"), ({"model_id": "2"}, "sessions[0]"),
+    ({"spec_version": "7"}, "sessions[0]"), ({"status": "SESSION_STATUS_SHOWING"}, "sessions[0]"),
+    ({"status": "SESSION_STATUS_UNSPECIFIED"}, "sessions[0]"), ({"outcome": "paid"}, "sessions[0]"),
+    ({"user_closed": True}, "sessions[0]"), ({"paid_ugrad": "1"}, "sessions[0]"),
+    ({"challenge_bond_ugrad": "1"}, "sessions[0]"), ({"number": "1"}, "sessions[0]"),
+    ({"receipt": {"count": "1", "total_ugrad": "1", "root": "00"}}, "sessions[0].receipt.root"),
+    ({"receipt": {"count": "1", "total_ugrad": str(DEPOSIT_UGRAD + 1), "root": "00" * 32}}, "sessions[0]"),
+))
+def test_genesis_with_a_session_that_cannot_be_is_refused(new_desk: NewDesk, tmp_path: Path, change: dict[str, Any],
+                                                          path: str) -> None:
+    desk = new_desk()
+    desk.open()
+    exported = desk.chain.app.export_genesis(desk.chain.ctx())
+    exported["sessions"]["sessions"][0] |= change
+    with pytest.raises(GenesisInvalid) as refused, Chain(tmp_path / "again", app_state=exported):
+        pass
+    assert refused.value.path == f"app_state.sessions.{path}"
+
+
+@pytest.mark.parametrize(("name", "value"), (
+    ("close_blocks", "0"), ("show_blocks", "0"), ("session_blocks_max", "9"), ("kept_blocks", "10000001"),
+))
+def test_genesis_with_times_out_of_range_is_refused(new_desk: NewDesk, name: str, value: str) -> None:
+    with pytest.raises(GenesisInvalid) as refused:
+        new_desk(params={name: int(value)})
+    assert refused.value.path == f"app_state.sessions.params.{name}"
+
+
+def spoil_deposit(session: Session) -> None:
+    session.refund_ugrad += 1
+
+
+def spoil_stake(session: Session) -> None:
+    session.stake_ugrad += 1
+
+
+def spoil_round(session: Session) -> None:
+    session.round = 5
+
+
+def spoil_user(session: Session) -> None:
+    session.user = session.host
+
+
+@pytest.mark.parametrize(("spoil", "name"), (
+    (spoil_deposit, "sessions/records"), (spoil_stake, "sessions/stakes"), (spoil_round, "sessions/weights"),
+    (spoil_user, "sessions/index"),
+))
+def test_invariants_see_a_record_that_was_spoilt(new_desk: NewDesk, spoil: Callable[[Session], None],
+                                                 name: str) -> None:
+    desk = new_desk()
+    deal = desk.open()
+    ctx, record = desk.chain.ctx(), deal.record
+    assert desk.chain.app.check_invariants(ctx) == []
+    spoil(record)
+    ctx.state.store("sessions").set(keys.session(deal.id), record.SerializeToString(deterministic=True))
+    assert name in [line.partition(":")[0] for line in desk.chain.app.check_invariants(ctx)]
+
+
+def test_invariants_see_marks_coins_and_audits_that_are_missing(new_desk: NewDesk) -> None:
+    desk = new_desk(**ALWAYS)
+    deals = new_crowd(desk)
+    app = desk.chain.app
+
+    def broken(ctx: Any) -> list[str]:
+        return [line.partition(":")[0] for line in app.check_invariants(ctx)]
+
+    ctx = desk.chain.ctx()
+    ctx.state.store("sessions").delete(keys.mark(deals[0].record))
+    assert broken(ctx) == ["sessions/index"]
+    ctx = desk.chain.ctx()
+    app.audits.close_audit(ctx, app.sessions.subject_of(deals[4].record))
+    assert broken(ctx) == ["sessions/audits"]
+    ctx = desk.chain.ctx()
+    app.sessions.share_bond(ctx, deals[5].record, [])
+    assert broken(ctx) == ["sessions/coins"]
+    ctx = desk.chain.ctx()
+    app.models.release_weights(ctx, 1, 0)
+    assert broken(ctx) == ["sessions/weights"]
+
+
+def test_draws_are_bounded_and_wait_in_turn(new_desk: NewDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "DRAWN_PER_BLOCK", 2)
+    desk = new_desk(audit_ppm=1_000)
+    deals = [desk.open() for _ in range(5)]
+    for deal in deals:
+        deal.answer()
+    desk.send(*(message for deal in deals for message in (deal.close_msg(USER), deal.close_msg(HOST, 0))))
+    counts = []
+    for _ in range(3):
+        desk.block()
+        counts.append(sum(deal.record.outcome == "paid" for deal in deals))
+    assert counts == [2, 4, 5]
+
+
+def test_questions_to_auditors_are_bounded_by_their_work_and_wait_in_turn(new_desk: NewDesk,
+                                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "ASKED_WORK_PER_BLOCK", 1)
+    desk = new_desk(audit_ppm=1_000)
+    deals = [desk.open() for _ in range(3)]
+    for deal in deals:
+        deal.answer()
+    desk.send(*(deal.challenge_msg(1) for deal in deals))
+    counts = []
+    for _ in range(3):
+        desk.block(votes=False)
+        counts.append([bool(deal.record.audit_seed) for deal in deals])
+    assert counts == [[True, False, False], [True, True, False], [True, True, True]]
+
+
+def test_ends_are_bounded_and_wait_in_turn(new_desk: NewDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(block, "DUE_PER_BLOCK", 1)
+    desk = new_desk()
+    deals = [desk.open() for _ in range(3)]
+    desk.send(*(deal.close_msg(USER) for deal in deals))
+    desk.wait_for(deals[0].record.due_height)
+    counts = [[deal.record.outcome for deal in deals]]
+    for _ in range(2):
+        desk.block()
+        counts.append([deal.record.outcome for deal in deals])
+    assert counts == [["empty", "", ""], ["empty", "empty", ""], ["empty", "empty", "empty"]]
+
+
+def test_lot_draws_every_number_alike_and_audits_as_often_as_the_contract_says() -> None:
+    drawn = [draw_number(hash_fields("test", bytes([at >> 8, at & 255])), 5, 200_000) for at in range(5_000)]
+    counts = [drawn.count(number) for number in range(6)]
+    assert abs(counts[0] - 4_000) < 150 and all(abs(count - 200) < 60 for count in counts[1:])
+    assert all(draw_number(bytes([at]) * 32, 1, PPM) == 1 for at in range(20))
+    assert max(draw_number(bytes([at]) * 32, 2**32, PPM) for at in range(50)) > 2**31
+
+
+def test_record_of_every_status_is_whole(new_desk: NewDesk) -> None:
+    desk = new_desk(**ALWAYS)
+    for deal in new_crowd(desk):
+        assert find_contradiction(deal.record, desk.spec.inference) is None
