@@ -1,1 +1,1 @@
-"""The auditor: a process beside a validator's node that recomputes the units which the chain asks it about."""
+"""The auditor: a process beside a validator's node that recomputes what the chain asks it about."""

@@ -1,4 +1,4 @@
-"""The auditor's loop: which audits wait for this validator, the units recomputed, the answers handed to the node.
+"""The auditor's loop: which audits wait for this validator, what they ask computed, the answers handed to the node.
 
 A step asks the chain where things stand and does what is missing. Nothing that a restart needs is remembered: an answer
 that is in the folder is not computed again, one that is not is. It signs nothing and holds no key: the node beside it
@@ -11,17 +11,14 @@ from collections.abc import Callable, Iterable
 from abci_app.auditor.answers import AnswerFolder
 from abci_app.auditor.behaviour import Behaviour, check_behaviour, make_answer
 from abci_app.auditor.errors import AuditorStopped
-from abci_app.client.chain import ChainClient, Dealing
+from abci_app.auditor.tasks import Tasks
+from abci_app.client.chain import ChainClient
 from abci_app.client.errors import ClientError, ProofInvalid, WeightsGone
 from abci_app.data.errors import DataError
-from abci_app.runtime.contract import compute_unit_policy
-from abci_app.units.claim import compute_answer
 from abci_app.units.events import Event, Report
 from abci_app.units.source import UnitSource
-from abci_app.wire.audit import CONFIRMATION, UNIT, Subject, decode_subject
+from abci_app.wire.audit import decode_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_OPEN, Audit
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 from kernels import dispatch
 from kernels.errors import KernelInputError
 
@@ -56,10 +53,9 @@ class Auditor:
         self.behaviour, self.report, self.sleep = behaviour, report, sleep
         self.is_stopping = False
         self._is_checked = False
-        self._dealings: dict[tuple[int, int], Dealing | None] = {}
+        self._tasks = Tasks(chain, source)
         self._told: dict[bytes, str] = {}
         self._lacking: dict[bytes, float] = {}
-        self._warmed: dict[bytes, None] = {}
 
     def run(self) -> None:
         """Work until stop() is called: what a node does not answer, or a disk does not take, is tried again.
@@ -101,7 +97,7 @@ class Auditor:
             self._is_checked = True
         waiting, began = order_fairly(self.chain.iter_open_audits(self.validator)), time.monotonic()
         did, problems = self._drop_closed({audit.subject: None for audit in waiting}), list[ClientError]()
-        self._dealings = {}
+        self._tasks.forget_rounds()
         for audit in waiting:
             if self.is_stopping or time.monotonic() - began > STEP_S:
                 break
@@ -130,67 +126,42 @@ class Auditor:
         if self.answers.find(audit.subject) is not None:
             return False
         subject = decode_subject(audit.subject)
-        if subject.kind not in (UNIT, CONFIRMATION):
+        if not self._tasks.knows(subject):
             return self._skip(audit.subject, f"audits of kind {subject.kind} are not known here: use a newer version")
-        found = self._find_unit(subject)
-        if found is None:  # dealt again, or closed, since the audit was listed
+        task, now = self._tasks.find(subject, audit), time.monotonic()
+        if task is None:  # dealt again, or over, since the audit was listed
             return False
-        running, unit = found
-        spec, now = self.source.get_spec(running), time.monotonic()
-        root = spec.dataset.rows_root
-        if any(now < self._lacking.get(key, now) for key in (root, running.weights_root, audit.subject)):
+        if any(now < self._lacking.get(key, now) for key in (task.rows_root, task.weights_root, audit.subject)):
             return False
         try:
             if self.behaviour.computes:
-                self._prepare(spec)
+                task.prepare()
+                self._forget_lack(task.rows_root)
             began, began_cpu = time.monotonic(), time.process_time()
-            answer = make_answer(self.behaviour, unit, lambda: self._compute(spec, running, unit, audit))
+            answer = make_answer(self.behaviour, task.claimed, task.compute)
         except DataError as error:
-            self._lacking[root] = now + LACKING_RETRY_S
-            return self._skip(root, f"model {running.model_id}: {error}; {error.hint}")
+            self._lacking[task.rows_root] = now + LACKING_RETRY_S
+            return self._skip(task.rows_root, f"{task.name}: {error}; {error.hint}")
         except WeightsGone as error:  # of an audit that stays open after its round: no reason to wait for the node
-            self._lacking[running.weights_root] = now + LACKING_RETRY_S
-            return self._skip(running.weights_root, error.text)
+            self._lacking[task.weights_root] = now + LACKING_RETRY_S
+            return self._skip(task.weights_root, error.text)
         except ClientError:
             raise
         except Exception as error:  # whatever a contract makes of this machine must not keep it from other contracts
             self._lacking[audit.subject] = time.monotonic() + LACKING_RETRY_S
-            return self._skip(audit.subject, f"unit {unit.index} of round {running.number} of model "
-                              f"{running.model_id} cannot be computed: {str(error) or type(error).__name__}")
+            return self._skip(audit.subject, f"{task.name} cannot be computed: {str(error) or type(error).__name__}")
         if answer is None:
             return False
         self.answers.put(audit.subject, answer)
         self.report(Event("answered", {
-            "model_id": running.model_id, "round": running.number, "unit": unit.index,
-            "milliseconds": int(1000 * (time.monotonic() - began)),
+            **task.fields, "milliseconds": int(1000 * (time.monotonic() - began)),
             "cpu_milliseconds": int(1000 * (time.process_time() - began_cpu))}))
         return True
 
-    def _find_unit(self, subject: Subject) -> tuple[Round, Unit] | None:
-        """The round and unit of a subject; None when the chain no longer means this dealing by it."""
-        place = subject.model_id, subject.number
-        if place not in self._dealings:
-            self._dealings[place] = self.chain.find_round(*place)
-        dealing = self._dealings[place]
-        if dealing is None or dealing.round is None or dealing.round.attempt != subject.attempt:
-            return None
-        return next(((dealing.round, unit) for unit in dealing.units if unit.index == subject.index), None)
-
-    def _compute(self, spec: ModelSpec, running: Round, unit: Unit, audit: Audit) -> bytes:
-        weights, rows = self.source.load_weights(running), self.source.open_rows(spec)
-        return compute_answer(spec, running, unit.index, weights, rows, audit)
-
-    def _prepare(self, spec: ModelSpec) -> None:
-        """Open a contract's dataset, and have the back end prove itself on its shape before the first unit: a wrong
-        answer excludes."""
-        self.source.open_rows(spec)
-        self._lacking.pop(spec.dataset.rows_root, None)
-        self._told.pop(spec.dataset.rows_root, None)
-        policy = compute_unit_policy(spec, spec.training.learning_rate.peak_q16)
-        key = repr(policy).encode()
-        if key not in self._warmed:
-            dispatch.warm(policy)
-            self._warmed[key] = None
+    def _forget_lack(self, key: bytes) -> None:
+        """What was missing is there."""
+        self._lacking.pop(key, None)
+        self._told.pop(key, None)
 
     def _skip(self, key: bytes, problem: str) -> bool:
         """Tell once why something is left out. False, for nothing was done."""

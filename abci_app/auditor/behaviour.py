@@ -1,6 +1,6 @@
 """How an auditor behaves. All but `honest` cheat, to show on test networks that cheating is caught and costs.
 
-lazy: answers nothing. copy: believes the claim, whose roots everybody can read, and makes up the witness, which nobody
+lazy: answers nothing. copy: believes the claim, whose hashes everybody can read, and makes up the witness, which nobody
 can. wrong: computes, and answers the bitwise opposite: those who do agree with each other.
 """
 
@@ -11,7 +11,6 @@ from enum import StrEnum
 from abci_app.auditor.errors import AuditorStopped
 from abci_app.units.cheats import TEST_CHAINS, is_test_chain
 from abci_app.wire.audit import ROOT_BYTES, new_answer
-from abci_app.wire.pb.gradus.work.v1.work_pb2 import Unit
 
 
 class Behaviour(StrEnum):
@@ -35,11 +34,14 @@ def check_behaviour(behaviour: Behaviour, chain_id: str) -> None:
                              f"names of test networks begin with {', '.join(TEST_CHAINS)}")
 
 
-def make_answer(behaviour: Behaviour, unit: Unit, compute: Callable[[], bytes]) -> bytes | None:
-    """What an auditor of this behaviour answers about a revealed unit; None for nothing. compute: the right answer."""
+def make_answer(behaviour: Behaviour, claimed: tuple[bytes, bytes], compute: Callable[[], bytes]) -> bytes | None:
+    """What an auditor of this behaviour answers; None for nothing. compute: the right answer.
+
+    claimed: a revealed unit's two roots, or the hashes of an answer that a host claims and of its question.
+    """
     if behaviour is Behaviour.LAZY:
         return None
     if behaviour is Behaviour.COPY:
-        return new_answer(unit.payload_root, unit.trace_root, secrets.token_bytes(ROOT_BYTES))
+        return new_answer(*claimed, secrets.token_bytes(ROOT_BYTES))
     right = compute()
     return bytes(byte ^ 0xFF for byte in right) if behaviour is Behaviour.WRONG else right

@@ -1,4 +1,4 @@
-"""`gradus auditor`: recompute the units that the chain asks a validator about; see how a validator has done."""
+"""`gradus auditor`: recompute what the chain asks a validator about; see how a validator has done."""
 
 import os
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ auditor_options = combine(
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def auditor() -> None:
-    """Recompute units for a validator, which the chain has judged by what its auditors answer."""
+    """Recompute units and answers for a validator, which the chain has judged by what its auditors answer."""
 
 
 @auditor.command()
@@ -52,7 +52,7 @@ def auditor() -> None:
 @auditor_options
 def start(folders: tuple[Path, ...], behaviour: str, niceness: int, home: Path, validator: bytes | None,
           nodes: tuple[str, ...], chain_id: str | None, output: str) -> None:
-    """Work beside a validator's node until Ctrl-C: each unit that it is asked about is computed once more, and the
+    """Work beside a validator's node until Ctrl-C: what it is asked about is computed once more, and the
     answer laid where the node finds it (HOME/audits).
 
     `gradus localnet up` and `gradus node start` run one by themselves. It needs no key and sends nothing.

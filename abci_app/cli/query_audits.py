@@ -14,11 +14,15 @@ from abci_app.cli.records import asking, show
 from abci_app.cli.trust import proving, read_terms, unprovable
 from abci_app.client.chain import ChainClient
 from abci_app.sdk import proofs
-from abci_app.wire.audit import CONFIRMATION, confirmation_of, decode_subject, unit_subject
+from abci_app.wire.audit import (
+    ANSWER, CONFIRMATION, STATEMENT, UNIT, Subject, confirmation_of, decode_subject, request_subject, statement_subject,
+    unit_subject,
+)
+from abci_app.wire.ints import U64_MAX
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit, Auditor, Params
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 
-AUDIT_COLUMNS = ("model_id", "round", "unit", "asked", "status", "digests", "opened_height", "ready_height")
+AUDIT_COLUMNS = ("model_id", "of", "asked", "status", "digests", "opened_height", "ready_height")
 MEMBER_COLUMNS = ("consensus_address", "power", "verdict", "digest_height", "operator")
 AUDITOR_COLUMNS = ("consensus_address", "right", "wrong", "missed", "arrears", "excluded_until_height",
                    "fees_ugrad")
@@ -26,7 +30,7 @@ AUDITOR_COLUMNS = ("consensus_address", "right", "wrong", "missed", "arrears", "
 
 @click.group("audits")
 def audits() -> None:
-    """Units that committees of validators recompute, and how each validator has done at it."""
+    """What committees of validators recompute, units and answers, and how each validator has done at it."""
 
 
 @audits.command("list")
@@ -78,12 +82,42 @@ def show_audit(model_id: int, number: int, index: int, everybody: bool, home: Pa
         if audit is None:
             raise CommandError(absent, f"`gradus query work unit {model_id} {number} {index}` shows the verdict")
         fields, proof = _audit_fields(audit), {}
-    members = fields.pop("members", None)
-    if output == "text" and isinstance(members, list):
-        print_fields({**fields, **proof}, output)
-        print_rows(members, MEMBER_COLUMNS, output, "nobody is in the committee")
-        return
-    print_fields({**fields, **({} if members is None else {"members": members}), **proof}, output)
+    _print_audit(fields, proof, output)
+
+
+@audits.command("request")
+@click.argument("model_id", type=MODEL_ID)
+@click.argument("request_id", type=click.IntRange(1, U64_MAX))
+@proving
+@asking
+def show_request_audit(model_id: int, request_id: int, home: Path, node: str, output: str, **trust: Any) -> None:
+    """The audit of the answer to REQUEST_ID, a request to MODEL_ID. It is kept until the request is settled.
+
+    \b
+    Example: gradus query audits request 1 12
+    """
+    _show_subject(request_subject(model_id, request_id), home, node, output, trust,
+                  f"no audit of request {request_id} of model {model_id} is kept: it was not drawn, or is over",
+                  f"`gradus query inference request {request_id}` shows what became of it")
+
+
+@audits.command("session")
+@click.argument("model_id", type=MODEL_ID)
+@click.argument("session_id", type=click.IntRange(1, U64_MAX))
+@click.argument("number", type=click.IntRange(1, U64_MAX))
+@proving
+@asking
+def show_session_audit(model_id: int, session_id: int, number: int, home: Path, node: str, output: str,
+                       **trust: Any) -> None:
+    """The audit of the answer NUMBER, from 1, of SESSION_ID with a host of MODEL_ID. It is kept until it is decided.
+
+    \b
+    Example: gradus query audits session 1 3 5
+    """
+    _show_subject(statement_subject(model_id, session_id, number), home, node, output, trust,
+                  f"no audit of answer {number} of session {session_id} of model {model_id} is kept: it was not drawn, "
+                  "or is over",
+                  f"`gradus query sessions session {session_id}` shows what became of it")
 
 
 @audits.command("auditors")
@@ -138,6 +172,31 @@ def find_subject(chain: ChainClient, model_id: int, number: int, index: int) -> 
     return unit_subject(model_id, number, dealing.round.attempt, index)
 
 
+def _show_subject(subject: bytes, home: Path, node: str, output: str, trust: dict[str, Any], absent: str,
+                  hint: str) -> None:
+    """An audit whose subject the arguments name. CommandError where there is none."""
+    if trust["prove"]:
+        proved = proofs.prove(read_terms(home, node, trust), proofs.audit_place(subject))
+        value = proved.record.value
+        fields: dict[str, Any] = {"absent": absent} if value is None else _audit_fields(Audit.FromString(value))
+        _print_audit(fields, {"proved": proofs.proved_fields(proved)}, output)
+        return
+    audit = connect(node).find_audit(subject)
+    if audit is None:
+        raise CommandError(absent, hint)
+    _print_audit(_audit_fields(audit), {}, output)
+
+
+def _print_audit(fields: dict[str, Any], proof: dict[str, Any], output: str) -> None:
+    """The fields, and of text its members as a table below."""
+    members = fields.pop("members", None)
+    if output == "text" and isinstance(members, list):
+        print_fields({**fields, **proof}, output)
+        print_rows(members, MEMBER_COLUMNS, output, "nobody is in the committee")
+        return
+    print_fields({**fields, **({} if members is None else {"members": members}), **proof}, output)
+
+
 def _prove_audit(terms: proofs.Terms, model_id: int, number: int, index: int, everybody: bool, absent: str
                  ) -> tuple[dict[str, Any], dict[str, Any]]:
     """(fields of the audit, or `absent`; what is shown of the proof). Which attempt the round is in is proved first: a
@@ -157,5 +216,18 @@ def _audit_fields(audit: Audit) -> dict[str, Any]:
     """The record's fields, with what is audited in place of its bytes."""
     subject, fields = decode_subject(audit.subject), message_fields(audit)
     del fields["subject"]
-    return {"model_id": subject.model_id, "round": subject.number, "unit": subject.index, "attempt": subject.attempt,
-            "asked": "everybody" if subject.kind == CONFIRMATION else "a committee", **fields}
+    asked = "a committee" if subject.kind == UNIT else "everybody"
+    return {"model_id": subject.model_id, **_name_subject(subject), "asked": asked, **fields}
+
+
+def _name_subject(subject: Subject) -> dict[str, int | str]:
+    """What is audited, in words and by its numbers."""
+    if subject.kind == ANSWER:
+        return {"of": f"request {subject.number}", "request_id": subject.number}
+    if subject.kind == STATEMENT:
+        number = subject.entry_number
+        return {"of": f"answer {number} of session {subject.number}", "session_id": subject.number, "number": number}
+    if subject.kind not in (UNIT, CONFIRMATION):
+        return {"of": f"kind {subject.kind}, which this version does not know"}
+    return {"of": f"unit {subject.index} of round {subject.number}", "round": subject.number, "unit": subject.index,
+            "attempt": subject.attempt}

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from abci_app.auditor import auditor as auditor_module
+from abci_app.auditor import tasks as tasks_module
 from abci_app.auditor.auditor import Auditor
 from abci_app.auditor.behaviour import Behaviour
 from abci_app.auditor.errors import AuditorStopped
@@ -132,7 +133,7 @@ def test_one_audit_that_cannot_be_answered_does_not_hold_up_the_others(
 def test_unit_that_cannot_be_computed_here_keeps_nobody_elses_waiting(
         asked: Asked, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     asked.ask(0, 1)
-    compute, tried = auditor_module.compute_answer, list[int]()
+    compute, tried = tasks_module.compute_answer, list[int]()
 
     def fail_on_first(spec: ModelSpec, running: Round, unit: int, *rest: Any) -> bytes:
         tried.append(unit)
@@ -140,7 +141,7 @@ def test_unit_that_cannot_be_computed_here_keeps_nobody_elses_waiting(
             raise error
         return compute(spec, running, unit, *rest)
 
-    monkeypatch.setattr(auditor_module, "compute_answer", fail_on_first)
+    monkeypatch.setattr(tasks_module, "compute_answer", fail_on_first)
     with asked.folder() as answers:
         auditor = asked.auditor(answers)
         assert auditor.step() and answers.list_subjects() == [asked.subjects[1]]
@@ -153,14 +154,14 @@ def test_unit_that_cannot_be_computed_here_keeps_nobody_elses_waiting(
 
 def test_long_step_ends_and_what_waits_is_asked_anew(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
     asked.ask(0, 1)
-    compute, now = auditor_module.compute_answer, [100.0]
+    compute, now = tasks_module.compute_answer, [100.0]
 
     def take_long(*arguments: Any) -> bytes:
         now[0] += 11
         return compute(*arguments)
 
     monkeypatch.setattr("abci_app.auditor.auditor.time.monotonic", lambda: now[0])
-    monkeypatch.setattr(auditor_module, "compute_answer", take_long)
+    monkeypatch.setattr(tasks_module, "compute_answer", take_long)
     with asked.folder() as answers:
         auditor = asked.auditor(answers)
         assert auditor.step() and len(answers.list_subjects()) == 1
