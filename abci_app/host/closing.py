@@ -3,7 +3,8 @@
 | the chain says | the host |
 | --- | --- |
 | open, and the user wants it closed, or it expires soon, or the host ends | closes it with the latest receipt |
-| closing, by the user | closes it too, with a later receipt where there is one |
+| closing, by the user | closes it too |
+| closing, with an older receipt than the host's | shows the later one |
 | an entry is drawn | shows the question and its place under the receipt's root |
 | settled | forgets it, 20 blocks later |
 """
@@ -66,16 +67,13 @@ class Closer:
             return None
         if record.status == SESSION_STATUS_SHOWING:
             return self._show(record) if self.behaviour.reveals else None
+        latest = self.journal.find_receipt(record.id)
+        later = latest if latest is not None and latest.count > record.receipt.count else None
         is_due = record.status == SESSION_STATUS_OPEN and (
             ends or height >= compute_closing_height(record) or self.journal.is_closing(record.id))
-        if is_due or (record.status == SESSION_STATUS_CLOSING and not record.host_closed):
-            return self._close(record)
+        if is_due or (record.status == SESSION_STATUS_CLOSING and (later is not None or not record.host_closed)):
+            return MsgCloseSession(sender=self.address, session_id=record.id, receipt=later)
         return None
-
-    def _close(self, record: Session) -> MsgCloseSession:
-        latest = self.journal.find_receipt(record.id)
-        is_later = latest is not None and latest.count > record.receipt.count
-        return MsgCloseSession(sender=self.address, session_id=record.id, receipt=latest if is_later else None)
 
     def _show(self, record: Session) -> MsgShowEntry | None:
         """The drawn entry; None where the journal has lost it, which costs what a wrong answer does."""
