@@ -42,7 +42,7 @@ POLL_S_MAX = 1.0
 BACKOFF_S = 0.5
 BACKOFF_S_MAX = 8.0
 BOUND_PAUSE_S_MAX = 0.5
-LIST_S = 2.0  # between two looks at all sessions, or ten times as long as a look takes
+LIST_S = 2.0  # between two looks at all sessions; ten times as long as a look takes, where that is more
 WORKERS = 2
 LEAVING = (HOST_STATUS_DRAINING, HOST_STATUS_SLASHED)
 
@@ -54,10 +54,11 @@ class Host:
                  listen: tuple[str, int] | None = None, behaviour: Behaviour = Behaviour.HONEST,
                  report: Report = lambda event: None, sleep: Sleep = time.sleep,
                  gas_price_ppm_max: int = GAS_PRICE_PPM_MAX, limits: Limits = Limits(), workers: int = WORKERS,
-                 keeps_sessions: bool = False, serving_chain: ChainClient | None = None) -> None:
+                 keeps_sessions: bool = False, list_s: float = LIST_S,
+                 serving_chain: ChainClient | None = None) -> None:
         """journal: open. listen: address and port of the server; None serves no sessions. keeps_sessions: whether they
-        stay open when the host ends, to go on after a restart. serving_chain: what workers ask, where `chain` is not
-        for several threads."""
+        stay open when the host ends, to go on after a restart. list_s: between two looks at all sessions, at least.
+        serving_chain: what workers ask, where `chain` is not for several threads."""
         self.chain, self.key, self.model_id, self.journal, self.terms = chain, key, model_id, journal, terms
         self.behaviour, self.report, self.sleep, self.keeps_sessions = behaviour, report, sleep, keeps_sessions
         self.metrics = Metrics()
@@ -76,7 +77,7 @@ class Host:
         self._record: Record | None = None
         self._height = 0
         self._sessions: list[Session] = []
-        self._listed_at, self._listing_s = float("-inf"), 0.0
+        self._list_s, self._listed_at, self._listing_s = list_s, float("-inf"), 0.0
         self._told: tuple[object, ...] = ()
 
     def __enter__(self) -> "Host":
@@ -166,7 +167,7 @@ class Host:
     def _end_sessions(self) -> bool:
         """Look at all sessions, when it is time to, and do what is due about them."""
         began = time.monotonic()
-        is_time = began - self._listed_at >= max(LIST_S, 10 * self._listing_s)
+        is_time = began - self._listed_at >= max(self._list_s, 10 * self._listing_s)
         has_some = self.server is not None or bool(self.journal.list_sessions())
         if not has_some or not (is_time or self.desk.is_wanted or self.is_draining):
             return False

@@ -1,8 +1,8 @@
 """The journal of a host: what it has said, on the disk before anybody hears of it.
 
-FOLDER/<chain id>/<model>-<address>.db is a SQLite database (write-ahead, synced at each write), private to its owner.
-One process at a time holds it. An answer is in it before its commitment or its statement is sent, so that after a crash
-at any moment the same answer goes out again, and never another one; a receipt is in it before the next answer is given.
+FOLDER/<chain id>/<model>-<address>.db is a SQLite database (write-ahead), private to its owner. One process at a time
+holds it. An answer is in it, synced, before its commitment or its statement is sent, so that after a crash at any moment
+the same answer goes out again, and never another one. A receipt that comes with a question is synced with its answer.
 """
 
 import os
@@ -104,10 +104,14 @@ class Journal:
                   given.question.SerializeToString(deterministic=True), given.answer,
                   given.entry.SerializeToString(deterministic=True), given.statement)
 
-    def put_receipt(self, receipt: Receipt) -> None:
-        """Write down a session's receipt, which is later than the one that is there."""
-        self._run("insert or replace into receipts values (?, ?)", receipt.session_id,
-                  receipt.SerializeToString(deterministic=True))
+    def put_receipt(self, receipt: Receipt, is_synced: bool = True) -> None:
+        """Write down a session's receipt, which is later than the one that is there. is_synced: False leaves that to
+        the next write."""
+        with self._lock:
+            self._run(f"pragma synchronous = {'full' if is_synced else 'normal'}")
+            self._run("insert or replace into receipts values (?, ?)", receipt.session_id,
+                      receipt.SerializeToString(deterministic=True))
+            self._run("pragma synchronous = full")
 
     def find_given(self, session_id: int, number: int) -> Given | None:
         """An answer of a session by its number, from 1."""

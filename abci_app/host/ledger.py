@@ -83,11 +83,14 @@ class Ledger:
             return self._find_given(asked.number, hash_of_question)
         if self.record.status != SESSION_STATUS_OPEN:
             raise Refusal(410, CLOSED, f"session {self.record.id} is not open", "open another one")
-        self.take_receipt(asked.receipt)
+        self.take_receipt(asked.receipt, is_synced=False)
         return self._check_question(asked.number, asked.question, hash_of_question)
 
-    def take_receipt(self, receipt: Receipt | None) -> None:
-        """Accept the receipt for all answers so far; None only where there are none, or it is here. Raises Refusal."""
+    def take_receipt(self, receipt: Receipt | None, is_synced: bool = True) -> None:
+        """Accept the receipt for all answers so far; None only where there are none, or it is here. Raises Refusal.
+
+        is_synced: False where an answer is written behind it before anybody hears of either.
+        """
         if receipt is None:
             if not self.is_paid:
                 raise Refusal(402, UNPAID, f"the receipt for {self.count} answers is missing",
@@ -103,7 +106,7 @@ class Ledger:
                           "sign the state that the last answer's statement is of")
         if not is_valid_signature(self.record.receipt_key, receipt_digest(self.chain_id, receipt), receipt.signature):
             raise Refusal(402, UNPAID, "the receipt is not signed by the session's receipt key")
-        self.journal.put_receipt(receipt)
+        self.journal.put_receipt(receipt, is_synced)
         self._paid = receipt
 
     def give(self, due: Due, answer: bytes) -> Given:

@@ -1,8 +1,10 @@
 """The journal of one session, on the disk before anybody hears of it: the receipt key before the session is opened, a
 question before it is sent, an answer and its receipt before the receipt is.
 
-FOLDER/<receipt key in hex>.db is a SQLite database (write-ahead, synced at each write), private to its owner. One
-process at a time holds it. It is named by the key, not by the session's number, because the key is there first: a
+FOLDER/<receipt key in hex>.db is a SQLite database (write-ahead), private to its owner. One process at a time holds it.
+Whatever is written survives the process; a question is synced before it is sent, and with it the answer before it and
+the receipt, which goes out with the question. So what the machine's own end can take is an answer that was not paid
+yet, whose question is asked again. It is named by the key, not by the session's number, because the key is there first: a
 session whose number was lost in a crash is found on the chain by it.
 """
 
@@ -114,10 +116,16 @@ class SessionJournal:
         self._rows.execute("delete from answers where number = ? and answer is null", (number,))
 
     def put_answer(self, kept: Kept) -> None:
-        """An answer that was verified, and the receipt that pays it."""
+        """An answer that was verified, and the receipt that pays it; synced with the next question."""
+        self._rows.execute("pragma synchronous = normal")
         self._rows.execute("update answers set answer = ?, entry = ?, statement = ?, receipt = ? where number = ?",
                            (kept.answer, kept.entry.SerializeToString(deterministic=True), kept.statement,
                             kept.receipt.SerializeToString(deterministic=True), kept.entry.number))
+        self._rows.execute("pragma synchronous = full")
+
+    def sync(self) -> None:
+        """Have everything on the disk, such as before a receipt is sent without a question."""
+        self._rows.execute("update session set place = 1")
 
     def find_pending(self) -> tuple[int, Question] | None:
         """The question that was sent, perhaps, and has no answer here; None when there is none."""

@@ -137,6 +137,7 @@ class Session:
     def hand_over(self, closes: bool = False) -> bool:
         """Give the host the last receipt; closes: and have it end the session on the chain. Whether it will."""
         with self._held():
+            self.journal.sync()
             return self.host.put_receipt(self.id, self._receipt, closes)
 
     def close(self) -> None:

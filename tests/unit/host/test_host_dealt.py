@@ -16,7 +16,7 @@ from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
 )
 from abci_app.wire.pb.gradus.inference.v1.tx_pb2 import MsgDrainHost
 from tests.chain import address_of
-from tests.unit.host.conftest import Rig, rows
+from tests.unit.host.rig import Rig, rows
 
 ENDED = (REQUEST_STATUS_ANSWERED, REQUEST_STATUS_FAILED)
 

@@ -22,7 +22,7 @@ from abci_app.wire.question import entry_leaf, entry_seed, question_hash, receip
 from abci_app.wire.signature import is_valid_signature
 from abci_app.x.models.types import default_spec
 from tests.chain import CHAIN_ID, new_test_key
-from tests.unit.host.conftest import CLASSES, FEATURES, rows
+from tests.unit.host.rig import CLASSES, FEATURES, rows
 from tests.unit.host.serving import DEPOSIT_UGRAD, STATEMENT_KEY, Serving
 
 

@@ -6,7 +6,7 @@ from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import HOST_STATUS_SLASH
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import SESSION_STATUS_OPEN, SESSION_STATUS_SETTLED
 from abci_app.wire.pb.gradus.sessions.v1.tx_pb2 import MsgCloseSession
 from tests.chain import address_of
-from tests.unit.host.conftest import Rig, rows
+from tests.unit.host.rig import Rig, rows
 
 
 def ask(session: Session, count: int) -> None:
