@@ -1,8 +1,9 @@
 """The journal of a host: what it has said, on the disk before anybody hears of it.
 
 FOLDER/<chain id>/<model>-<address>.db is a SQLite database (write-ahead), private to its owner. One process at a time
-holds it. An answer is in it, synced, before its commitment or its statement is sent, so that after a crash at any moment
-the same answer goes out again, and never another one. A receipt that comes with a question is synced with its answer.
+holds it. An answer is in it, synced, before its commitment or its statement is sent, so that after a crash at any
+moment the same answer goes out again, and never another one. A receipt that comes with a question is synced with its
+answer.
 """
 
 import os

@@ -1,11 +1,11 @@
 """The journal of one session, on the disk before anybody hears of it: the receipt key before the session is opened, a
 question before it is sent, an answer and its receipt before the receipt is.
 
-FOLDER/<receipt key in hex>.db is a SQLite database (write-ahead), private to its owner. One process at a time holds it.
-Whatever is written survives the process; a question is synced before it is sent, and with it the answer before it and
-the receipt, which goes out with the question. So what the machine's own end can take is an answer that was not paid
-yet, whose question is asked again. It is named by the key, not by the session's number, because the key is there first: a
-session whose number was lost in a crash is found on the chain by it.
+FOLDER/<receipt key in hex>.db is a SQLite database (write-ahead), private to its owner. One process at a time holds
+it. Whatever is written survives the process; a question is synced before it is sent, and with it the answer before it
+and the receipt, which goes out with the question. So what the machine's own end can take is an answer that was not
+paid yet, whose question is asked again. It is named by the key, not by the session's number, because the key is there
+first: a session whose number was lost in a crash is found on the chain by it.
 """
 
 import os

@@ -12,6 +12,7 @@ import time
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from abci_app.host.host import Host
 from abci_app.host.terms import Terms
 from abci_app.sdk.host_client import HostClient
 from abci_app.sdk.journal import SessionJournal
@@ -108,7 +109,7 @@ def run_user(told: Connection, url: str, folder: str, spec: bytes, records: list
     told.send((seconds, cpu_s, latencies))
 
 
-def settle(rig: Rig, host: object, keys: list[bytes], each: int) -> tuple[int, int]:
+def settle(rig: Rig, host: Host, keys: list[bytes], each: int) -> tuple[int, int]:
     """(ugrad that all sessions paid, bytes of the user's closing messages). Raises AssertionError where one of them
     did not pay exactly what its answers cost."""
     paid_ugrad = message_bytes = 0
@@ -122,8 +123,7 @@ def settle(rig: Rig, host: object, keys: list[bytes], each: int) -> tuple[int, i
                                   statement=kept.statement)
         rig.send("uma", message)
         message_bytes += message.ByteSize()
-        rig.work([host], lambda: rig.find_session(record.id).status == SESSION_STATUS_SETTLED,  # type: ignore[list-item]
-                 BLOCKS_MAX)
+        rig.work([host], lambda: rig.find_session(record.id).status == SESSION_STATUS_SETTLED, BLOCKS_MAX)
         found = rig.find_session(record.id)
         assert (found.outcome, found.paid_ugrad, found.receipt.count) == ("paid", fees_ugrad, each), found
         paid_ugrad += found.paid_ugrad
