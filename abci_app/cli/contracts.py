@@ -17,17 +17,19 @@ from abci_app.data.store import DatasetStore
 from abci_app.runtime.contract import compute_round_cost
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.ints import U32_MAX, U64_MAX
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, Model, ModelSpec
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import Dataset, Decoder, Model, ModelSpec
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModel
+from abci_app.wire.row import CLASSES, TOKENS, VALUES
 from abci_app.x.models.types import CHALLENGE_BLOCKS, CODEC, check_create_model, default_spec
+from abci_app.x.models.types.defaults import DECODER
 from abci_app.x.models.types.limits import CHOICES, DATA_OWNER, NUMBER_FIELDS
 from abci_app.x.models.types.terms import PARAMS_DEFAULT
 
 SEED_BYTES = 32
+ARCHITECTURES = {CLASSES: "mlp_classifier", VALUES: "mlp_regressor", TOKENS: "decoder"}
 SHOWN_CHARS = 60
 INT_MAX = {FieldDescriptor.TYPE_UINT32: U32_MAX, FieldDescriptor.TYPE_UINT64: U64_MAX}
 NUMBER = re.compile("[0-9]{1,20}")
-WIDTH = re.compile("[1-9][0-9]{0,5}")
 TERMS_HINT = "the fields are those that `gradus tx models create --dry-run --output json` prints"
 
 
@@ -45,14 +47,19 @@ def new_dataset(manifest: Manifest) -> Dataset:
                    features=manifest.feature_count, classes=len(manifest.classes))
 
 
-def new_spec(manifest: Manifest, rounds: int, trainers_min: int, round_reward_ugrad: int,
+def new_spec(manifest: Manifest, rounds: int | None, trainers_min: int, round_reward_ugrad: int,
              hidden: tuple[int, ...], name: str = "", codec: str = CODEC,
              aggregation: str = "", challenge_blocks: int = CHALLENGE_BLOCKS,
-             audit_price_ugrad_per_gma: int = PARAMS_DEFAULT.audit_price_ugrad_per_gma) -> ModelSpec:
-    """Good terms for a dataset, with a fresh seed for the initial weights."""
+             audit_price_ugrad_per_gma: int = PARAMS_DEFAULT.audit_price_ugrad_per_gma,
+             decoder: Decoder = DECODER) -> ModelSpec:
+    """Good terms for a dataset, by what its rows are for, with a fresh seed for the initial weights.
+
+    rounds: None for as many as the network's recipe has. decoder: the shape of a text's; of others `hidden` counts.
+    """
     return default_spec(name or manifest.name, new_dataset(manifest), secrets.token_bytes(SEED_BYTES), rounds,
                         trainers_min, round_reward_ugrad, hidden, codec=codec, aggregation=aggregation,
-                        challenge_blocks=challenge_blocks, audit_price_ugrad_per_gma=audit_price_ugrad_per_gma)
+                        challenge_blocks=challenge_blocks, audit_price_ugrad_per_gma=audit_price_ugrad_per_gma,
+                        architecture=ARCHITECTURES[manifest.form.kind], decoder=decoder)
 
 
 def new_contract(creator: str, spec: ModelSpec, escrow_ugrad: int) -> MsgCreateModel:
@@ -81,14 +88,6 @@ def find_manifest(home: Path, name: str) -> Manifest:
         raise CommandError(f"{len(found) or 'no'} datasets of this home have the name {name} or a root that begins so",
                            "`gradus data list` shows them; `gradus data add` makes one", ExitStatus.USAGE)
     return found[0]
-
-
-def parse_widths(text: str) -> tuple[int, ...]:
-    """`128,64` as (128, 64); empty text for no hidden layer."""
-    parts = [part.strip() for part in text.split(",") if part.strip()]
-    if not all(WIDTH.fullmatch(part) for part in parts):
-        raise CommandError(f"{text!r} are not widths of layers", "such as 128,64", ExitStatus.USAGE)
-    return tuple(int(part) for part in parts)
 
 
 def read_terms(spec: ModelSpec, path: Path) -> ModelSpec:

@@ -158,8 +158,10 @@ def models_evaluate(model_id: int, number: int | None, folder: Path | None, home
     """How well a trained model does on the rows that no miner trained on.
 
     The weights come from the chain and are verified against their root; the rows are the contract's dataset in this
-    home. The baseline is what always naming the most frequent class reaches. With --prove the contract and the root
-    are proved too.
+    home. Of a classifier accuracy, beside that of always naming the most frequent class; of a regressor the mean
+    squared error of each target in squares of its scale, beside that of the best constant; of a language model nats a
+    character, beside those of knowing no more than how frequent each character is. With --prove the contract and the
+    root are proved too.
 
     \b
     Example: gradus query models evaluate 1
@@ -181,7 +183,8 @@ def models_weights(model_id: int, number: int | None, path: Path, home: Path, no
                    **trust: Any) -> None:
     """Write a trained model's weights, verified against the chain, to a safetensors FILE.
 
-    Tensors are layers.0.weight (int32, inputs x outputs), layers.0.bias, and so on; a value is q * 2^-24. With --prove
+    Tensors are layers.0.weight (int32, inputs x outputs), layers.0.bias, and so on, of a decoder embed, positions,
+    blocks.0.qkv, out, up, down, and so on, head; a value is q * 2^-24. With --prove
     the contract and the root of the weights are proved, and with them every byte.
 
     \b

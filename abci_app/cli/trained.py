@@ -7,10 +7,10 @@ from typing import Any
 
 from abci_app.cli.errors import CommandError
 from abci_app.client.chain import ChainClient, ChunkReport
-from abci_app.client.evaluate import accuracy_ppm, baseline_ppm, percent_text
+from abci_app.client.evaluate import measure
 from abci_app.client.safetensors import encode_safetensors
 from abci_app.data.store import DatasetStore, StoredDataset
-from abci_app.runtime.contract import new_row_form
+from abci_app.runtime.contract import new_network, new_row_form
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, Weights
 
 
@@ -39,20 +39,21 @@ def fetch_weights(chain: ChainClient, model: Model, number: int, report: ChunkRe
 
 
 def evaluate(model: Model, weights: bytes, store: DatasetStore) -> dict[str, Any]:
-    """Accuracy and baseline on the contract's held-out rows. Raises DataError, ClientError, CommandError."""
-    dataset = store.open(model.spec.dataset.rows_root)
+    """What the weights reach on the contract's held-out rows, beside what is reached unlearned.
+
+    Raises DataError, ClientError, CommandError.
+    """
+    dataset, form = store.open(model.spec.dataset.rows_root), new_row_form(model.spec)
     check_split(model, dataset)
-    accuracy = accuracy_ppm(model.spec.mlp_classifier.widths, weights, dataset)
-    baseline = baseline_ppm(new_row_form(model.spec), dataset)
-    return {"dataset": dataset.manifest.name, "held_out_rows": dataset.manifest.test_rows,
-            "accuracy": percent_text(accuracy), "accuracy_ppm": accuracy,
-            "baseline": percent_text(baseline), "baseline_ppm": baseline}
+    common = {"dataset": dataset.manifest.name, "held_out_rows": dataset.manifest.test_rows}
+    return common | measure(new_network(model.spec), form, weights, dataset)
 
 
 def check_split(model: Model, dataset: StoredDataset) -> None:
     """CommandError when this home's dataset has the contract's rows and holds out others than the contract."""
     wanted, held = model.spec.dataset, dataset.manifest
-    if (held.train_rows, held.test_rows, held.feature_count) != (wanted.train_rows, wanted.test_rows, wanted.features):
+    row_bytes = new_row_form(model.spec).row_bytes
+    if (held.train_rows, held.test_rows, held.row_bytes) != (wanted.train_rows, wanted.test_rows, row_bytes):
         raise CommandError(
             f"model {model.id} holds out {wanted.test_rows} of {wanted.train_rows + wanted.test_rows} rows, the "
             f"dataset here {held.test_rows} of {held.row_count}",
@@ -63,7 +64,7 @@ def write_safetensors(path: Path, model: Model, number: int, root: bytes, weight
     """Write weights to a safetensors file, whole or not at all; its size in bytes."""
     metadata = {"model_id": str(model.id), "model_name": model.spec.name, "round": str(number),
                 "weights_root": root.hex(), "numerics": model.spec.numerics}
-    data = encode_safetensors(model.spec.mlp_classifier.widths, weights, metadata)
+    data = encode_safetensors(new_network(model.spec), weights, metadata)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -9,11 +9,12 @@ import click
 from abci_app.cli.answer_terms import answer_options, set_answer_terms, with_default_policy
 from abci_app.cli.connect import connect
 from abci_app.cli.contracts import (
-    add_limits, compute_escrow, compute_lacking, find_manifest, new_contract, new_dataset, new_spec, parse_widths,
-    read_terms, set_terms,
+    add_limits, compute_escrow, compute_lacking, find_manifest, new_contract, new_dataset, new_spec, read_terms,
+    set_terms,
 )
 from abci_app.cli.errors import CommandError
 from abci_app.cli.exit_status import ExitStatus
+from abci_app.cli.networks import check_fits, network_options, read_shape
 from abci_app.cli.options import ROUND_NUMBER, combine, model_argument, open_key, resolve_address
 from abci_app.cli.output import grad_text, message_fields, print_fields
 from abci_app.cli.sending import AMOUNT, send, signing
@@ -29,7 +30,7 @@ from abci_app.wire.pb.gradus.models.v1.tx_pb2 import (
 from abci_app.x.models.types import CODEC, CODECS, RULES, UNITS_MAX, check_spec
 from abci_app.x.models.types.changes import merge_policies
 from abci_app.x.models.types.defaults import (
-    AUDIT_FEE_PPM, AUDIT_RATE_PPM, CHALLENGE_BLOCKS, CHALLENGE_BOND_UGRAD, COMMITTEE, choose_audit_fee_ppm,
+    AUDIT_FEE_PPM, AUDIT_RATE_PPM, CHALLENGE_BLOCKS, CHALLENGE_BOND_UGRAD, COMMITTEE, RECIPES, choose_audit_fee_ppm,
     compute_default_bond,
 )
 from abci_app.x.models.types.limits import POLICIES, check_within_limits
@@ -38,7 +39,6 @@ from abci_app.x.models.types.terms import (
     AUDIT_FEE_PPM_MAX, CHALLENGE_BLOCKS_MAX, CHALLENGE_BLOCKS_MIN, COMMITTEE_MAX, PARAMS_DEFAULT,
 )
 
-HIDDEN = "128,64"
 DATASET_HELP = "A dataset of this home, by name or by the first characters of its root; see `gradus data list`."
 spec_option = click.option(
     "--spec", "spec_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
@@ -59,11 +59,13 @@ audit_options = combine(
     click.option("--challenge-bond", "challenge_bond_ugrad", type=AMOUNT, default=f"{CHALLENGE_BOND_UGRAD}ugrad",
                  show_default=True, help="What a challenger puts up, and loses if the unit is right."))
 training_options = combine(
-    click.option("--rounds", type=ROUND_NUMBER, default=25, show_default=True, help="0: train without end."),
+    click.option("--rounds", type=ROUND_NUMBER,
+                 help=f"0: train without end [{RECIPES['mlp_classifier'].rounds}, of a text "
+                      f"{RECIPES['decoder'].rounds}]."),
     click.option("--trainers-min", type=click.IntRange(1, UNITS_MAX), default=4, show_default=True,
                  help="Enrolled trainers before the first round opens."),
     click.option("--reward", type=AMOUNT, default="1grad", show_default=True, help="Of a round, for all its units."),
-    click.option("--hidden", help="Widths of the hidden layers [128,64, or the half, a quarter ... for wide rows]."),
+    network_options,
     click.option("--codec", type=click.Choice(CODECS), default=CODEC, show_default=True,
                  help="How updates are written: 8, 4 or 2 bits a parameter, or 64 of every 4096 parameters."),
     click.option("--aggregation", type=click.Choice(RULES), metavar="RULE",
@@ -138,14 +140,11 @@ def build_spec(home: Path, dataset_name: str, terms: dict[str, Any], find_price:
 
     find_price: what the chain asks for audits, ugrad for 10^9 multiply-adds; asked once all else is in order.
     """
-    hidden = terms["hidden"]
-    widths = parse_widths(HIDDEN if hidden is None else hidden)
-    spec = new_spec(find_manifest(home, dataset_name), terms["rounds"], terms["trainers_min"], terms["reward"], widths,
-                    terms["name"], terms["codec"], terms["aggregation"] or "", terms["challenge_blocks"])
-    fitting = tuple(spec.mlp_classifier.widths[1:-1])
-    if hidden is not None and fitting != widths:
-        raise CommandError(f"hidden layers of {hidden} are too large for a contract",
-                           f"--hidden {','.join(map(str, fitting))} fits", ExitStatus.USAGE)
+    manifest = find_manifest(home, dataset_name)
+    widths, shape = read_shape(manifest, terms)
+    spec = new_spec(manifest, terms["rounds"], terms["trainers_min"], terms["reward"], widths, terms["name"],
+                    terms["codec"], terms["aggregation"] or "", terms["challenge_blocks"], decoder=shape)
+    check_fits(spec, terms)
     if terms["trim"] is not None:
         spec.training.trim = terms["trim"]
     for name in ("rate_ppm", "committee_max", "challenge_bond_ugrad"):

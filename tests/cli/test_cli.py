@@ -164,6 +164,26 @@ def test_hidden_layers_that_do_not_fit_are_refused_with_some_that_do(gradus: Cal
     assert json.loads(gradus(*command, "--hidden", "").out)["mlp_classifier"]["widths"] == [4, 3]
 
 
+def test_network_of_a_contract_is_the_one_that_its_dataset_is_for(gradus: Callable, tmp_path: Path) -> None:
+    gradus("keys", "add", "alice", "--keyring", "test")
+    text = tmp_path / "novel.txt"
+    text.write_text("it was a dark and stormy night. " * 400)
+    gradus("data", "text", str(text), "--context", "16")
+    gradus("data", "add", "wine", "--target", "alcohol")
+    command = ("tx", "models", "create", "--from", "alice", "--dry-run", "--output", "json", "--dataset")
+    terms = json.loads(gradus(*command, "novel", "--width", "32", "--heads", "2", "--hidden", "48", "--layers", "1",
+                              "--positions", "rotary").out)
+    assert terms["decoder"] == {"vocab": 16, "context": 16, "width": 32, "heads": 2, "hidden": 48, "layers": 1,
+                                "positions": "rotary", "tied": False}
+    assert (terms["dataset"]["features"], terms["dataset"]["classes"]) == (16, 16)
+    assert json.loads(gradus(*command, "novel").out)["decoder"]["width"] == 64
+    assert json.loads(gradus(*command, "wine", "--hidden", "8").out)["mlp_regressor"]["widths"] == [15, 8, 1]
+    for wrong in (("wine", "--width", "32"), ("novel", "--hidden", "8,8"), ("novel", "--hidden", "")):
+        assert gradus(*command, *wrong).status == 2
+    refused = gradus(*command, "novel", "--heads", "3")
+    assert refused.status == 1 and "width must be heads times" in json.loads(refused.err)["error"]
+
+
 @pytest.mark.parametrize("arguments", [
     ("query", "models", "show", "99999999999999999999999"), ("query", "models", "show", "0"),
     ("query", "work", "round", "99999999999999999999999", "1"), ("query", "work", "round", "1", "4294967296"),

@@ -1,15 +1,20 @@
 """Accuracy and baseline on held-out rows, and weights as a safetensors file."""
 
 import json
+import struct
 from dataclasses import dataclass
 
 import pytest
 
 from abci_app.client.errors import ClientError
-from abci_app.client.evaluate import NoHeldOutRows, accuracy_ppm, baseline_ppm, percent_text
+from abci_app.client.evaluate import (
+    NoHeldOutRows, accuracy_ppm, baseline_ppm, entropy_micronats, loss_micronats, measure, percent_text,
+    squared_error_millionths, variance_millionths,
+)
 from abci_app.client.safetensors import encode_safetensors
-from abci_app.wire.row import CLASSES, RowForm, new_row
-from kernels import dispatch, mlp
+from abci_app.wire.row import CLASSES, TOKENS, VALUES, RowForm, new_row, new_tokens_row, new_values_row
+from kernels import dispatch, generate, mlp
+from kernels.decoder import Decoder, init_weights
 
 ONE = 1 << 24
 
@@ -53,9 +58,9 @@ def test_accuracy_and_baseline_count_rows_and_round_down() -> None:
 
 def test_dataset_without_held_out_rows_is_refused_with_a_hint() -> None:
     empty = Rows((), ())
-    for measure in (lambda: baseline_ppm(FORM, empty), lambda: accuracy_ppm((1, 2), sign_weights(), empty)):
+    for measured in (lambda: baseline_ppm(FORM, empty), lambda: accuracy_ppm((1, 2), sign_weights(), empty)):
         with pytest.raises(NoHeldOutRows, match="--held-out-ppm") as caught:
-            measure()
+            measured()
         assert isinstance(caught.value, ClientError) and "no held-out rows" in caught.value.text
 
 
@@ -63,7 +68,7 @@ def test_safetensors_file_read_by_hand_has_every_weight_in_its_place() -> None:
     widths = (3, 4, 2)
     numbers = list(range(-10, mlp.param_count(widths) - 10))
     weights = b"".join(number.to_bytes(4, "little", signed=True) for number in numbers)
-    raw = encode_safetensors(widths, weights, {"model_id": "7"})
+    raw = encode_safetensors(mlp.Mlp(widths), weights, {"model_id": "7"})
     size = int.from_bytes(raw[:8], "little")
     header, data = json.loads(raw[8:8 + size]), raw[8 + size:]
     assert size % 8 == 0 and data == weights
@@ -83,4 +88,58 @@ def test_safetensors_file_read_by_hand_has_every_weight_in_its_place() -> None:
 
 def test_weights_of_other_widths_are_refused() -> None:
     with pytest.raises(ValueError, match="are not the weights of"):
-        encode_safetensors((3, 4, 2), bytes(8), {})
+        encode_safetensors(mlp.Mlp((3, 4, 2)), bytes(8), {})
+
+
+@dataclass(frozen=True)
+class AnyRows:
+    """Held-out rows of any kind."""
+
+    rows: tuple[bytes, ...]
+
+    @property
+    def manifest(self) -> "AnyRows":
+        return self
+
+    @property
+    def test_rows(self) -> int:
+        return len(self.rows)
+
+    def read_held_out(self, form: RowForm) -> tuple[bytes, bytes]:
+        return form.join_columns(self.rows)
+
+
+def test_squared_error_and_variance_are_those_of_the_held_out_targets() -> None:
+    one, form = 1 << 16, RowForm(VALUES, 1, 2)
+    rows = AnyRows((new_values_row(b"\x40", (one, 0)), new_values_row(b"\xc0", (3 * one, one // 2))))
+    network = mlp.Mlp((1, 2), "regressor")
+    weights = struct.pack("<4i", ONE, 0, 2 * ONE, 0)  # the outputs are 2 + x and 0, x is 1 and -1
+    assert squared_error_millionths(network, weights, rows) == (4_000_000, 125_000)
+    assert variance_millionths(form, rows) == (1_000_000, 62_500)
+    told = measure(network, form, weights, rows)
+    assert (told["squared_error"], told["baseline"]) == ("4.0000, 0.1250", "1.0000, 0.0625")
+
+
+def test_loss_of_a_decoder_is_that_of_the_kernels_and_its_baseline_the_entropy() -> None:
+    network = Decoder(4, 3, 8, 1, 8, 1)
+    weights = init_weights(network, bytes(32))
+    rows = AnyRows((new_tokens_row((3, 0, 1, 0)), new_tokens_row((2, 0, 1, 1))))
+    tokens = b"".join(rows.rows)
+    exact = sum(struct.unpack("<2q", generate.losses(network, weights, tokens, 2))) / 65_536 / 6
+    assert abs(loss_micronats(network, weights, rows) / 10**6 - exact) <= 1e-6
+    assert entropy_micronats(RowForm(TOKENS, 3, 4), rows) == 693_147
+    told = measure(network, RowForm(TOKENS, 3, 4), weights, rows)
+    assert told["nats_per_character"] == f"{int(exact * 10**4) / 10**4:.4f}" and told["baseline"] == "0.6931"
+
+
+def test_tensors_of_a_decoder_have_its_names_and_shapes_and_fill_the_file() -> None:
+    network = Decoder(30, 8, 16, 2, 24, 1)
+    weights = init_weights(network, bytes(32))
+    raw = encode_safetensors(network, weights, {})
+    size = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8:8 + size])
+    assert header["__metadata__"]["activation"] == "relu squared"
+    shapes = {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
+    assert shapes == {"embed": [30, 16], "positions": [8, 16], "blocks.0.qkv": [16, 48], "blocks.0.out": [16, 16],
+                      "blocks.0.up": [16, 24], "blocks.0.down": [24, 16], "head": [16, 30]}
+    assert raw[8 + size:] == weights and header["head"]["data_offsets"][1] == len(weights)

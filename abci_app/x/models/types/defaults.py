@@ -32,18 +32,21 @@ DECODER = Decoder(width=64, heads=4, hidden=256, layers=2, positions="learned")
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a kind of network learns well: a unit's steps and rows, and the learning rate that they begin with."""
+    """How a kind of network learns well: rounds, a unit's steps and rows, the largest learning rate, and the rounds in
+    which it rises to that."""
 
+    rounds: int
     local_steps: int
     batch_rows: int
     learning_rate_q16: int
+    warmup_rounds: int = 0
 
 
-RECIPES = {"mlp_classifier": Recipe(32, 16, 6_554), "mlp_regressor": Recipe(32, 16, 3_277),
-           "decoder": Recipe(24, 16, 26_214)}
+RECIPES = {"mlp_classifier": Recipe(25, 32, 16, 6_554), "mlp_regressor": Recipe(25, 32, 16, 3_277),
+           "decoder": Recipe(120, 24, 16, 13_107, 5)}
 
 
-def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25, trainers_min: int = 4,
+def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int | None = None, trainers_min: int = 4,
                  round_reward_ugrad: int = 1_000_000, hidden: tuple[int, ...] = (128, 64),
                  invited_trainers: tuple[str, ...] = (), codec: str = CODEC,
                  aggregation: str = "", challenge_blocks: int = CHALLENGE_BLOCKS,
@@ -52,19 +55,21 @@ def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int = 25
     """A contract with terms that train well, for callers to start from; check_spec has the last word.
 
     architecture: mlp_classifier, mlp_regressor or decoder, with `hidden` layers or the shape of `decoder`, of which the
-    dataset gives context and vocabulary. Steps, rows and learning rate are those of RECIPES, the rate falling to a
-    tenth over `rounds`; momentum 0.9, int8 payloads, a trimmed mean that tolerates one wrong payload, 40 % audits by
-    committees of 4, a bond for twice the reward, so that emission can add as much. Hidden widths, steps and rows are
-    halved until they fit the bounds.
+    dataset gives context and vocabulary. rounds: None for the recipe's. Steps, rows and learning rate are those of
+    RECIPES, the rate falling to a tenth over the rounds; momentum 0.9, int8 payloads, a trimmed mean that tolerates one
+    wrong payload, 40 % audits by committees of 4, a bond for twice the reward, so that emission can add as much. Hidden
+    widths, steps and rows are halved until they fit the bounds.
     aggregation: one of the kernels' rules; empty for `choose_rule`'s. audit_price_ugrad_per_gma: the chain's parameter,
     which the fee of the auditors covers. Source: README.md, section "Defaults".
     """
     aggregation, recipe = aggregation or choose_rule(codec), RECIPES[architecture]
+    rounds = recipe.rounds if rounds is None else rounds
+    warmup = min(recipe.warmup_rounds, rounds >> 2) if rounds else recipe.warmup_rounds
     training = TrainingPolicy(
         rounds=rounds, trainers_min=trainers_min, units_max=max(16, trainers_min), local_steps=recipe.local_steps,
         batch_rows=recipe.batch_rows,
-        learning_rate=LearningRate(peak_q16=recipe.learning_rate_q16, decay_rounds=max(rounds - 1, 0),
-                                   floor_ppm=100_000),
+        learning_rate=LearningRate(peak_q16=recipe.learning_rate_q16, warmup_rounds=warmup,
+                                   decay_rounds=max(rounds - max(warmup, 1), 0), floor_ppm=100_000),
         momentum_q16=58_982, trace_every=8, codec=codec, aggregation=aggregation,
         trim=compute_default_trim(aggregation, trainers_min), outer_learning_rate_q16=RATE_ONE, outer_momentum_q16=0,
         commit_blocks=20, reveal_blocks=12, audit_blocks=12, kept_rounds=compute_default_kept(challenge_blocks))

@@ -1,0 +1,1 @@
+"""How well contracts for characters learn, in one process, beside what counting reaches."""
