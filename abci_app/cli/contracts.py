@@ -44,7 +44,7 @@ class TermInvalid(Exception):
 def new_dataset(manifest: Manifest) -> Dataset:
     """A dataset as contracts name it."""
     return Dataset(rows_root=manifest.rows_root, train_rows=manifest.train_rows, test_rows=manifest.test_rows,
-                   features=manifest.feature_count, classes=len(manifest.classes))
+                   features=manifest.feature_count, classes=manifest.class_count)
 
 
 def new_spec(manifest: Manifest, rounds: int | None, trainers_min: int, round_reward_ugrad: int,

@@ -15,12 +15,14 @@ from abci_app.cli.output import print_rows
 from abci_app.cli.progress import progress_bar
 from abci_app.data import csv, named
 from abci_app.data.columns import Column, NumericColumn
-from abci_app.data.dataset import HELD_OUT_PPM, SCALINGS, Options, new_dataset
+from abci_app.data.dataset import HELD_OUT_PPM, SCALINGS, Dataset, Options, new_dataset
 from abci_app.data.errors import DataError
-from abci_app.data.manifest import Manifest
+from abci_app.data.manifest import CONTEXT_MAX, Manifest
 from abci_app.data.store import DatasetStore
 from abci_app.data.table import Progress as Report
 from abci_app.data.table import Table
+from abci_app.data.text import CONTEXT, PYDOC, TextOptions, load_pydoc, new_text_dataset, read_text_file
+from abci_app.data.text import HELD_OUT_PPM as TEXT_HELD_OUT_PPM
 
 ROOT_PREFIX_CHARS = 8
 
@@ -53,12 +55,14 @@ def data_errors(source: str = "") -> Iterator[None]:
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def data() -> None:
-    """Turn tables into datasets that miners and auditors check by hash."""
+    """Turn tables and texts into datasets that miners and auditors check by hash."""
 
 
 @data.command()
 @click.argument("source", metavar="NAME|FILE.csv")
-@click.option("--label", help="Column to predict. Needed for a file.")
+@click.option("--label", help="Column of classes to tell apart. A file needs it, or --target.")
+@click.option("--target", "targets", multiple=True, metavar="COLUMN",
+              help="Column of numbers to predict, instead of a label. May be repeated.")
 @click.option("--name", help="What to call the dataset [the file's name].")
 @click.option("--held-out-ppm", type=click.IntRange(0, 999_999), default=HELD_OUT_PPM, show_default=True,
               help="Share of rows that no miner trains on.")
@@ -70,8 +74,8 @@ def data() -> None:
 @click.option("--drop", multiple=True, metavar="COLUMN", help="Leave out. May be repeated.")
 @click.option("--delimiter", help="Between cells [found in the file]; \\t for a tab.")
 @store_options
-def add(source: str, label: str | None, name: str | None, delimiter: str | None, home: Path, folder: Path | None,
-        output: str, **choices: Any) -> None:
+def add(source: str, label: str | None, targets: tuple[str, ...], name: str | None, delimiter: str | None, home: Path,
+        folder: Path | None, output: str, **choices: Any) -> None:
     """Make a dataset from a table and store it.
 
     NAME is one of breast_cancer, digits, iris, wine (they come with scikit-learn).
@@ -80,12 +84,47 @@ def add(source: str, label: str | None, name: str | None, delimiter: str | None,
     Examples:
       gradus data add digits
       gradus data add loans.csv --label defaulted --drop loan_id
+      gradus data add houses.csv --target price
     """
     with data_errors(source), progress_bar() as report:
-        table, label, name = read_source(source, label, name, delimiter, report)
-        dataset = new_dataset(table, Options(label=label, name=name, progress=report, **choices))
+        table, label, name = read_source(source, label, name, delimiter, report, targets)
+        dataset = new_dataset(table, Options(name=name, label=label, targets=targets, progress=report, **choices))
         store = open_store(home, folder)
         is_new = store.add(dataset)
+    _print_added(dataset, store, is_new, output)
+
+
+@data.command()
+@click.argument("source", metavar="pydoc|FILE")
+@click.option("--context", type=click.IntRange(1, CONTEXT_MAX), default=CONTEXT, show_default=True,
+              help="Characters from which the next is predicted at most.")
+@click.option("--stride", type=click.IntRange(0, CONTEXT_MAX), default=0,
+              help="Characters between the beginnings of two windows to train on [a quarter of the context].")
+@click.option("--name", help="What to call the dataset [the file's name].")
+@click.option("--held-out-ppm", type=click.IntRange(0, 999_999), default=TEXT_HELD_OUT_PPM, show_default=True,
+              help="Share of the text that no miner trains on.")
+@click.option("--split-seed", type=click.IntRange(0, (1 << 64) - 1), default=0, show_default=True)
+@store_options
+def text(source: str, name: str | None, home: Path, folder: Path | None, output: str, **choices: Any) -> None:
+    """Make a dataset of characters from a text, for a language model, and store it.
+
+    pydoc is Python's language reference, which comes with Python: another version of it has another text and root.
+
+    \b
+    Examples:
+      gradus data text pydoc
+      gradus data text novel.txt --context 128
+    """
+    with data_errors(source), progress_bar() as report:
+        found = load_pydoc() if source == PYDOC else read_text_file(Path(source))
+        options = TextOptions(name or Path(source).stem, progress=report, **choices)
+        dataset = new_text_dataset(found, options)
+        store = open_store(home, folder)
+        is_new = store.add(dataset)
+    _print_added(dataset, store, is_new, output)
+
+
+def _print_added(dataset: Dataset, store: DatasetStore, is_new: bool, output: str) -> None:
     for warning in dataset.warnings:
         click.secho(f"warning: {warning}", fg="yellow", err=True)
     if output == "json":
@@ -151,19 +190,20 @@ def verify(root: str | None, home: Path, folder: Path | None, output: str) -> No
 
 
 def read_source(source: str, label: str | None, name: str | None = None, delimiter: str | None = None,
-                report: Report = lambda what, done, total: None) -> tuple[Table, str, str]:
-    """(table, label, name) of a known name, else of a file."""
+                report: Report = lambda what, done, total: None,
+                targets: tuple[str, ...] = ()) -> tuple[Table, str, str]:
+    """(table, label, name) of a known name, else of a file; the label is empty where there are targets."""
     path = Path(source)
     if source in named.NAMES and not path.suffix:
         if label not in (None, named.LABEL) or delimiter is not None:
             raise click.UsageError(f"{source} is known by name: it takes neither --label nor --delimiter")
-        return named.load_named(source), named.LABEL, name or source
+        return named.load_named(source), "" if targets else named.LABEL, name or source
     if not path.suffix and not path.exists():
         named.check_name(source)
-    if label is None:
-        raise click.UsageError("a file needs --label COLUMN: the column to predict")
+    if label is None and not targets:
+        raise click.UsageError("a file needs --label COLUMN or --target COLUMN: what to predict")
     delimiter = delimiter.replace("\\t", "\t") if delimiter is not None else None
-    return csv.read_table(path, delimiter, report), label, name or path.stem
+    return csv.read_table(path, delimiter, report), label or "", name or path.stem
 
 
 def _find(store: DatasetStore, root: str) -> Manifest:
@@ -178,15 +218,22 @@ def _find(store: DatasetStore, root: str) -> Manifest:
 def _summary(manifest: Manifest) -> dict[str, Any]:
     return {"name": manifest.name, "rows_root": manifest.rows_root.hex(), "train_rows": manifest.train_rows,
             "test_rows": manifest.test_rows, "feature_count": manifest.feature_count,
-            "class_count": len(manifest.classes)}
+            "class_count": manifest.class_count}
 
 
 def _print_manifest(manifest: Manifest) -> None:
     shown = ", ".join(manifest.classes[:12]) + (", ..." if len(manifest.classes) > 12 else "")
     click.echo(f"dataset   {manifest.name}\nroot      {manifest.rows_root.hex()}\nsource    {manifest.source}")
     click.echo(f"rows      {manifest.train_rows} to train on, {manifest.test_rows} held out")
+    if manifest.vocabulary:
+        click.echo(f"context   {manifest.context} characters, a window every {manifest.stride}")
+        click.echo(f"alphabet  {len(manifest.vocabulary)} characters: {manifest.vocabulary[:80]!r}")
+        return
     click.echo(f"features  {manifest.feature_count} from {len(manifest.columns)} columns")
-    click.echo(f"classes   {len(manifest.classes)} of {manifest.label}: {shown}")
+    for target in manifest.targets:
+        click.echo(f"target    {target.name}, (x - {target.offset}) / {target.scale}")
+    if manifest.classes:
+        click.echo(f"classes   {len(manifest.classes)} of {manifest.label}: {shown}")
     for dropped in manifest.dropped:
         click.echo(f"dropped   {dropped.name}: {dropped.reason}")
 

@@ -86,12 +86,13 @@ def find_numbers(name: str, cells: Sequence[str]) -> Numbers | None:
     return _new_numbers(name, found)
 
 
-def get_numbers(name: str, cells: Sequence[str], lines: Sequence[int]) -> Numbers:
-    """The column read as numbers, whatever they are. Raises DataError at the first cell that is not one."""
+def get_numbers(name: str, cells: Sequence[str], lines: Sequence[int],
+                hint: str = "mend the cell, or leave --numeric out") -> Numbers:
+    """The column read as numbers, whatever they are. Raises DataError with the hint at the first that is none."""
     found: dict[str, Decimal] = {}
     for cell, line in zip(cells, lines):
         if cell and cell not in found:
-            found[cell] = _get_decimal(cell, line, name, "mend the cell, or leave --numeric out")
+            found[cell] = _get_decimal(cell, line, name, hint)
     return _new_numbers(name, found)
 
 

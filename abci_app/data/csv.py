@@ -27,7 +27,7 @@ def read_table(path: Path, delimiter: str | None = None,
     """
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise WrongOption(f"{delimiter!r} is no delimiter", hint="give one character, such as , or ;")
-    text, digest = _read_text(path)
+    text, digest = read_text(path)
     if delimiter is None:
         delimiter = find_delimiter(text)
     records = _iter_records(text, delimiter)
@@ -60,8 +60,8 @@ def find_delimiter(text: str) -> str:
     return best
 
 
-def _read_text(path: Path) -> tuple[str, str]:
-    """(text, SHA-256 of the bytes as hex)."""
+def read_text(path: Path) -> tuple[str, str]:
+    """(text, SHA-256 of the bytes as hex) of a file in UTF-8. Raises DataError."""
     try:
         size = path.stat().st_size
         if size > FILE_BYTES_MAX:

@@ -17,15 +17,17 @@ from abci_app.data.decimals import find_decimal
 from abci_app.data.errors import DataError
 from abci_app.data.manifest import CLASSES_MAX, Dropped, Manifest
 from abci_app.data.table import Progress, Table
+from abci_app.data.targets import Target, encode_target, fit_target
 from abci_app.data.tree import RowTree
 from abci_app.wire.ints import PPM, U64_MAX, ppm_floor, u64_bytes
-from abci_app.wire.row import LABEL_BYTES
+from abci_app.wire.row import LABEL_BYTES, new_values_row
 from abci_app.wire.seed import hash_fields, shuffle
 
 SCALINGS = ("auto", "column", "table")
 HELD_OUT_PPM = 200_000
 NAME_CHARS_MAX = 64
 FEATURES_MAX = 16_384
+TARGETS_MAX = 256
 ROWS_BYTES_MAX = 1 << 31
 CHUNK_BYTES = 1 << 20
 UNIQUE_ROWS_MIN = 20
@@ -35,10 +37,13 @@ WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,64}", re.ASCII)
 
 @dataclass(frozen=True)
 class Options:
-    """How a table is read. scaling: of SCALINGS. numeric, categorical: columns whose kind is not left to detection."""
+    """How a table is read. label: the column to tell, for a classifier; targets: numeric columns to predict, for a
+    regressor; one of the two. scaling: of SCALINGS. numeric, categorical: columns whose kind is not left to detection.
+    """
 
-    label: str
     name: str
+    label: str = ""
+    targets: tuple[str, ...] = ()
     held_out_ppm: int = HELD_OUT_PPM
     split_seed: int = 0
     scaling: str = "auto"
@@ -59,44 +64,69 @@ class Dataset:
 
 def new_dataset(table: Table, options: Options) -> Dataset:
     """The dataset of a table. Raises DataError for whatever makes it unfit, with its place."""
-    label_index = _check_options(table, options)
-    classes, labels = _read_labels(table, label_index)
+    outcomes = _check_options(table, options)
     order = shuffle(hash_fields("gradus/split", u64_bytes(options.split_seed)), table.row_count)
     test_rows = ppm_floor(table.row_count, options.held_out_ppm)
     train = order[:len(order) - test_rows]
-    columns, dropped = _fit_columns(table, label_index, train, options)
-    rows = _encode_rows(table, columns, [labels[row] for row in order], order, options.progress)
+    columns, dropped = _fit_columns(table, outcomes, train, options)
+    classes: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
+    if options.targets:
+        targets = _fit_targets(table, outcomes, train)
+        tails = _encode_targets(table, targets, order)
+    else:
+        classes, labels = _read_labels(table, outcomes[0])
+        tails = [labels[row].to_bytes(LABEL_BYTES, "little") for row in order]
+    rows = _encode_rows(table, columns, tails, order, options.progress)
     tree = RowTree(iter_chunks(rows, len(rows) // len(order)), len(rows) // len(order), len(order), options.progress)
     manifest = Manifest(
         name=options.name, source=table.source, rows_root=tree.root, train_rows=len(train), test_rows=test_rows,
-        label=options.label, classes=classes, columns=columns, dropped=dropped,
+        label=options.label, classes=classes, columns=columns, dropped=dropped, targets=targets,
         held_out_ppm=options.held_out_ppm, split_seed=options.split_seed,
     )
-    warnings = (*_warn_of_labels(table, label_index, classes), *_warn_of_strays(table, columns, options))
+    warnings = (*(_warn_of_labels(table, outcomes[0], classes) if classes else ()),
+                *_warn_of_strays(table, columns, options))
     return Dataset(manifest, rows, warnings)
 
 
-def _check_options(table: Table, options: Options) -> int:
-    """The label column's index, when the options fit the table."""
-    if not 1 <= len(options.name) <= NAME_CHARS_MAX or not options.name.isprintable():
+def check_name(name: str) -> None:
+    """Raises DataError for what is no name of a dataset."""
+    if not 1 <= len(name) <= NAME_CHARS_MAX or not name.isprintable():
         raise DataError(f"a dataset's name has 1 to {NAME_CHARS_MAX} printable characters", hint="give one by --name")
-    if not 0 <= options.held_out_ppm < PPM:
+
+
+def check_split(held_out_ppm: int, split_seed: int) -> None:
+    """Raises DataError for a share or a seed out of range."""
+    if not 0 <= held_out_ppm < PPM:
         raise DataError(f"the held-out share must be 0 to {PPM - 1} ppm")
-    if not 0 <= options.split_seed <= U64_MAX:
+    if not 0 <= split_seed <= U64_MAX:
         raise DataError("the split's seed must be below 2^64")
+
+
+def _check_options(table: Table, options: Options) -> tuple[int, ...]:
+    """The indices of the label's column or of the targets', when the options fit the table."""
+    check_name(options.name)
+    check_split(options.held_out_ppm, options.split_seed)
     if options.scaling not in SCALINGS:
         raise DataError(f"scaling must be one of {', '.join(SCALINGS)}")
-    label_index = table.column_index(options.label)
+    outcomes = options.targets or (options.label,)
+    indices = tuple(table.column_index(name) for name in outcomes)
+    if options.targets and options.label:
+        raise DataError("a label is for a classifier, targets are for a regressor", hint="give one of the two")
+    if len(outcomes) > TARGETS_MAX:
+        raise DataError(f"{len(outcomes)} targets; the most is {TARGETS_MAX}")
     for name in (*options.numeric, *options.categorical, *options.drop):
         table.column_index(name)
-        if name == options.label:
-            raise DataError("the label is not a feature", column=name)
+        if name in outcomes:
+            raise DataError(f"the {'target' if options.targets else 'label'} is not a feature", column=name)
+    if any(outcomes.count(name) > 1 for name in outcomes):
+        raise DataError("a target is named twice", hint="name each once")
     both = [name for name in options.numeric if name in options.categorical]
     if both:
         raise DataError("cannot be numeric and categorical at once", column=both[0])
     if table.row_count - ppm_floor(table.row_count, options.held_out_ppm) < 2:
         raise DataError(f"{table.row_count} rows leave too few to train on")
-    return label_index
+    return indices
 
 
 def _check_labels(name: str, counts: Mapping[str, int], row_count: int) -> None:
@@ -150,10 +180,25 @@ def _read_labels(table: Table, index: int) -> tuple[tuple[str, ...], list[int]]:
     return tuple(found), [places[cell] for cell in cells]
 
 
-def _fit_columns(table: Table, label_index: int, train: Sequence[int],
+def _fit_targets(table: Table, outcomes: Sequence[int], train: Sequence[int]) -> tuple[Target, ...]:
+    """How each target is quantised, in the order in which they are asked for."""
+    columns = [table.columns[index] for index in outcomes]
+    return tuple(fit_target(table.names[index], cells, [cells[row] for row in train], table.lines)
+                 for index, cells in zip(outcomes, columns))
+
+
+def _encode_targets(table: Table, targets: Sequence[Target], order: Sequence[int]) -> list[bytes]:
+    """What stands behind the features of each row: its targets."""
+    lines = [table.lines[row] for row in order]
+    encoded = [encode_target(target, [table.columns[table.column_index(target.name)][row] for row in order], lines)
+               for target in targets]
+    return [new_values_row(b"", values) for values in zip(*encoded)]
+
+
+def _fit_columns(table: Table, outcomes: Sequence[int], train: Sequence[int],
                  options: Options) -> tuple[tuple[Column, ...], tuple[Dropped, ...]]:
     """The columns that become features, in the table's order, and those that do not."""
-    numbers = _read_numeric_columns(table, label_index, options)
+    numbers = _read_numeric_columns(table, outcomes, options)
     train_cells = {index: [table.columns[index][row] for row in train] for index in numbers}
     shared = None
     if options.scaling != "column":
@@ -165,7 +210,7 @@ def _fit_columns(table: Table, label_index: int, train: Sequence[int],
     dropped: list[Dropped] = []
     for index, (name, cells) in enumerate(zip(table.names, table.columns)):
         column: Column | None = None
-        if index == label_index:
+        if index in outcomes:
             continue
         if name in options.drop:
             reason = "left out by option"
@@ -182,12 +227,12 @@ def _fit_columns(table: Table, label_index: int, train: Sequence[int],
     return tuple(columns), tuple(dropped)
 
 
-def _read_numeric_columns(table: Table, label_index: int, options: Options) -> dict[int, Numbers]:
+def _read_numeric_columns(table: Table, outcomes: Sequence[int], options: Options) -> dict[int, Numbers]:
     """The columns that are numeric, by option or because all their cells are numbers."""
     numbers = {}
     for index, (name, cells) in enumerate(zip(table.names, table.columns)):
         options.progress("reading columns", index, len(table.names))
-        if index == label_index or name in options.drop or name in options.categorical:
+        if index in outcomes or name in options.drop or name in options.categorical:
             continue
         found = get_numbers(name, cells, table.lines) if name in options.numeric else find_numbers(name, cells)
         if found is not None:
@@ -203,13 +248,13 @@ def iter_chunks(rows: bytes, size: int) -> Iterator[bytes]:
         yield rows[at:at + step]
 
 
-def _encode_rows(table: Table, columns: Sequence[Column], labels: Sequence[int], order: Sequence[int],
+def _encode_rows(table: Table, columns: Sequence[Column], tails: Sequence[bytes], order: Sequence[int],
                  progress: Progress) -> bytes:
-    """All rows in the split's order."""
+    """All rows in the split's order. tails: what stands behind the features of each."""
     if not columns:
         raise DataError("no column is left to learn from: all are constant or left out")
     feature_count = sum(column.feature_count for column in columns)
-    size = feature_count + LABEL_BYTES
+    size = feature_count + len(tails[0])
     if feature_count > FEATURES_MAX:
         raise DataError(f"the columns become {feature_count} features; the most is {FEATURES_MAX}",
                         hint="leave columns out with --drop")
@@ -224,7 +269,8 @@ def _encode_rows(table: Table, columns: Sequence[Column], labels: Sequence[int],
         for feature in encode_column(column, [cells[row] for row in order], lines):
             rows[place::size] = feature
             place += 1
-    packed = b"".join(label.to_bytes(2, "little") for label in labels)
-    rows[place::size], rows[place + 1::size] = packed[0::2], packed[1::2]
+    packed, width = b"".join(tails), size - place
+    for at in range(width):
+        rows[place + at::size] = packed[at::width]
     progress("encoding columns", len(columns), len(columns))
     return bytes(rows)

@@ -185,7 +185,8 @@ class DatasetStore:
         path = self.folder / rows_root.hex() / MANIFEST_FILE
         if not path.parent.is_dir():
             raise DatasetMissing(f"no dataset {rows_root.hex()} in {self.folder}",
-                                 hint="make it here from the same source: gradus data add NAME | FILE.csv")
+                                 hint="make it here from the same source: gradus data add NAME | FILE.csv, or gradus "
+                                      "data text FILE")
         try:
             with path.open("rb") as file:
                 data = file.read(MANIFEST_BYTES_MAX)

@@ -6,9 +6,11 @@ from typing import Protocol, TypedDict
 
 from abci_app.client.errors import ClientError
 from abci_app.data.encode import encode_integers, encode_table, new_table
+from abci_app.data.errors import DataError
 from abci_app.data.manifest import Manifest
 from abci_app.data.store import StoredDataset
 from abci_app.data.table import Table
+from abci_app.data.text import decode_tokens, encode_text
 from abci_app.runtime.contract import new_row_form
 from abci_app.runtime.question import (
     LABEL_BYTES, ROOT_BYTES, TOKEN_BYTES, VALUE_BYTES, QuestionInvalid, check_question,
@@ -70,6 +72,24 @@ class Bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Characters:
+    """A text's characters as tokens: of a model whose dataset was made from a text. Source: data/text.py."""
+
+    vocabulary: str
+
+    def encode(self, text: str) -> list[int]:
+        """The tokens of a text. QuestionRefused for a character that the model has not learned."""
+        try:
+            return encode_text(self.vocabulary, text)
+        except DataError as error:
+            raise QuestionRefused(str(error), error.hint) from None
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of tokens. DataError for one outside the vocabulary, which an honest answer has not."""
+        return decode_tokens(self.vocabulary, tokens)
+
+
+@dataclass(frozen=True, slots=True)
 class Classified:
     """labels: a class for each row; names: their names, empty where the dataset is not here. logits: of each row and
     class, a value is q * 2^-16."""
@@ -103,7 +123,12 @@ class Translator:
 
     def __init__(self, spec: ModelSpec, manifest: Manifest | None = None, letters: Letters | None = None) -> None:
         self.spec, self.manifest = spec, manifest
-        self.letters = letters or (Bytes() if spec.HasField("decoder") and spec.decoder.vocab >= BYTE_TOKENS else None)
+        self.letters = letters or self._choose_letters()
+
+    def _choose_letters(self) -> Letters | None:
+        if self.manifest is not None and self.manifest.vocabulary:
+            return Characters(self.manifest.vocabulary)
+        return Bytes() if self.spec.HasField("decoder") and self.spec.decoder.vocab >= BYTE_TOKENS else None
 
     @property
     def takes_text(self) -> bool:

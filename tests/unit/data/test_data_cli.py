@@ -152,3 +152,24 @@ def test_listed_datasets_are_whole_lines(tmp_path: Path) -> None:
     run(tmp_path, "add", "iris", "--name", name)
     header, line = run(tmp_path, "list").stdout.splitlines()
     assert line.split() == [name, "120", "30", "4", "3", IRIS] and header.split()[0] == "name"
+
+
+def test_text_and_targets_are_added_listed_and_shown(tmp_path: Path) -> None:
+    text = tmp_path / "novel.txt"
+    text.write_text("it was a dark and stormy night. " * 400)
+    told = json.loads(run(tmp_path, "text", str(text), "--context", "16", "--output", "json").stdout)
+    assert (told["name"], told["feature_count"], told["stride"]) == ("novel", 16, 4)
+    shown = run(tmp_path, "show", "novel").stdout
+    assert "context   16 characters, a window every 4" in shown and "alphabet  16 characters" in shown
+    added = run(tmp_path, "add", "wine", "--target", "alcohol")
+    assert added.exit_code == 0 and "target    alcohol, (x - 12.96) / 1.38266" in added.stdout
+    listed = json.loads(run(tmp_path, "list", "--output", "json").stdout)
+    assert [(entry["name"], entry["class_count"]) for entry in listed] == [("novel", 16), ("wine", 1)]
+
+
+def test_text_that_is_not_there_or_too_short_is_an_error_with_a_hint(tmp_path: Path) -> None:
+    assert run(tmp_path, "text", str(tmp_path / "none.txt")).exit_code == 1
+    short = tmp_path / "short.txt"
+    short.write_text("short")
+    refused = run(tmp_path, "text", str(short))
+    assert refused.exit_code == 1 and "no window of 65" in refused.stderr
