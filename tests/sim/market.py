@@ -25,11 +25,13 @@ Lie = Callable[[UnitReplay], Replay]
 
 @dataclass(frozen=True)
 class Intent:
-    """A message that somebody sends. succeeds: whether it must; None where it may do either."""
+    """A message that somebody sends. succeeds: whether it must; None where it may do either. refusal: the (codespace,
+    code) with which it must be refused, where that is told."""
 
     name: str
     message: Message
     succeeds: bool | None = None
+    refusal: tuple[str, int] | None = None
 
 
 @dataclass
