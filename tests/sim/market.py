@@ -10,13 +10,14 @@ from abci_app.app import App
 from abci_app.runtime.context import Ctx
 from abci_app.watch.game import Replay
 from abci_app.watch.replay import UnitReplay
-from abci_app.wire.audit import decode_subject
+from abci_app.wire.audit import ANSWER, STATEMENT, decode_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.merkle import merkle_root
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round, Unit
 from abci_app.x.work.types import new_unit_terms
 from tests.sim.claims import Claim, compute_answer, compute_claim
+from tests.sim.inference.answers import Answers
 from tests.sim.rows import RowsTable, TableDataset
 
 Place = tuple[int, int, int, int]
@@ -36,9 +37,13 @@ class Intent:
 
 @dataclass
 class Markets:
-    """Shared knowledge; nothing here is known to the chain. lies: how who claimed a lie would defend it."""
+    """Shared knowledge; nothing here is known to the chain. lies: how who claimed a lie would defend it.
+
+    inference: what models answer.
+    """
 
     app: App
+    inference: Answers
     tables: dict[bytes, RowsTable] = field(default_factory=dict)
     made: dict[Place, Claim] = field(default_factory=dict)
     lies: dict[Place, Lie] = field(default_factory=dict)
@@ -87,8 +92,10 @@ class Markets:
 
     def find_answer(self, ctx: Ctx, audit: Audit) -> bytes:
         """The right answer to an audit, computed when it is first asked for: the weights are not kept for long."""
+        named = decode_subject(audit.subject)
+        if named.kind in (ANSWER, STATEMENT):
+            return self.inference.find_said(ctx, audit)
         if audit.subject not in self.answers:
-            named = decode_subject(audit.subject)
             audited = self.app.work.get_round(ctx, named.model_id, named.number)
             self.answers[audit.subject] = compute_answer(*self._inputs(ctx, audited, named.index), audit)
         return self.answers[audit.subject]

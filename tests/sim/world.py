@@ -17,6 +17,7 @@ from tests.chain import BLOCK_NS, GENESIS_TIME_NS, VALIDATOR_POWER, Chain, addre
 from tests.sim.admins import CREATOR, HEIR, Admins
 from tests.sim.checks import Checks
 from tests.sim.duels import GRIEFER, WATCHER, Duels
+from tests.sim.inference.answers import Answers
 from tests.sim.market import Intent, Markets
 from tests.sim.noise import iter_garbage, iter_refused, spoil_injected
 from tests.sim.params import ChainParams, new_params
@@ -49,7 +50,7 @@ class World:
         self.chain = Chain(folder, app_state=self.params.app_state, powers=self.params.powers,
                            signers=self.params.signers)
         app = self.chain.app
-        self.markets = Markets(app)
+        self.markets = Markets(app, Answers(app))
         trainers = [one.address for one in self.people]
         trustworthy = frozenset(one.address for one in self.people if one.behaviour in TRUSTWORTHY)
         names = {address_of(name): name for name in self._list_names()}

@@ -42,12 +42,12 @@ class Answers:
         if audit.subject not in self.said:
             named = decode_subject(audit.subject)
             if named.kind == ANSWER:
-                owner: Request | Session = self.app.inference.get_request(ctx, named.number)
-                question = self.app.inference.get_question(ctx, owner)
+                request = self.app.inference.get_request(ctx, named.number)
+                asked = *self._load(ctx, request), self.app.inference.get_question(ctx, request)
             else:
-                owner = self.app.sessions.get_session(ctx, named.number)
-                question = owner.question
-            self.said[audit.subject] = compute_said(*self._load(ctx, owner), question, audit.seed)
+                session = self.app.sessions.get_session(ctx, named.number)
+                asked = *self._load(ctx, session), session.question
+            self.said[audit.subject] = compute_said(*asked, audit.seed)
         return self.said[audit.subject]
 
     def forget_request(self, request_id: int) -> None:

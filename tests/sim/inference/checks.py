@@ -1,7 +1,7 @@
 """What must be true of requests in every block: told from events, records and what the models answer in truth.
 
-Verdicts are the truth; a right answer that auditors judged, or all agree on, is paid; a wrong one that they judged never
-is; nobody honest is slashed, misses or withholds; every request is over in time; audited is what the seeds name.
+Verdicts are the truth; a right answer that auditors judged, or all agree on, is paid; a wrong one that they judged
+never is; nobody honest is slashed, misses or withholds; every request is over in time; audited is what the seeds name.
 """
 
 from collections import Counter
@@ -177,4 +177,3 @@ class RequestChecks:
         "inference.request_answered": _check_ended, "inference.request_failed": _check_ended,
         "inference.host_slashed": _check_slashed, "inference.request_archived": _check_archived,
     }
-

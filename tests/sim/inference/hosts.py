@@ -3,8 +3,8 @@
 honest: answers at once. late: honest, nearly at the last moment. changing: honest, and changes its price. drifting:
 honest, drains, leaves and comes back. wrong: has an answer of its own, most of the time. gang: most of the time the
 wrong answer that all of the gang give. absent: mostly does not commit. withhold: mostly does not reveal. copy: commits
-to what another has committed. vanish: honest, and away for a while now and then. Only those in TRUSTWORTHY must never be
-slashed, and must be paid for what was judged right.
+to what another has committed. vanish: honest, and away for a while now and then. Only those in TRUSTWORTHY must never
+be slashed, and must be paid for what was judged right.
 """
 
 import hashlib
@@ -145,26 +145,28 @@ class Hosts:
             yield self._update(name, model, host, dice.choice(PRICES), dice)
         elif dice.random() < 0.01:
             yield Intent(name, MsgLeaveHost(host=address_of(name), model_id=model.id),
-                         succeeds=False if host.open_count else None)
+                         succeeds=None)
         elif host.bond_ugrad < model.spec.inference.host_bond_ugrad or dice.random() < 0.01:
             yield self._update(name, model, host, host.price_ugrad_per_gma, dice)
 
     def _register(self, name: str, model: Model, dice: random.Random) -> Intent:
-        bond = coin_pb(base_coin(max(model.spec.inference.host_bond_ugrad, dice.choice((10**5, 10**7, 10**8)))))
+        bond = coin_pb(base_coin(max(model.spec.inference.host_bond_ugrad, dice.choice((10**6, 10**8, 10**9)))))
         return Intent(name, MsgRegisterHost(
             host=address_of(name), model_id=model.id, price_ugrad_per_gma=dice.choice(PRICES),
-            capacity=dice.choice((1, 4, 64, 1_000)), bond=bond, endpoint=f"http://{name}.example",
-            statement_key=new_test_key(f"{name}/statements").public_key), succeeds=True)
+            capacity=dice.choice((2, 64, 1_000)), bond=bond, endpoint=f"http://{name}.example",
+            statement_key=new_test_key(f"{name}/statements").public), succeeds=True)
 
     def _update(self, name: str, model: Model, host: Host, price: int, dice: random.Random) -> Intent:
         missing_ugrad = max(0, model.spec.inference.host_bond_ugrad - host.bond_ugrad)
         return Intent(name, MsgUpdateHost(
-            host=host.address, model_id=model.id, price_ugrad_per_gma=price, capacity=dice.choice((1, 8, 64, 1_000)),
+            host=host.address, model_id=model.id, price_ugrad_per_gma=price, capacity=dice.choice((2, 64, 1_000)),
             bond=coin_pb(base_coin(missing_ugrad + dice.choice((0, 0, 10**7)))), endpoint=host.endpoint,
             statement_key=host.statement_key), succeeds=True)
 
     def _leave(self, name: str, host: Host) -> Intent:
-        return Intent(name, MsgLeaveHost(host=host.address, model_id=host.model_id), succeeds=host.open_count == 0)
+        """What is open may be over when the block begins; nothing new is dealt to who is not active."""
+        return Intent(name, MsgLeaveHost(host=host.address, model_id=host.model_id),
+                      succeeds=None if host.open_count else True)
 
 
 def salt_of(name: str, request_id: int) -> bytes:
@@ -173,9 +175,7 @@ def salt_of(name: str, request_id: int) -> bytes:
 
 
 def new_behaviours(dice: random.Random, count: int) -> dict[str, str]:
-    """Three honest hosts, and the others of any kind."""
-    drawn = ["honest", "honest", "late", *(dice.choice(BEHAVIOURS) for _ in range(count - 3))]
+    """Hosts of all kinds, as many as there is room for, and the others of any kind."""
+    drawn = [*BEHAVIOURS, *(dice.choice(BEHAVIOURS) for _ in range(count))][:count]
     dice.shuffle(drawn)
     return {f"host{index}": behaviour for index, behaviour in enumerate(drawn)}
-
-

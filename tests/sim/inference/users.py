@@ -1,7 +1,7 @@
 """Users of the simulation who ask models: what each asks in a block, and what must come of it.
 
-asking: a right question for as much as the cheapest hosts want, or more. poor: offers what it does not have. miser: offers
-one ugrad less than the cheapest hosts want. fool: asks what has no answer, or for what no contract allows.
+asking: a right question for as much as the cheapest hosts want, or more. poor: offers what it does not have. miser:
+offers one ugrad less than the cheapest hosts want. fool: asks what has no answer, or for what no contract allows.
 """
 
 import random
@@ -56,7 +56,7 @@ class Users:
         price_ugrad = compute_price(ctx, model, hosts, address_of(name), question, replicas)
         if price_ugrad is None:
             return
-        max_fee_ugrad = price_ugrad + dice.choice((0, 0, price_ugrad, 100 * price_ugrad))
+        max_fee_ugrad = price_ugrad + dice.choice((0, price_ugrad, 100 * price_ugrad, 100 * price_ugrad))
         yield Intent(name, new_request(name, model, question, replicas, max_fee_ugrad, dice), succeeds=True)
 
     def _ask_in_vain(self, ctx: Ctx, name: str, model: Model, hosts: list[Host],
