@@ -20,7 +20,7 @@ from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
 from abci_app.wire.question import answer_hash, draw_seed, request_hash
 from abci_app.wire.seed import iter_u64
 from tests.sim.inference.answers import Answers
-from tests.sim.inference.users import PPM, compute_ask, compute_fee, compute_stake
+from tests.sim.inference.users import PPM, compute_ask, compute_fee, compute_judging, compute_stake
 
 Fields = dict[str, str]
 CLOSED = (REQUEST_STATUS_ANSWERED, REQUEST_STATUS_FAILED)
@@ -75,7 +75,8 @@ class RequestChecks:
         ask = compute_ask(spec, question, host.price_ugrad_per_gma)
         assert host.status == HOST_STATUS_ACTIVE and host.ready_height <= before.height, f"dealt too early: {one}"
         assert host.open_count < host.capacity, f"dealt beyond the capacity: {one}"
-        assert (int(one["ask_ugrad"]), int(one["stake_ugrad"])) == (ask, compute_stake(spec.inference, ask)), one
+        stake = compute_stake(spec.inference, ask, compute_judging(self.answers, before, request.work))
+        assert (int(one["ask_ugrad"]), int(one["stake_ugrad"])) == (ask, stake), one
         assert one["host"] != request.user, f"a user answers itself: {one}"
         dealt = self.app.inference.find_request(after, request.id)
         assert dealt is None or len({seat.host for seat in dealt.seats}) == request.replicas == len(dealt.seats), one

@@ -13,7 +13,8 @@ from abci_app.runtime.events import Event
 from abci_app.wire.address import decode_address, module_address
 from abci_app.wire.audit import statement_subject
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import InferencePolicy
-from tests.sim.inference.users import PPM, compute_fee
+from tests.sim.inference.answers import Answers
+from tests.sim.inference.users import PPM, compute_fee, compute_judging
 
 Fields = dict[str, str]
 
@@ -27,7 +28,7 @@ class Coins:
     right: of decided audits, by subject, how many were right.
     """
 
-    app: App
+    answers: Answers
     purses: dict[str, int]
     house: int
     supply: int
@@ -39,6 +40,11 @@ class Coins:
     pools: Counter[int] = field(default_factory=Counter)
     right: Counter[str] = field(default_factory=Counter)
     burnt: int = 0
+
+    @property
+    def app(self) -> App:
+        """The application."""
+        return self.answers.app
 
     def give(self, address: str, amount: int) -> None:
         """To somebody, or from somebody."""
@@ -95,9 +101,12 @@ class Coins:
         self.burn(int(one["burnt_ugrad"]))
 
     def _book_request(self, after: Ctx, one: Fields) -> None:
+        policy = self.app.models.get_model(after, int(one["model_id"])).spec.inference
+        judging = compute_judging(self.answers, after, int(one["work"]))
+        burnt = self.request_price + -(-judging * policy.audit_ppm // PPM)
         self.escrows[int(one["request_id"])] = int(one["escrow_ugrad"])
-        self.give(one["user"], -int(one["escrow_ugrad"]) - self.request_price)
-        self.burn(self.request_price)
+        self.give(one["user"], -int(one["escrow_ugrad"]) - burnt)
+        self.burn(burnt)
 
     def _book_end(self, after: Ctx, one: Fields) -> None:
         escrow, refund = self.escrows.pop(int(one["request_id"])), int(one["refund_ugrad"])

@@ -77,7 +77,7 @@ class Town:
         ctx = self.chain.ctx()
         purses = {address: self.chain.balance(name) for address, name in self.names.items() if address not in operators}
         supply = self.chain.app.bank.supply(ctx)
-        self.coins = Coins(self.chain.app, purses, supply - sum(purses.values()), supply,
+        self.coins = Coins(self.answers, purses, supply - sum(purses.values()), supply,
                            self.chain.app.inference.params(ctx).request_price_ugrad)
         self._create_models(dice)
 

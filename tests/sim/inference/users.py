@@ -20,6 +20,7 @@ from tests.sim.inference.terms import draw_nonsense, draw_question
 from tests.sim.market import Intent
 
 PPM, GMA = 1_000_000, 10**9
+AUDITORS_MAX = 64
 ASKING = ("user0", "user1", "user2", "user3")
 POOR, MISER, FOOL = "poor", "miser", "fool"
 POOR_UGRAD = 10**9  # enough for the fees of its transactions
@@ -53,7 +54,7 @@ class Users:
         name = dice.choice(self.names)
         question = draw_question(dice, model.spec)
         replicas = dice.randint(1, model.spec.inference.replicas_max)
-        price_ugrad = compute_price(ctx, model, hosts, address_of(name), question, replicas)
+        price_ugrad = compute_price(self.answers, ctx, model, hosts, address_of(name), question, replicas)
         if price_ugrad is None:
             return
         max_fee_ugrad = price_ugrad + dice.choice((0, price_ugrad, 100 * price_ugrad, 100 * price_ugrad))
@@ -62,7 +63,7 @@ class Users:
     def _ask_in_vain(self, ctx: Ctx, name: str, model: Model, hosts: list[Host],
                      dice: random.Random) -> Iterator[Intent]:
         question = draw_question(dice, model.spec)
-        price_ugrad = compute_price(ctx, model, hosts, address_of(name), question, 1)
+        price_ugrad = compute_price(self.answers, ctx, model, hosts, address_of(name), question, 1)
         if price_ugrad is None:
             return
         if name == POOR:
@@ -110,22 +111,32 @@ def list_active(answers: Answers, ctx: Ctx) -> list[Host]:
     return [host for host in answers.app.inference.iter_hosts(ctx) if host.status == HOST_STATUS_ACTIVE]
 
 
-def compute_price(ctx: Ctx, model: Model, hosts: list[Host], user: str, question: Question,
+def compute_price(answers: Answers, ctx: Ctx, model: Model, hosts: list[Host], user: str, question: Question,
                   replicas: int) -> int | None:
     """What the cheapest hosts want for an answer to a message of the next block; None where they are too few."""
     policy, fees = model.spec.inference, []
+    judging_ugrad = compute_judging(answers, ctx, compute_work(model.spec, question))
     for host in hosts:
         ask_ugrad = compute_ask(model.spec, question, host.price_ugrad_per_gma)
-        is_able = host.bond_ugrad >= max(policy.host_bond_ugrad, compute_stake(policy, ask_ugrad))
+        is_able = host.bond_ugrad >= max(policy.host_bond_ugrad, compute_stake(policy, ask_ugrad, judging_ugrad))
         if host.model_id == model.id and host.address != user and host.ready_height <= ctx.height + 1 and is_able:
             fees.append(compute_fee(policy, ask_ugrad))
     return sum(sorted(fees)[:replicas]) if len(fees) >= replicas else None
 
 
+def compute_work(spec: ModelSpec, question: Question) -> int:
+    """Multiply-adds of an answer."""
+    return mlp.logits_cost(tuple(spec.mlp_classifier.widths), question.rows)
+
+
 def compute_ask(spec: ModelSpec, question: Question, price_ugrad_per_gma: int) -> int:
     """What a host earns for an answer."""
-    work = mlp.logits_cost(tuple(spec.mlp_classifier.widths), question.rows)
-    return max(1, -(-work * price_ugrad_per_gma // GMA))
+    return max(1, -(-compute_work(spec, question) * price_ugrad_per_gma // GMA))
+
+
+def compute_judging(answers: Answers, ctx: Ctx, work: int) -> int:
+    """What it is worth that as many auditors as there can be compute an answer again."""
+    return -(-work * AUDITORS_MAX * answers.app.models.params(ctx).audit_price_ugrad_per_gma // GMA)
 
 
 def compute_fee(policy: InferencePolicy, ask_ugrad: int) -> int:
@@ -133,7 +144,7 @@ def compute_fee(policy: InferencePolicy, ask_ugrad: int) -> int:
     return -(-ask_ugrad * PPM // policy.hosts_ppm)
 
 
-def compute_stake(policy: InferencePolicy, ask_ugrad: int) -> int:
+def compute_stake(policy: InferencePolicy, ask_ugrad: int, judging_ugrad: int) -> int:
     """What a wrong answer costs at least."""
     least_ugrad = max(-(-ask_ugrad * (PPM - policy.audit_ppm) // policy.audit_ppm), ask_ugrad)
-    return -(-least_ugrad * PPM // policy.burn_slash_ppm)
+    return max(-(-least_ugrad * PPM // policy.burn_slash_ppm), judging_ugrad)
