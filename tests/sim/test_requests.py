@@ -2,14 +2,17 @@
 
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from abci_app.answers.network import compute_answer as compute_room_answer
 from abci_app.answers.network import compute_audit_answer
+from abci_app.runtime.fee import FeeParts, split_fee
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import InferencePolicy
 from abci_app.x.inference import block
-from abci_app.x.inference.block import settling
+from abci_app.x.rewards import keeper as rewards
 from kernels import dispatch, mlp
 from tests.sim.inference.answers import compute_answer, compute_said
 from tests.sim.inference.terms import draw_question
@@ -43,10 +46,13 @@ def test_verdict_that_is_not_asked_for_is_noticed(tmp_path: Path, monkeypatch: p
         simulate(tmp_path / "chain", seed=4, requests=200, kept_blocks=5, per_block=20)
 
 
-def test_coin_too_much_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fee = settling.compute_fee
-    monkeypatch.setattr(settling, "compute_fee", lambda policy, ask: fee(policy, ask) + 1)
-    with pytest.raises(TownFailed, match="AssertionError"):
+def test_coin_that_goes_to_somebody_else_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def split_wrongly(policy: InferencePolicy, fee_ugrad: int, ask_ugrad: int) -> FeeParts:
+        parts = split_fee(policy, fee_ugrad, ask_ugrad)
+        return replace(parts, creator_ugrad=parts.creator_ugrad + 1, burnt_ugrad=parts.burnt_ugrad - 1)
+
+    monkeypatch.setattr(rewards, "split_fee", split_wrongly)
+    with pytest.raises(TownFailed, match="fees were shared as"):
         simulate(tmp_path / "chain", seed=4, requests=50, kept_blocks=5, per_block=20)
 
 
