@@ -112,8 +112,8 @@ def challenge_cases(deal: Deal, challenged: Deal, wrong: Deal) -> Iterator[Case]
                errors.PartyWrong)
     yield Case("challenge_of_what_the_host_never_stated", "A statement of another state.", deal.desk, USER,
                deal.challenge_msg(2, statement=deal.statement(deal.state(1))), errors.StatementWrong)
-    yield Case("challenge_while_one_is_judged", "It is neither open nor closing.", challenged.desk, USER, challenged.challenge_msg(1),
-               errors.SessionOver)
+    yield Case("challenge_while_one_is_judged", "It is neither open nor closing.", challenged.desk, USER,
+               challenged.challenge_msg(1), errors.SessionOver)
     yield Case("challenge_is_asked_of_auditors", "Of all four, by a seed that nobody knew.", challenged.desk)
     yield Case("challenge_that_nobody_judged", "The bond comes back, the session closes.", wrong.desk)
 
