@@ -76,8 +76,9 @@ class Admins:
         if kind == "update":
             before = self.markets.app.models.find_pending(ctx, model.id) or model.spec
             after = draw_change(dice, before)
+            hosted = after.inference if after.HasField("inference") else None
             return Intent(name, MsgUpdateModel(authority=admin, model_id=model.id, training=after.training,
-                                               audit=after.audit, economy=after.economy))
+                                               audit=after.audit, economy=after.economy, inference=hosted))
         if kind == "attach":
             return Intent(name, self._attach(model, dice))
         if kind == "invite":

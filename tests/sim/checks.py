@@ -225,7 +225,8 @@ class Checks:
 
     def _check_contributions(self, after: Ctx) -> None:
         """Every accepted unit that was not proved wrong since is booked once."""
-        booked = {(one.model_id, one.trainer): one.units for one in self.markets.app.rewards.iter_contributions(after)}
+        booked = {(one.model_id, one.trainer): one.units for one in self.markets.app.rewards.iter_contributions(after)
+                  if one.units}
         assert booked == +self.accepted
 
     def _round_of(self, before: Before, fields: Fields) -> Round:

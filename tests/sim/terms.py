@@ -3,9 +3,11 @@
 import random
 
 from abci_app.runtime.contract import compute_audit_fee_min
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
+from abci_app.wire.ints import PPM
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import InferencePolicy, ModelSpec
 from abci_app.x.models.types import check_spec, compute_bond_min, default_spec
-from abci_app.x.models.types.limits import CHOICES, NUMBER_FIELDS, get_policy_value
+from abci_app.x.models.types.inference import PARTS
+from abci_app.x.models.types.limits import CHOICES, NUMBER_FIELDS, get_policy_value, is_allowed
 from abci_app.x.models.types.terms import compute_audit_fee_ppm_min
 from kernels.aggregate import RULES, is_suited, payloads_needed
 from kernels.payload import CODECS
@@ -87,6 +89,14 @@ def draw_audit(dice: random.Random, spec: ModelSpec) -> None:
     audit.challenge_bond_ugrad = dice.choice((1, 5_000))
 
 
+def _fit_hosts(old: ModelSpec, policy: InferencePolicy) -> None:
+    """Give the hosts what the other parts of a fee leave, where the limits allow it; else all stays as it was."""
+    policy.hosts_ppm = max(PPM - sum(getattr(policy, name) for name in PARTS[1:]), 0)
+    if policy.hosts_ppm != old.inference.hosts_ppm \
+            and not is_allowed(old.limits, "inference.hosts_ppm", policy.hosts_ppm):
+        policy.CopyFrom(old.inference)
+
+
 def _draw_limits(dice: random.Random, spec: ModelSpec) -> None:
     """Let the admin change some fields, around what they are."""
     for field in NUMBER_FIELDS:
@@ -114,6 +124,8 @@ def draw_change(dice: random.Random, spec: ModelSpec) -> ModelSpec:
             owner = getattr(owner, part)
         value = min(dice.randint(one.min, one.max), one.min + 20) + (dice.random() < 0.05)
         setattr(owner, name, value)
+    if spec.HasField("inference") and dice.random() < 0.9:
+        _fit_hosts(spec, changed.inference)
     if spec.limits.choices and dice.random() < 0.5:
         choice = dice.choice(list(spec.limits.choices))
         setattr(changed.training, choice.field.removeprefix("training."), dice.choice(list(choice.values)))
