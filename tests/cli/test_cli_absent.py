@@ -16,7 +16,8 @@ QUESTIONS = [
     "query work round 99", "query work round 99 3", "query work unit 99 1 0", "query work trainer 99 alice",
     "query work trainers 99", "query work slashes 99", "query rewards contributions 99",
     "query rewards contribution 99 alice", "query rewards shares 99", "query rewards vesting 99",
-    "query rewards ledger 99", "query rewards backing 99 alice", "query rewards backers 99", "query audits list 99",
+    "query rewards ledger 99", "query rewards royalties 99",
+    "query rewards backing 99 alice", "query rewards backers 99", "query audits list 99",
     "query audits show 99 1 0", "miner status 99 --key alice", "miner start 99 --key alice", "watch 99",
     "query disputes list 99", "query disputes list 99 --ended", "query disputes show 99 1 0",
     "tx disputes challenge 99 1 0 --from alice", "tx models update 99 --set training.local_steps=9 --from alice",
@@ -25,6 +26,7 @@ MESSAGES = [
     "models fund 99 1grad", "models attach 99 --rounds-more 1", "models pause 99", "models resume 99",
     "models invite 99 --open", "models offer-admin 99 bob", "models accept-admin 99", "models close 99",
     "work enroll 99 --bond 1grad", "work leave 99", "rewards back 99 1grad", "rewards unback 99 1grad",
+    "rewards collect 99",
 ]
 
 

@@ -22,11 +22,10 @@ def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
     """Write the genesis state. Raises GenesisInvalid."""
     section = Section(PATH, state).only("params", "next_id", "sessions")
     keeper.put_params(ctx, _read_params(section))
-    if "next_id" in section.value:
-        next_id = section.uint("next_id")
-        if next_id == 0:
-            raise GenesisInvalid(f"{PATH}.next_id", "0", "the first session has the id 1")
-        keeper.put_next_id(ctx, next_id)
+    next_id = section.uint("next_id") if "next_id" in section.value else 1
+    if next_id == 0:
+        raise GenesisInvalid(f"{PATH}.next_id", "0", "the first session has the id 1")
+    keeper.put_next_id(ctx, next_id)
     for item in section.sections("sessions"):
         _init_session(ctx, keeper, item)
 

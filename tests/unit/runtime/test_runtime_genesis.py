@@ -136,4 +136,5 @@ def test_wrong_argument_is_named(chain_id: str, operator: str, accounts: dict[st
 
 def test_every_room_has_a_store_and_so_has_the_engines_part() -> None:
     assert STORE_NAMES == tuple(sorted([CONSENSUS_STORE, *(module.name for module in new_app().modules)]))
-    assert sorted(MODULE_ACCOUNTS) == ["community", "disputes", "fee_collector", "models", "rewards", "work"]
+    assert sorted(MODULE_ACCOUNTS) == ["community", "disputes", "fee_collector", "inference", "models", "rewards",
+                                       "sessions", "work"]
