@@ -45,9 +45,12 @@ from localnet.parent import die_with_parent
 from localnet.ports import STANDARD_BASE
 from localnet.progress import find_engine_visibly, wait_first_block_visibly, warm_visibly
 from localnet.report import (
-    PPM, Participant, Report, bar, count_of, find_problems, print_report, prove_balance, read_auditors, read_earned,
-    read_nodes, read_slashes, read_versions, read_weights,
+    Participant, Report, find_problems, print_report, prove_balance, read_auditors, read_earned, read_nodes,
+    read_slashes, read_versions, read_weights,
 )
+from localnet.served import Served
+from localnet.serving import Serving, Wanted
+from localnet.words import PPM, bar, count_of
 
 ROUND_REWARD_UGRAD = 1_000_000
 HIDDEN = (128, 64)
@@ -59,6 +62,7 @@ STOP_SECONDS = 10.0
 MARK = ".gradus-demo"
 ROUNDS_TO_CATCH = 24  # at 40 % audits a cheat escapes this many rounds once in 200,000 runs; shorter ones audit all
 REPORT = "report.json"
+ASKED_OFTEN = 20
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class Demo:
     started_s: float = field(default_factory=time.monotonic)
     miners: list[Participant] = field(default_factory=list)
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    serving: Serving = field(init=False)
 
     def run(self) -> Report:
         """The whole job; raises LocalnetError and cleans up when a step fails."""
@@ -98,6 +103,7 @@ class Demo:
         engine = find_engine_visibly(self.options.engine, self.options.engine_version)
         clear_folder(self.options.folder)
         self.started_s = time.monotonic()
+        self.serving = Serving(self.options.folder, self.console, self.options.keep)
         net, creator = self.new_network(engine)
         net.auditors = (HONEST,) * self.options.validators
         dataset = self.share_dataset(made)
@@ -113,7 +119,8 @@ class Demo:
             training_s = time.monotonic()
             accuracy = self.watch(net, client, model_id, dataset)
             training_s = time.monotonic() - training_s
-            report = self.read_report(net, client, model_id, dataset, accuracy, (first_block_s, training_s))
+            served = self.serve(net, client, model_id, dataset)
+            report = self.read_report(net, client, model_id, dataset, accuracy, (first_block_s, training_s), served)
             report.write(self.options.folder / REPORT)
             return report
         except KeyboardInterrupt:
@@ -123,6 +130,7 @@ class Demo:
             is_kept = self.options.keep and sys.exc_info()[0] is None
             try:
                 if not is_kept:
+                    self.serving.stop()
                     self.stop_miners()
             finally:
                 if not is_kept:
@@ -146,7 +154,7 @@ class Demo:
         """Homes of the nodes, and keys with coins for the miners; the key of the faucet, which creates the model."""
         folder, count = self.options.folder, self.options.miners
         keys = [new_key() for _ in range(count)]
-        accounts = {key.bech32: MINER_UGRAD for key in keys}
+        accounts = {key.bech32: MINER_UGRAD for key in keys} | self.serving.accounts()
         net = Localnet.new(folder, self.options.validators, f"gradus-local-{secrets.token_hex(3)}",
                            base_port=self.options.base_port, compose=new_composer(accounts), engine=engine)
         (folder / MARK).write_text("made by gradus localnet demo\n")
@@ -155,6 +163,7 @@ class Demo:
             miner = Participant(f"miner{index}", key.bech32, behaviour)
             Keyring(self.miner_home(miner) / "keys").put(miner.name, key, None)
             self.miners.append(miner)
+        self.serving.put_keys()
         return net, Keyring(folder / "keys").get(FAUCET)
 
     def share_dataset(self, made: Dataset) -> StoredDataset:
@@ -163,6 +172,7 @@ class Demo:
         store.add(made)
         for miner in self.miners:
             (self.miner_home(miner) / DATASETS).symlink_to(Path("..") / ".." / DATASETS)
+        (self.serving.user_home / DATASETS).symlink_to(Path("..") / DATASETS)
         return store.open(made.manifest.rows_root)
 
     def miner_home(self, miner: Participant) -> Path:
@@ -232,8 +242,14 @@ class Demo:
         if all(process.poll() is not None for process in self.processes):
             raise LocalnetError("every miner has ended", f"read {self.options.folder}/miners/*/miner.log")
 
+    def serve(self, net: Localnet, client: ChainClient, model_id: int, dataset: StoredDataset) -> Served:
+        """Hosts for the trained model, and a user who buys answers about the first held-out row."""
+        self.serving.start(net, client, model_id)
+        with step(self.console, f"an answer of {len(self.serving.hosts)} hosts, {ASKED_OFTEN} more in a session"):
+            return self.serving.buy(net, model_id, ask_held_out(dataset))
+
     def read_report(self, net: Localnet, client: ChainClient, model_id: int, dataset: StoredDataset,
-                    accuracy: list[int], seconds: tuple[float, float]) -> Report:
+                    accuracy: list[int], seconds: tuple[float, float], served: Served) -> Report:
         """Every figure from the chain; then what is not as it should be."""
         with step(self.console, "figures read from the chain, balance proved by the stock light client"):
             address = self.miners[0].address
@@ -249,7 +265,7 @@ class Demo:
                 seconds_per_round=round(seconds[1] / max(len(accuracy) - 1, 1), 3),
                 earned_ugrad=read_earned(client, model_id, self.miners),
                 slashed=read_slashes(client, model_id, self.miners), auditors=read_auditors(client, net),
-                nodes=read_nodes(net), proved_balance=proved,
+                nodes=read_nodes(net), proved_balance=proved, served=served,
                 versions=read_versions(net, client.get_model(model_id).spec.numerics))
             balance = client.balance(address, height=proved.height)
         report.seconds = round(time.monotonic() - self.started_s, 2)
@@ -284,6 +300,15 @@ def run_demo(options: DemoOptions) -> Report:
     with only_user(options.folder):
         check_folder(options.folder)
         return Demo(options, Console(stderr=True)).run()
+
+
+def ask_held_out(dataset: StoredDataset) -> Wanted:
+    """A question about the first row that was held out, and its label."""
+    manifest = dataset.manifest
+    features, label = dataset.read_columns([manifest.train_rows], manifest.form)
+    return Wanted("the class of the first held-out row", {"features": features},
+                  manifest.classes[int.from_bytes(label, "little")],
+                  lambda found: ", ".join(found.names or map(str, found.labels)), ASKED_OFTEN)
 
 
 @contextmanager

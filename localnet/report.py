@@ -17,19 +17,18 @@ from typing import Any
 
 from rich.console import Console
 
-from abci_app.cli.output import decimal_text
 from abci_app.client.chain import ChainClient, compute_earned
 from abci_app.client.evaluate import percent_text
 from abci_app.client.words import enum_word
 from abci_app.sdk.proofs import Place
-from abci_app.wire.coin import DISPLAY_DENOM
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SlashReason
 from localnet.checks import find_height, wait_height
 from localnet.errors import ClientError, LocalnetError, TimedOut
 from localnet.light import LightProxy, trust_root
 from localnet.network import Localnet
+from localnet.served import Served, find_serving_problems, print_served
+from localnet.words import bar, count_of, grad
 
-PPM = 1_000_000
 CATCH_UP_SECONDS = 30.0
 REASONS = {"garbage": "mismatch", "copy": "mismatch", "wrong-data": "mismatch", "withhold": "withheld"}
 
@@ -98,6 +97,7 @@ class Report:
     nodes: list[dict[str, Any]]
     proved_balance: ProvedBalance
     versions: dict[str, str]
+    served: Served
     problems: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
@@ -185,7 +185,7 @@ def find_problems(report: Report, miners: Sequence[Participant], rounds: int, ac
         problems.append("the nodes do not agree on the app hash")
     if report.proved_balance.ugrad != balance_ugrad:
         problems.append(f"the proved balance is {report.proved_balance.ugrad} ugrad, the queried one {balance_ugrad}")
-    return problems
+    return problems + find_serving_problems(report.served)
 
 
 def read_nodes(net: Localnet) -> list[dict[str, Any]]:
@@ -233,6 +233,7 @@ def print_report(report: Report, miners: Sequence[Participant], console: Console
         excluded = "  [red]excluded[/]" if one.is_excluded else ""
         say(f"{one.node:<8}  right {one.right:>5}  wrong {one.wrong}  missed {one.missed}  "
             f"earned {grad(one.fees_ugrad):>11}{excluded}")
+    print_served(report.served, say)
     say(f"\n{count_of(len(report.nodes), 'node')}, app hash after block {report.nodes[0]['compared_height'] - 1}: "
         + " ".join(sorted({node["app_hash"] or "missing" for node in report.nodes})))
     proved = report.proved_balance
@@ -241,18 +242,3 @@ def print_report(report: Report, miners: Sequence[Participant], console: Console
         f"{report.seconds:.1f} s after the set-up")
     for problem in report.problems:
         say(f"[red]not as it should be: {problem}[/]")
-
-
-def bar(ppm: int) -> str:
-    """A bar of at most 40 blocks."""
-    return "█" * (ppm * 40 // PPM)
-
-
-def count_of(number: int, noun: str) -> str:
-    """`1 node`, `4 nodes`."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def grad(amount_ugrad: int) -> str:
-    """`12.5 grad`."""
-    return f"{decimal_text(amount_ugrad)} {DISPLAY_DENOM}"

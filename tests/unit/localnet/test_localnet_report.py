@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from abci_app.client.evaluate import percent_text
-from localnet.report import Participant, ProvedBalance, Report, Slashed, Standing, count_of, find_problems, grad
+from localnet.report import Participant, ProvedBalance, Report, Slashed, Standing, find_problems
+from localnet.words import count_of, grad
 
 HONEST = Participant("miner0", "gradus1honest", "honest")
 CHEAT = Participant("miner1", "gradus1cheat", "garbage")
