@@ -6,11 +6,17 @@ import pytest
 
 from abci_app.client.evaluate import percent_text
 from localnet.report import Participant, ProvedBalance, Report, Slashed, Standing, find_problems
+from localnet.served import HostOutcome, Served, SessionOutcome
 from localnet.words import count_of, grad
 
 HONEST = Participant("miner0", "gradus1honest", "honest")
 CHEAT = Participant("miner1", "gradus1cheat", "garbage")
 SLASH = Slashed(CHEAT.address, "garbage", 2, 1, "mismatch", 1_500_000, 750_000)
+
+GOOD_HOST = HostOutcome("host0", "gradus1host0", "honest", "paid", 7, 0)
+LIAR = HostOutcome("host1", "gradus1host1", "lie", "wrong", 0, 9)
+SESSION = SessionOutcome(1, "host0", 20, 200, 200, 800, 1_000, "settled", "paid", 3.0)
+SERVED = Served(1, "a class", "3", "3", "ab" * 32, 30, 20, 25, True, [GOOD_HOST, LIAR], {"exists": True}, SESSION)
 
 
 def good_report() -> Report:
@@ -21,7 +27,7 @@ def good_report() -> Report:
         auditors=[Standing("node0", 3, 0, 0, 7, False), Standing("node1", 0, 0, 2, 0, True)],
         nodes=[{"name": "node0", "height": 9, "compared_height": 9, "app_hash": "aa"},
                {"name": "node1", "height": 10, "compared_height": 9, "app_hash": "aa"}],
-        proved_balance=ProvedBalance(HONEST.address, 5, 8, "cometbft light"), versions={})
+        proved_balance=ProvedBalance(HONEST.address, 5, 8, "cometbft light"), versions={}, served=SERVED)
 
 
 def problems(report: Report, accuracy_min_ppm: int = 950_000, balance_ugrad: int = 5) -> list[str]:
@@ -46,6 +52,15 @@ def test_run_that_shows_everything_has_no_problem() -> None:
     ({"auditors": [Standing("node0", 0, 0, 9, 0, False)]}, "no auditor has answered rightly"),
     ({"auditors": []}, "no auditor has answered rightly"),
     ({"auditors": [Standing("node0", 5, 1, 0, 0, True)]}, "auditor of node0 was honest and has answered wrongly"),
+    ({"served": replace(SERVED, hosts=[replace(GOOD_HOST, earned_ugrad=0)])}, "host0 answered honestly and earned nothing"),
+    ({"served": replace(SERVED, hosts=[replace(GOOD_HOST, slashed_ugrad=1)])}, "host0 answered honestly and was slashed"),
+    ({"served": replace(SERVED, hosts=[replace(LIAR, slashed_ugrad=0)])}, "host1 lied and was not slashed"),
+    ({"served": replace(SERVED, hosts=[replace(LIAR, earned_ugrad=1)])}, "host1 lied and was not slashed"),
+    ({"served": replace(SERVED, proved={})}, "request 1 was not proved"),
+    ({"served": replace(SERVED, cost_ugrad=31)}, "cost 31 ugrad and was quoted at 30"),
+    ({"served": replace(SERVED, session=replace(SESSION, paid_ugrad=199, refund_ugrad=801))}, "its receipts say 200"),
+    ({"served": replace(SERVED, session=replace(SESSION, outcome="wrong"))}, "ended as 'wrong'"),
+    ({"served": replace(SERVED, session=replace(SESSION, refund_ugrad=799))}, "other than its deposit"),
     ({"proved_balance": ProvedBalance(HONEST.address, 6, 8, "cometbft light")}, "the proved balance is 6"),
 ])
 def test_what_is_not_as_it_should_be_is_named(changes: dict, words: str) -> None:
