@@ -32,6 +32,7 @@ from localnet.served import HONEST, HostOutcome, Served, SessionOutcome
 
 HOST_UGRAD = 1_000_000_000
 USER_UGRAD = 100_000_000
+BOND = "100grad"  # covers sessions of a deposit of 2.5 grad by the default terms
 DEPOSIT_UGRAD = 1_000_000
 LIAR = "lie"
 BEHAVIOURS = (HONEST, LIAR, HONEST)
@@ -102,7 +103,7 @@ class Serving:
             with (home / "host.log").open("wb") as log:
                 self.processes.append(subprocess.Popen(
                     [sys.executable, "-m", "abci_app.cli", "host", "start", str(model_id), "--key", host.name,
-                     "--home", str(home), "--behaviour", host.behaviour, "--listen", "127.0.0.1:0",
+                     "--home", str(home), "--behaviour", host.behaviour, "--listen", "127.0.0.1:0", "--bond", BOND,
                      *(part for url in urls for part in ("--node", url))],
                     stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                     preexec_fn=None if self.is_kept else die_with_parent()))
