@@ -36,6 +36,7 @@ BOND = "100grad"  # covers sessions of a deposit of 2.5 grad by the default term
 DEPOSIT_UGRAD = 1_000_000
 LIAR = "lie"
 BEHAVIOURS = (HONEST, LIAR, HONEST)
+PRICES_UGRAD_PER_GMA = (1_000_000, 1_100_000, 1_200_000)
 READY_SECONDS = 120.0
 SETTLED_SECONDS = 180.0
 POLL_S = 0.25
@@ -97,13 +98,14 @@ class Serving:
     def start(self, net: Localnet, client: ChainClient, model_id: int) -> None:
         """One process a host; returns when all of them are registered. Raises LocalnetError."""
         nodes = net.manifest.nodes
-        for index, host in enumerate(self.hosts):
+        for index, (host, price_ugrad_per_gma) in enumerate(zip(self.hosts, PRICES_UGRAD_PER_GMA, strict=True)):
             home = self.host_home(host)
             urls = [nodes[(index + turn) % len(nodes)].rpc for turn in range(len(nodes))]
             with (home / "host.log").open("wb") as log:
                 self.processes.append(subprocess.Popen(
                     [sys.executable, "-m", "abci_app.cli", "host", "start", str(model_id), "--key", host.name,
                      "--home", str(home), "--behaviour", host.behaviour, "--listen", "127.0.0.1:0", "--bond", BOND,
+                     "--price", str(price_ugrad_per_gma),
                      *(part for url in urls for part in ("--node", url))],
                     stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
                     preexec_fn=None if self.is_kept else die_with_parent()))

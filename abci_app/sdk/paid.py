@@ -5,6 +5,7 @@ earlier process has opened, from its journal. Answers are verified as sdk/sessio
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Unpack
@@ -137,26 +138,21 @@ class PaidSession:
                                          amount=coin_pb(base_coin(amount_ugrad))))
         self.session.update(fetch_session(self.client, self.id, self.session.record.deposit_ugrad + amount_ugrad))
 
-    def close(self) -> bool:
-        """End it: the last receipt goes to the host, which is asked to settle; where it does not say that it will, the
-        chain is told. True in the first case. What is not spent comes back once the chain has settled the session.
+    def close(self) -> None:
+        """End it: the last receipt goes to the host, then the chain is told. A host that sees it closes too, and with
+        both the session is settled at once; without one when the window for its receipts is over. What is not spent
+        comes back then.
 
-        Raises ClientError where neither can be reached: the journal stays, and `resume_paid` closes it later.
+        Raises ClientError where the chain cannot be reached: the journal stays, and `resume_paid` closes it later.
         """
         if self._is_closed:
-            return True
-        try:
-            is_settling = self.session.hand_over(closes=True)
-        except ClientError:
-            is_settling = False
-        if not is_settling:
-            close_on_chain(self.client, self.id, self.session.last)
-        self._is_closed = True
-        self.session.close()
-        return is_settling
+            return
+        with suppress(ClientError):
+            self.session.hand_over()
+        self.abandon()
 
     def abandon(self) -> None:
-        """Tell the chain that the session ends, with what was answered so far: of a host that has vanished."""
+        """Tell the chain alone that the session ends, with what was answered so far: of a host that has vanished."""
         close_on_chain(self.client, self.id, self.session.last)
         self._is_closed = True
         self.session.close()

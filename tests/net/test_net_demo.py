@@ -103,6 +103,21 @@ def test_cheats_are_slashed_and_honest_miners_earn(finished: Finished) -> None:
     assert all(earned > 0 for address, earned in report["earned_ugrad"].items() if address not in slashed)
 
 
+def test_answer_of_three_hosts_is_bought_the_liar_is_slashed_and_a_session_is_settled_to_the_ugrad(
+        finished: Finished) -> None:
+    served = finished[1]["served"]
+    fates = {host["behaviour"]: (host["standing"], host["earned_ugrad"] > 0, host["slashed_ugrad"] > 0)
+             for host in served["hosts"]}
+    assert len(served["hosts"]) == 3
+    assert fates == {"honest": ("paid", True, False), "lie": ("wrong", False, True)}
+    assert served["is_audited"] and served["proved"]["exists"]
+    assert 0 < served["cost_ugrad"] < served["quoted_ugrad"]
+    session = served["session"]
+    assert (session["answers"], session["outcome"]) == (20, "paid")
+    assert session["paid_ugrad"] == session["receipts_ugrad"] > 0
+    assert session["paid_ugrad"] + session["refund_ugrad"] == session["deposit_ugrad"]
+
+
 def test_killed_nodes_catch_up_to_the_same_app_hash(finished: Finished) -> None:
     _, report, manifest = finished
     assert len({node["app_hash"] for node in report["nodes"]}) == 1 and len(report["nodes"]) == VALIDATORS
