@@ -190,7 +190,8 @@ def _send(home: Path, name: str, nodes: tuple[str, ...], chain_id: str | None, g
     key = open_key(home.expanduser(), name)
     chain = ChainClient(connect(nodes, chain_id))
     with _stops():
-        height = send_or_stop(Sender(chain, key, gas_price_ppm_max=gas_price_ppm_max), new_message(key.bech32), what)
+        sender = Sender(chain, key, sleep=Nap(), gas_price_ppm_max=gas_price_ppm_max)
+        height = send_or_stop(sender, new_message(key.bech32), what)
     found = chain.find_host(model_id, key.bech32)
     print_fields({"height": height, **(message_fields(found) if found is not None else {"status": "left"}),
                   "balance_ugrad": chain.balance(key.bech32)}, output)
