@@ -6,17 +6,21 @@ from typing import Any
 
 import pytest
 
+from abci_app.runtime.gas import WRITE_GAS, unlimited
 from abci_app.runtime.genesis import GenesisInvalid
+from abci_app.wire.errors import NotFound
 from abci_app.wire.ints import PPM
+from abci_app.wire.pb.gradus.sessions.v1 import query_pb2
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import (
     SESSION_STATUS_AUDIT, SESSION_STATUS_CLOSING, SESSION_STATUS_DRAW, SESSION_STATUS_OPEN, SESSION_STATUS_SETTLED,
     SESSION_STATUS_SHOWING, Session,
 )
 from abci_app.wire.seed import hash_fields
 from abci_app.x.sessions import block, keys
-from abci_app.x.sessions.types import draw_number, find_contradiction
+from abci_app.x.sessions.module import QUERY
+from abci_app.x.sessions.types import WRITES_LATER, draw_number, find_contradiction
 from tests.chain import Chain
-from tests.unit.sessions.desk import DEPOSIT_UGRAD, HOST, USER, Deal, Desk
+from tests.unit.sessions.desk import CLOSE_BLOCKS, DEPOSIT_UGRAD, HOST, SESSION_BLOCKS_MAX, USER, Deal, Desk
 
 NewDesk = Callable[..., Desk]
 ALWAYS = {"audit_ppm": 1_000_000}
@@ -197,3 +201,29 @@ def test_record_of_every_status_is_whole(new_desk: NewDesk) -> None:
     desk = new_desk(**ALWAYS)
     for deal in new_crowd(desk):
         assert find_contradiction(deal.record, desk.spec.inference) is None
+
+
+def test_what_blocks_write_of_a_session_is_paid_for_when_it_is_opened(new_desk: NewDesk) -> None:
+    """Expiry, end of closing, draw of an entry, settlement, forgetting: the longest way, but for what messages pay."""
+    desk = new_desk(**ALWAYS)
+    deal = desk.open()
+    deal.answer(3)
+    meter = unlimited()
+    ctx, keeper = desk.chain.ctx().branch(meter), desk.chain.app.sessions
+    record = deal.record
+    keeper.begin_closing(ctx, record, "expiry")
+    record.receipt.CopyFrom(deal.receipt())
+    keeper.end_closing(ctx, record)
+    block.draw(ctx, keeper, record)
+    assert record.status == SHOWING
+    keeper.settle_paid(ctx, record)
+    keeper.drop_session(ctx, record)
+    assert 0 < meter.used <= WRITES_LATER * WRITE_GAS
+
+
+def test_absent_session_is_not_found_and_parameters_are_told(new_desk: NewDesk) -> None:
+    chain = new_desk().chain
+    with pytest.raises(NotFound):
+        chain.query(QUERY + "Session", query_pb2.QuerySessionRequest(session_id=1))
+    params = chain.query(QUERY + "Params", query_pb2.QueryParamsRequest()).params
+    assert (params.close_blocks, params.session_blocks_max) == (CLOSE_BLOCKS, SESSION_BLOCKS_MAX)
