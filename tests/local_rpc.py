@@ -5,15 +5,29 @@ made when the test says so; `sleep` makes one, so a client that waits sees the c
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from abci_app.abci.query import Queries
 from abci_app.client.errors import NodeRefused, NodeUnreachable
 from abci_app.client.rpc import Answer, Status, TxOutcome
+from abci_app.runtime.context import Ctx
 from abci_app.runtime.deliver import TxResult
+from abci_app.store.version import Version
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from abci_app.wire.tx import tx_hash
 from tests.auditors import Auditors
 from tests.chain import Chain
+
+
+class _NamedQueries(Queries):
+    """Queries of a Chain, whose state does not tell its name as a node's does."""
+
+    def __init__(self, chain: Chain) -> None:
+        super().__init__(chain.app, chain.database, "test")
+        self._name = chain.chain_id
+
+    def _ctx(self, version: Version, height: int) -> Ctx:
+        return replace(super()._ctx(version, height), chain_id=self._name)
 
 
 class LocalNode:
@@ -30,7 +44,7 @@ class LocalNode:
         self.mempool: list[bytes] = []
         self.outcomes: dict[bytes, TxOutcome] = {}
         self.on_block: Callable[[], None] = lambda: None
-        self._queries = Queries(chain.app, chain.database, "test")
+        self._queries = _NamedQueries(chain)
 
     def status(self) -> Status:
         """Chain and height."""

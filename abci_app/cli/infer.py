@@ -184,7 +184,7 @@ def _ask_session(session: PaidSession, asked: Asked, output: str, is_kept: bool)
         assert told is not None
     else:
         told = session.ask(question=asked.question)
-    following = f"gradus tx sessions close {session.id} --from KEY" if is_kept else "the host settles it"
+    following = f"gradus tx sessions close {session.id} --from KEY" if is_kept else "it is closed now"
     shown = show_answer(told.answer, asked.truth)
     if asked.translator.takes_text and output == "text":
         shown.pop("text", None)

@@ -21,8 +21,9 @@ from abci_app.sdk.client import Client
 from abci_app.sdk.errors import HostsMissing
 from abci_app.sdk.home import chain_folder
 from abci_app.sdk.journal import list_receipt_keys
-from abci_app.sdk.paid import PaidSession, open_paid, resume_paid
+from abci_app.sdk.paid import PaidSession, choose_host, open_paid, resume_paid
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Host, Question
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import SESSION_STATUS_OPEN
 
 BLOCKS = 10_000
@@ -51,6 +52,7 @@ class _Served:
     idle: list[PaidSession] = field(default_factory=list)
     busy: list[PaidSession] = field(default_factory=list)
     opening: int = 0
+    chosen: list[str] = field(default_factory=list)  # hosts of those that are about to be open
 
     @property
     def count(self) -> int:
@@ -59,7 +61,7 @@ class _Served:
 
     def count_of(self, address: str) -> int:
         """Sessions with a host."""
-        return sum(session.host == address for session in (*self.idle, *self.busy))
+        return sum(session.host == address for session in (*self.idle, *self.busy)) + self.chosen.count(address)
 
 
 class Pool:
@@ -71,6 +73,7 @@ class Pool:
         self._models: dict[int, _Served] = {}
         self._shunned: dict[str, float] = {}
         self._changed = threading.Condition()
+        self._choosing = threading.Lock()
         self._closing = ThreadPoolExecutor(1, "closing")
         self._height = (0, float("-inf"))
 
@@ -130,7 +133,7 @@ class Pool:
             self._served(model_id).busy.remove(session)
             self._shunned[session.host] = self.clock() + SHUN_S
             self._changed.notify()
-        self._closing.submit(self._abandon, session)
+        self._closing.submit(self._end, session)
 
     def shun(self, address: str) -> None:
         """Leave a host alone for a while."""
@@ -167,42 +170,46 @@ class Pool:
         return None
 
     def _open(self, model_id: int, served: _Served, question: Question, tried: frozenset[str]) -> PaidSession:
+        session, chosen = None, ""
         try:
-            session = self._open_at_some_host(model_id, served, question, tried)
-        except BaseException:
+            with self._choosing:
+                deposit_ugrad, chosen = self._choose(model_id, served, question, tried)
+                served.chosen.append(chosen)
+            price_max = self.terms.price_max_ugrad_per_gma or None
+            session = open_paid(self.client, model_id, deposit_ugrad, chosen, price_max, BLOCKS, None,
+                                self.terms.answer_s)
+            _log.info("session %d of model %d with %s is open", session.id, model_id, session.host)
+            return session
+        finally:
             with self._changed:
                 served.opening -= 1
+                if chosen:
+                    served.chosen.remove(chosen)
+                if session is not None:
+                    served.busy.append(session)
                 self._changed.notify()
-            raise
-        with self._changed:
-            served.opening -= 1
-            served.busy.append(session)
-        _log.info("session %d of model %d with %s is open", session.id, model_id, session.host)
-        return session
 
-    def _open_at_some_host(self, model_id: int, served: _Served, question: Question,
-                           tried: frozenset[str]) -> PaidSession:
-        """At a host that has none of ours yet, where it is not much dearer than the cheapest; else at the cheapest."""
+    def _choose(self, model_id: int, served: _Served, question: Question, tried: frozenset[str]) -> tuple[int, str]:
+        """(deposit, host) of a new session: a host that has none of ours yet, where it is not much dearer than the
+        cheapest; else the cheapest."""
         def is_out(host: Host) -> bool:
             return host.address in tried or self._is_shunned(host.address)
 
-        prices = [host.price_ugrad_per_gma for host in self.client.chain.iter_hosts(model_id)
-                  if host.endpoint and not is_out(host)]
-        most = self.terms.price_max_ugrad_per_gma
-        spread = SPREAD * min(prices, default=0)
-        deposit_ugrad = self._choose_deposit(model_id, question, min(prices, default=0))
-        if any(session for session in (*served.idle, *served.busy)):
+        spec, most = self.client.get_model(model_id).spec, self.terms.price_max_ugrad_per_gma or None
+        least = min((host.price_ugrad_per_gma for host in self.client.chain.iter_hosts(model_id)
+                     if host.endpoint and not is_out(host)), default=0)
+        deposit_ugrad = self._choose_deposit(spec, question, least)
+        if served.idle or served.busy or served.chosen:
             try:
-                return open_paid(self.client, model_id, deposit_ugrad, None, min(most or spread, spread), BLOCKS, None,
-                                 self.terms.answer_s, lambda host: is_out(host) or bool(served.count_of(host.address)))
+                return deposit_ugrad, choose_host(
+                    self.client, model_id, spec, deposit_ugrad, None, min(most or SPREAD * least, SPREAD * least),
+                    lambda host: is_out(host) or bool(served.count_of(host.address))).address
             except HostsMissing:
                 pass
-        return open_paid(self.client, model_id, deposit_ugrad, None, most or None, BLOCKS, None, self.terms.answer_s,
-                         is_out)
+        return deposit_ugrad, choose_host(self.client, model_id, spec, deposit_ugrad, None, most, is_out).address
 
-    def _choose_deposit(self, model_id: int, question: Question, price_ugrad_per_gma: int) -> int:
+    def _choose_deposit(self, spec: ModelSpec, question: Question, price_ugrad_per_gma: int) -> int:
         """The usual deposit, more for a dear question, and never more than may still be spent."""
-        spec = self.client.get_model(model_id).spec
         fee_ugrad = compute_fee(spec.inference, compute_ask(compute_work(spec, question), price_ugrad_per_gma))
         wanted = max(self.terms.deposit_ugrad, SPREAD * fee_ugrad)
         left = self.ledger.left_ugrad
@@ -225,10 +232,3 @@ class Pool:
         except ClientError as error:
             _log.warning("session %d is not closed: %s; `gradus tx sessions close %d` does it", session.id, error,
                          session.id)
-
-    def _abandon(self, session: PaidSession) -> None:
-        try:
-            session.abandon()
-        except ClientError as error:
-            _log.warning("session %d is not closed: %s; it ends by itself at height %d", session.id, error,
-                         session.session.record.expiry_height)
