@@ -117,7 +117,7 @@ def show_session_audit(model_id: int, session_id: int, number: int, home: Path, 
     _show_subject(statement_subject(model_id, session_id, number), home, node, output, trust,
                   f"no audit of answer {number} of session {session_id} of model {model_id} is kept: it was not drawn, "
                   "or is over",
-                  f"`gradus query sessions session {session_id}` shows what became of it")
+                  f"`gradus query sessions show {session_id}` shows what became of it")
 
 
 @audits.command("auditors")

@@ -19,7 +19,7 @@ from tests.unit.models.rooms import ALICE_TEXT, BOB_TEXT, Rooms, create_msg, sma
 REFUSED: list[tuple[dict[str, Any], type[ChainError]]] = [
     ({"hosts_ppm": 700_001}, InferencePolicyInvalid),
     ({"burn_ppm": 0}, InferencePolicyInvalid),
-    ({"hosts_ppm": 0, "burn_ppm": 720_000}, InferencePolicyInvalid),
+    ({"hosts_ppm": 99_999, "burn_ppm": 620_001}, InferencePolicyInvalid),
     ({"hosts_ppm": 2**32 - 1, "burn_ppm": 2**32 - 1}, InferencePolicyInvalid),
     ({"audit_ppm": 999}, InferencePolicyInvalid),
     ({"audit_ppm": PPM + 1}, InferencePolicyInvalid),
@@ -30,7 +30,7 @@ REFUSED: list[tuple[dict[str, Any], type[ChainError]]] = [
     ({"burn_slash_ppm": PPM + 1}, InferencePolicyInvalid),
     ({"replicas_max": 0}, InferencePolicyInvalid),
     ({"replicas_max": 17}, InferencePolicyInvalid),
-    ({"audit_blocks": 2}, InferencePolicyInvalid),
+    ({"audit_blocks": 9}, InferencePolicyInvalid),
     ({"audit_blocks": 10_001}, InferencePolicyInvalid),
     ({"data_owner": BOB_TEXT}, InferencePolicyInvalid),
     ({"owner_ppm": 20_000, "burn_ppm": 0}, InferencePolicyInvalid),
@@ -72,11 +72,11 @@ def test_inference_policy_out_of_range_is_refused_and_nothing_is_written(
 
 @pytest.mark.parametrize("changes", [
     {"hosts_ppm": PPM, "trainers_ppm": 0, "creator_ppm": 0, "auditors_ppm": 0, "burn_ppm": 0},
-    {"hosts_ppm": 1, "burn_ppm": 719_999},
+    {"hosts_ppm": 100_000, "burn_ppm": 620_000},
     {"owner_ppm": 20_000, "burn_ppm": 0, "data_owner": BOB_TEXT},
     {"audit_ppm": 1_000, "burn_slash_ppm": 100_000, "wrong_slash_ppm": 0, "withhold_slash_ppm": 0},
     {"audit_ppm": PPM, "burn_slash_ppm": PPM, "wrong_slash_ppm": PPM, "withhold_slash_ppm": PPM},
-    {"host_bond_ugrad": 1, "replicas_max": 1, "audit_blocks": 3},
+    {"host_bond_ugrad": 1, "replicas_max": 1, "audit_blocks": 10},
     {"host_bond_ugrad": U64_MAX, "replicas_max": 16, "audit_blocks": 10_000},
 ])
 def test_inference_policy_at_the_edge_of_its_ranges_is_accepted(rooms: Rooms, changes: dict[str, Any]) -> None:

@@ -47,7 +47,7 @@ RECEIPT_KEY, STATEMENT_KEY = new_test_key("una's receipts"), new_test_key("hal's
 POLICY = InferencePolicy(
     hosts_ppm=700_000, trainers_ppm=150_000, creator_ppm=50_000, auditors_ppm=70_000, burn_ppm=30_000,
     audit_ppm=500_000, host_bond_ugrad=1_000, wrong_slash_ppm=100_000, withhold_slash_ppm=500_000,
-    burn_slash_ppm=500_000, replicas_max=4, audit_blocks=6)
+    burn_slash_ppm=500_000, replicas_max=4, audit_blocks=10)
 
 
 class Desk:

@@ -13,7 +13,8 @@ PARTS = ("hosts_ppm", "trainers_ppm", "creator_ppm", "owner_ppm", "auditors_ppm"
 REPLICAS_MAX = 16
 AUDIT_PPM_MIN = 1_000
 BURN_SLASH_PPM_MIN = 100_000
-AUDIT_BLOCKS_MIN = 3  # so that the answers do not lie in the hands of one proposer
+HOSTS_PPM_MIN = 100_000  # so that the fee for any work at any price is a u64
+AUDIT_BLOCKS_MIN = 10  # an audit waits 8 blocks for auditors who sleep, and then for a proposer with the answer
 AUDIT_BLOCKS_MAX = 10_000
 RANGES = (
     ("audit_ppm", AUDIT_PPM_MIN, PPM), ("host_bond_ugrad", 1, U64_MAX), ("wrong_slash_ppm", 0, PPM),
@@ -34,8 +35,9 @@ def check_inference(spec: ModelSpec) -> None:
     if sum(parts) != PPM:
         raise InferencePolicyInvalid(f"{', '.join(PARTS)} are {', '.join(map(str, parts))} and add up to {sum(parts)}; "
                                      f"they are the parts of a fee, {PPM} together")
-    if policy.hosts_ppm == 0:
-        raise InferencePolicyInvalid("hosts_ppm is 0, the least is 1: a fee is the host's price by the host's part")
+    if policy.hosts_ppm < HOSTS_PPM_MIN:
+        raise InferencePolicyInvalid(f"hosts_ppm is {policy.hosts_ppm}, the least is {HOSTS_PPM_MIN}: a fee is the "
+                                     "host's price by its part")
     for name, low, high in RANGES:
         if not low <= getattr(policy, name) <= high:
             raise InferencePolicyInvalid(f"{name} is {getattr(policy, name)}, allowed are {low} to {high}")
