@@ -145,3 +145,8 @@ class AnswerMismatch(ChainError):
 class AnswerMissing(ChainError):
     codespace, code = "inference", 34
     text = "an answer of at most 4096 bytes is shown with its hash, unless another host has shown it"
+
+
+class HostCoolingDown(ChainError):
+    codespace, code = "inference", 35
+    text = "a host that missed or withheld answers waits before it may come back or leave"

@@ -19,7 +19,7 @@ from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
 )
 from abci_app.wire.question import answer_hash, question_hash
 from abci_app.x.inference.keeper import Keeper
-from abci_app.x.inference.types import KEPT_BLOCKS_MAX, MISSED_MAX, default_params
+from abci_app.x.inference.types import BLOCKS_MAX, MISSED_MAX, default_params
 
 PATH = "app_state.inference"
 
@@ -28,9 +28,11 @@ def init_genesis(ctx: Ctx, keeper: Keeper, state: dict[str, Any]) -> None:
     """Write the genesis state. Raises GenesisInvalid."""
     section = Section(PATH, state).only("params", "next_id", "hosts", "requests", "answers", "archive")
     params = read_record(Section(f"{PATH}.params", state["params"]), Params) if "params" in state else default_params()
-    if not 1 <= params.kept_blocks <= KEPT_BLOCKS_MAX or not 1 <= params.missed_max <= MISSED_MAX:
-        raise GenesisInvalid(f"{PATH}.params", f"{params.kept_blocks} kept_blocks, {params.missed_max} missed_max",
-                             f"1 to {KEPT_BLOCKS_MAX} blocks, 1 to {MISSED_MAX} misses")
+    is_short = 1 <= params.kept_blocks <= BLOCKS_MAX and params.return_blocks <= BLOCKS_MAX
+    if not is_short or not 1 <= params.missed_max <= MISSED_MAX:
+        raise GenesisInvalid(f"{PATH}.params", f"{params.kept_blocks} kept_blocks, {params.missed_max} missed_max, "
+                             f"{params.return_blocks} return_blocks",
+                             f"1 to {BLOCKS_MAX} blocks, 0 to {BLOCKS_MAX} of waiting, 1 to {MISSED_MAX} misses")
     keeper.put_params(ctx, params)
     next_id = section.uint("next_id") if "next_id" in state else 1
     if next_id == 0:

@@ -211,8 +211,12 @@ class Keeper:
             self.bank.burn(ctx, STORE, (base_coin(burnt_ugrad),))
         ctx.emit(events.host_slashed(host, reason, amount_ugrad, burnt_ugrad))
 
-    def stand_down(self, ctx: Ctx, host: Host, reason: str) -> None:
-        """Deal an active host nothing new until it updates its terms. Emits inference.host_stood_down."""
+    def stand_down(self, ctx: Ctx, host: Host, reason: str, return_height: int = 0) -> None:
+        """Deal an active host nothing new until it updates its terms, from return_height on. Another one waits too.
+
+        Emits inference.host_stood_down for an active one.
+        """
+        host.return_height = max(host.return_height, return_height)
         if host.status == HOST_STATUS_ACTIVE:
             host.status = HOST_STATUS_STOOD_DOWN
             ctx.emit(events.host_stood_down(host, reason))

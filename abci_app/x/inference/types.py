@@ -45,7 +45,7 @@ AUDITED_WORK_PER_BLOCK = 1 << 36  # multiply-adds: when answers of so much are t
 AUDITORS_MAX = 64  # who judge one answer: as many as the audits room can ask
 ENDED_PER_BLOCK = 256  # phases
 PRUNED_PER_BLOCK = 256
-KEPT_BLOCKS_MAX = 10_000_000
+BLOCKS_MAX = 10_000_000  # of a parameter
 MISSED_MAX = 1_000
 OFFERS_MAX = 64  # that a quote tells
 HOST_LOOK_GAS = 200  # of a host that a message looks at
@@ -69,7 +69,7 @@ class Offer:
 
 def default_params() -> Params:
     """The parameters of a chain whose genesis names none."""
-    return Params(kept_blocks=1_000, missed_max=3, request_price_ugrad=100)
+    return Params(kept_blocks=1_000, missed_max=3, request_price_ugrad=100, return_blocks=100)
 
 
 def check_register_host(msg: MsgRegisterHost) -> None:

@@ -31,7 +31,7 @@ from tests.unit.work.market import FUNDS_UGRAD
 
 HOST_NAMES = tuple(f"host{index}" for index in range(8))
 USER_NAMES = tuple(f"user{index}" for index in range(4))
-PARAMS = Params(kept_blocks=12, missed_max=2, request_price_ugrad=7)
+PARAMS = Params(kept_blocks=12, missed_max=2, request_price_ugrad=7, return_blocks=6)
 FATES = ("right",) * 14 + ("lie", "lie", "alone", "miss", "withhold")
 GAS_UGRAD = 1_000  # of every transaction
 DEADLINES = range(8, 15)
@@ -118,6 +118,8 @@ class Crowd:
             luck, price = self.chance.random(), PRICE + self.chance.randrange(3)
             if host is None:
                 messages += [self.desk.register_msg(name, price)] if luck < 0.5 else []
+            elif host.return_height > self.desk.chain.height + 1 and luck < 0.9:
+                continue
             elif host.status in (HOST_STATUS_DRAINING, HOST_STATUS_SLASHED) and not host.open_count:
                 messages += [self.desk.leave_msg(name)] if luck < 0.5 else []
             elif host.status not in (HOST_STATUS_ACTIVE, HOST_STATUS_SLASHED):

@@ -21,7 +21,7 @@ from tests.unit.inference.desk import (
 )
 from tests.unit.work.market import small_spec
 
-IMPATIENT = Params(kept_blocks=5, missed_max=2)
+IMPATIENT = Params(kept_blocks=5, missed_max=2, return_blocks=9)
 BURNT_UGRAD = 101  # the price of a request, and of the audit that may be drawn
 ONE_ROW_WORK = compute_work(small_spec(), new_question())
 
@@ -58,8 +58,11 @@ def test_who_misses_the_commits_earns_nothing_and_stands_down_after_several(new_
         assert desk.statuses(request_id) == {"hal": "paid", "hex": "missed", "hob": "paid"}
         expected = HOST_STATUS_ACTIVE if request_id == 1 else HOST_STATUS_STOOD_DOWN
         assert desk.host("hex").status == expected and desk.host("hex").bond_ugrad == HOST_BOND_UGRAD
+    assert desk.refusal(desk.update_msg("hex")) == desk.refusal(desk.leave_msg("hex")) == ("inference", 35)
+    desk.wait_for(desk.host("hex").return_height - 1)
     desk.block(desk.update_msg("hex"))
-    assert desk.host("hex").status == HOST_STATUS_ACTIVE and desk.host("hex").missed_in_a_row == 0
+    host = desk.host("hex")
+    assert (host.status, host.missed_in_a_row, host.return_height) == (HOST_STATUS_ACTIVE, 0, 0)
 
 
 def test_an_answer_that_was_paid_ends_a_row_of_misses(new_desk: Callable[..., Desk]) -> None:
@@ -88,6 +91,7 @@ def test_who_commits_and_does_not_reveal_loses_part_of_its_stake(desk: Desk) -> 
     assert int(attribute(slash, "amount_ugrad")) == int(attribute(slash, "burnt_ugrad")) == stake_ugrad // 2
     assert desk.host("hob").bond_ugrad == HOST_BOND_UGRAD - stake_ugrad // 2 and desk.host("hob").withheld == 1
     assert desk.host("hob").status == HOST_STATUS_STOOD_DOWN
+    assert desk.host("hob").return_height == desk.chain.height + 100
     desk.block()
     assert desk.statuses() == {"hal": "paid", "hex": "paid", "hob": "withheld"}
 

@@ -98,6 +98,7 @@ def test_a_chain_from_an_exported_state_goes_on(new_desk: NewDesk, tmp_path: Pat
 @pytest.mark.parametrize(("section", "change", "path"), (
     ("params", {"kept_blocks": "0"}, "params"),
     ("params", {"missed_max": "0"}, "params"),
+    ("params", {"return_blocks": "10000001"}, "params"),
     ("hosts", {"model_id": "9"}, "hosts[0].model_id"),
     ("hosts", {"address": "hal"}, "hosts[0].address"),
     ("hosts", {"status": "HOST_STATUS_UNSPECIFIED"}, "hosts[0].status"),

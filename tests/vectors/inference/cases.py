@@ -17,6 +17,7 @@ from google.protobuf import json_format
 from google.protobuf.message import Message
 
 from abci_app.wire.errors import ChainError, InsufficientFunds, InvalidAddress, InvalidCoins
+from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Params
 from abci_app.wire.pb.gradus.inference.v1.tx_pb2 import MsgCommitAnswer, MsgDrainHost, MsgLeaveHost
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCloseModel
 from abci_app.wire.tx import type_url
@@ -116,7 +117,12 @@ def host_cases(idle: Desk, opened: Desk, slashed: Desk, stood_down: Desk, retire
                [("hal", Desk.update_msg("hal", added_ugrad=2**64 - 1), errors.BondTooLarge)])
     yield Case("update_brings_a_host_back", "Who withheld makes its bond good and is active again.", stood_down,
                [("hob", Desk.update_msg("hob"), errors.BondTooLow),
-                ("hob", Desk.update_msg("hob", added_ugrad=HOST_BOND_UGRAD), None)])
+                ("hob", Desk.update_msg("hob", added_ugrad=HOST_BOND_UGRAD), None)],
+               height=stood_down.host("hob").return_height)
+    yield Case("update_while_cooling_down", "Who withheld waits before it may come back.", stood_down,
+               [("hob", Desk.update_msg("hob", added_ugrad=HOST_BOND_UGRAD), errors.HostCoolingDown)])
+    yield Case("leave_while_cooling_down", "By leaving it would be forgotten that it has to wait.", stood_down,
+               [("hob", Desk.leave_msg("hob"), errors.HostCoolingDown)], height=READY_HEIGHT)
     yield Case("drain_takes_nothing_new", "What is open goes on.", opened, [("hal", Desk.drain_msg("hal"), None)])
     yield Case("drain_twice", "Who drains already does so.", opened,
                [("hal", Desk.drain_msg("hal"), None), ("hal", Desk.drain_msg("hal"), errors.HostNotActive)])
@@ -236,7 +242,8 @@ def open_copy(desk: Desk, folder: Path) -> Chain:
 def new_desks(folder: Path) -> dict[str, Desk]:
     """The situations. A vector's chain is at its first block, so that deadlines are far."""
     names = ("idle", "opened", "revealing", "missed", "slashed", "stood_down", "retired")
-    desks = {name: Desk(folder / name) for name in names}
+    params = Params(kept_blocks=1_000, missed_max=3, request_price_ugrad=100, return_blocks=4)
+    desks = {name: Desk(folder / name, params=params) for name in names}
     for name in names[1:-1]:
         desks[name].ask()
     with too_long():

@@ -148,8 +148,9 @@ def _miss_seat(ctx: Ctx, keeper: Keeper, request: Request, seat: Seat) -> None:
     keeper.free_stake(ctx, request.model_id, address, seat.stake_ugrad, 0)
     host = keeper.get_host(ctx, request.model_id, address)
     host.missed_in_a_row += 1
-    if host.missed_in_a_row >= keeper.params(ctx).missed_max:
-        keeper.stand_down(ctx, host, "missed")
+    params = keeper.params(ctx)
+    if host.missed_in_a_row >= params.missed_max:
+        keeper.stand_down(ctx, host, "missed", ctx.height + params.return_blocks)
     else:
         keeper.put_host(ctx, host)
     ctx.emit(events.seat_settled(request, seat))
@@ -177,5 +178,5 @@ def _withhold_seat(ctx: Ctx, keeper: Keeper, request: Request, seat: Seat) -> No
     host = keeper.get_host(ctx, request.model_id, address)
     host.withheld += 1
     keeper.take_bond(ctx, host, "withheld", seat.slashed_ugrad)
-    keeper.stand_down(ctx, host, "withheld")
+    keeper.stand_down(ctx, host, "withheld", ctx.height + keeper.params(ctx).return_blocks)
     ctx.emit(events.seat_settled(request, seat))

@@ -14,8 +14,8 @@ from abci_app.wire.pb.gradus.inference.v1.tx_pb2 import (
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_RETIRED, Model
 from abci_app.x.inference import events
 from abci_app.x.inference.errors import (
-    BondTooLarge, BondTooLow, HostBusy, HostNotActive, HostRegistered, HostsFull, HostSlashed, InferenceAbsent,
-    ModelRetired,
+    BondTooLarge, BondTooLow, HostBusy, HostCoolingDown, HostNotActive, HostRegistered, HostsFull, HostSlashed,
+    InferenceAbsent, ModelRetired,
 )
 from abci_app.x.inference.keeper import Keeper
 from abci_app.x.inference.types import HOSTS_MAX, STORE, parse_bond
@@ -46,11 +46,11 @@ def register_host(ctx: Ctx, keeper: Keeper, msg: MsgRegisterHost) -> MsgRegister
 def update_host(ctx: Ctx, keeper: Keeper, msg: MsgUpdateHost) -> MsgUpdateHostResponse:
     """Change a host's terms for what is asked after this block, and make it active again if it is not.
 
-    Checks, in consensus order: model there, not retired, with an inference policy; a host, not slashed; a place, if it
-    is not active; the bond reaches the contract's; the coins are there.
+    Checks, in consensus order: model there, not retired, with an inference policy; a host, not slashed, not cooling
+    down; a place, if it is not active; the bond reaches the contract's; the coins are there.
     Raises: ModelNotFound (models/2), ModelRetired (inference/7), InferenceAbsent (inference/8), HostNotFound
-    (inference/10), HostSlashed (inference/11), HostsFull (inference/15), BondTooLow (inference/14), BondTooLarge
-    (inference/6), InsufficientFunds (sdk/5).
+    (inference/10), HostSlashed (inference/11), HostCoolingDown (inference/35), HostsFull (inference/15), BondTooLow
+    (inference/14), BondTooLarge (inference/6), InsufficientFunds (sdk/5).
     Emits: inference.host_updated; inference.host_stood_down for whom it displaces.    Gas: 1 to 6 writes, and the
     bank's.
     """
@@ -58,6 +58,7 @@ def update_host(ctx: Ctx, keeper: Keeper, msg: MsgUpdateHost) -> MsgUpdateHostRe
     host = keeper.get_host(ctx, model.id, decode_address(msg.host))
     if host.status == HOST_STATUS_SLASHED:
         raise HostSlashed(f"{host.bond_ugrad} ugrad are left of the bond")
+    _check_cooled_down(ctx, host)
     if host.status != HOST_STATUS_ACTIVE:
         _take_place(ctx, keeper, host, msg.price_ugrad_per_gma)
     _write_terms(ctx, keeper, model, host, msg)
@@ -84,19 +85,26 @@ def drain_host(ctx: Ctx, keeper: Keeper, msg: MsgDrainHost) -> MsgDrainHostRespo
 def leave_host(ctx: Ctx, keeper: Keeper, msg: MsgLeaveHost) -> MsgLeaveHostResponse:
     """Give a host its bond, or what slashing has left of it, and forget it.
 
-    Checks, in consensus order: a host, nothing open.
-    Raises: HostNotFound (inference/10), HostBusy (inference/12).
+    Who withheld or missed too much waits with its bond: by leaving it would be forgotten that it has to.
+    Checks, in consensus order: a host, nothing open, not cooling down.
+    Raises: HostNotFound (inference/10), HostBusy (inference/12), HostCoolingDown (inference/35).
     Emits: inference.host_left.    Gas: a write, 3 if it was active, and the bank's.
     """
     address = decode_address(msg.host)
     host = keeper.get_host(ctx, msg.model_id, address)
     if host.open_count:
         raise HostBusy(f"{host.open_count} open")
+    _check_cooled_down(ctx, host)
     keeper.drop_host(ctx, host)
     if host.bond_ugrad:
         keeper.bank.send_from_module(ctx, STORE, address, (base_coin(host.bond_ugrad),))
     ctx.emit(events.host_left(host))
     return MsgLeaveHostResponse(returned_ugrad=host.bond_ugrad)
+
+
+def _check_cooled_down(ctx: Ctx, host: Host) -> None:
+    if host.return_height > ctx.height:
+        raise HostCoolingDown(f"from block {host.return_height} on, this is {ctx.height}")
 
 
 def find_asked_model(ctx: Ctx, keeper: Keeper, model_id: int) -> Model:
@@ -133,7 +141,7 @@ def _write_terms(ctx: Ctx, keeper: Keeper, model: Model, host: Host, msg: MsgReg
     if host.status != HOST_STATUS_ACTIVE or host.price_ugrad_per_gma != msg.price_ugrad_per_gma:
         host.ready_height = ctx.height + 1
     if host.status != HOST_STATUS_ACTIVE:
-        host.missed_in_a_row = 0
+        host.missed_in_a_row = host.return_height = 0
     host.status, host.bond_ugrad = HOST_STATUS_ACTIVE, bond_ugrad
     host.price_ugrad_per_gma, host.capacity = msg.price_ugrad_per_gma, msg.capacity
     host.endpoint, host.statement_key = msg.endpoint, msg.statement_key

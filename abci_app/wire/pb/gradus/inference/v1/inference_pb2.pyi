@@ -61,7 +61,7 @@ REQUEST_STATUS_ANSWERED: RequestStatus
 REQUEST_STATUS_FAILED: RequestStatus
 
 class Host(_message.Message):
-    __slots__ = ("model_id", "address", "status", "price_ugrad_per_gma", "capacity", "bond_ugrad", "staked_ugrad", "open_count", "endpoint", "statement_key", "missed_in_a_row", "answered", "wrong", "withheld", "earned_ugrad", "registered_height", "ready_height")
+    __slots__ = ("model_id", "address", "status", "price_ugrad_per_gma", "capacity", "bond_ugrad", "staked_ugrad", "open_count", "endpoint", "statement_key", "missed_in_a_row", "answered", "wrong", "withheld", "earned_ugrad", "registered_height", "ready_height", "return_height")
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +79,7 @@ class Host(_message.Message):
     EARNED_UGRAD_FIELD_NUMBER: _ClassVar[int]
     REGISTERED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     READY_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    RETURN_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     model_id: int
     address: str
     status: HostStatus
@@ -96,7 +97,8 @@ class Host(_message.Message):
     earned_ugrad: int
     registered_height: int
     ready_height: int
-    def __init__(self, model_id: _Optional[int] = ..., address: _Optional[str] = ..., status: _Optional[_Union[HostStatus, str]] = ..., price_ugrad_per_gma: _Optional[int] = ..., capacity: _Optional[int] = ..., bond_ugrad: _Optional[int] = ..., staked_ugrad: _Optional[int] = ..., open_count: _Optional[int] = ..., endpoint: _Optional[str] = ..., statement_key: _Optional[bytes] = ..., missed_in_a_row: _Optional[int] = ..., answered: _Optional[int] = ..., wrong: _Optional[int] = ..., withheld: _Optional[int] = ..., earned_ugrad: _Optional[int] = ..., registered_height: _Optional[int] = ..., ready_height: _Optional[int] = ...) -> None: ...
+    return_height: int
+    def __init__(self, model_id: _Optional[int] = ..., address: _Optional[str] = ..., status: _Optional[_Union[HostStatus, str]] = ..., price_ugrad_per_gma: _Optional[int] = ..., capacity: _Optional[int] = ..., bond_ugrad: _Optional[int] = ..., staked_ugrad: _Optional[int] = ..., open_count: _Optional[int] = ..., endpoint: _Optional[str] = ..., statement_key: _Optional[bytes] = ..., missed_in_a_row: _Optional[int] = ..., answered: _Optional[int] = ..., wrong: _Optional[int] = ..., withheld: _Optional[int] = ..., earned_ugrad: _Optional[int] = ..., registered_height: _Optional[int] = ..., ready_height: _Optional[int] = ..., return_height: _Optional[int] = ...) -> None: ...
 
 class Question(_message.Message):
     __slots__ = ("rows", "features", "prompt", "tokens", "temperature_q16", "top_k", "has_stop", "stop")
@@ -191,14 +193,16 @@ class Request(_message.Message):
     def __init__(self, id: _Optional[int] = ..., model_id: _Optional[int] = ..., user: _Optional[str] = ..., round: _Optional[int] = ..., weights_root: _Optional[bytes] = ..., spec_version: _Optional[int] = ..., question: _Optional[_Union[Question, _Mapping]] = ..., question_hash: _Optional[bytes] = ..., work: _Optional[int] = ..., replicas: _Optional[int] = ..., escrow_ugrad: _Optional[int] = ..., status: _Optional[_Union[RequestStatus, str]] = ..., seed: _Optional[bytes] = ..., seats: _Optional[_Iterable[_Union[Seat, _Mapping]]] = ..., opened_height: _Optional[int] = ..., deadline_height: _Optional[int] = ..., due_height: _Optional[int] = ..., waiting_count: _Optional[int] = ..., answer_hash: _Optional[bytes] = ..., answer: _Optional[bytes] = ..., fee_ugrad: _Optional[int] = ..., refund_ugrad: _Optional[int] = ..., closed_height: _Optional[int] = ..., audited: _Optional[bool] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Params(_message.Message):
-    __slots__ = ("kept_blocks", "missed_max", "request_price_ugrad")
+    __slots__ = ("kept_blocks", "missed_max", "request_price_ugrad", "return_blocks")
     KEPT_BLOCKS_FIELD_NUMBER: _ClassVar[int]
     MISSED_MAX_FIELD_NUMBER: _ClassVar[int]
     REQUEST_PRICE_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    RETURN_BLOCKS_FIELD_NUMBER: _ClassVar[int]
     kept_blocks: int
     missed_max: int
     request_price_ugrad: int
-    def __init__(self, kept_blocks: _Optional[int] = ..., missed_max: _Optional[int] = ..., request_price_ugrad: _Optional[int] = ...) -> None: ...
+    return_blocks: int
+    def __init__(self, kept_blocks: _Optional[int] = ..., missed_max: _Optional[int] = ..., request_price_ugrad: _Optional[int] = ..., return_blocks: _Optional[int] = ...) -> None: ...
 
 class Archive(_message.Message):
     __slots__ = ("count", "peaks")
