@@ -27,7 +27,7 @@ from tests.sim.compare import HashesDiffer, compare_seed
 from tests.sim.world import SimulationFailed, World
 from tests.unit.work.market import new_table, small_spec
 
-SEEDS = (7, 8, 12, 14)
+SEEDS = (1, 2, 8, 12)
 BLOCKS = 150
 
 
