@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 PARTS = ("app", "engine", "auditor", "node")
 PART_WIDTH = max(map(len, PARTS))
 BLOCK_REWARD_UGRAD = 1_000_000
+ROUNDS, TEXT_ROUNDS = 25, 120  # of the demo
 
 auditor_option = click.option("--auditor/--no-auditor", default=True, show_default=True,
                               help="Run an auditor beside it, where it is a validator.")
@@ -367,15 +368,18 @@ def status(folder: Path, output: str) -> None:
 
 
 @localnet.command()
-@click.option("--data", "source", default="digits", show_default=True,
-              help="A CSV file with --label, or a table by name; `gradus data add --help` lists the names.")
+@click.option("--task", type=click.Choice(["table", "text"]), default="table", show_default=True,
+              help="Learn to tell rows of a table apart, or a text's characters.")
+@click.option("--data", "source",
+              help="A CSV file with --label, or a table by name; `gradus data add --help` lists the names [digits]. "
+                   "With --task text a text [pydoc].")
 @click.option("--label", help="The column to predict; a table by name has its own.")
 @click.option("--validators", type=click.IntRange(1, 32), default=4, show_default=True, help="How many nodes.")
 @click.option("--miners", type=click.IntRange(1, 64), default=5, show_default=True, help="How many, cheats included.")
 @click.option("--behaviour", "behaviours", multiple=True, default=("garbage",), show_default=True,
               type=click.Choice(["none", "garbage", "copy", "wrong-data", "withhold"]),
               help="What a cheat does; one cheat each time it is given, none for honest miners alone.")
-@click.option("--rounds", type=click.IntRange(1, 1000), default=25, show_default=True, help="Rounds to train.")
+@click.option("--rounds", type=click.IntRange(1, 1000), help="Rounds to train [25, of a text 120].")
 @click.option("--accuracy-min-ppm", type=click.IntRange(0, 1_000_000), default=0, show_default=True,
               help="Fail below this accuracy; it must beat always naming the commonest class in any case.")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("~/.gradus/demo"),
@@ -387,7 +391,8 @@ def status(folder: Path, output: str) -> None:
               help="json: print the report at the end; progress goes to stderr.")
 @engine_option
 @version_option
-def demo(behaviours: tuple[str, ...], output: str, **options: Any) -> None:
+def demo(task: str, source: str | None, rounds: int | None, behaviours: tuple[str, ...], output: str,
+         **options: Any) -> None:
     """Train a model on a network of this machine, with cheats among the miners, and prove what came of it.
 
     Exit status 0 only when all rounds were trained, every cheat was slashed and no honest miner was, all nodes agree,
@@ -395,12 +400,17 @@ def demo(behaviours: tuple[str, ...], output: str, **options: Any) -> None:
 
     \b
     Example: gradus localnet demo --data flowers.csv --label species --behaviour wrong-data --behaviour copy
+    Example: gradus localnet demo --task text
     """
     from localnet.demo import DemoOptions, run_demo
+    from localnet.text_demo import TextDemo
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     cheats = tuple(behaviour for behaviour in behaviours if behaviour != "none")
-    report = run_demo(DemoOptions(behaviours=cheats, **options))
+    is_text = task == "text"
+    report = run_demo(DemoOptions(source=source or ("pydoc" if is_text else "digits"), behaviours=cheats,
+                                  rounds=rounds or (TEXT_ROUNDS if is_text else ROUNDS), **options),
+                      TextDemo if is_text else None)
     if output == JSON:
         click.echo(report.to_json())
     sys.exit(1 if report.problems else 0)

@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -32,7 +33,7 @@ from abci_app.client.words import enum_word
 from abci_app.data.dataset import Dataset, Options, new_dataset
 from abci_app.data.store import DatasetStore, StoredDataset
 from abci_app.sdk.proofs import balance_place
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING, Model
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCreateModelResponse
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import RoundPhase
 from localnet import state
@@ -115,6 +116,7 @@ class Demo:
             first_block_s = time.monotonic() - self.started_s
             client = ChainClient(connect([net.manifest.nodes[0].rpc], net.manifest.chain_id))
             model_id = self.create_model(client, creator, dataset)
+            self.prepare(client, model_id, dataset)
             self.start_miners(net, model_id)
             training_s = time.monotonic()
             accuracy = self.watch(net, client, model_id, dataset)
@@ -221,9 +223,8 @@ class Demo:
                 while len(accuracy) <= model.rounds_closed:
                     number = len(accuracy)
                     weights = read_weights(client, model_id, number)
-                    ppm = accuracy_ppm(model.spec.mlp_classifier.widths, weights, dataset)
-                    accuracy.append(ppm)
-                    progress.console.print(f"round {number:>3}  {percent_text(ppm):>8}  {bar(ppm)}")
+                    accuracy.append(self.measure(model, weights, dataset))
+                    progress.console.print(f"round {number:>3}  {self.describe(accuracy[-1])}", highlight=False)
                     moved_s = time.monotonic()
                 progress.update(task, completed=model.rounds_closed, description=describe_phase(client, model_id))
                 if model.status == MODEL_STATUS_SERVING:
@@ -234,6 +235,23 @@ class Demo:
                                    "the machine may be too busy: try again; else "
                                    f"read {self.options.folder}/node*/logs/app.log")
                 time.sleep(POLL_S)
+
+    def measure(self, model: Model, weights: bytes, dataset: StoredDataset) -> int:
+        """How well weights do on the held-out rows: accuracy in ppm."""
+        return accuracy_ppm(model.spec.mlp_classifier.widths, weights, dataset)
+
+    def describe(self, measured: int) -> str:
+        """What was measured, in words."""
+        return f"{percent_text(measured):>8}  {bar(measured)}"
+
+    def describe_training(self, measured: list[int], dataset: StoredDataset, client: ChainClient,
+                          model_id: int) -> dict[str, Any]:
+        """What the report says of the training; measured: the untrained weights first."""
+        return {"initial_accuracy_ppm": measured[0], "accuracy_ppm_per_round": measured[1:],
+                "baseline_ppm": baseline_ppm(dataset.manifest.form, dataset)}
+
+    def prepare(self, client: ChainClient, model_id: int, dataset: StoredDataset) -> None:
+        """What is to be done before the miners start: nothing."""
 
     def check_processes(self, net: Localnet) -> None:
         """LocalnetError when a node has given up, or no miner is left."""
@@ -259,8 +277,7 @@ class Demo:
                 chain_id=net.manifest.chain_id, model_id=model_id,
                 dataset={"name": manifest.name, "rows_root": manifest.rows_root.hex(), "source": manifest.source,
                          "train_rows": manifest.train_rows, "test_rows": manifest.test_rows},
-                rpc=net.manifest.nodes[0].rpc, initial_accuracy_ppm=accuracy[0],
-                accuracy_ppm_per_round=accuracy[1:], baseline_ppm=baseline_ppm(manifest.form, dataset),
+                rpc=net.manifest.nodes[0].rpc, **self.describe_training(accuracy, dataset, client, model_id),
                 seconds=0.0, seconds_to_first_block=round(seconds[0], 2),
                 seconds_per_round=round(seconds[1] / max(len(accuracy) - 1, 1), 3),
                 earned_ugrad=read_earned(client, model_id, self.miners),
@@ -291,15 +308,16 @@ class Demo:
                 process.wait()
 
 
-def run_demo(options: DemoOptions) -> Report:
-    """Check the options, clear the folder of an earlier run, and run. Raises LocalnetError."""
+def run_demo(options: DemoOptions, demo: type[Demo] | None = None) -> Report:
+    """Check the options, clear the folder of an earlier run, and run. demo: None for that of a table. Raises
+    LocalnetError."""
     options = replace(options, folder=options.folder.expanduser().absolute())
     if len(options.behaviours) >= options.miners:
         raise LocalnetError(f"{len(options.behaviours)} of {options.miners} miners would cheat",
                             "leave at least one honest miner: raise --miners")
     with only_user(options.folder):
         check_folder(options.folder)
-        return Demo(options, Console(stderr=True)).run()
+        return (demo or Demo)(options, Console(stderr=True)).run()
 
 
 def ask_held_out(dataset: StoredDataset) -> Wanted:

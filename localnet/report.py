@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 
 from abci_app.client.chain import ChainClient, compute_earned
-from abci_app.client.evaluate import percent_text
+from abci_app.client.evaluate import millionths_text, percent_text
 from abci_app.client.words import enum_word
 from abci_app.sdk.proofs import Place
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import SlashReason
@@ -30,6 +30,8 @@ from localnet.served import Served, find_serving_problems, print_served
 from localnet.words import bar, count_of, grad
 
 CATCH_UP_SECONDS = 30.0
+TRIGRAM = 3
+SHOWN_ROUNDS = 12
 REASONS = {"garbage": "mismatch", "copy": "mismatch", "wrong-data": "mismatch", "withhold": "withheld"}
 
 
@@ -77,9 +79,22 @@ class ProvedBalance:
     verifier: str
 
 
+@dataclass(frozen=True)
+class TextFigures:
+    """What came of a text: millionths of a nat a held-out character, untrained and after each round, and by n-gram
+    models of each order from 1 on the same characters; a text that the trained weights have drawn, and its prompt."""
+
+    initial_micronats: int
+    micronats_per_round: list[int]
+    ngram_micronats: list[int]
+    prompt: str
+    sample: str
+
+
 @dataclass
 class Report:
-    """What report.json holds. accuracy_ppm_per_round[i]: after round i + 1, on the held-out rows."""
+    """What report.json holds. accuracy_ppm_per_round[i]: after round i + 1, on the held-out rows; of a text there is
+    none."""
 
     chain_id: str
     model_id: int
@@ -99,6 +114,7 @@ class Report:
     versions: dict[str, str]
     served: Served
     problems: list[str] = field(default_factory=list)
+    text: TextFigures | None = None
 
     def to_json(self) -> str:
         """All of it, as report.json holds it."""
@@ -156,14 +172,15 @@ def prove_balance(net: Localnet, address: str, place: Place) -> ProvedBalance:
 def find_problems(report: Report, miners: Sequence[Participant], rounds: int, accuracy_min_ppm: int,
                   balance_ugrad: int) -> list[str]:
     """What a run must show and does not; empty when it shows all."""
-    problems = []
-    if len(report.accuracy_ppm_per_round) < rounds:
-        problems.append(f"{len(report.accuracy_ppm_per_round)} of {rounds} rounds were trained")
-    final = report.accuracy_ppm_per_round[-1] if report.accuracy_ppm_per_round else 0
-    floor = max(accuracy_min_ppm, report.baseline_ppm + 1)
-    if final < floor:
-        problems.append(f"the accuracy is {percent_text(final)}; at least {percent_text(accuracy_min_ppm)} was asked "
-                        f"for, and more than the {percent_text(report.baseline_ppm)} of naming the commonest class")
+    trained = report.accuracy_ppm_per_round if report.text is None else report.text.micronats_per_round
+    problems = [f"{len(trained)} of {rounds} rounds were trained"] if len(trained) < rounds else []
+    if report.text is not None:
+        problems += _find_text_problems(report.text)
+    else:
+        final, floor = trained[-1] if trained else 0, max(accuracy_min_ppm, report.baseline_ppm + 1)
+        problems += [f"the accuracy is {percent_text(final)}; at least {percent_text(accuracy_min_ppm)} was asked for, "
+                     f"and more than the {percent_text(report.baseline_ppm)} of naming the commonest class"
+                     ] if final < floor else []
     reasons: dict[str, list[str]] = {}
     for slash in report.slashed:
         reasons.setdefault(slash.address, []).append(slash.reason)
@@ -186,6 +203,15 @@ def find_problems(report: Report, miners: Sequence[Participant], rounds: int, ac
     if report.proved_balance.ugrad != balance_ugrad:
         problems.append(f"the proved balance is {report.proved_balance.ugrad} ugrad, the queried one {balance_ugrad}")
     return problems + find_serving_problems(report.served)
+
+
+def _find_text_problems(text: TextFigures) -> list[str]:
+    """A language model must do better than counting three characters at a time."""
+    final = text.micronats_per_round[-1] if text.micronats_per_round else text.initial_micronats
+    trigram = text.ngram_micronats[TRIGRAM - 1]
+    if final < trigram:
+        return []
+    return [f"a character costs {millionths_text(final)} nats, a trigram model's {millionths_text(trigram)}"]
 
 
 def read_nodes(net: Localnet) -> list[dict[str, Any]]:
@@ -213,14 +239,33 @@ def read_versions(net: Localnet, numerics: str) -> dict[str, str]:
         "cometbft": net.rpcs[0].status().version, "python": platform.python_version(), "numerics": numerics}
 
 
+def _print_text(text: TextFigures, console: Console) -> None:
+    """Losses beside those of counting, and what the model writes."""
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    losses = [text.initial_micronats, *text.micronats_per_round]
+    say("\nNats a character of the held-out text, from the weights on the chain")
+    shown = range(0, len(losses), max(1, len(losses) // SHOWN_ROUNDS))
+    for number in sorted({*shown, len(losses) - 1}):
+        say(f"  after round {number:>4}  {millionths_text(losses[number])}")
+    for order, micronats in enumerate(text.ngram_micronats, start=1):
+        say(f"  {order}-gram model   {millionths_text(micronats)}")
+    say(f"\nWhat it writes behind {text.prompt!r}")
+    say(text.sample)
+
+
 def print_report(report: Report, miners: Sequence[Participant], console: Console) -> None:
     """The summary that a person reads; lines are never cut, so that addresses and hashes can be copied."""
     def say(text: str) -> None:
         console.print(text, soft_wrap=True, highlight=False)
 
-    say("\n[bold]Accuracy on held-out rows, from the weights on the chain[/]")
-    for number, ppm in enumerate([report.initial_accuracy_ppm, *report.accuracy_ppm_per_round]):
-        say(f"{number:>5}  {percent_text(ppm):>8}  {bar(ppm)}")
+    if report.text is not None:
+        _print_text(report.text, console)
+    else:
+        say("\n[bold]Accuracy on held-out rows, from the weights on the chain[/]")
+        for number, ppm in enumerate([report.initial_accuracy_ppm, *report.accuracy_ppm_per_round]):
+            say(f"{number:>5}  {percent_text(ppm):>8}  {bar(ppm)}")
     say("\n[bold]Miners, from the chain[/]")
     slashes = {slash.address: slash for slash in report.slashed}
     for miner in miners:

@@ -126,6 +126,11 @@ def decode_tokens(vocabulary: str, tokens: Sequence[int]) -> str:
     return "".join(vocabulary[token] for token in tokens)
 
 
+def cut_rows(parts: Sequence[str], context: int, stride: int) -> list[str]:
+    """The windows of context + 1 characters that begin every `stride` characters in each part."""
+    return [part[at:at + context + 1] for part in parts for at in range(0, len(part) - context, stride)]
+
+
 def _find_stride(options: TextOptions) -> int:
     stride = options.stride or mul_div_ceil(options.context, 1, STRIDE_SHARE)
     if not 1 <= options.context <= CONTEXT_MAX:

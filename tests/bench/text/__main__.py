@@ -20,7 +20,9 @@ from abci_app.cli.contracts import new_dataset, set_terms
 from abci_app.client.evaluate import loss_micronats
 from abci_app.client.ngrams import ORDERS, measure_nats
 from abci_app.data.store import DatasetStore, StoredDataset
-from abci_app.data.text import PYDOC, Text, TextOptions, load_pydoc, new_text_dataset, read_text_file, split_text
+from abci_app.data.text import (
+    PYDOC, Text, TextOptions, cut_rows, load_pydoc, new_text_dataset, read_text_file, split_text,
+)
 from abci_app.replay.rounds import close_round
 from abci_app.runtime.contract import compute_first_weights, compute_param_count, compute_unit_cost, new_network
 from abci_app.units.claim import compute_unit
@@ -77,8 +79,7 @@ def main(source: str, context: int, rounds: int, miners: int, shape: str, settin
 def count_ngrams(text: Text, options: TextOptions) -> list[tuple[int, float]]:
     """(order, nats a character on the held-out rows) of each n-gram model."""
     train_parts, held_out = split_text(text.text, options)
-    size = options.context + 1
-    rows = [part[at:at + size] for part in held_out for at in range(0, len(part) - options.context, options.context)]
+    rows = cut_rows(held_out, options.context, options.context)
     vocabulary_size = len(dict.fromkeys(text.text))
     return [(order, measure_nats(train_parts, rows, order, vocabulary_size)) for order in ORDERS]
 
