@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from abci_app.client.evaluate import percent_text
-from localnet.report import Participant, ProvedBalance, Report, Slashed, Standing, find_problems
+from localnet.report import Participant, ProvedBalance, Report, Slashed, Standing, TextFigures, find_problems
 from localnet.served import HostOutcome, Served, SessionOutcome
 from localnet.words import count_of, grad
 
@@ -66,6 +66,15 @@ def test_run_that_shows_everything_has_no_problem() -> None:
 def test_what_is_not_as_it_should_be_is_named(changes: dict, words: str) -> None:
     found = problems(replace(good_report(), **changes))
     assert any(words in problem for problem in found), found
+
+
+def test_text_must_be_known_better_than_by_a_trigram_model_and_all_rounds_trained() -> None:
+    figures = TextFigures(4_700_000, [2_000_000, 1_799_999], [3_200_000, 2_500_000, 1_800_000, 1_400_000], "The ", "end")
+    text = replace(good_report(), accuracy_ppm_per_round=[], text=figures)
+    assert problems(text) == []
+    lazy = problems(replace(text, text=replace(figures, micronats_per_round=[2_000_000, 1_800_000])))
+    assert lazy == ["a character costs 1.8000 nats, a trigram model's 1.8000"]
+    assert problems(replace(text, text=replace(figures, micronats_per_round=[1])))[0] == "1 of 2 rounds were trained"
 
 
 def test_accuracy_must_beat_the_commonest_class_whatever_was_asked_for() -> None:
