@@ -30,7 +30,7 @@ from abci_app.wire.pb.gradus.models.v1.models_pb2 import Decoder, ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
 from abci_app.wire.seed import hash_fields
 from abci_app.x.models.types import check_spec, compute_learning_rate_q16, default_spec
-from abci_app.x.models.types.defaults import DECODER
+from abci_app.x.models.types.defaults import DECODER, RECIPES
 from kernels import outer
 
 SEED = bytes(32)
@@ -40,7 +40,7 @@ MICRO = 1_000_000
 @click.command()
 @click.argument("source", metavar="[pydoc|FILE]", default=PYDOC)
 @click.option("--context", default=64, show_default=True)
-@click.option("--rounds", default=100, show_default=True)
+@click.option("--rounds", default=RECIPES["decoder"].rounds, show_default=True)
 @click.option("--miners", default=4, show_default=True)
 @click.option("--shape", default="", help="Fields of the decoder, such as width=64,heads=4,hidden=256,layers=2.")
 @click.option("--set", "settings", multiple=True, help="FIELD=VALUE of the policies.")

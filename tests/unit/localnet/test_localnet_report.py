@@ -69,7 +69,8 @@ def test_what_is_not_as_it_should_be_is_named(changes: dict, words: str) -> None
 
 
 def test_text_must_be_known_better_than_by_a_trigram_model_and_all_rounds_trained() -> None:
-    figures = TextFigures(4_700_000, [2_000_000, 1_799_999], [3_200_000, 2_500_000, 1_800_000, 1_400_000], "The ", "end")
+    ngrams = [3_200_000, 2_500_000, 1_800_000, 1_400_000]
+    figures = TextFigures(4_700_000, [2_000_000, 1_799_999], ngrams, "The ", "end")
     text = replace(good_report(), accuracy_ppm_per_round=[], text=figures)
     assert problems(text) == []
     lazy = problems(replace(text, text=replace(figures, micronats_per_round=[2_000_000, 1_800_000])))

@@ -43,7 +43,7 @@ class Recipe:
 
 
 RECIPES = {"mlp_classifier": Recipe(25, 32, 16, 6_554), "mlp_regressor": Recipe(25, 32, 16, 3_277),
-           "decoder": Recipe(120, 24, 16, 13_107, 5)}
+           "decoder": Recipe(120, 24, 16, 19_661, 8)}
 
 
 def default_spec(name: str, dataset: Dataset, init_seed: bytes, rounds: int | None = None, trainers_min: int = 4,
