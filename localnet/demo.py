@@ -261,10 +261,14 @@ class Demo:
             raise LocalnetError("every miner has ended", f"read {self.options.folder}/miners/*/miner.log")
 
     def serve(self, net: Localnet, client: ChainClient, model_id: int, dataset: StoredDataset) -> Served:
-        """Hosts for the trained model, and a user who buys answers about the first held-out row."""
+        """Hosts for the trained model, and a user who buys answers."""
         self.serving.start(net, client, model_id)
         with step(self.console, f"an answer of {len(self.serving.hosts)} hosts, {ASKED_OFTEN} more in a session"):
-            return self.serving.buy(net, model_id, ask_held_out(dataset))
+            return self.serving.buy(net, model_id, self.ask(dataset))
+
+    def ask(self, dataset: StoredDataset) -> Wanted:
+        """What the user wants to know."""
+        return ask_held_out(dataset)
 
     def read_report(self, net: Localnet, client: ChainClient, model_id: int, dataset: StoredDataset,
                     accuracy: list[int], seconds: tuple[float, float], served: Served) -> Report:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from rich.markup import escape
+
 from abci_app.client.chain import ChainClient
 from abci_app.client.evaluate import loss_micronats, millionths_text
 from abci_app.client.ngrams import ORDERS, measure_nats
@@ -24,15 +26,18 @@ from abci_app.wire.row import new_tokens_row
 from abci_app.wire.seed import hash_fields
 from kernels import generate
 from kernels.decoder import Decoder
-from localnet.demo import Demo, step
+from localnet.demo import ASKED_OFTEN, Demo, step
 from localnet.errors import LocalnetError
 from localnet.report import TextFigures, read_weights
+from localnet.serving import Wanted
 
 MILLION = 1_000_000
 BAR_NATS_MAX = 5_000_000
 BAR_CHARS = 40
 SAMPLE_CHARS = 400
-TEMPERATURE_Q16 = 45_875  # 0.7: a sample of what it finds likely
+ASKED_CHARS = 48
+TEMPERATURE = 0.7  # a sample of what it finds likely
+TEMPERATURE_Q16 = 45_875
 PROMPTS = ("The ", "the ", " ", "\n")
 
 
@@ -72,6 +77,13 @@ class TextDemo(Demo):
         """In nats, with a bar."""
         return f"{millionths_text(measured)} nats a character  {'█' * (measured * BAR_CHARS // BAR_NATS_MAX)}"
 
+    def ask(self, dataset: StoredDataset) -> Wanted:
+        """To go on behind a prompt."""
+        prompt = choose_prompt(dataset.manifest.vocabulary)
+        tokens = min(ASKED_CHARS, dataset.manifest.context + 1 - len(prompt))
+        return Wanted(f"to go on behind {prompt!r}", {"prompt": prompt, "tokens": tokens, "temperature": TEMPERATURE},
+                      "", lambda found: escape(repr(found.text)), ASKED_OFTEN)
+
     def describe_training(self, measured: list[int], dataset: StoredDataset, client: ChainClient,
                           model_id: int) -> dict[str, Any]:
         """No accuracy, but losses beside those of counting, and a sample."""
@@ -80,11 +92,16 @@ class TextDemo(Demo):
         vocabulary = dataset.manifest.vocabulary
         ngrams = [round(MILLION * measure_nats(parts, rows, order, len(vocabulary))) for order in ORDERS]
         model = client.get_model(model_id)
-        prompt = next(text for text in (*PROMPTS, vocabulary[0]) if all(char in vocabulary for char in text))
+        prompt = choose_prompt(vocabulary)
         sample = write_text(new_decoder(model), read_weights(client, model_id, model.rounds_closed), vocabulary,
                             prompt, SAMPLE_CHARS)
         figures = TextFigures(measured[0], measured[1:], ngrams, prompt, sample)
         return {"initial_accuracy_ppm": 0, "accuracy_ppm_per_round": [], "baseline_ppm": 0, "text": figures}
+
+
+def choose_prompt(vocabulary: str) -> str:
+    """Something that a text with these characters may begin with."""
+    return next(text for text in (*PROMPTS, vocabulary[0]) if all(char in vocabulary for char in text))
 
 
 def new_decoder(model: Model) -> Decoder:
