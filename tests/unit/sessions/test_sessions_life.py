@@ -3,12 +3,14 @@
 from collections.abc import Callable
 
 from abci_app.runtime.fee import compute_session_stake, split_fee
+from abci_app.runtime.question import compute_work
 from abci_app.wire.address import module_address
 from abci_app.wire.ints import ppm_floor
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import HOST_STATUS_SLASHED
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import (
     SESSION_STATUS_CLOSING, SESSION_STATUS_DRAW, SESSION_STATUS_OPEN, SESSION_STATUS_SETTLED, SESSION_STATUS_SHOWING,
 )
+from abci_app.x.sessions.types import compute_auditors_pay
 from tests.chain import address_of
 from tests.unit.sessions.desk import (
     BOND_UGRAD, CLOSE_BLOCKS, DEPOSIT_UGRAD, HOST, KEPT_BLOCKS, OTHER, SHOW_BLOCKS, USER, Deal, Desk, find,
@@ -198,6 +200,24 @@ def test_anybody_who_has_the_entry_may_show_it(new_desk: NewDesk) -> None:
     desk.block()
     desk.send(deal.show_msg(OTHER))
     assert deal.settle(shows=False).outcome == "paid"
+
+
+def test_auditors_of_a_drawn_entry_are_paid_out_of_the_pool_that_fees_have_filled(new_desk: NewDesk) -> None:
+    desk = new_desk(**ALWAYS)
+
+    def fees() -> list[int]:
+        return [auditor.fees_ugrad for auditor in desk.chain.app.audits.iter_auditors(desk.chain.ctx())]
+
+    paid = []
+    for _ in range(2):
+        deal = desk.open()
+        deal.answer(4)
+        close_both(desk, deal)
+        assert deal.settle().outcome == "paid"
+        paid.append(fees())
+    price = desk.chain.app.models.params(desk.chain.ctx()).audit_price_ugrad_per_gma
+    each_ugrad = compute_auditors_pay(compute_work(desk.spec, deal.questions[0]), price, 1)
+    assert price > 0 and paid == [[0] * 4, [each_ugrad] * 4]
 
 
 def test_entry_that_no_auditor_judges_is_paid(new_desk: NewDesk) -> None:
