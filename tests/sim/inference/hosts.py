@@ -55,7 +55,7 @@ class Hosts:
     def iter_intents(self, ctx: Ctx, requests: list[Request], models: list[Model]) -> Iterator[Intent]:
         """What they send into the next block. requests: those that are open."""
         names = {address_of(name): name for name in self.behaviours}
-        awake = {name: not self._is_away(ctx, name) for name in self.behaviours}
+        awake = {name: not self.is_away(ctx, name) for name in self.behaviours}
         for request in requests:
             for seat in request.seats:
                 name = names.get(seat.host)
@@ -70,7 +70,8 @@ class Hosts:
         for name in self.behaviours:
             self.committed.pop((name, request_id), None)
 
-    def _is_away(self, ctx: Ctx, name: str) -> bool:
+    def is_away(self, ctx: Ctx, name: str) -> bool:
+        """Whether a host that vanishes now and then does nothing at present."""
         span = random.Random(f"{self.seed}/{name}/{ctx.height // AWAY_BLOCKS}")
         return self.behaviours[name] == "vanish" and span.random() < 0.4
 

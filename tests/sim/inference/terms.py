@@ -19,7 +19,7 @@ def draw_policy(dice: random.Random, data_owner: str) -> InferencePolicy:
         audit_ppm=dice.choice((50_000, 100_000, 300_000, PPM)), host_bond_ugrad=dice.choice((1, 100_000, 10_000_000)),
         wrong_slash_ppm=dice.choice((0, 100_000, PPM)), withhold_slash_ppm=dice.choice((0, 500_000, PPM)),
         burn_slash_ppm=dice.choice((100_000, 500_000, PPM)), replicas_max=dice.choice((1, 3, 3, 5)),
-        audit_blocks=dice.choice((10, 12, 16, 20)))
+        audit_blocks=dice.choice((12, 12, 20)))
 
 
 def draw_question(dice: random.Random, spec: ModelSpec, rows_max: int = 3) -> Question:
