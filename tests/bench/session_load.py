@@ -6,6 +6,7 @@ sides are synced at each write, as they are in use.
 """
 
 import multiprocessing
+import os
 import tempfile
 import threading
 import time
@@ -65,6 +66,7 @@ def _measure(rig: Rig, count: int, each: int) -> dict[str, int | float | str]:
                                                   records, keys, each))
     user.start()
     here.recv()  # it is ready
+    load = os.getloadavg()[0]
     began_cpu = time.process_time()
     here.send("begin")
     seconds, user_cpu_s, latencies = here.recv()
@@ -73,7 +75,7 @@ def _measure(rig: Rig, count: int, each: int) -> dict[str, int | float | str]:
     paid_ugrad, tx_bytes = settle(rig, host, keys, each)
     latencies.sort()
     done = count * each
-    return {"sessions": count, "answers": done, "seconds": round(seconds, 2), "answers/s": round(done / seconds),
+    return {"sessions": count, "load before": round(load, 1), "answers": done, "seconds": round(seconds, 2), "answers/s": round(done / seconds),
             "median ms": round(1000 * latencies[done // 2], 2), "99 % ms": round(1000 * latencies[done * 99 // 100], 2),
             "host CPU us": round(1e6 * host_cpu_s / done), "user CPU us": round(1e6 * user_cpu_s / done),
             "paid ugrad": paid_ugrad, "block bytes/answer": round(tx_bytes / done, 2)}
