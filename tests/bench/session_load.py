@@ -75,7 +75,8 @@ def _measure(rig: Rig, count: int, each: int) -> dict[str, int | float | str]:
     paid_ugrad, tx_bytes = settle(rig, host, keys, each)
     latencies.sort()
     done = count * each
-    return {"sessions": count, "load before": round(load, 1), "answers": done, "seconds": round(seconds, 2), "answers/s": round(done / seconds),
+    return {"sessions": count, "load before": round(load, 1), "answers": done,
+            "seconds": round(seconds, 2), "answers/s": round(done / seconds),
             "median ms": round(1000 * latencies[done // 2], 2), "99 % ms": round(1000 * latencies[done * 99 // 100], 2),
             "host CPU us": round(1e6 * host_cpu_s / done), "user CPU us": round(1e6 * user_cpu_s / done),
             "paid ugrad": paid_ugrad, "block bytes/answer": round(tx_bytes / done, 2)}
