@@ -48,7 +48,8 @@ def quote(model_id: int, replicas: int, home: Path, node: str, output: str, **op
         print_fields(message_fields(told), output)
         return
     fee = grad_text(told.fee_ugrad) if told.is_available else f"{len(told.offers)} hosts would answer, not {replicas}"
-    print_fields({"work": told.work, "answer_bytes_max": told.answer_bytes_max, "fee": fee}, output)
+    print_fields({"work": told.work, "answer_bytes_max": told.answer_bytes_max, "fee": fee,
+                  "burnt_besides": grad_text(told.burnt_ugrad)}, output)
     print_rows([message_fields(offer) for offer in told.offers], OFFER_COLUMNS, output,
                f"nobody would answer now; `gradus query inference hosts {model_id}` shows who hosts the model")
 

@@ -18,14 +18,15 @@ COMPLETION_TOKENS, CHAT_TOKENS = 16, 256
 PROMPTS_MAX, CHOICES_MAX, STOPS_MAX, STOP_CHARS_MAX = 16, 8, 4, 64
 TEMPERATURE_MAX = 16.0
 TEXT, CHAT = "text_completion", "chat.completion"
-# What these say has no bearing on a drawn text, or says how a client keeps its books.
+# A text is sampled by its session's seed; the others say how a client keeps its books.
 IGNORED = ("user", "seed", "metadata", "store", "service_tier", "parallel_tool_calls", "prompt_cache_key",
-           "safety_identifier", "logit_bias")
+           "safety_identifier")
 NEUTRAL: Mapping[str, Sequence[Any]] = {
     "top_p": (None, 1, 1.0), "presence_penalty": (None, 0, 0.0), "frequency_penalty": (None, 0, 0.0),
-    "logprobs": (None, False, 0), "top_logprobs": (None, 0), "echo": (None, False), "suffix": (None, ""),
-    "best_of": (None, 1), "tools": (None, []), "tool_choice": (None, "none", "auto"), "functions": (None, []),
-    "response_format": (None, {"type": "text"}), "modalities": (None, ["text"]), "reasoning_effort": (None, "none")}
+    "logit_bias": (None, {}), "logprobs": (None, False, 0), "top_logprobs": (None, 0),
+    "echo": (None, False), "suffix": (None, ""), "best_of": (None, 1), "tools": (None, []), "tool_choice": (None, "none", "auto"),
+    "functions": (None, []), "response_format": (None, {"type": "text"}), "modalities": (None, ["text"]),
+    "reasoning_effort": (None, "none")}
 KNOWN = ("model", "prompt", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_k", "n", "stop",
          "stream", "stream_options")
 

@@ -52,11 +52,12 @@ FEE_MARGIN_PPM = 1_500_000  # of the price now: what is not needed comes back
 @dataclass(frozen=True, slots=True)
 class Quote:
     """What an answer costs now. work: multiply-adds of one; fee_ugrad: by the cheapest hosts, 0 where there are too
-    few. offers: the hosts that would answer, the cheapest first."""
+    few; burnt_ugrad: besides, for the request itself. offers: the hosts that would answer, the cheapest first."""
 
     work: int
     answer_bytes_max: int
     fee_ugrad: int
+    burnt_ugrad: int
     is_available: bool
     offers: tuple[Offer, ...]
 
@@ -223,7 +224,8 @@ class Client:
 
     def _quote(self, model_id: int, question: Question, replicas: int) -> Quote:
         told = self.chain.quote(model_id, question, replicas)
-        return Quote(told.work, told.answer_bytes_max, told.fee_ugrad, told.is_available, tuple(told.offers))
+        return Quote(told.work, told.answer_bytes_max, told.fee_ugrad, told.burnt_ugrad, told.is_available,
+                     tuple(told.offers))
 
     def _choose_fee(self, model_id: int, question: Question, replicas: int) -> int:
         quoted = self._quote(model_id, question, replicas)

@@ -125,9 +125,13 @@ class Office:
         for _ in range(blocks):
             if all(session.closed_height for session in self.sessions()):
                 return
-            self._is_over.wait(STEP_S)
+            self.pause()
             self.node.block()
         raise AssertionError([session.status for session in self.sessions()])
+
+    def pause(self) -> None:
+        """Time for hosts to do what is due."""
+        self._is_over.wait(STEP_S)
 
     def close(self) -> None:
         """End all that runs."""
