@@ -24,7 +24,8 @@ IGNORED = ("user", "seed", "metadata", "store", "service_tier", "parallel_tool_c
 NEUTRAL: Mapping[str, Sequence[Any]] = {
     "top_p": (None, 1, 1.0), "presence_penalty": (None, 0, 0.0), "frequency_penalty": (None, 0, 0.0),
     "logit_bias": (None, {}), "logprobs": (None, False, 0), "top_logprobs": (None, 0),
-    "echo": (None, False), "suffix": (None, ""), "best_of": (None, 1), "tools": (None, []), "tool_choice": (None, "none", "auto"),
+    "echo": (None, False), "suffix": (None, ""), "best_of": (None, 1), "tools": (None, []),
+    "tool_choice": (None, "none", "auto"),
     "functions": (None, []), "response_format": (None, {"type": "text"}), "modalities": (None, ["text"]),
     "reasoning_effort": (None, "none")}
 KNOWN = ("model", "prompt", "messages", "max_tokens", "max_completion_tokens", "temperature", "top_k", "n", "stop",
