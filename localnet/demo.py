@@ -263,8 +263,9 @@ class Demo:
     def serve(self, net: Localnet, client: ChainClient, model_id: int, dataset: StoredDataset) -> Served:
         """Hosts for the trained model, and a user who buys answers."""
         self.serving.start(net, client, model_id)
-        with step(self.console, f"an answer of {len(self.serving.hosts)} hosts, {ASKED_OFTEN} more in a session"):
-            return self.serving.buy(net, model_id, self.ask(dataset))
+        wanted = self.ask(dataset)
+        with step(self.console, f"an answer of {len(self.serving.hosts)} hosts, {wanted.repeats} more in a session"):
+            return self.serving.buy(net, model_id, wanted)
 
     def ask(self, dataset: StoredDataset) -> Wanted:
         """What the user wants to know."""

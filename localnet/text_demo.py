@@ -26,7 +26,7 @@ from abci_app.wire.row import new_tokens_row
 from abci_app.wire.seed import hash_fields
 from kernels import generate
 from kernels.decoder import Decoder
-from localnet.demo import ASKED_OFTEN, Demo, step
+from localnet.demo import Demo, step
 from localnet.errors import LocalnetError
 from localnet.report import TextFigures, read_weights
 from localnet.serving import Wanted
@@ -36,6 +36,7 @@ BAR_NATS_MAX = 5_000_000
 BAR_CHARS = 40
 SAMPLE_CHARS = 400
 ASKED_CHARS = 48
+SESSION_ANSWERS = 5  # one costs a tenth of the deposit
 TEMPERATURE = 0.7  # a sample of what it finds likely
 TEMPERATURE_Q16 = 45_875
 PROMPTS = ("The ", "the ", " ", "\n")
@@ -82,7 +83,7 @@ class TextDemo(Demo):
         prompt = choose_prompt(dataset.manifest.vocabulary)
         tokens = min(ASKED_CHARS, dataset.manifest.context + 1 - len(prompt))
         return Wanted(f"to go on behind {prompt!r}", {"prompt": prompt, "tokens": tokens, "temperature": TEMPERATURE},
-                      "", lambda found: escape(repr(found.text)), ASKED_OFTEN)
+                      "", lambda found: escape(repr(found.text)), SESSION_ANSWERS)
 
     def describe_training(self, measured: list[int], dataset: StoredDataset, client: ChainClient,
                           model_id: int) -> dict[str, Any]:
