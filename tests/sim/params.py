@@ -9,8 +9,10 @@ from unittest.mock import patch
 from abci_app.genesis import new_genesis
 from abci_app.runtime.records import export_record
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Params as AuditParams
+from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Params as InferenceParams
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Params as ModelParams
 from abci_app.wire.pb.gradus.rewards.v1.rewards_pb2 import Params as RewardParams
+from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import Params as SessionParams
 from abci_app.x.work import block
 from abci_app.x.work import types as work_types
 from tests.chain import CHAIN_ID, address_of
@@ -64,6 +66,12 @@ def new_params(dice: random.Random, accounts: dict[str, int], trainers: list[str
     app_state["audits"] = {"params": export_record(AuditParams(
         missed_max=dice.randint(1, 9), missed_excluded_blocks=dice.randint(1, 300),
         wrong_excluded_blocks=dice.randint(1, 600)))}
+    app_state["inference"] = {"params": export_record(InferenceParams(
+        kept_blocks=dice.choice((1, 20, 1_000)), missed_max=dice.randint(1, 4),
+        request_price_ugrad=dice.choice((0, 100)), return_blocks=dice.choice((0, 5, 60))))}
+    app_state["sessions"] = {"params": export_record(SessionParams(
+        close_blocks=dice.randint(5, 12), show_blocks=dice.randint(5, 12), session_blocks_max=100,
+        kept_blocks=dice.choice((1, 20, 1_000))))}
     is_tight = dice.random() < 0.25
     bounds = {name: dice.choice((1, 2, 7)) for name in BOUNDS if dice.random() < 0.7} if is_tight else {}
     return ChainParams(signers, powers, tuple(operators), app_state, bounds)

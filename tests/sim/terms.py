@@ -11,6 +11,7 @@ from abci_app.x.models.types.limits import CHOICES, NUMBER_FIELDS, get_policy_va
 from abci_app.x.models.types.terms import compute_audit_fee_ppm_min
 from kernels.aggregate import RULES, is_suited, payloads_needed
 from kernels.payload import CODECS
+from tests.sim.inference.terms import draw_policy
 from tests.sim.rows import RowsTable, new_rows
 
 SHAPES = ((4, 8, 3), (3, 5, 4, 2), (6, 2), (5, 7, 4))
@@ -46,10 +47,19 @@ def new_terms(dice: random.Random, name: str, trainers: list[str],
         spec.invited_trainers[:] = sorted(invited)
     least_ugrad = compute_bond_min(spec.economy, spec.audit)  # with more than it emission may add to what a unit earns
     spec.economy.bond_ugrad = max(dice.choice((1, 2, 3)) * least_ugrad, dice.randint(1, 90_000))
+    _draw_inference(random.Random(f"inference/{spec.init_seed.hex()}"), spec, trainers[0])
     check_spec(spec)
     if dice.random() < LIMITED_SHARE:
         _draw_limits(dice, spec)
     return spec, table
+
+
+def _draw_inference(dice: random.Random, spec: ModelSpec, data_owner: str) -> None:
+    """Mostly any policy of answers, now and then none."""
+    if dice.random() < 0.1:
+        spec.ClearField("inference")
+    else:
+        spec.inference.CopyFrom(draw_policy(dice, data_owner))
 
 
 def draw_training(dice: random.Random, spec: ModelSpec) -> None:

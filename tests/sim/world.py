@@ -18,6 +18,7 @@ from tests.sim.admins import CREATOR, HEIR, Admins
 from tests.sim.checks import Checks
 from tests.sim.duels import GRIEFER, WATCHER, Duels
 from tests.sim.inference.answers import Answers
+from tests.sim.inference.trade import Looked, list_names, new_trade
 from tests.sim.market import Intent, Markets
 from tests.sim.noise import iter_garbage, iter_refused, spoil_injected
 from tests.sim.params import ChainParams, new_params
@@ -63,15 +64,17 @@ class World:
         self.checks = Checks(
             self.markets, self.validators, self.duels, {one.address: one.behaviour for one in self.people},
             trustworthy, app.bank.supply(self.chain.ctx()))
+        self.trade = new_trade(self.markets.inference, seed, self._dice, [one.name for one in self.people])
         self._last_txs: list[bytes] = []
         self._censored_last = False
 
     def _list_names(self) -> list[str]:
-        return [CREATOR, HEIR, WATCHER, GRIEFER, "mallory", "user", *(one.name for one in self.people)]
+        people = [one.name for one in self.people]
+        return [CREATOR, HEIR, WATCHER, GRIEFER, "mallory", "user", *people, *list_names()]
 
     def _new_params(self) -> ChainParams:
         return new_params(self._dice("params"), dict.fromkeys(self._list_names(), FUNDS_UGRAD),
-                          [one.name for one in self.people])
+                          [*(one.name for one in self.people), "host0"])
 
     def close(self) -> None:
         """Close the chain's database, and let blocks bear what they bear again."""
@@ -94,35 +97,42 @@ class World:
         """One block: what everybody wants, what the proposer makes of it, and what must be true afterwards."""
         self._height = self.chain.height
         before, commit = self.checks.look(self.chain.ctx()), self.chain.last_commit(self.validators.list_absent())
+        looked = self.trade.look(self.chain.ctx(), self.chain.ctx(self.chain.height + 1))
         injected = self._propose(commit)
-        intents = self._censor(self._list_intents())
+        intents = self._censor(self._list_intents(looked))
         txs = self._sign(intents)
         noise = list(iter_garbage(self._dice("garbage"), txs)) + self._last_txs
         results = self.chain.block(injected + txs + noise, misbehaviour=self._misbehaviour(), last_commit=commit)
         for intent, result in zip(intents, results[len(injected):]):
-            if intent.succeeds is not None:
-                assert (result.code == 0) == intent.succeeds, f"{intent}: {result.codespace}/{result.code} {result.log}"
+            said = f"{intent}: {result.codespace}/{result.code} {result.log}"
+            assert intent.succeeds is None or (result.code == 0) == intent.succeeds, said
+            assert intent.refusal in (None, (result.codespace, result.code)), said
         assert all(result.code != 0 for result in results[len(injected) + len(txs):]), "noise was taken"
         assert all(result.codespace != "internal" for result in results), [result.log for result in results]
         self._last_txs = txs[:2]
         events = [event for result in results for event in result.events] + list(self.chain.events)
+        self.checks.supply -= self.trade.count_burnt(looked, self.chain.ctx(), events)
         self.checks.check_block(before, self.chain.ctx(), events)
+        self.trade.check_block(looked, self.chain.ctx(), events)
 
     def _dice(self, topic: str) -> random.Random:
         return random.Random(f"{self.seed}/{self._height}/{topic}")
 
-    def _list_intents(self) -> list[Intent]:
-        """What everybody sends. Who enrols with a contract that its admin changes in the same block may be refused.
+    def _list_intents(self, looked: Looked) -> list[Intent]:
+        """What everybody sends, who asks models first.
 
+        Who enrols with a contract that its admin changes in the same block may be refused.
         What may be refused comes last: where that is before the account's number is used up, what follows has the
         wrong one.
         """
-        intents = list(self.admins.iter_intents(self.chain.ctx(), self._dice("models")))
-        changed = [getattr(intent.message, "model_id", 0) for intent in intents]
+        acts = list(self.admins.iter_intents(self.chain.ctx(), self._dice("models")))
+        changed = [getattr(intent.message, "model_id", 0) for intent in acts]
+        intents = [*self.trade.iter_asks(self.chain.ctx(), looked), *acts,
+                   *self.trade.iter_answers(self.chain.ctx(), looked, changed)]
         for intent in self._iter_others():
             is_open = isinstance(intent.message, MsgEnroll) and intent.message.model_id in changed
             intents.append(replace(intent, succeeds=None) if is_open and intent.name != "mallory" else intent)
-        return sorted(intents, key=_may_spare_its_number)
+        return sorted(intents, key=_may_spare_its_number)  # the order of the others stays
 
     def _iter_others(self) -> Iterator[Intent]:
         """What all but the admins send."""
@@ -205,7 +215,7 @@ class World:
 
     def events_seen(self) -> dict[str, int]:
         """How often each event, verdict and reason for a slash has been seen."""
-        return dict(sorted(self.checks.seen.items()))
+        return dict(sorted((self.checks.seen + self.trade.seen).items()))
 
 
 def _may_spare_its_number(intent: Intent) -> bool:

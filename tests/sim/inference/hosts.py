@@ -133,22 +133,22 @@ class Hosts:
                 yield self._register(name, model, dice)
         elif host.status == HOST_STATUS_SLASHED or not is_asked:
             if dice.random() < 0.3:
-                yield self._leave(name, host)
+                yield self._leave(ctx, name, host)
         elif host.status == HOST_STATUS_DRAINING:
             if dice.random() < 0.3:
-                yield self._leave(name, host)
+                yield self._leave(ctx, name, host)
         elif host.status != HOST_STATUS_ACTIVE:
             if dice.random() < 0.2:
-                yield self._update(name, model, host, host.price_ugrad_per_gma, dice)
+                yield self._update(ctx, name, model, host, host.price_ugrad_per_gma, dice)
         elif self.behaviours[name] == "drifting" and dice.random() < 0.03:
             yield Intent(name, MsgDrainHost(host=address_of(name), model_id=model.id), succeeds=True)
         elif self.behaviours[name] == "changing" and dice.random() < 0.1:
-            yield self._update(name, model, host, dice.choice(PRICES), dice)
+            yield self._update(ctx, name, model, host, dice.choice(PRICES), dice)
         elif dice.random() < 0.01:
             yield Intent(name, MsgLeaveHost(host=address_of(name), model_id=model.id),
                          succeeds=None)
         elif host.bond_ugrad < model.spec.inference.host_bond_ugrad or dice.random() < 0.01:
-            yield self._update(name, model, host, host.price_ugrad_per_gma, dice)
+            yield self._update(ctx, name, model, host, host.price_ugrad_per_gma, dice)
 
     def _register(self, name: str, model: Model, dice: random.Random) -> Intent:
         bond = coin_pb(base_coin(max(model.spec.inference.host_bond_ugrad, dice.choice((10**6, 10**8, 10**9)))))
@@ -157,17 +157,18 @@ class Hosts:
             capacity=dice.choice((2, 64, 1_000)), bond=bond, endpoint=f"http://{name}.example",
             statement_key=new_test_key(f"{name}/statements").public), succeeds=True)
 
-    def _update(self, name: str, model: Model, host: Host, price: int, dice: random.Random) -> Intent:
+    def _update(self, ctx: Ctx, name: str, model: Model, host: Host, price: int, dice: random.Random) -> Intent:
         missing_ugrad = max(0, model.spec.inference.host_bond_ugrad - host.bond_ugrad)
         return Intent(name, MsgUpdateHost(
             host=host.address, model_id=model.id, price_ugrad_per_gma=price, capacity=dice.choice((2, 64, 1_000)),
             bond=coin_pb(base_coin(missing_ugrad + dice.choice((0, 0, 10**7)))), endpoint=host.endpoint,
-            statement_key=host.statement_key), succeeds=True)
+            statement_key=host.statement_key), succeeds=host.return_height <= ctx.height + 1)
 
-    def _leave(self, name: str, host: Host) -> Intent:
+    def _leave(self, ctx: Ctx, name: str, host: Host) -> Intent:
         """What is open may be over when the block begins; nothing new is dealt to who is not active."""
+        is_cool = host.return_height <= ctx.height + 1
         return Intent(name, MsgLeaveHost(host=host.address, model_id=host.model_id),
-                      succeeds=None if host.open_count else True)
+                      succeeds=None if is_cool and host.open_count else is_cool)
 
 
 def salt_of(name: str, request_id: int) -> bytes:

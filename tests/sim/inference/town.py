@@ -100,8 +100,8 @@ class Town:
         state["models"] = {"params": export_record(ModelParams(audit_price_ugrad_per_gma=AUDIT_PRICE))}
         state["audits"] = {"params": export_record(AuditParams(missed_max=8, missed_excluded_blocks=50,
                                                                wrong_excluded_blocks=50))}
-        state["inference"] = {"params": export_record(InferenceParams(kept_blocks=kept_blocks, missed_max=3,
-                                                                      request_price_ugrad=100))}
+        state["inference"] = {"params": export_record(InferenceParams(
+            kept_blocks=kept_blocks, missed_max=3, request_price_ugrad=100, return_blocks=5))}
         state["sessions"] = {"params": export_record(SessionParams(
             close_blocks=6, show_blocks=6, session_blocks_max=1_000, kept_blocks=kept_blocks))}
         return state

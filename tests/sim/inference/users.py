@@ -58,7 +58,10 @@ class Users:
         if price_ugrad is None:
             return
         max_fee_ugrad = price_ugrad + dice.choice((0, price_ugrad, 100 * price_ugrad, 100 * price_ugrad))
-        yield Intent(name, new_request(name, model, question, replicas, max_fee_ugrad, dice), succeeds=True)
+        message = new_request(name, model, question, replicas, max_fee_ugrad, dice)
+        if model.rounds_closed and dice.random() < 0.3:
+            message.is_pinned, message.round = True, dice.randint(0, model.rounds_closed - 1)
+        yield Intent(name, message, succeeds=True if message.round == model.rounds_closed else None)
 
     def _ask_in_vain(self, ctx: Ctx, name: str, model: Model, hosts: list[Host],
                      dice: random.Random) -> Iterator[Intent]:
