@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PARTS = ("app", "engine", "auditor", "node")
 PART_WIDTH = max(map(len, PARTS))
 BLOCK_REWARD_UGRAD = 1_000_000
-ROUNDS, TEXT_ROUNDS = 25, 120  # of the demo
+ROUNDS, TEXT_ROUNDS = 25, 60  # of the demo
 
 auditor_option = click.option("--auditor/--no-auditor", default=True, show_default=True,
                               help="Run an auditor beside it, where it is a validator.")
@@ -379,7 +379,7 @@ def status(folder: Path, output: str) -> None:
 @click.option("--behaviour", "behaviours", multiple=True, default=("garbage",), show_default=True,
               type=click.Choice(["none", "garbage", "copy", "wrong-data", "withhold"]),
               help="What a cheat does; one cheat each time it is given, none for honest miners alone.")
-@click.option("--rounds", type=click.IntRange(1, 1000), help="Rounds to train [25, of a text 120].")
+@click.option("--rounds", type=click.IntRange(1, 1000), help="Rounds to train [25, of a text 60].")
 @click.option("--accuracy-min-ppm", type=click.IntRange(0, 1_000_000), default=0, show_default=True,
               help="Fail below this accuracy; it must beat always naming the commonest class in any case.")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, file_okay=False), default=Path("~/.gradus/demo"),
