@@ -1,6 +1,6 @@
 """What asking models costs: requests a second, by sessions and on the chain, and the bytes that they leave behind.
 
-    python -m tests.bench.inference [--only sessions] [--save]      see README.md, section "Inference"
+    python -m tests.bench.inference [--only sessions|requests] [--save]      see README.md, section "Inference"
 """
 
 import json
@@ -11,12 +11,13 @@ from pathlib import Path
 
 import click
 
-from tests.bench import session_load
+from tests.bench import request_load, session_load
 from tests.interruptible import Command
 
 RESULTS = Path(__file__).parent / "results"
 Row = dict[str, int | float | str]
-PARTS: dict[str, Callable[[], list[Row]]] = {"sessions": session_load.measure}
+PARTS: dict[str, Callable[[], list[Row]]] = {"sessions": session_load.measure, "requests": request_load.measure}
+SIMULATED = ("requests", "sessions")
 
 
 @click.command(cls=Command)
@@ -31,6 +32,26 @@ def main(only: tuple[str, ...], save: bool) -> None:
             about = {"part": part, "processors": os.cpu_count(), "machine": platform.machine(),
                      "python": platform.python_version(), "rows": rows}
             (RESULTS / f"inference-{part}.json").write_text(json.dumps(about, indent=1) + "\n")
+            write_results()
+
+
+def write_results() -> None:
+    """The tables of all parts that have been measured, and of the simulations, as Markdown."""
+    parts = []
+    for part in sorted(PARTS):
+        path = RESULTS / f"inference-{part}.json"
+        if path.exists():
+            about = json.loads(path.read_text())
+            machine = f"{about['processors']} processors, {about['machine']}, Python {about['python']}"
+            parts.append(f"## {part.capitalize()}\n\n{machine}.\n\n{write_table(about['rows'])}\n")
+    for name in SIMULATED:
+        path = RESULTS / f"simulated-{name}.json"
+        if path.exists():
+            rows = [{"": text.replace("_", " "), "value": json.dumps(value)}
+                    for text, value in json.loads(path.read_text()).items() if text != "seen"]
+            parts.append(f"## Simulated {name}\n\n`python -m tests.sim.{name} --save`.\n\n{write_table(rows)}\n")
+    (RESULTS / "inference.md").write_text("# Paid inference: figures\n\nSee README.md above, section \"Inference\".\n\n"
+                                          + "\n".join(parts))
 
 
 def write_table(rows: list[Row]) -> str:

@@ -21,7 +21,7 @@ from tests.sim.inference.town import Town, TownFailed
 from tests.sim.inference.users import ASKING, Users
 
 ROOT = Path(__file__).parents[2]
-RESULT = ROOT / "tests/bench/results/requests.json"
+RESULT = ROOT / "tests/bench/results/simulated-requests.json"
 WARM_BLOCKS = 12
 TAIL_BLOCKS_MAX = 400
 

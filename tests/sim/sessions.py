@@ -18,7 +18,7 @@ from tests.sim.inference.town import Town, TownFailed
 from tests.sim.inference.users import ASKING
 
 ROOT = Path(__file__).parents[2]
-RESULT = ROOT / "tests/bench/results/sessions.json"
+RESULT = ROOT / "tests/bench/results/simulated-sessions.json"
 WARM_BLOCKS = 12
 TAIL_BLOCKS_MAX = 400
 
