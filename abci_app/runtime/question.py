@@ -4,7 +4,7 @@ The rooms that take questions, who hosts, audits and asks apply the same rules; 
 Reads/Writes: nothing. Specs are checked ones.
 """
 
-from abci_app.runtime.contract import new_network
+from abci_app.runtime.contract import GMA, new_network
 from abci_app.wire.ints import mul_div_ceil
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Question
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
@@ -14,11 +14,9 @@ from kernels.generate.rules import TEMPERATURE_MAX
 
 ROWS_MAX = 256
 FEATURE_BYTES_MAX = 65_536
-PROMPT_TOKENS_MAX = 4_096
 ANSWER_BYTES_MAX = 1 << 20
 TOP_K_MAX = 65_536
 WORK_MAX = 1 << 34  # multiply-adds: as much as a unit, since auditors compute it again
-GMA = 10**9
 LABEL_BYTES, VALUE_BYTES, TOKEN_BYTES, ROOT_BYTES = 2, 4, 2, 32
 NEVER = b"\x80"  # -128 is no feature
 
