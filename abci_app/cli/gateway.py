@@ -28,8 +28,8 @@ KEY_COLUMNS = ("name", "key", "spent_ugrad", "limit_ugrad", "answers", "created"
 limits = combine(
     click.option("--limit", type=AMOUNT, required=True,
                  help="What all answers may cost together, since the first one that this home's gateway paid for."),
-    click.option("--deposit", type=AMOUNT, default="0.5grad", show_default=True,
-                 help="Of a session with one host; the host's bond must cover many times that."),
+    click.option("--deposit", type=AMOUNT, default="0.1grad", show_default=True,
+                 help="Of a session with one host; of its bond 40 times that are bound, by the usual contract."),
     click.option("--sessions", type=click.IntRange(1, 256), default=8, show_default=True,
                  help="Open with the hosts of one model at once: so many questions are answered at a time."),
     click.option("--price-max", type=AMOUNT, help="For 10^9 multiply-adds, at most [any]."),

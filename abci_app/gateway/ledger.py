@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from abci_app.client.errors import ClientError
-from abci_app.gateway.errors import new_over_limit
+from abci_app.gateway.errors import new_over_limit, new_unauthorized
 
 FILE = "ledger.db"
 PREFIX = "gk-"
@@ -117,9 +117,14 @@ class Ledger:
 
     @contextmanager
     def reserve(self, key: ApiKey, fee_ugrad: int) -> Iterator["Reservation"]:
-        """Hold back what an answer costs while it is written. Raises ApiError where a limit does not cover it."""
+        """Hold back what an answer costs while it is written. Raises ApiError where a limit does not cover it, and
+        for a key that was revoked meanwhile."""
         with self._lock:
-            spent = self._rows.execute("select spent_ugrad from keys where id = ?", (key.id,)).fetchone()[0]
+            found = self._rows.execute("select spent_ugrad from keys where id = ? and revoked_s is null",
+                                       (key.id,)).fetchone()
+            if found is None:
+                raise new_unauthorized()
+            spent = found[0]
             held = self._held.get(key.id, 0)
             if key.limit_ugrad is not None and spent + held + fee_ugrad > key.limit_ugrad:
                 raise new_over_limit("this API key")

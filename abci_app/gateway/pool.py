@@ -1,8 +1,9 @@
 """Open sessions, by model: each is one question at a time, so that there are as many as questions at once.
 
-A session is opened when all others are busy, and closed when its deposit or its time runs out. Where the next host asks
-no more than twice as much as the cheapest, sessions go to different hosts, so that one that vanishes takes few with it.
-A host that has failed is left alone for a while.
+A session is opened when all others are busy, and closed when its deposit or its time runs out, or when nobody has used
+it for a while: it binds a part of its host's bond. Where no more can be opened, questions wait for those that are open.
+Where the next host asks no more than twice as much as the cheapest, sessions go to different hosts, so that one that
+vanishes takes few with it. A host that has failed is left alone for a while.
 """
 
 import logging
@@ -10,9 +11,10 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 
-from abci_app.client.errors import ClientError
+from abci_app.client.errors import ClientError, TxRefused
 from abci_app.gateway.errors import new_busy
 from abci_app.gateway.ledger import Ledger
 from abci_app.runtime.fee import compute_fee
@@ -31,20 +33,27 @@ EXPIRY_BLOCKS = 20  # before its end a session is asked no more
 SHUN_S = 60.0
 WAIT_S = 30.0
 HEIGHT_S = 2.0
+IDLE_S = 300.0
+FULL_S = 5.0  # after the chain or the hosts have refused a session, so long none is asked for while others are open
+GRACE_S = 30.0  # for answers that are being written when the gateway ends
 SPREAD = 2
+USED_PART = 4  # with less than this part of its deposit left a session is used up
+DEPOSIT_PARTS = (1, 2, 4, 8)  # of the usual deposit, where hosts have too little bond for all of it
 _log = logging.getLogger("gradus.gateway")
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """deposit_ugrad: of a session. sessions_max: of a model at once. price_max_ugrad_per_gma: 0 takes any price.
-    wait_s: for a session to become free. answer_s: for one answer of a host."""
+    wait_s: for a session to become free. answer_s: for one answer of a host. idle_s: unused so long, a session is
+    closed, but one of each model."""
 
     deposit_ugrad: int
     sessions_max: int = 8
     price_max_ugrad_per_gma: int = 0
     wait_s: float = WAIT_S
     answer_s: float = 60.0
+    idle_s: float = IDLE_S
 
 
 @dataclass
@@ -52,6 +61,7 @@ class _Served:
     idle: list[PaidSession] = field(default_factory=list)
     busy: list[PaidSession] = field(default_factory=list)
     opening: int = 0
+    full_s: float = float("-inf")  # until then no session is asked for while others are open
     chosen: list[str] = field(default_factory=list)  # hosts of those that are about to be open
 
     @property
@@ -72,6 +82,8 @@ class Pool:
         self.client, self.ledger, self.terms, self.clock = client, ledger, terms, clock
         self._models: dict[int, _Served] = {}
         self._shunned: dict[str, float] = {}
+        self._freed_s: dict[int, float] = {}
+        self._is_closed = False
         self._changed = threading.Condition()
         self._choosing = threading.Lock()
         self._closing = ThreadPoolExecutor(1, "closing")
@@ -92,8 +104,9 @@ class Pool:
             except ClientError as error:
                 _log.warning("session %d is left as it is: %s", record.id, error)
                 continue
-            if self._is_usable(session):
-                self._served(record.model_id).idle.append(session)
+            if _is_lasting(session, self._find_height()):
+                with self._changed:
+                    self._put_idle(self._served(record.model_id), session)
                 resumed += 1
             else:
                 self._end(session)
@@ -105,35 +118,60 @@ class Pool:
         Raises ApiError, ClientError.
         """
         deadline = self.clock() + self.terms.wait_s
-        served = self._served(model_id)
+        problem: ClientError | None = None
         while True:
+            height = self._find_height()
             with self._changed:
-                found = self._take_idle(served, question, tried)
+                if self._is_closed:
+                    raise new_busy("the gateway is ending")
+                served = self._served(model_id)
+                found = self._take_idle(served, question, tried, height)
                 if found is not None:
                     return found
-                may_open = served.count < self.terms.sessions_max
-                served.opening += may_open
-            if may_open:
+                now_s, may_wait = self.clock(), self._may_wait(served, question, tried)
+                if served.count >= self.terms.sessions_max or may_wait and now_s < served.full_s:
+                    if now_s >= deadline:
+                        raise new_busy(f"all {served.count} sessions of the model are busy"
+                                       + (f", and no more can be opened: {problem}" if problem else ""))
+                    self._changed.wait(min(served.full_s if now_s < served.full_s else deadline, deadline) - now_s)
+                    continue
+                served.opening += 1
+            try:
                 return self._open(model_id, served, question, tried)
-            with self._changed:
-                if not self._changed.wait(max(deadline - self.clock(), 0)) or self.clock() >= deadline:
-                    raise new_busy(f"all {self.terms.sessions_max} sessions of the model are busy")
+            except (HostsMissing, TxRefused) as error:
+                problem = error
+                with self._changed:
+                    if not self._may_wait(served, question, tried):
+                        raise
+                    served.full_s = self.clock() + FULL_S
 
     def release(self, model_id: int, session: PaidSession) -> None:
         """Give a session back to the others."""
         with self._changed:
             served = self._served(model_id)
             served.busy.remove(session)
-            served.idle.append(session)
-            self._changed.notify()
+            self._put_idle(served, session)
+            self._changed.notify_all()
 
     def discard(self, model_id: int, session: PaidSession) -> None:
         """End a session whose host has failed, and leave the host alone for a while."""
         with self._changed:
             self._served(model_id).busy.remove(session)
             self._shunned[session.host] = self.clock() + SHUN_S
-            self._changed.notify()
-        self._closing.submit(self._end, session)
+            self._end_soon(session)
+            self._changed.notify_all()
+
+    def sweep(self) -> int:
+        """End what nobody has used for a while, but the last one of each model: it binds its host's bond. How many."""
+        ended = 0
+        with self._changed:
+            for served in self._models.values():
+                for session in served.idle[:len(served.idle) - (not served.busy)]:
+                    if self.clock() - self._freed_s[session.id] >= self.terms.idle_s:
+                        served.idle.remove(session)
+                        self._end_soon(session)
+                        ended += 1
+        return ended
 
     def shun(self, address: str) -> None:
         """Leave a host alone for a while."""
@@ -141,12 +179,18 @@ class Pool:
             self._shunned[address] = self.clock() + SHUN_S
 
     def close(self) -> None:
-        """End all sessions."""
+        """End all sessions; answers that are being written are waited for, for a while. What is busy then stays open,
+        and the next gateway of this home goes on with it."""
+        deadline = self.clock() + GRACE_S
         with self._changed:
-            sessions = [session for served in self._models.values() for session in (*served.idle, *served.busy)]
-            self._models.clear()
-        for session in sessions:
-            self._closing.submit(self._end, session)
+            self._is_closed = True
+            self._changed.notify_all()
+            while any(served.busy or served.opening for served in self._models.values()) and self.clock() < deadline:
+                self._changed.wait(deadline - self.clock())
+            for served in self._models.values():
+                for session in served.idle:
+                    self._end_soon(session)
+                served.idle.clear()
         self._closing.shutdown(wait=True)
 
     def count_open(self) -> int:
@@ -157,24 +201,45 @@ class Pool:
     def _served(self, model_id: int) -> _Served:
         return self._models.setdefault(model_id, _Served())
 
-    def _take_idle(self, served: _Served, question: Question, tried: frozenset[str]) -> PaidSession | None:
-        """The cheapest idle session that covers the question; those that are used up are ended on the way."""
-        for session in sorted(served.idle, key=lambda one: one.session.record.price_ugrad_per_gma):
-            if not self._is_usable(session) or session.session.compute_fee(question) > session.left_ugrad:
+    def _put_idle(self, served: _Served, session: PaidSession) -> None:
+        served.idle.append(session)
+        self._freed_s[session.id] = self.clock()
+
+    def _take_idle(self, served: _Served, question: Question, tried: frozenset[str], height: int
+                   ) -> PaidSession | None:
+        """The cheapest idle session that covers the question, of those the last used, so that the others can be ended.
+        Those that are used up are ended on the way; where there is room for no more, the emptiest as well."""
+        short = []
+        for session in sorted(reversed(served.idle), key=lambda one: one.session.record.price_ugrad_per_gma):
+            covers = _covers(session, question)
+            is_used_up = not covers and session.left_ugrad * USED_PART < session.session.record.deposit_ugrad
+            if is_used_up or not _is_lasting(session, height):
                 served.idle.remove(session)
-                self._closing.submit(self._end, session)
+                self._end_soon(session)
+            elif not covers:
+                short.append(session)
             elif session.host not in tried and not self._is_shunned(session.host):
                 served.idle.remove(session)
                 served.busy.append(session)
                 return session
+        if short and served.count >= self.terms.sessions_max:
+            emptiest = min(short, key=lambda one: one.left_ugrad)
+            served.idle.remove(emptiest)
+            self._end_soon(emptiest)
         return None
+
+    def _may_wait(self, served: _Served, question: Question, tried: frozenset[str]) -> bool:
+        """Whether a session may become free for the question."""
+        hosts = [one.host for one in (*served.busy, *served.idle) if _covers(one, question)] + served.chosen
+        return any(host not in tried and not self._is_shunned(host) for host in hosts)
 
     def _open(self, model_id: int, served: _Served, question: Question, tried: frozenset[str]) -> PaidSession:
         session, chosen = None, ""
         try:
             with self._choosing:
                 deposit_ugrad, chosen = self._choose(model_id, served, question, tried)
-                served.chosen.append(chosen)
+                with self._changed:
+                    served.chosen.append(chosen)
             price_max = self.terms.price_max_ugrad_per_gma or None
             session = open_paid(self.client, model_id, deposit_ugrad, chosen, price_max, BLOCKS, None,
                                 self.terms.answer_s)
@@ -187,7 +252,7 @@ class Pool:
                     served.chosen.remove(chosen)
                 if session is not None:
                     served.busy.append(session)
-                self._changed.notify()
+                self._changed.notify_all()
 
     def _choose(self, model_id: int, served: _Served, question: Question, tried: frozenset[str]) -> tuple[int, str]:
         """(deposit, host) of a new session: a host that has none of ours yet, where it is not much dearer than the
@@ -198,37 +263,65 @@ class Pool:
         spec, most = self.client.get_model(model_id).spec, self.terms.price_max_ugrad_per_gma or None
         least = min((host.price_ugrad_per_gma for host in self.client.chain.iter_hosts(model_id)
                      if host.endpoint and not is_out(host)), default=0)
-        deposit_ugrad = self._choose_deposit(spec, question, least)
-        if served.idle or served.busy or served.chosen:
+        deposit_ugrad = self._choose_deposit(spec, question, least, self.terms.deposit_ugrad)
+        has_others = bool(served.idle or served.busy or served.chosen)
+        if has_others:
             try:
                 return deposit_ugrad, choose_host(
                     self.client, model_id, spec, deposit_ugrad, None, min(most or SPREAD * least, SPREAD * least),
                     lambda host: is_out(host) or bool(served.count_of(host.address))).address
             except HostsMissing:
                 pass
-        return deposit_ugrad, choose_host(self.client, model_id, spec, deposit_ugrad, None, most, is_out).address
+        deposits = [deposit_ugrad]
+        if not has_others:
+            least_ugrad = self._choose_deposit(spec, question, least, 0)
+            deposits = sorted({max(deposit_ugrad // part, least_ugrad) for part in DEPOSIT_PARTS}, reverse=True)
+        for smaller_ugrad in deposits[:-1]:
+            with suppress(HostsMissing):
+                return smaller_ugrad, choose_host(self.client, model_id, spec, smaller_ugrad, None, most,
+                                                  is_out).address
+        return deposits[-1], choose_host(self.client, model_id, spec, deposits[-1], None, most, is_out).address
 
-    def _choose_deposit(self, spec: ModelSpec, question: Question, price_ugrad_per_gma: int) -> int:
+    def _choose_deposit(self, spec: ModelSpec, question: Question, price_ugrad_per_gma: int, usual_ugrad: int) -> int:
         """The usual deposit, more for a dear question, and never more than may still be spent."""
         fee_ugrad = compute_fee(spec.inference, compute_ask(compute_work(spec, question), price_ugrad_per_gma))
-        wanted = max(self.terms.deposit_ugrad, SPREAD * fee_ugrad)
+        wanted = max(usual_ugrad, SPREAD * fee_ugrad)
         left = self.ledger.left_ugrad
         return wanted if left is None else max(min(wanted, left), fee_ugrad)
 
     def _is_shunned(self, address: str) -> bool:
         return self._shunned.get(address, float("-inf")) > self.clock()
 
-    def _is_usable(self, session: PaidSession) -> bool:
-        """Whether a session will be open for a while."""
+    def _find_height(self) -> int:
+        """The chain's height, a little old. Not under the lock: it may wait for the node."""
         height, asked_s = self._height
         if self.clock() - asked_s > HEIGHT_S:
             height = self.client.chain.height()
             self._height = height, self.clock()
-        return session.session.record.expiry_height - height > EXPIRY_BLOCKS
+        return height
+
+    def _end_soon(self, session: PaidSession) -> None:
+        """For a thread that may wait for host and chain."""
+        self._freed_s.pop(session.id, None)
+        try:
+            self._closing.submit(self._end, session)
+        except RuntimeError:
+            _log.warning("session %d is left open: the gateway has ended", session.id)
 
     def _end(self, session: PaidSession) -> None:
         try:
             session.close()
+            _log.info("session %d with %s is closed", session.id, session.host)
         except ClientError as error:
             _log.warning("session %d is not closed: %s; `gradus tx sessions close %d` does it", session.id, error,
                          session.id)
+
+
+def _covers(session: PaidSession, question: Question) -> bool:
+    """Whether what is left of a session's deposit pays a question."""
+    return session.session.compute_fee(question) <= session.left_ugrad
+
+
+def _is_lasting(session: PaidSession, height: int) -> bool:
+    """Whether a session will be open for a while."""
+    return session.session.record.expiry_height - height > EXPIRY_BLOCKS

@@ -14,6 +14,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from aiohttp import web
@@ -33,6 +34,7 @@ from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Question
 
 BODY_BYTES_MAX = 1 << 20
 THREADS = 64
+SWEEP_S = 15.0
 DONE = b"data: [DONE]\n\n"
 API_KEY: web.RequestKey[ApiKey] = web.RequestKey("api_key", ApiKey)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -56,8 +58,22 @@ class Gateway:
             web.get("/health", self._health), web.get("/v1/models", self._list_models),
             web.get("/v1/models/{name}", self._get_model),
             web.post("/v1/completions", self._complete), web.post("/v1/chat/completions", self._chat)])
+        app.cleanup_ctx.append(self._sweeping)
         app.on_shutdown.append(self._shut_down)
         return app
+
+    async def _sweeping(self, app: web.Application) -> AsyncIterator[None]:
+        """Ends sessions that nobody uses, while the application runs."""
+        async def sweep() -> None:
+            while True:
+                await asyncio.sleep(SWEEP_S)
+                await self._run(self.pool.sweep)
+
+        task = asyncio.create_task(sweep())
+        yield
+        task.cancel()
+        with suppress(asyncio.CancelledError, RuntimeError):
+            await task
 
     async def _shut_down(self, app: web.Application) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self.pool.close)

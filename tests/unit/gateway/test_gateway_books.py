@@ -67,6 +67,15 @@ def test_what_is_reserved_and_not_answered_is_free_again(ledger: Ledger) -> None
     assert ledger.left_ugrad == 1_000 and ledger.list_keys()[0].answers == 0
 
 
+def test_a_key_that_is_revoked_in_the_middle_pays_nothing_more(ledger: Ledger) -> None:
+    key = ledger.find(ledger.create("one"))
+    assert key is not None
+    ledger.revoke("one")
+    with pytest.raises(ApiError) as refused, ledger.reserve(key, 1):
+        raise AssertionError
+    assert refused.value.status == 401 and ledger.left_ugrad == 1_000
+
+
 def test_requests_a_minute_are_counted_for_each_key() -> None:
     now = [0.0]
     rates = Rates(60, lambda: now[0])

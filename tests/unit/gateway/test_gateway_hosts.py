@@ -123,3 +123,43 @@ def test_a_gateway_that_is_started_again_goes_on_with_its_sessions(office: Offic
     running.close()
     office.settle()
     assert office.sessions()[0].paid_ugrad == office.ledger.spent_ugrad
+
+
+def test_questions_wait_for_an_open_session_where_the_hosts_bond_covers_no_more(office: Office) -> None:
+    office.host("ann")
+    office.open(deposit_ugrad=20_000_000)  # of 1,000 grad of bond 800 are behind one
+    client = office.openai(office.ledger.create("laptop"))
+    with ThreadPoolExecutor(6) as threads:
+        texts = {told.choices[0].text for told in threads.map(lambda _: ask(client), range(18))}
+    assert len(texts) == 1 and office.ledger.list_keys()[0].answers == 18
+    assert len(office.sessions()) == 1
+
+
+def test_a_smaller_deposit_is_made_where_the_bond_covers_no_usual_one(office: Office) -> None:
+    office.host("ann")
+    office.open(deposit_ugrad=40_000_000)
+    assert ask(office.openai(office.ledger.create("laptop"))).choices[0].text
+    assert [session.deposit_ugrad for session in office.sessions()] == [20_000_000]
+
+
+def test_sessions_that_nobody_uses_are_closed_but_one(office: Office) -> None:
+    office.host("ann")
+    office.host("ben", price=PRICE_UGRAD_PER_GMA + 1)
+    running = office.open(idle_s=0.0)
+    client = office.openai(office.ledger.create("laptop"))
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda _: ask(client), range(8)))
+    count = running.pool.count_open()
+    assert count > 1 and running.pool.sweep() == count - 1 and running.pool.sweep() == 0
+    assert running.pool.count_open() == 1 and ask(client).choices[0].text
+    assert len(office.sessions()) == count
+
+
+def test_a_dear_question_leaves_the_sessions_of_cheap_ones_open(office: Office) -> None:
+    office.host("ann")
+    running = office.open(deposit_ugrad=8_000)
+    client = office.openai(office.ledger.create("laptop"))
+    cheap = client.completions.create(model=TEXT, prompt="x", max_tokens=1)
+    assert 0 < cheap.usage.cost_ugrad < 2_000
+    assert client.completions.create(model=TEXT, prompt=PROMPT, max_tokens=40).usage.cost_ugrad > 8_000
+    assert running.pool.count_open() == 2
