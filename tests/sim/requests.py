@@ -28,7 +28,10 @@ TAIL_BLOCKS_MAX = 400
 
 @dataclass(frozen=True)
 class Report:
-    """What has become of all requests. Bytes of state are of keys and values; of blocks, of transactions."""
+    """What has become of all requests. Bytes of state are of keys and values; of blocks, of transactions.
+
+    There is none of a run in which a right answer was judged and not paid, or a wrong one judged and paid: it fails.
+    """
 
     seed: int
     requests: int
@@ -43,8 +46,6 @@ class Report:
     slashed_wrong: int
     slashed_withheld: int
     honest_slashed: int
-    honest_unpaid_where_judged: int
-    wrong_paid_where_audited: int
     right_unpaid_undecided: int
     block_bytes_per_request: dict[str, float]
     injected_bytes: int
@@ -157,7 +158,7 @@ def _report(town: RequestTown, state_before: int, kept_bytes: float, cpu_s: floa
         audited=seen["audited by lot"] + seen["audited for differing answers"],
         slashed_wrong=_sum_slashes(seen, "wrong"), slashed_withheld=_sum_slashes(seen, "withheld"),
         honest_slashed=sum(seen[f"{one} slashed for {why}"] for one in TRUSTWORTHY for why in ("wrong", "withheld")),
-        honest_unpaid_where_judged=0, wrong_paid_where_audited=0, right_unpaid_undecided=seen["seats unpaid, right"],
+        right_unpaid_undecided=seen["seats unpaid, right"],
         block_bytes_per_request=sizes, injected_bytes=town.sent_bytes["injected"], state_bytes_before=state_before,
         state_bytes_of_10000_kept=round(10_000 * kept_bytes), state_bytes_left=town.measure_state().total(),
         burnt_ugrad=town.coins.burnt, cpu_s=round(cpu_s, 1), seen={name: seen[name] for name in sorted(seen)})
