@@ -74,7 +74,8 @@ class BondStaked(ChainError):
 
 
 class DeadlineInvalid(ChainError):
-    codespace, code, text = "inference", 18, "a request has 8 to 10000 blocks until its last reveal"
+    codespace, code = "inference", 18
+    text = "a request leaves its hosts time to compute and reveal, and has at most 10000 blocks"
 
 
 class ReplicasInvalid(ChainError):

@@ -34,9 +34,10 @@ CAPACITY_MAX = 1_024
 ENDPOINT_CHARS_MAX = 128
 KEY_BYTES = 33
 HOSTS_MAX = 256  # active ones of a model
-DEADLINE_BLOCKS_MIN, DEADLINE_BLOCKS_MAX = 8, 10_000
+DEADLINE_BLOCKS_MAX = 10_000
 REVEAL_BLOCKS = 4  # before the deadline, of which the commits have none
-DEALT_LAST_BLOCKS = 6  # before the deadline: later nothing is dealt any more
+COMMIT_BLOCKS_MIN = 4  # from the dealing on, for who computes nothing long
+COMMIT_WORK_PER_BLOCK = 1 << 28  # multiply-adds, for which the commits have one block more
 WAIT_PARTS = 8  # a request that waits is asked again after this part of the time that it has waited
 TRIED_PER_BLOCK = 256  # requests that wait to be dealt
 LOOKED_PER_BLOCK = 8_192  # hosts that a block looks at for them
@@ -124,8 +125,8 @@ def check_request_inference(msg: MsgRequestInference) -> None:
     parse_base_amount(msg.max_fee)
     if msg.replicas == 0:
         raise ReplicasInvalid("0 given")
-    if not DEADLINE_BLOCKS_MIN <= msg.deadline_blocks <= DEADLINE_BLOCKS_MAX:
-        raise DeadlineInvalid(f"{msg.deadline_blocks} given")
+    if not compute_least_deadline(1) <= msg.deadline_blocks <= DEADLINE_BLOCKS_MAX:
+        raise DeadlineInvalid(f"{msg.deadline_blocks} given, the least is {compute_least_deadline(1)}")
 
 
 def check_commit_answer(msg: MsgCommitAnswer) -> None:
@@ -177,9 +178,19 @@ def sort_offers(offers: list[Offer], seed: bytes, count: int) -> list[Offer]:
         "gradus/seat", seed, decode_address(offer.host.address))))[:count]
 
 
+def compute_commit_blocks(work: int) -> int:
+    """Blocks that hosts have at least, from the dealing on, to compute so many multiply-adds and to commit."""
+    return COMMIT_BLOCKS_MIN + -(-work // COMMIT_WORK_PER_BLOCK)  # rounded up
+
+
+def compute_least_deadline(work: int) -> int:
+    """The least deadline_blocks of a request of so many multiply-adds: one to be dealt in, then both phases."""
+    return 1 + compute_commit_blocks(work) + REVEAL_BLOCKS
+
+
 def compute_last_dealing(request: Request) -> int:
     """The last height whose block may deal a request: later nobody could compute, commit and reveal any more."""
-    return request.deadline_height - DEALT_LAST_BLOCKS
+    return request.deadline_height - REVEAL_BLOCKS - compute_commit_blocks(request.work)
 
 
 def compute_next_try(request: Request, height: int) -> int:

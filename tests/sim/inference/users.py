@@ -88,7 +88,7 @@ class Users:
             return new_request(FOOL, model, question, replicas, price_ugrad, dice), ("inference", 19)
         message = new_request(FOOL, model, question, 1, price_ugrad, dice)
         if kind == 1:
-            message.deadline_blocks = dice.choice((0, 7, 10_001))
+            message.deadline_blocks = dice.choice((0, 9, 10_001))
             return message, ("inference", 18)
         if kind == 2:
             message.is_pinned, message.round = True, 2**31
@@ -106,7 +106,7 @@ def new_request(name: str, model: Model, question: Question, replicas: int, max_
     return MsgRequestInference(
         user=address_of(name), model_id=model.id, is_pinned=dice.random() < 0.3, round=model.rounds_closed,
         question=question, max_fee=coin_pb(base_coin(max_fee_ugrad)), replicas=replicas,
-        deadline_blocks=dice.choice((8, 12, 12, 30)))
+        deadline_blocks=dice.choice((10, 12, 12, 30)))
 
 
 def list_active(answers: Answers, ctx: Ctx) -> list[Host]:

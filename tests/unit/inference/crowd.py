@@ -34,7 +34,7 @@ USER_NAMES = tuple(f"user{index}" for index in range(4))
 PARAMS = Params(kept_blocks=12, missed_max=2, request_price_ugrad=7, return_blocks=6)
 FATES = ("right",) * 14 + ("lie", "lie", "alone", "miss", "withhold")
 GAS_UGRAD = 1_000  # of every transaction
-DEADLINES = range(8, 15)
+DEADLINES = range(10, 17)
 
 
 class Crowd:

@@ -141,7 +141,7 @@ class Desk:
 
     @staticmethod
     def request_msg(user: str = "una", replicas: int = 3, max_fee_ugrad: int = MAX_FEE_UGRAD, rows: int = 1,
-                    deadline_blocks: int = 8, **fields: Any) -> MsgRequestInference:
+                    deadline_blocks: int = 10, **fields: Any) -> MsgRequestInference:
         """A question by name."""
         return MsgRequestInference(user=address_of(user), model_id=fields.pop("model_id", 1), replicas=replicas,
                                    question=fields.pop("question", None) or new_question(rows),

@@ -5,15 +5,17 @@ from collections.abc import Callable
 import pytest
 
 from abci_app.runtime.fee import compute_fee, compute_request_stake
-from abci_app.runtime.question import compute_work
+from abci_app.runtime.question import WORK_MAX, compute_work
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
     HOST_STATUS_ACTIVE, HOST_STATUS_STOOD_DOWN, REQUEST_STATUS_ANSWERED, REQUEST_STATUS_COMMIT, REQUEST_STATUS_FAILED,
     REQUEST_STATUS_PENDING, REQUEST_STATUS_REVEAL, Params,
 )
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCloseModel
-from abci_app.x.inference import block
-from abci_app.x.inference.errors import AnswerMismatch, AnswerMissing
-from abci_app.x.inference.types import compute_last_dealing, compute_next_try
+from abci_app.x.inference import block, types
+from abci_app.x.inference.errors import AnswerMismatch, AnswerMissing, DeadlineInvalid
+from abci_app.x.inference.types import (
+    REVEAL_BLOCKS, compute_commit_blocks, compute_last_dealing, compute_least_deadline, compute_next_try,
+)
 from tests.chain import address_of
 from tests.sim.rows import new_rows
 from tests.unit.inference.desk import (
@@ -140,6 +142,19 @@ def test_a_request_that_waits_is_asked_less_and_less_often_and_at_last_in_time(d
     assert height == compute_last_dealing(request) + 1 and 20 < tries < 40
 
 
+def test_whoever_is_dealt_a_question_has_time_to_compute_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [compute_commit_blocks(work) for work in (1, 1 << 28, (1 << 28) + 1, WORK_MAX)] == [5, 5, 6, 68]
+    monkeypatch.setattr(types, "COMMIT_WORK_PER_BLOCK", ONE_ROW_WORK)
+    least = compute_least_deadline(compute_work(small_spec(), new_question(3)))
+    assert least > compute_least_deadline(1) == 10
+    assert desk.refusal(desk.request_msg(rows=3, deadline_blocks=least - 1)) == ("inference", DeadlineInvalid.code)
+    desk.ask(desk.request_msg(rows=3, deadline_blocks=least))
+    request = desk.request()
+    assert request.status == REQUEST_STATUS_COMMIT and compute_last_dealing(request) == desk.chain.height
+    assert request.due_height - desk.chain.height == compute_commit_blocks(request.work)
+    assert request.deadline_height - request.due_height == REVEAL_BLOCKS
+
+
 def test_nobody_answers_its_own_question(new_desk: Callable[..., Desk]) -> None:
     desk = new_desk(hosts=("hal", "una"))
     desk.ask(desk.request_msg("una", replicas=1))
@@ -218,8 +233,8 @@ def test_what_one_block_does_not_bear_is_done_in_the_next(desk: Desk, monkeypatc
     monkeypatch.setattr(block, "DRAWN_PER_BLOCK", 1)
     for request_id in desk.ask(*(desk.request_msg(replicas=1, deadline_blocks=20) for _ in range(3))):
         desk.answer_all(request_id)
-    desk.ask(*(desk.request_msg(replicas=1, deadline_blocks=8) for _ in range(3)))
-    desk.wait_for(desk.chain.height + 8)
+    desk.ask(*(desk.request_msg(replicas=1, deadline_blocks=10) for _ in range(3)))
+    desk.wait_for(desk.chain.height + 10)
     assert [desk.request(one).status for one in range(1, 7)] == [REQUEST_STATUS_ANSWERED] * 3 + [
         REQUEST_STATUS_FAILED] * 3
     assert len({desk.request(one).closed_height for one in (4, 5, 6)}) == 3

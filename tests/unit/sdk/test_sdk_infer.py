@@ -8,9 +8,12 @@ import pytest
 
 from abci_app.client.errors import ProofInvalid
 from abci_app.client.rpc import Answer
+from abci_app.runtime.question import WORK_MAX
+from abci_app.sdk.client import DEADLINE_BLOCKS
 from abci_app.sdk.errors import HostsMissing, KeyMissing, RequestFailed
 from abci_app.sdk.translator import Classified, QuestionRefused
 from abci_app.wire.question import answer_hash
+from abci_app.x.inference.types import compute_least_deadline
 from tests.answerers import Answering
 from tests.chain import address_of
 from tests.unit.inference.desk import new_question
@@ -100,6 +103,10 @@ def test_a_request_that_nobody_answers_fails_and_the_coins_come_back(
     client = new_client(answering, tmp_path)
     before = answering.balance("una")
     with pytest.raises(RequestFailed, match="came back"):
-        client.infer(1, rows=ROWS, deadline_blocks=8)
+        client.infer(1, rows=ROWS, deadline_blocks=10)
     assert before - answering.balance("una") < 50_000
     assert address_of("hal") in answering.names
+
+
+def test_the_deadline_that_is_chosen_for_users_leaves_time_for_every_question() -> None:
+    assert compute_least_deadline(WORK_MAX) < DEADLINE_BLOCKS

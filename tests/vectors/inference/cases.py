@@ -143,7 +143,7 @@ def request_cases(idle: Desk, retired: Desk) -> Iterator[Case]:
     stateless: tuple[tuple[str, str, dict[str, Any], Refusal], ...] = (
         ("request_with_a_bad_address", "An address with a typing error.", {"user": "gradus1una"}, InvalidAddress),
         ("request_without_replicas", "One host at least answers.", {"replicas": 0}, errors.ReplicasInvalid),
-        ("request_in_a_hurry", "Seven blocks are too few.", {"deadline_blocks": 7}, errors.DeadlineInvalid),
+        ("request_in_a_hurry", "Nine blocks are too few for anything.", {"deadline_blocks": 9}, errors.DeadlineInvalid),
         ("request_for_ever", "10,001 blocks are too many.", {"deadline_blocks": 10_001}, errors.DeadlineInvalid))
     for name, about, fields, refusal in stateless:
         yield Case(name, about, idle, [("una", changed(right, **fields), refusal)], stateless=True)

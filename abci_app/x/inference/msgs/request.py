@@ -10,21 +10,23 @@ from abci_app.wire.pb.gradus.inference.v1.tx_pb2 import MsgRequestInference, Msg
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.question import question_hash
 from abci_app.x.inference import events
-from abci_app.x.inference.errors import FeeTooLow, HostsMissing, QuestionRefused, ReplicasInvalid
+from abci_app.x.inference.errors import DeadlineInvalid, FeeTooLow, HostsMissing, QuestionRefused, ReplicasInvalid
 from abci_app.x.inference.keeper import Keeper
 from abci_app.x.inference.msgs.host import find_asked_model
-from abci_app.x.inference.types import HOST_LOOK_GAS, STORE, WRITES_LATER, WRITES_LATER_PER_SEAT, compute_burnt
+from abci_app.x.inference.types import (
+    HOST_LOOK_GAS, STORE, WRITES_LATER, WRITES_LATER_PER_SEAT, compute_burnt, compute_least_deadline,
+)
 
 
 def request_inference(ctx: Ctx, keeper: Keeper, msg: MsgRequestInference) -> MsgRequestInferenceResponse:
     """Ask a model, and put the most that the answer may cost into escrow.
 
     Checks, in consensus order: model there, not retired, with an inference policy; the weights are kept; the question
-    has an answer; the contract allows so many replicas; so many hosts would answer, whatever they have open; max_fee
+    has an answer; the contract allows so many replicas; the deadline leaves time for the work; so many hosts would answer, whatever they have open; max_fee
     covers the cheapest of them; the coins are there.
     Raises: ModelNotFound (models/2), ModelRetired (inference/7), InferenceAbsent (inference/8), WeightsNotFound
-    (models/3), QuestionRefused (inference/20), ReplicasInvalid (inference/19), HostsMissing (inference/21), FeeTooLow
-    (inference/22), InsufficientFunds (sdk/5).
+    (models/3), QuestionRefused (inference/20), ReplicasInvalid (inference/19), DeadlineInvalid (inference/18),
+    HostsMissing (inference/21), FeeTooLow (inference/22), InsufficientFunds (sdk/5).
     Emits: inference.request_opened.    Gas: 5 writes, those of blocks later (WRITES_LATER, WRITES_LATER_PER_SEAT),
     HOST_LOOK_GAS for each host looked at, the weights' hold and the bank's.
     """
@@ -33,6 +35,9 @@ def request_inference(ctx: Ctx, keeper: Keeper, msg: MsgRequestInference) -> Msg
     work, policy = _check_question(model.spec, msg), model.spec.inference
     if msg.replicas > policy.replicas_max:
         raise ReplicasInvalid(f"{msg.replicas} given, the most is {policy.replicas_max}")
+    if msg.deadline_blocks < compute_least_deadline(work):
+        raise DeadlineInvalid(f"{msg.deadline_blocks} given, {work} multiply-adds have {compute_least_deadline(work)} at "
+                              "least")
     _check_fee(ctx, keeper, model.spec, msg, work)
     escrow_ugrad = parse_base_amount(msg.max_fee)
     burnt_ugrad = compute_burnt(keeper.params(ctx), policy, work, keeper.audit_price(ctx))
