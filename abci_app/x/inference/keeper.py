@@ -176,6 +176,8 @@ class Keeper:
         if earned_ugrad:
             host.answered += 1
             host.missed_in_a_row = 0
+            if host.status == HOST_STATUS_ACTIVE:
+                host.return_height = 0  # of misses: who withheld is not active
             host.earned_ugrad = min(host.earned_ugrad + earned_ugrad, U64_MAX)
         self.put_host(ctx, host)
 
@@ -212,7 +214,8 @@ class Keeper:
         ctx.emit(events.host_slashed(host, reason, amount_ugrad, burnt_ugrad))
 
     def stand_down(self, ctx: Ctx, host: Host, reason: str, return_height: int = 0) -> None:
-        """Deal an active host nothing new until it updates its terms, from return_height on. Another one waits too.
+        """Deal an active host nothing new until it updates its terms, from return_height on, or from where it had to
+        wait for already. Another one waits too.
 
         Emits inference.host_stood_down for an active one.
         """

@@ -13,6 +13,7 @@ from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
 from abci_app.wire.pb.gradus.models.v1.tx_pb2 import MsgCloseModel
 from abci_app.x.inference import block, types
 from abci_app.x.inference.errors import AnswerMismatch, AnswerMissing, DeadlineInvalid
+from abci_app.x.inference.msgs import host as host_msgs
 from abci_app.x.inference.types import (
     REVEAL_BLOCKS, compute_commit_blocks, compute_last_dealing, compute_least_deadline, compute_next_try,
 )
@@ -65,6 +66,41 @@ def test_who_misses_the_commits_earns_nothing_and_stands_down_after_several(new_
     desk.block(desk.update_msg("hex"))
     host = desk.host("hex")
     assert (host.status, host.missed_in_a_row, host.return_height) == (HOST_STATUS_ACTIVE, 0, 0)
+
+
+def test_what_was_missed_cannot_be_washed_off(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk(params=IMPATIENT)
+    desk.ask()
+    desk.answer_all(absent=("hex",))
+    assert desk.refusal(desk.update_msg("hex", capacity=9)) == ("", 0), "an active host goes on as it wants"
+    assert desk.refusal(desk.leave_msg("hex")) == ("inference", 35)
+    desk.block(desk.drain_msg("hex"))
+    assert desk.refusal(desk.update_msg("hex")) == desk.refusal(desk.leave_msg("hex")) == ("inference", 35)
+    desk.wait_for(desk.host("hex").return_height - 1)
+    assert desk.host("hex").missed_in_a_row == 1
+    assert desk.refusal(desk.update_msg("hex")) == ("", 0)
+    assert (desk.host("hex").missed_in_a_row, desk.host("hex").return_height) == (0, 0)
+
+
+def test_who_is_outbid_keeps_what_it_missed(new_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = new_desk(params=IMPATIENT)
+    desk.ask()
+    desk.answer_all(absent=("hex",))
+    desk.block(desk.update_msg("hex", PRICE + 1))
+    monkeypatch.setattr(host_msgs, "HOSTS_MAX", 3)
+    desk.block(desk.register_msg("eve"))
+    assert desk.host("hex").status == HOST_STATUS_STOOD_DOWN
+    assert desk.refusal(desk.update_msg("hex", PRICE - 1)) == ("inference", 35)
+    assert desk.host("hex").missed_in_a_row == 1
+
+
+def test_who_was_paid_since_its_miss_may_leave(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk(params=Params(kept_blocks=5, missed_max=2, return_blocks=1_000))
+    for absent in (("hex",), ()):
+        (request_id,) = desk.ask()
+        desk.answer_all(request_id, absent=absent)
+        desk.block()
+    assert desk.refusal(desk.leave_msg("hex")) == ("", 0)
 
 
 def test_an_answer_that_was_paid_ends_a_row_of_misses(new_desk: Callable[..., Desk]) -> None:

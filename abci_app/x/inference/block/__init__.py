@@ -141,7 +141,10 @@ def _end_commit(ctx: Ctx, keeper: Keeper, request: Request) -> None:
 
 
 def _miss_seat(ctx: Ctx, keeper: Keeper, request: Request, seat: Seat) -> None:
-    """A missed answer costs what it would have earned; too many in a row stand the host down."""
+    """A missed answer costs what it would have earned; too many in a row stand the host down.
+
+    After each of them the host may not leave, nor come back, for a while: what it missed would be forgotten.
+    """
     address = decode_address(seat.host)
     seat.status = SEAT_STATUS_MISSED
     keeper.unmark_host(ctx, request, seat.host)
@@ -149,8 +152,9 @@ def _miss_seat(ctx: Ctx, keeper: Keeper, request: Request, seat: Seat) -> None:
     host = keeper.get_host(ctx, request.model_id, address)
     host.missed_in_a_row += 1
     params = keeper.params(ctx)
+    host.return_height = max(host.return_height, ctx.height + params.return_blocks)
     if host.missed_in_a_row >= params.missed_max:
-        keeper.stand_down(ctx, host, "missed", ctx.height + params.return_blocks)
+        keeper.stand_down(ctx, host, "missed")
     else:
         keeper.put_host(ctx, host)
     ctx.emit(events.seat_settled(request, seat))

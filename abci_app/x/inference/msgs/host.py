@@ -46,8 +46,8 @@ def register_host(ctx: Ctx, keeper: Keeper, msg: MsgRegisterHost) -> MsgRegister
 def update_host(ctx: Ctx, keeper: Keeper, msg: MsgUpdateHost) -> MsgUpdateHostResponse:
     """Change a host's terms for what is asked after this block, and make it active again if it is not.
 
-    Checks, in consensus order: model there, not retired, with an inference policy; a host, not slashed, not cooling
-    down; a place, if it is not active; the bond reaches the contract's; the coins are there.
+    Checks, in consensus order: model there, not retired, with an inference policy; a host, not slashed; if it is not
+    active, not cooling down, and a place; the bond reaches the contract's; the coins are there.
     Raises: ModelNotFound (models/2), ModelRetired (inference/7), InferenceAbsent (inference/8), HostNotFound
     (inference/10), HostSlashed (inference/11), HostCoolingDown (inference/35), HostsFull (inference/15), BondTooLow
     (inference/14), BondTooLarge (inference/6), InsufficientFunds (sdk/5).
@@ -58,8 +58,8 @@ def update_host(ctx: Ctx, keeper: Keeper, msg: MsgUpdateHost) -> MsgUpdateHostRe
     host = keeper.get_host(ctx, model.id, decode_address(msg.host))
     if host.status == HOST_STATUS_SLASHED:
         raise HostSlashed(f"{host.bond_ugrad} ugrad are left of the bond")
-    _check_cooled_down(ctx, host)
     if host.status != HOST_STATUS_ACTIVE:
+        _check_cooled_down(ctx, host)
         _take_place(ctx, keeper, host, msg.price_ugrad_per_gma)
     _write_terms(ctx, keeper, model, host, msg)
     ctx.emit(events.host_updated(host))
@@ -85,7 +85,7 @@ def drain_host(ctx: Ctx, keeper: Keeper, msg: MsgDrainHost) -> MsgDrainHostRespo
 def leave_host(ctx: Ctx, keeper: Keeper, msg: MsgLeaveHost) -> MsgLeaveHostResponse:
     """Give a host its bond, or what slashing has left of it, and forget it.
 
-    Who withheld or missed too much waits with its bond: by leaving it would be forgotten that it has to.
+    Who withheld or missed anything lately waits with its bond: by leaving that would be forgotten.
     Checks, in consensus order: a host, nothing open, not cooling down.
     Raises: HostNotFound (inference/10), HostBusy (inference/12), HostCoolingDown (inference/35).
     Emits: inference.host_left.    Gas: a write, 3 if it was active, and the bank's.
@@ -140,8 +140,8 @@ def _write_terms(ctx: Ctx, keeper: Keeper, model: Model, host: Host, msg: MsgReg
         keeper.bank.send_to_module(ctx, decode_address(msg.host), STORE, (base_coin(added_ugrad),))
     if host.status != HOST_STATUS_ACTIVE or host.price_ugrad_per_gma != msg.price_ugrad_per_gma:
         host.ready_height = ctx.height + 1
-    if host.status != HOST_STATUS_ACTIVE:
-        host.missed_in_a_row = host.return_height = 0
+    if host.status != HOST_STATUS_ACTIVE and host.return_height:
+        host.missed_in_a_row = host.return_height = 0  # it has waited for that
     host.status, host.bond_ugrad = HOST_STATUS_ACTIVE, bond_ugrad
     host.price_ugrad_per_gma, host.capacity = msg.price_ugrad_per_gma, msg.capacity
     host.endpoint, host.statement_key = msg.endpoint, msg.statement_key
