@@ -120,12 +120,12 @@ class Keeper:
             self._put(ctx, keys.active_count(model_id), u32_bytes(count))
 
     def list_offers(self, ctx: Ctx, model_id: int, policy: InferencePolicy, work: int, user: str, count: int,
-                    dealt_height: int, needs_room: bool = True, seed: bytes = b"") -> tuple[list[Offer], int]:
+                    opened_height: int, needs_room: bool = True, seed: bytes = b"") -> tuple[list[Offer], int]:
         """The cheapest `count` offers of an answer, and how many hosts were looked at for them.
 
-        Of hosts other than the user's own, whose terms stand for a request that is dealt at dealt_height, whose bond is
-        the contract's and covers the stake: what is free of it, and with room for one more, if needs_room. Nobody can
-        pay a fee of 2^64 ugrad.
+        Of hosts other than the user's own, whose terms stood when the request was opened, at opened_height, whose bond
+        is the contract's and covers the stake: what is free of it, and with room for one more, if needs_room. Nobody
+        can pay a fee of 2^64 ugrad.
         """
         offers, looked, judging_ugrad = list[Offer](), 0, compute_judging_cost(work, self.audit_price(ctx))
         for host in self.iter_active(ctx, model_id):
@@ -134,7 +134,7 @@ class Keeper:
             looked += 1
             offer = new_offer(policy, work, host, judging_ugrad)
             staked_ugrad = host.staked_ugrad if needs_room else 0
-            is_fit = (host.address != user and host.ready_height < dealt_height and offer.fee_ugrad <= U64_MAX
+            is_fit = (host.address != user and host.ready_height <= opened_height and offer.fee_ugrad <= U64_MAX
                       and host.bond_ugrad >= max(policy.host_bond_ugrad, staked_ugrad + offer.stake_ugrad))
             if is_fit and not (needs_room and host.open_count >= host.capacity):
                 offers.append(offer)

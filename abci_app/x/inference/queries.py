@@ -70,7 +70,7 @@ def query_quote(ctx: Ctx, keeper: Keeper, request: query_pb2.QueryQuoteRequest) 
     except QuestionInvalid as error:
         raise QuestionRefused(str(error)) from None
     work = compute_work(model.spec, request.question)
-    offers, _ = keeper.list_offers(ctx, model.id, model.spec.inference, work, "", OFFERS_MAX, ctx.height + 2)
+    offers, _ = keeper.list_offers(ctx, model.id, model.spec.inference, work, "", OFFERS_MAX, ctx.height + 1)
     fee_ugrad = sum(offer.fee_ugrad for offer in offers[:replicas])
     is_available = replicas <= min(len(offers), model.spec.inference.replicas_max) and fee_ugrad <= U64_MAX
     return query_pb2.QueryQuoteResponse(

@@ -51,6 +51,16 @@ def test_an_update_of_the_price_takes_a_host_out_of_what_was_asked_in_its_block(
     assert sorted(desk.seats(2)) == ["hal"]
 
 
+def test_nobody_raises_its_price_for_a_request_that_waits(new_desk: Callable[..., Desk]) -> None:
+    desk = new_desk(hosts=("hal",), capacity=1)
+    first, second = desk.ask(*(desk.request_msg(replicas=1, deadline_blocks=60) for _ in range(2)))
+    desk.block(desk.update_msg("hal", 9 * PRICE, capacity=2), desk.register_msg("eve", 9 * PRICE))
+    desk.wait_for(desk.chain.height + 3)
+    assert not desk.seats(second), "both were ready only after it was asked"
+    desk.ask(desk.request_msg(replicas=1))
+    assert len(desk.seats(3)) == 1 and not desk.seats(second)
+
+
 def test_where_the_places_are_taken_the_dearest_gives_its_own_to_who_asks_less(
         new_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
     desk = new_desk(hosts=("hal", "hex"))
@@ -124,7 +134,7 @@ def test_equal_prices_are_ordered_by_the_seed_of_the_request(new_desk: Callable[
 
 def test_bounds_of_a_block_are_named_and_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(block, "TRIED_PER_BLOCK", 2)
-    desk.ask(*(desk.request_msg(replicas=1) for _ in range(3)))
+    desk.ask(*(desk.request_msg(replicas=1, deadline_blocks=20) for _ in range(3)))
     assert [len(desk.request(one).seats) for one in (1, 2, 3)] == [1, 1, 0]
     desk.block()
     assert len(desk.request(3).seats) == 1

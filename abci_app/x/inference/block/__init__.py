@@ -62,7 +62,7 @@ def _deal_requests(ctx: Ctx, keeper: Keeper) -> None:
         policy = keeper.spec_of(ctx, request).inference
         seed = request_seed(ctx.chain_id, request.id, ctx.last_app_hash, ctx.last_block_hash)
         offers, count = keeper.list_offers(ctx, request.model_id, policy, request.work, request.user, request.replicas,
-                                           ctx.height, seed=seed)
+                                           request.opened_height, seed=seed)
         looked += count
         if len(offers) == request.replicas and sum(offer.fee_ugrad for offer in offers) <= request.escrow_ugrad:
             _deal_request(ctx, keeper, request, seed, offers)

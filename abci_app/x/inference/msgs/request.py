@@ -69,7 +69,7 @@ def _check_question(spec: ModelSpec, msg: MsgRequestInference) -> int:
 def _check_fee(ctx: Ctx, keeper: Keeper, spec: ModelSpec, msg: MsgRequestInference, work: int) -> None:
     """So many hosts would answer for what the user offers. Raises HostsMissing (inference/21), FeeTooLow (22)."""
     offers, looked = keeper.list_offers(ctx, msg.model_id, spec.inference, work, msg.user, msg.replicas,
-                                        ctx.height + 1, needs_room=False)
+                                        ctx.height, needs_room=False)
     ctx.gas.use(HOST_LOOK_GAS * looked, "a look at hosts")
     if len(offers) < msg.replicas:
         raise HostsMissing(f"{len(offers)} would answer, {msg.replicas} are asked for")
