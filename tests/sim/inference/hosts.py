@@ -162,7 +162,8 @@ class Hosts:
         return Intent(name, MsgUpdateHost(
             host=host.address, model_id=model.id, price_ugrad_per_gma=price, capacity=dice.choice((2, 64, 1_000)),
             bond=coin_pb(base_coin(missing_ugrad + dice.choice((0, 0, 10**7)))), endpoint=host.endpoint,
-            statement_key=host.statement_key), succeeds=host.status == HOST_STATUS_ACTIVE or host.return_height <= ctx.height + 1)
+            statement_key=host.statement_key),
+            succeeds=host.status == HOST_STATUS_ACTIVE or host.return_height <= ctx.height + 1)
 
     def _leave(self, ctx: Ctx, name: str, host: Host) -> Intent:
         """What is open may be over when the block begins; nothing new is dealt to who is not active."""

@@ -22,8 +22,8 @@ def request_inference(ctx: Ctx, keeper: Keeper, msg: MsgRequestInference) -> Msg
     """Ask a model, and put the most that the answer may cost into escrow.
 
     Checks, in consensus order: model there, not retired, with an inference policy; the weights are kept; the question
-    has an answer; the contract allows so many replicas; the deadline leaves time for the work; so many hosts would answer, whatever they have open; max_fee
-    covers the cheapest of them; the coins are there.
+    has an answer; the contract allows so many replicas; the deadline leaves time for the work; so many hosts would
+    answer, whatever they have open; max_fee covers the cheapest of them; the coins are there.
     Raises: ModelNotFound (models/2), ModelRetired (inference/7), InferenceAbsent (inference/8), WeightsNotFound
     (models/3), QuestionRefused (inference/20), ReplicasInvalid (inference/19), DeadlineInvalid (inference/18),
     HostsMissing (inference/21), FeeTooLow (inference/22), InsufficientFunds (sdk/5).
@@ -36,8 +36,8 @@ def request_inference(ctx: Ctx, keeper: Keeper, msg: MsgRequestInference) -> Msg
     if msg.replicas > policy.replicas_max:
         raise ReplicasInvalid(f"{msg.replicas} given, the most is {policy.replicas_max}")
     if msg.deadline_blocks < compute_least_deadline(work):
-        raise DeadlineInvalid(f"{msg.deadline_blocks} given, {work} multiply-adds have {compute_least_deadline(work)} at "
-                              "least")
+        raise DeadlineInvalid(f"{msg.deadline_blocks} given, the least for {work} multiply-adds is "
+                              f"{compute_least_deadline(work)}")
     _check_fee(ctx, keeper, model.spec, msg, work)
     escrow_ugrad = parse_base_amount(msg.max_fee)
     burnt_ugrad = compute_burnt(keeper.params(ctx), policy, work, keeper.audit_price(ctx))
