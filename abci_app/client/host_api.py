@@ -19,7 +19,7 @@ SIGNATURE_BYTES = 64
 QUESTION_BYTES_FIELDS = ("features", "prompt")
 QUESTION_FIELDS = ("rows", "features", "prompt", "tokens", "temperature_q16", "top_k", "has_stop", "stop")
 RECEIPT_FIELDS = ("session_id", "count", "total_ugrad", "root", "signature")
-ENTRY_FIELDS = ("number", "question_hash", "answer_hash", "fee_ugrad")
+ENTRY_FIELDS = ("number", "question_hash", "answer_hash", "fee_ugrad", "total_ugrad")
 
 # Codes of refusals: what a client does about one depends on it.
 BUSY, RATE, DRAINING = "busy", "rate", "draining"  # come back later
@@ -82,7 +82,7 @@ def decode_receipt(fields: object) -> Receipt:
 def encode_entry(entry: Entry) -> dict[str, Any]:
     """An entry as JSON."""
     return {"number": entry.number, "question_hash": entry.question_hash.hex(),
-            "answer_hash": entry.answer_hash.hex(), "fee_ugrad": entry.fee_ugrad}
+            "answer_hash": entry.answer_hash.hex(), "fee_ugrad": entry.fee_ugrad, "total_ugrad": entry.total_ugrad}
 
 
 def decode_entry(fields: object) -> Entry:
@@ -91,7 +91,8 @@ def decode_entry(fields: object) -> Entry:
     return Entry(number=read_int(known["number"], "number"),
                  question_hash=read_hex(known["question_hash"], "question_hash", HASH_BYTES),
                  answer_hash=read_hex(known["answer_hash"], "answer_hash", HASH_BYTES),
-                 fee_ugrad=read_int(known["fee_ugrad"], "fee_ugrad"))
+                 fee_ugrad=read_int(known["fee_ugrad"], "fee_ugrad"),
+                 total_ugrad=read_int(known["total_ugrad"], "total_ugrad"))
 
 
 def encode_reply(answer: bytes, entry: Entry, statement: bytes) -> dict[str, Any]:

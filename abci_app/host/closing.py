@@ -5,13 +5,11 @@
 | open, and the user wants it closed, or it expires soon, or the host ends | closes it with the latest receipt |
 | closing, by the user | closes it too |
 | closing, with an older receipt than the host's | shows the later one |
-| an entry is drawn | shows the question and its place under the receipt's root |
+| a coin is drawn | shows the entry it is of, its question and its place under the receipt's root |
 | settled | forgets it, 20 blocks later |
 """
 
 from collections.abc import Callable, Sequence
-
-from google.protobuf.message import Message
 
 from abci_app.client.errors import TxRefused
 from abci_app.client.send import Sender
@@ -21,10 +19,10 @@ from abci_app.units.events import Event, Report
 from abci_app.wire.merkle import MerkleTree
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import (
     SESSION_STATUS_CLOSING, SESSION_STATUS_DRAW, SESSION_STATUS_OPEN, SESSION_STATUS_SETTLED, SESSION_STATUS_SHOWING,
-    Receipt, Session,
+    Session,
 )
 from abci_app.wire.pb.gradus.sessions.v1.tx_pb2 import MsgCloseSession, MsgShowEntry
-from abci_app.wire.question import entry_leaf
+from abci_app.wire.question import entry_leaf, has_coin
 
 MARGIN_PART = 5  # of a session's blocks: so long before its expiry it is closed
 MARGIN_BLOCKS_MAX = 100
@@ -62,7 +60,7 @@ class Closer:
                 self._end(known[session_id], height)
         return did
 
-    def _find_message(self, record: Session, height: int, ends: bool) -> Message | None:
+    def _find_message(self, record: Session, height: int, ends: bool) -> MsgCloseSession | MsgShowEntry | None:
         if self.behaviour is Behaviour.VANISH:
             return None
         if record.status == SESSION_STATUS_SHOWING:
@@ -76,26 +74,28 @@ class Closer:
         return None
 
     def _show(self, record: Session) -> MsgShowEntry | None:
-        """The drawn entry; None where the journal has lost it, which costs what a wrong answer does."""
-        given = self.journal.find_given(record.id, record.number)
+        """The entry of the drawn coin; None where the journal has lost it, which costs what a wrong answer does."""
         entries = self.journal.list_entries(record.id, record.receipt.count)
+        number = next((entry.number for entry in entries if has_coin(entry, record.drawn_ugrad)), 0)
+        given = self.journal.find_given(record.id, number)
         if given is None or len(entries) < record.receipt.count:
-            self._tell(record.id, f"answer {record.number} is to be shown, and is in no journal here")
+            self._tell(record.id, f"the answer of coin {record.drawn_ugrad} is to be shown, and is in no journal here")
             return None
-        proof = MerkleTree(entry_leaf(entry) for entry in entries).prove([record.number - 1])
+        proof = MerkleTree(entry_leaf(entry) for entry in entries).prove([number - 1])
         return MsgShowEntry(sender=self.address, session_id=record.id, entry=given.entry, proof=proof,
                             question=given.question)
 
-    def _send(self, record: Session, message: Message) -> bool:
+    def _send(self, record: Session, message: MsgCloseSession | MsgShowEntry) -> bool:
         try:
             self.sender.send([message], is_usual=False)
         except TxRefused as error:
             self._tell(record.id, error.text)  # the next record says what is still due
             return False
-        receipt = message.receipt if isinstance(message, MsgCloseSession) else Receipt()
-        fields = {"session": record.id, "answers": receipt.count, "total_ugrad": receipt.total_ugrad} \
-            if isinstance(message, MsgCloseSession) else {"session": record.id, "answer": record.number}
-        self.report(Event("closed" if isinstance(message, MsgCloseSession) else "shown", dict(fields)))
+        if isinstance(message, MsgCloseSession):
+            self.report(Event("closed", {"session": record.id, "answers": message.receipt.count,
+                                         "total_ugrad": message.receipt.total_ugrad}))
+        else:
+            self.report(Event("shown", {"session": record.id, "answer": message.entry.number}))
         return True
 
     def _end(self, record: Session, height: int) -> None:

@@ -111,9 +111,10 @@ class Ledger:
 
     def give(self, due: Due, answer: bytes) -> Given:
         """Count an answer, state it, and write both down before anybody hears of it."""
+        total_ugrad = self.total_ugrad + due.fee_ugrad
         entry = Entry(number=due.number, question_hash=due.question_hash, answer_hash=answer_hash(answer),
-                      fee_ugrad=due.fee_ugrad)
-        leaf, total_ugrad = entry_leaf(entry), self.total_ugrad + due.fee_ugrad
+                      fee_ugrad=due.fee_ugrad, total_ugrad=total_ugrad)
+        leaf = entry_leaf(entry)
         state = Receipt(session_id=self.record.id, count=due.number, total_ugrad=total_ugrad,
                         root=self._tree.root_with(leaf))
         statement = self._statement_key.sign_recoverable(statement_digest(self.chain_id, state))[:64]

@@ -30,11 +30,12 @@ class ReceiptBook:
     def preview(self, entry: Entry) -> Receipt:
         """The state after one more entry, not signed: what the host's statement of it is over. ValueError as append."""
         self._check(entry)
-        return Receipt(session_id=self.session_id, count=entry.number, total_ugrad=self.total_ugrad + entry.fee_ugrad,
+        return Receipt(session_id=self.session_id, count=entry.number, total_ugrad=entry.total_ugrad,
                        root=self._tree.root_with(entry_leaf(entry)))
 
     def append(self, entry: Entry) -> None:
-        """Add the next entry. ValueError for another number than the next, or a fee of 0."""
+        """Add the next entry. ValueError for another number than the next, a fee of 0, or another total than all
+        fees."""
         self._check(entry)
         self._tree.append(entry_leaf(entry))
         self.total_ugrad += entry.fee_ugrad
@@ -47,5 +48,7 @@ class ReceiptBook:
         return receipt
 
     def _check(self, entry: Entry) -> None:
-        if entry.number != self.count + 1 or entry.fee_ugrad < 1:
-            raise ValueError(f"entry {entry.number} with a fee of {entry.fee_ugrad} does not follow entry {self.count}")
+        if (entry.number != self.count + 1 or entry.fee_ugrad < 1
+                or entry.total_ugrad != self.total_ugrad + entry.fee_ugrad):
+            raise ValueError(f"entry {entry.number} with a fee of {entry.fee_ugrad}, {entry.total_ugrad} in all, does "
+                             f"not follow entry {self.count}, {self.total_ugrad} in all")

@@ -215,12 +215,13 @@ class Session:
         return kept
 
     def _check(self, number: int, question: Question, reply: Reply) -> None:
+        fee_ugrad = self.compute_fee(question)
         wanted = Entry(number=number, question_hash=question_hash(question), answer_hash=answer_hash(reply.answer),
-                       fee_ugrad=self.compute_fee(question))
+                       fee_ugrad=fee_ugrad, total_ugrad=self.total_ugrad + fee_ugrad)
         if reply.entry != wanted:
             raise self._blame(f"the entry of answer {number} is not right: it says {reply.entry.fee_ugrad} ugrad for "
-                              f"number {reply.entry.number}, or hashes of something else; the fee is "
-                              f"{wanted.fee_ugrad}")
+                              f"number {reply.entry.number}, {reply.entry.total_ugrad} in all, or hashes of something "
+                              f"else; the fee is {fee_ugrad}, {wanted.total_ugrad} in all")
         if not is_answer_sized(self.spec, question, reply.answer):
             raise self._blame(f"answer {number} has {len(reply.answer)} bytes, which no answer to the question has")
         digest = statement_digest(self.chain_id, self._book.preview(wanted))

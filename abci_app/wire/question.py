@@ -56,7 +56,15 @@ def draw_seed(seed: bytes, last_app_hash: bytes, last_block_hash: bytes) -> byte
 def entry_leaf(entry: Entry) -> bytes:
     """An entry of a session as the leaf of its receipt's tree."""
     return hash_fields("gradus/session-entry", u64_bytes(entry.number), entry.question_hash, entry.answer_hash,
-                       u64_bytes(entry.fee_ugrad))
+                       u64_bytes(entry.fee_ugrad), u64_bytes(entry.total_ugrad))
+
+
+def has_coin(entry: Entry, coin_ugrad: int) -> bool:
+    """Whether one of the coins of a session's total, which are counted from 1 in the order of entries, is of this fee.
+
+    Where every total is that before it and the fee, each coin is of one entry, and an entry has as many as its fee.
+    """
+    return entry.total_ugrad - entry.fee_ugrad < coin_ugrad <= entry.total_ugrad
 
 
 def receipt_digest(chain_id: str, receipt: Receipt) -> bytes:

@@ -16,7 +16,7 @@ from abci_app.x.sessions import events, keys
 from abci_app.x.sessions.keeper import Keeper
 from abci_app.x.sessions.types import (
     ASKED_PER_BLOCK, ASKED_WORK_PER_BLOCK, DRAWN_PER_BLOCK, DUE_PER_BLOCK, WITHHELD, WRONG, compute_auditors_pay,
-    draw_number,
+    draw_coin,
 )
 
 
@@ -35,13 +35,13 @@ def end_block(ctx: Ctx, keeper: Keeper) -> None:
 
 
 def draw(ctx: Ctx, keeper: Keeper, session: Session) -> None:
-    """Pay the receipt, or have the host show one entry under it. Emits sessions.entry_drawn for the latter."""
+    """Pay the receipt, or have the entry of one of its coins shown. Emits sessions.entry_drawn for the latter."""
     seed = draw_seed(session.seed, ctx.last_app_hash, ctx.last_block_hash)
-    number = draw_number(seed, session.receipt.count, keeper.get_spec(ctx, session).inference.audit_ppm)
-    if number == 0:
+    coin_ugrad = draw_coin(seed, session.receipt.total_ugrad, keeper.get_spec(ctx, session).inference.audit_ppm)
+    if coin_ugrad == 0:
         keeper.settle_paid(ctx, session)
         return
-    session.number, session.is_drawn, session.status = number, True, SESSION_STATUS_SHOWING
+    session.drawn_ugrad, session.is_drawn, session.status = coin_ugrad, True, SESSION_STATUS_SHOWING
     session.due_height = ctx.height + keeper.params(ctx).show_blocks
     keeper.put_session(ctx, session)
     ctx.emit(events.entry_drawn(session))

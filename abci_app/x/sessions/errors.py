@@ -93,8 +93,8 @@ class EntryMalformed(ChainError):
     codespace, code, text = "sessions", 22, "an entry has a number from 1 and two hashes of 32 bytes"
 
 
-class EntryOfAnotherNumber(ChainError):
-    codespace, code, text = "sessions", 23, "another number was drawn; show the entry of that one"
+class EntryOfOtherCoins(ChainError):
+    codespace, code, text = "sessions", 23, "the drawn coin is of another entry's fee; show that one"
 
 
 class EntryProofWrong(ChainError):

@@ -24,9 +24,10 @@ def session_closing(session: Session, by: str) -> Event:
 
 
 def entry_drawn(session: Session) -> Event:
-    """What was asked under this number has to be shown until due_height."""
-    return new_event("sessions.entry_drawn", **_parties(session), number=session.number,
-                     count=session.receipt.count, due_height=session.due_height)
+    """The entry that this coin of the receipt's total is of has to be shown until due_height."""
+    return new_event("sessions.entry_drawn", **_parties(session), drawn_ugrad=session.drawn_ugrad,
+                     total_ugrad=session.receipt.total_ugrad, count=session.receipt.count,
+                     due_height=session.due_height)
 
 
 def entry_shown(session: Session, sender: str) -> Event:

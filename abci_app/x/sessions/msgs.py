@@ -20,11 +20,13 @@ from abci_app.wire.pb.gradus.sessions.v1.tx_pb2 import (
     MsgChallengeAnswer, MsgChallengeAnswerResponse, MsgCloseSession, MsgCloseSessionResponse, MsgOpenSession,
     MsgOpenSessionResponse, MsgShowEntry, MsgShowEntryResponse, MsgTopUpSession, MsgTopUpSessionResponse,
 )
-from abci_app.wire.question import entry_leaf, question_hash, receipt_digest, session_seed, statement_digest
+from abci_app.wire.question import (
+    entry_leaf, has_coin, question_hash, receipt_digest, session_seed, statement_digest,
+)
 from abci_app.wire.signature import is_valid_signature
 from abci_app.x.sessions import events
 from abci_app.x.sessions.errors import (
-    BlocksInvalid, DepositTooLarge, EndpointAbsent, EntryNotDrawn, EntryOfAnotherNumber, EntryProofWrong, FeeWrong,
+    BlocksInvalid, DepositTooLarge, EndpointAbsent, EntryNotDrawn, EntryOfOtherCoins, EntryProofWrong, FeeWrong,
     HostSlashed, ModelNotServed, PartyClosed, PartyWrong, PriceTooHigh, QuestionRefused, QuestionWrong,
     ReceiptAboveDeposit, ReceiptNotLater, ReceiptOfAnotherSession, ReceiptSignatureWrong, SessionChallenged,
     SessionNotOpen, SessionOver, StatementWrong, UserIsHost,
@@ -132,25 +134,27 @@ def close_session(ctx: Ctx, keeper: Keeper, msg: MsgCloseSession) -> MsgCloseSes
 
 
 def show_entry(ctx: Ctx, keeper: Keeper, msg: MsgShowEntry) -> MsgShowEntryResponse:
-    """Show what was asked under the number that was drawn; the next block asks auditors whether the answer is right.
+    """Show the entry that the drawn coin is of; the next block asks auditors whether the answer is right.
 
-    Checks, in consensus order: the session exists, it waits for an entry, of this number, which stands under the
-    receipt's root, the question is the entry's and the model has an answer to it, the fee is the question's.
-    Raises: SessionNotFound, EntryNotDrawn, EntryOfAnotherNumber, EntryProofWrong, QuestionWrong, QuestionRefused,
+    Checks, in consensus order: the session exists, it waits for an entry, the drawn coin is of this one, which stands
+    under the receipt's root, the question is the entry's and the model has an answer to it, the fee is the question's.
+    Raises: SessionNotFound, EntryNotDrawn, EntryOfOtherCoins, EntryProofWrong, QuestionWrong, QuestionRefused,
     FeeWrong (sessions/2, /21, /23 to /27).
     Emits: sessions.entry_shown.    Gas: 3 writes, and ceil(multiply-adds / 1000) of the answer.
     """
     session = keeper.get_session(ctx, msg.session_id)
     if session.status != SESSION_STATUS_SHOWING:
         raise EntryNotDrawn(f"session {session.id}")
-    if msg.entry.number != session.number:
-        raise EntryOfAnotherNumber(f"{msg.entry.number} is shown, {session.number} was drawn")
+    if not has_coin(msg.entry, session.drawn_ugrad):
+        raise EntryOfOtherCoins(f"{msg.entry.fee_ugrad} up to {msg.entry.total_ugrad} ugrad are shown, "
+                                f"{session.drawn_ugrad} was drawn")
     spec = keeper.get_spec(ctx, session)
     _check_entry(session.receipt, msg.entry, list(msg.proof))
     _check_question(spec, msg.entry, msg.question)
     fee_ugrad = compute_fee(spec.inference, compute_ask(compute_work(spec, msg.question), session.price_ugrad_per_gma))
     if msg.entry.fee_ugrad != fee_ugrad:
         raise FeeWrong(f"{msg.entry.fee_ugrad} is not {fee_ugrad}")
+    session.number = msg.entry.number
     _ask(ctx, keeper, session, msg.entry, msg.question)
     ctx.emit(events.entry_shown(session, msg.sender))
     return MsgShowEntryResponse()

@@ -38,6 +38,7 @@ AUDIT_WRITES_LATER = 130  # of an audit of 64 members; who challenges pays for t
 PAID, EMPTY, WRONG, WITHHELD = "paid", "empty", "wrong", "withheld"
 OUTCOMES = (PAID, EMPTY, WRONG, WITHHELD)
 CLOSABLE = (SESSION_STATUS_OPEN, SESSION_STATUS_CLOSING)
+DRAWN = (SESSION_STATUS_SHOWING, SESSION_STATUS_AUDIT, SESSION_STATUS_SETTLED)  # what a drawn coin may be known in
 STATUSES = (*CLOSABLE, SESSION_STATUS_DRAW, SESSION_STATUS_SHOWING, SESSION_STATUS_AUDIT, SESSION_STATUS_SETTLED)
 
 
@@ -107,15 +108,16 @@ def is_later(receipt: Receipt, known: Receipt) -> bool:
     return receipt.count > known.count and receipt.total_ugrad > known.total_ugrad
 
 
-def draw_number(seed: bytes, count: int, audit_ppm: int) -> int:
-    """The number 1..count of the entry that is audited; 0, with the chance 1 - audit_ppm / 10^6, where none is.
+def draw_coin(seed: bytes, total_ugrad: int, audit_ppm: int) -> int:
+    """The coin 1..total_ugrad whose entry is audited; 0, with the chance 1 - audit_ppm / 10^6, where none is.
 
-    count: at least 1. The biases of the remainders are below 2^-44 and 2^-95.
+    So an entry is audited with the chance of its part of the money. total_ugrad: at least 1. The biases of the
+    remainders are below 2^-44 and 2^-64.
     """
     draws = iter_u64(seed)
     if next(draws) % PPM >= audit_ppm:
         return 0
-    return 1 + (next(draws) << 64 | next(draws)) % count
+    return 1 + (next(draws) << 64 | next(draws)) % total_ugrad
 
 
 def compute_auditors_pay(work: int, price_ugrad_per_gma: int, count: int) -> int:
@@ -154,8 +156,12 @@ def _find_status_contradiction(session: Session) -> str | None:
         return "a question is audited only in an audit"
     if session.HasField("entry") != is_audited and not is_settled:
         return "an entry is known only of an audit"
-    if not is_settled and (session.number > 0) != (is_audited or status == SESSION_STATUS_SHOWING):
+    if not is_settled and (session.number > 0) != is_audited:
         return f"number {session.number} stands in status {status}"
+    if session.is_drawn != (0 < session.drawn_ugrad <= session.receipt.total_ugrad):
+        return f"coin {session.drawn_ugrad} was drawn of {session.receipt.total_ugrad}"
+    if session.is_drawn and status not in DRAWN or not session.is_drawn and status == SESSION_STATUS_SHOWING:
+        return f"a coin is drawn for what is to be shown alone, not in status {status}"
     if session.challenge_bond_ugrad and (status != SESSION_STATUS_AUDIT or session.is_drawn):
         return "a challenge's bond is held without one"
     if (session.outcome in OUTCOMES) != is_settled or bool(session.outcome) != is_settled:

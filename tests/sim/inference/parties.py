@@ -210,7 +210,7 @@ class Parties:
             question=talk.questions[number - 1]), succeeds=True)
 
     def _show(self, session: Session, talk: Talk) -> Intent:
-        number = session.number
+        number = talk.find_number(session.drawn_ugrad)
         return Intent(talk.host, MsgShowEntry(
             sender=address_of(talk.host), session_id=session.id, entry=talk.entries[number - 1],
             proof=talk.prove(number, session.receipt.count), question=talk.questions[number - 1]), succeeds=True)

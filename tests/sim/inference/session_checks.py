@@ -88,14 +88,14 @@ class SessionChecks:
         self.seen["answers left unpaid"] += talk.given - (count if paid else 0)
 
     def _check_draw(self, before: Ctx, after: Ctx, session: Session) -> None:
-        """Which entry is shown is what the seed names."""
+        """Of which coin an entry is shown is what the seed names."""
         policy = self.app.models.get_spec(before, session.model_id, session.spec_version).inference
         draws = iter_u64(draw_seed(session.seed, before.last_app_hash, before.last_block_hash))
-        is_drawn, number = next(draws) % PPM < policy.audit_ppm, next(draws) << 64
-        number = 1 + (number | next(draws)) % session.receipt.count
+        is_drawn, coin = next(draws) % PPM < policy.audit_ppm, next(draws) << 64
+        coin = 1 + (coin | next(draws)) % session.receipt.total_ugrad
         now = self.app.sessions.get_session(after, session.id)
-        expected = (SESSION_STATUS_SHOWING, number) if is_drawn else (SESSION_STATUS_SETTLED, 0)
-        assert (now.status, now.number) == expected, f"{expected}, but {now}"
+        expected = (SESSION_STATUS_SHOWING, coin) if is_drawn else (SESSION_STATUS_SETTLED, 0)
+        assert (now.status, now.drawn_ugrad) == expected, f"{expected}, but {now}"
 
     def _check_time(self, after: Ctx, session: Session) -> None:
         """No session is open for ever: at the end of each wait comes the next, and there are few."""

@@ -7,7 +7,7 @@ from abci_app.client.keys import Key
 from abci_app.wire.merkle import MerkleAppender, MerkleTree
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Question
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import Entry, Receipt
-from abci_app.wire.question import answer_hash, entry_leaf, question_hash, receipt_digest, statement_digest
+from abci_app.wire.question import answer_hash, entry_leaf, has_coin, question_hash, receipt_digest, statement_digest
 from tests.chain import new_test_key
 
 
@@ -57,7 +57,7 @@ class Talk:
     def give(self, question: Question, answer: bytes, is_right: bool, fee_ugrad: int) -> None:
         """The host answers, and states the state after it."""
         entry = Entry(number=self.given + 1, question_hash=question_hash(question), answer_hash=answer_hash(answer),
-                      fee_ugrad=fee_ugrad)
+                      fee_ugrad=fee_ugrad, total_ugrad=self.owed(self.given) + fee_ugrad)
         self.appender.append(entry_leaf(entry))
         self.entries.append(entry)
         self.questions.append(question)
@@ -67,6 +67,10 @@ class Talk:
         self.states.append(state)
         statements = new_test_key(f"{self.host}/statements")
         self.statements.append(statements.sign(statement_digest(self.chain_id, state)))
+
+    def find_number(self, coin_ugrad: int) -> int:
+        """Of the entry that a coin is of."""
+        return next(entry.number for entry in self.entries if has_coin(entry, coin_ugrad))
 
     def sign(self, count: int) -> Receipt:
         """The user's receipt for the first answers."""

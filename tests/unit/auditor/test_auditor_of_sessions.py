@@ -60,7 +60,7 @@ def test_drawn_entry_is_computed_again(desk: Watched, lies: bool, outcome: str) 
     desk.send(deal.close_msg(HOST), deal.close_msg(USER, 0))
     while deal.status != SESSION_STATUS_SHOWING:
         desk.block()
-    number = deal.record.number
+    number = deal.drawn
     desk.send(deal.show_msg())
     assert desk.judge(deal, number) == outcome
     assert desk.auditor.step() and desk.folder.list_subjects() == []

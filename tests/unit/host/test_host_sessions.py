@@ -191,7 +191,7 @@ def test_a_host_that_is_gone_is_unreachable_and_the_receipt_stays(serve: Callabl
     serving.start()
 
 
-@pytest.mark.parametrize("fault", ["fee", "hash", "statement", "size"])
+@pytest.mark.parametrize("fault", ["fee", "total", "hash", "statement", "size"])
 def test_nothing_is_signed_for_an_answer_that_does_not_verify(
         serve: Callable[..., Serving], monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     serving = serve()
@@ -201,8 +201,8 @@ def test_nothing_is_signed_for_an_answer_that_does_not_verify(
 
     def spoil(*arguments: Any) -> Any:
         reply = ask(*arguments)
-        if fault == "fee":
-            reply.entry.fee_ugrad += 1
+        if fault in ("fee", "total"):
+            setattr(reply.entry, f"{fault}_ugrad", getattr(reply.entry, f"{fault}_ugrad") + 1)
         statement = bytes(64) if fault == "statement" else reply.statement
         answer = {"hash": reply.answer[::-1], "size": reply.answer[1:]}.get(fault, reply.answer)
         return type(reply)(answer, reply.entry, statement)

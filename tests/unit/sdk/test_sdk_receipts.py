@@ -17,8 +17,10 @@ from abci_app.wire.signature import is_valid_signature
 CHAIN_ID = "gradus-test-1"
 
 
-def new_entry(number: int, fee_ugrad: int = 7) -> Entry:
-    return Entry(number=number, question_hash=bytes([number]) * 32, answer_hash=bytes(32), fee_ugrad=fee_ugrad)
+def new_entry(number: int, fee_ugrad: int = 7, total_ugrad: int = 0) -> Entry:
+    """total_ugrad: that of `number` such fees when left out."""
+    return Entry(number=number, question_hash=bytes([number]) * 32, answer_hash=bytes(32), fee_ugrad=fee_ugrad,
+                 total_ugrad=total_ugrad or number * fee_ugrad)
 
 
 def new_kept(number: int) -> Kept:
@@ -26,7 +28,7 @@ def new_kept(number: int) -> Kept:
 
 
 def test_a_receipt_is_over_all_entries_and_signed_by_the_receipt_key() -> None:
-    key, entries = new_key(), [new_entry(number, 10 * number) for number in range(1, 6)]
+    key, entries = new_key(), [new_entry(number, 10 * number, 5 * number * (number + 1)) for number in range(1, 6)]
     book = ReceiptBook(CHAIN_ID, 3, key)
     for entry in entries:
         state = book.preview(entry)
@@ -39,7 +41,8 @@ def test_a_receipt_is_over_all_entries_and_signed_by_the_receipt_key() -> None:
     assert book.sign() == receipt
 
 
-@pytest.mark.parametrize("entry", [new_entry(1), new_entry(3), new_entry(2, 0)])
+@pytest.mark.parametrize("entry", [
+    new_entry(1), new_entry(3), new_entry(2, 0, 7), new_entry(2, 7, 13), new_entry(2, 7, 15), new_entry(2, 7, 7)])
 def test_an_entry_that_does_not_follow_is_not_added(entry: Entry) -> None:
     book = ReceiptBook(CHAIN_ID, 3, new_key())
     book.append(new_entry(1))

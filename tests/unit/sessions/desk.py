@@ -30,7 +30,9 @@ from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import SESSION_STATUS_SHOW
 from abci_app.wire.pb.gradus.sessions.v1.tx_pb2 import (
     MsgChallengeAnswer, MsgCloseSession, MsgOpenSession, MsgShowEntry, MsgTopUpSession,
 )
-from abci_app.wire.question import answer_hash, entry_leaf, entry_seed, question_hash, receipt_digest, statement_digest
+from abci_app.wire.question import (
+    answer_hash, entry_leaf, entry_seed, has_coin, question_hash, receipt_digest, statement_digest,
+)
 from tests.auditors import Auditors
 from tests.chain import Chain, address_of, new_test_key
 from tests.unit.work.market import new_table, small_spec
@@ -210,9 +212,16 @@ class Deal:
             self._add(asked, answer, {"fee_ugrad": self.compute_fee(asked)} | wrong)
 
     def _add(self, question: Question, answer: bytes, fields: dict[str, Any]) -> None:
+        before_ugrad = sum(entry.fee_ugrad for entry in self.entries)
         self.questions.append(question)
         self.entries.append(Entry(**{"number": len(self.entries) + 1, "question_hash": question_hash(question),
-                                     "answer_hash": answer_hash(answer)} | fields))
+                                     "answer_hash": answer_hash(answer),
+                                     "total_ugrad": before_ugrad + fields["fee_ugrad"]} | fields))
+
+    @property
+    def drawn(self) -> int:
+        """The number of the entry that the drawn coin is of."""
+        return next(entry.number for entry in self.entries if has_coin(entry, self.record.drawn_ugrad))
 
     def tree(self, count: int) -> MerkleTree:
         """Over the first `count` entries."""
@@ -253,9 +262,9 @@ class Deal:
 
     def show_msg(self, name: str = HOST, number: int | None = None, **changes: Any) -> MsgShowEntry:
         """The entry that was drawn, or another."""
-        number, record = self.record.number if number is None else number, self.record
+        number, record = self.drawn if number is None else number, self.record
         fields = {"sender": address_of(name), "session_id": self.id, "entry": self.entries[number - 1],
-                  "proof": self.tree(record.receipt.count or number).prove([number - 1]),
+                  "proof": self.tree(max(record.receipt.count, number)).prove([number - 1]),
                   "question": self.questions[number - 1]} | changes
         return MsgShowEntry(**fields)
 

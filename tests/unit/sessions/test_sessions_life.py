@@ -160,7 +160,8 @@ def test_drawn_entry_is_shown_judged_right_and_all_is_paid(new_desk: NewDesk) ->
     desk.send(deal.close_msg(USER))
     desk.send(deal.close_msg(HOST, 0))
     drawn = find(desk.block(), "entry_drawn")
-    assert 1 <= int(drawn["number"]) <= 7 and deal.status == SESSION_STATUS_SHOWING
+    assert 1 <= int(drawn["drawn_ugrad"]) <= int(drawn["total_ugrad"]) == deal.state().total_ugrad
+    assert deal.status == SESSION_STATUS_SHOWING
     assert deal.settle().outcome == "paid"
     assert deal.record.paid_ugrad == deal.state().total_ugrad
 

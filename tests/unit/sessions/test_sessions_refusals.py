@@ -181,8 +181,7 @@ def test_only_the_drawn_entry_is_taken_with_its_proof_and_question(new_desk: New
     assert desk.refusal(deal.show_msg(number=1)) == ("sessions", 21)
     desk.send(deal.close_msg(USER), deal.close_msg(HOST, 0))
     desk.block()
-    drawn = deal.record.number
-    other = drawn % 4 + 1
+    other = deal.drawn % 4 + 1
     assert desk.refusal(deal.show_msg(number=other)) == ("sessions", 23)
     assert desk.refusal(deal.show_msg(proof=[])) == ("sessions", 24)
     wrong = deal.show_msg()
@@ -190,6 +189,24 @@ def test_only_the_drawn_entry_is_taken_with_its_proof_and_question(new_desk: New
     assert desk.refusal(wrong) == ("sessions", 24)
     assert desk.refusal(deal.show_msg(question=deal.questions[other - 1])) == ("sessions", 25)
     desk.send(deal.show_msg())
+    assert deal.record.number == deal.entries[other - 2].number
+
+
+def test_entry_that_takes_the_coins_of_another_stands_under_no_root(new_desk: NewDesk) -> None:
+    """Who has lied about the drawn entry has no other to show in its place: totals are a part of what was signed."""
+    desk = new_desk(**ALWAYS)
+    deal = desk.open()
+    deal.answer(3)
+    desk.send(deal.close_msg(USER), deal.close_msg(HOST, 0))
+    desk.block()
+    drawn, other = deal.entries[deal.drawn - 1], deal.drawn % 3 + 1
+    moved = deal.show_msg(number=other)
+    moved.entry.total_ugrad = drawn.total_ugrad
+    assert desk.refusal(moved) == ("sessions", 24)
+    wide = deal.show_msg(number=other)
+    wide.entry.fee_ugrad = wide.entry.total_ugrad = deal.record.receipt.total_ugrad
+    assert desk.refusal(wide) == ("sessions", 24)
+    assert [one.number for one in deal.entries if one.total_ugrad >= deal.record.drawn_ugrad][0] == drawn.number
 
 
 @pytest.mark.parametrize(("wrong", "code"), (

@@ -6,19 +6,22 @@ from typing import Any
 
 import pytest
 
+from abci_app.runtime.fee import compute_session_stake
 from abci_app.runtime.gas import WRITE_GAS, unlimited
 from abci_app.runtime.genesis import GenesisInvalid
 from abci_app.wire.errors import NotFound
 from abci_app.wire.ints import PPM
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import InferencePolicy
 from abci_app.wire.pb.gradus.sessions.v1 import query_pb2
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import (
     SESSION_STATUS_AUDIT, SESSION_STATUS_CLOSING, SESSION_STATUS_DRAW, SESSION_STATUS_OPEN, SESSION_STATUS_SETTLED,
-    SESSION_STATUS_SHOWING, Session,
+    SESSION_STATUS_SHOWING, Entry, Session,
 )
+from abci_app.wire.question import has_coin
 from abci_app.wire.seed import hash_fields
 from abci_app.x.sessions import block, keys
 from abci_app.x.sessions.module import QUERY
-from abci_app.x.sessions.types import WRITES_LATER, draw_number, find_contradiction
+from abci_app.x.sessions.types import WRITES_LATER, draw_coin, find_contradiction
 from tests.chain import Chain
 from tests.unit.sessions.desk import CLOSE_BLOCKS, DEPOSIT_UGRAD, HOST, SESSION_BLOCKS_MAX, USER, Deal, Desk
 
@@ -189,12 +192,26 @@ def test_ends_are_bounded_and_wait_in_turn(new_desk: NewDesk, monkeypatch: pytes
     assert counts == [["empty", "", ""], ["empty", "empty", ""], ["empty", "empty", "empty"]]
 
 
-def test_lot_draws_every_number_alike_and_audits_as_often_as_the_contract_says() -> None:
-    drawn = [draw_number(hash_fields("test", bytes([at >> 8, at & 255])), 5, 200_000) for at in range(5_000)]
-    counts = [drawn.count(number) for number in range(6)]
+def test_lot_draws_every_coin_alike_and_audits_as_often_as_the_contract_says() -> None:
+    drawn = [draw_coin(hash_fields("test", bytes([at >> 8, at & 255])), 5, 200_000) for at in range(5_000)]
+    counts = [drawn.count(coin) for coin in range(6)]
     assert abs(counts[0] - 4_000) < 150 and all(abs(count - 200) < 60 for count in counts[1:])
-    assert all(draw_number(bytes([at]) * 32, 1, PPM) == 1 for at in range(20))
-    assert max(draw_number(bytes([at]) * 32, 2**32, PPM) for at in range(50)) > 2**31
+    assert all(draw_coin(bytes([at]) * 32, 1, PPM) == 1 for at in range(20))
+    assert 2**63 < max(draw_coin(bytes([at]) * 32, 2**64 - 1, PPM) for at in range(50)) < 2**64
+
+
+@pytest.mark.parametrize(("cheap", "dear_ugrad"), [(99, 9_901), (8, 4), (1, 10_000)])
+def test_dear_lie_among_cheap_answers_is_drawn_with_its_part_of_the_money(cheap: int, dear_ugrad: int) -> None:
+    """So what it costs on average is at least what it gains: that the host lies where the fee is high is no way out."""
+    fees = [1] * cheap + [dear_ugrad]
+    entries = [Entry(number=at + 1, fee_ugrad=fee, total_ugrad=sum(fees[:at + 1])) for at, fee in enumerate(fees)]
+    total_ugrad, audit_ppm, tries = sum(fees), 500_000, 4_000
+    coins = [draw_coin(hash_fields("test", bytes([at >> 8, at & 255])), total_ugrad, audit_ppm) for at in range(tries)]
+    caught = sum(has_coin(entries[-1], coin) for coin in coins)
+    assert abs(caught - tries * audit_ppm * dear_ugrad / PPM / total_ugrad) < 130  # four deviations
+    stake_ugrad = compute_session_stake(InferencePolicy(audit_ppm=audit_ppm, burn_slash_ppm=250_000), total_ugrad)
+    found = sum(has_coin(entries[-1], coin) for coin in range(1, total_ugrad + 1))
+    assert found * audit_ppm * stake_ugrad * 250_000 >= dear_ugrad * total_ugrad * PPM**2
 
 
 def test_record_of_every_status_is_whole(new_desk: NewDesk) -> None:

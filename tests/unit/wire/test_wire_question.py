@@ -11,7 +11,7 @@ from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import Entry, Receipt
 SEED = bytes(range(32))
 ROWS = Question(rows=2, features=b"\1\2\3\4")
 TEXT = Question(prompt=b"\1\0\2\0", tokens=3, temperature_q16=65_536, top_k=5, has_stop=True, stop=9)
-ENTRY = Entry(number=1, question_hash=b"q" * 32, answer_hash=b"a" * 32, fee_ugrad=7)
+ENTRY = Entry(number=1, question_hash=b"q" * 32, answer_hash=b"a" * 32, fee_ugrad=7, total_ugrad=9)
 RECEIPT = Receipt(session_id=3, count=2, total_ugrad=14, root=b"r" * 32)
 QUESTIONS = st.builds(Question, rows=st.integers(0, 2**32 - 1), features=st.binary(max_size=8),
                       prompt=st.binary(max_size=8), tokens=st.integers(0, 3), temperature_q16=st.integers(0, 3),
@@ -27,7 +27,7 @@ QUESTIONS = st.builds(Question, rows=st.integers(0, 2**32 - 1), features=st.bina
     (rules.session_seed("test-1", 5, SEED, b"b" * 32), "3da8998e0d6b8373"),
     (rules.entry_seed(SEED, 2), "fbcb1d0f45e9fd35"),
     (rules.draw_seed(SEED, SEED, b"b" * 32), "31cfe4cbb9682fbe"),
-    (rules.entry_leaf(ENTRY), "bb27ac90cd195210"),
+    (rules.entry_leaf(ENTRY), "76da94ef69603221"),
     (rules.receipt_digest("test-1", RECEIPT), "2c1e9d5313c5d896"),
     (rules.statement_digest("test-1", RECEIPT), "a16c8964ae443918"),
     (rules.request_hash(b"record"), "33b1deab430aecf2"),
@@ -79,12 +79,20 @@ def test_receipts_signature_is_not_what_is_signed() -> None:
 
 
 @pytest.mark.parametrize(("name", "value"), [("number", 2), ("question_hash", b"p" * 32), ("answer_hash", b"b" * 32),
-                                             ("fee_ugrad", 8)])
+                                             ("fee_ugrad", 8), ("total_ugrad", 10)])
 def test_leaf_holds_every_field_of_an_entry(name: str, value: object) -> None:
     other = Entry()
     other.CopyFrom(ENTRY)
     setattr(other, name, value)
     assert rules.entry_leaf(other) != rules.entry_leaf(ENTRY)
+
+
+@given(st.lists(st.integers(1, 20), min_size=1, max_size=8))
+def test_every_coin_is_of_one_entry_and_an_entry_has_as_many_as_its_fee(fees: list[int]) -> None:
+    entries = [Entry(number=at + 1, fee_ugrad=fee, total_ugrad=sum(fees[:at + 1])) for at, fee in enumerate(fees)]
+    owners = [[entry.number for entry in entries if rules.has_coin(entry, coin)] for coin in range(sum(fees) + 2)]
+    assert owners[0] == owners[-1] == []
+    assert owners[1:-1] == [[entry.number] for entry in entries for _ in range(entry.fee_ugrad)]
 
 
 def test_seeds_of_one_purpose_serve_no_other() -> None:

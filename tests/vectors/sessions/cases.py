@@ -95,9 +95,9 @@ def draw_cases(drawing: Deal, paying: Deal, showing: Deal, silent: Deal) -> Iter
                paying.desk)
     yield Case("show_is_taken", "The next block asks auditors.", showing.desk, HOST, showing.show_msg())
     yield Case("show_by_a_stranger", "Anybody may who has it.", showing.desk, OTHER, showing.show_msg(OTHER))
-    other = showing.record.number % len(showing.entries) + 1
-    yield Case("show_of_another_number", "Another was drawn.", showing.desk, HOST, showing.show_msg(number=other),
-               errors.EntryOfAnotherNumber)
+    other = showing.drawn % len(showing.entries) + 1
+    yield Case("show_of_other_coins", "The drawn coin is of another entry's fee.", showing.desk, HOST,
+               showing.show_msg(number=other), errors.EntryOfOtherCoins)
     yield Case("show_without_a_proof", "It must stand under the receipt's root.", showing.desk, HOST,
                showing.show_msg(proof=[]), errors.EntryProofWrong)
     yield Case("show_with_another_question", "Not the one that was asked.", showing.desk, HOST,

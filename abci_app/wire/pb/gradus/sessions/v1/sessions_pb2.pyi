@@ -39,19 +39,21 @@ class Receipt(_message.Message):
     def __init__(self, session_id: _Optional[int] = ..., count: _Optional[int] = ..., total_ugrad: _Optional[int] = ..., root: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Entry(_message.Message):
-    __slots__ = ("number", "question_hash", "answer_hash", "fee_ugrad")
+    __slots__ = ("number", "question_hash", "answer_hash", "fee_ugrad", "total_ugrad")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     QUESTION_HASH_FIELD_NUMBER: _ClassVar[int]
     ANSWER_HASH_FIELD_NUMBER: _ClassVar[int]
     FEE_UGRAD_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_UGRAD_FIELD_NUMBER: _ClassVar[int]
     number: int
     question_hash: bytes
     answer_hash: bytes
     fee_ugrad: int
-    def __init__(self, number: _Optional[int] = ..., question_hash: _Optional[bytes] = ..., answer_hash: _Optional[bytes] = ..., fee_ugrad: _Optional[int] = ...) -> None: ...
+    total_ugrad: int
+    def __init__(self, number: _Optional[int] = ..., question_hash: _Optional[bytes] = ..., answer_hash: _Optional[bytes] = ..., fee_ugrad: _Optional[int] = ..., total_ugrad: _Optional[int] = ...) -> None: ...
 
 class Session(_message.Message):
-    __slots__ = ("id", "model_id", "user", "host", "round", "weights_root", "spec_version", "price_ugrad_per_gma", "deposit_ugrad", "stake_ugrad", "receipt_key", "statement_key", "seed", "status", "opened_height", "expiry_height", "due_height", "receipt", "number", "question", "entry", "is_challenged", "challenge_bond_ugrad", "paid_ugrad", "refund_ugrad", "slashed_ugrad", "closed_height", "outcome", "audit_seed", "user_closed", "host_closed", "is_drawn")
+    __slots__ = ("id", "model_id", "user", "host", "round", "weights_root", "spec_version", "price_ugrad_per_gma", "deposit_ugrad", "stake_ugrad", "receipt_key", "statement_key", "seed", "status", "opened_height", "expiry_height", "due_height", "receipt", "number", "question", "entry", "is_challenged", "challenge_bond_ugrad", "paid_ugrad", "refund_ugrad", "slashed_ugrad", "closed_height", "outcome", "audit_seed", "user_closed", "host_closed", "is_drawn", "drawn_ugrad")
     ID_FIELD_NUMBER: _ClassVar[int]
     MODEL_ID_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
@@ -84,6 +86,7 @@ class Session(_message.Message):
     USER_CLOSED_FIELD_NUMBER: _ClassVar[int]
     HOST_CLOSED_FIELD_NUMBER: _ClassVar[int]
     IS_DRAWN_FIELD_NUMBER: _ClassVar[int]
+    DRAWN_UGRAD_FIELD_NUMBER: _ClassVar[int]
     id: int
     model_id: int
     user: str
@@ -116,7 +119,8 @@ class Session(_message.Message):
     user_closed: bool
     host_closed: bool
     is_drawn: bool
-    def __init__(self, id: _Optional[int] = ..., model_id: _Optional[int] = ..., user: _Optional[str] = ..., host: _Optional[str] = ..., round: _Optional[int] = ..., weights_root: _Optional[bytes] = ..., spec_version: _Optional[int] = ..., price_ugrad_per_gma: _Optional[int] = ..., deposit_ugrad: _Optional[int] = ..., stake_ugrad: _Optional[int] = ..., receipt_key: _Optional[bytes] = ..., statement_key: _Optional[bytes] = ..., seed: _Optional[bytes] = ..., status: _Optional[_Union[SessionStatus, str]] = ..., opened_height: _Optional[int] = ..., expiry_height: _Optional[int] = ..., due_height: _Optional[int] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., number: _Optional[int] = ..., question: _Optional[_Union[_inference_pb2.Question, _Mapping]] = ..., entry: _Optional[_Union[Entry, _Mapping]] = ..., is_challenged: _Optional[bool] = ..., challenge_bond_ugrad: _Optional[int] = ..., paid_ugrad: _Optional[int] = ..., refund_ugrad: _Optional[int] = ..., slashed_ugrad: _Optional[int] = ..., closed_height: _Optional[int] = ..., outcome: _Optional[str] = ..., audit_seed: _Optional[bytes] = ..., user_closed: _Optional[bool] = ..., host_closed: _Optional[bool] = ..., is_drawn: _Optional[bool] = ...) -> None: ...
+    drawn_ugrad: int
+    def __init__(self, id: _Optional[int] = ..., model_id: _Optional[int] = ..., user: _Optional[str] = ..., host: _Optional[str] = ..., round: _Optional[int] = ..., weights_root: _Optional[bytes] = ..., spec_version: _Optional[int] = ..., price_ugrad_per_gma: _Optional[int] = ..., deposit_ugrad: _Optional[int] = ..., stake_ugrad: _Optional[int] = ..., receipt_key: _Optional[bytes] = ..., statement_key: _Optional[bytes] = ..., seed: _Optional[bytes] = ..., status: _Optional[_Union[SessionStatus, str]] = ..., opened_height: _Optional[int] = ..., expiry_height: _Optional[int] = ..., due_height: _Optional[int] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., number: _Optional[int] = ..., question: _Optional[_Union[_inference_pb2.Question, _Mapping]] = ..., entry: _Optional[_Union[Entry, _Mapping]] = ..., is_challenged: _Optional[bool] = ..., challenge_bond_ugrad: _Optional[int] = ..., paid_ugrad: _Optional[int] = ..., refund_ugrad: _Optional[int] = ..., slashed_ugrad: _Optional[int] = ..., closed_height: _Optional[int] = ..., outcome: _Optional[str] = ..., audit_seed: _Optional[bytes] = ..., user_closed: _Optional[bool] = ..., host_closed: _Optional[bool] = ..., is_drawn: _Optional[bool] = ..., drawn_ugrad: _Optional[int] = ...) -> None: ...
 
 class Params(_message.Message):
     __slots__ = ("close_blocks", "show_blocks", "session_blocks_max", "kept_blocks")
