@@ -64,7 +64,7 @@ def start(name: str, limit: int, deposit: int, sessions: int, price_max: int | N
       gradus gateway keys create laptop --limit 1grad
       gradus gateway start --key alice --limit 5grad
     """
-    from abci_app.gateway.run import serve
+    from abci_app.gateway.run import alone, listen, serve
 
     check_address(bind)
     home = home.expanduser()
@@ -73,13 +73,19 @@ def start(name: str, limit: int, deposit: int, sessions: int, price_max: int | N
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     folder = home / FOLDER
-    with new_client(node, open_key(home, name), home, trusting, lambda text: None) as client:
+    key = open_key(home, name)
+    try:
+        listening = listen(bind, port)
+    except OSError as error:
+        raise CommandError(f"cannot listen on {bind}, port {port}: {error.strerror}",
+                           "--port takes another one, 0 any that is free") from None
+    with listening, alone(folder), new_client(node, key, home, trusting, lambda text: None) as client:
         client.sessions = folder / "sessions"
         ledger = Ledger(folder, limit)
         if not any(key.revoked_s is None for key in ledger.list_keys()):
             tell("there is no API key yet: gradus gateway keys create NAME")
         try:
-            serve(client, ledger, Terms(deposit, sessions, price_max or 0), per_minute, bind, port,
+            serve(client, ledger, Terms(deposit, sessions, price_max or 0), per_minute, listening,
                   lambda url: print_fields({"base_url": f"{url}/v1", "pays": client.key.bech32,
                                             "spent": grad_text(ledger.spent_ugrad), "limit": grad_text(limit)}, output))
         finally:

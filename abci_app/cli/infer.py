@@ -184,7 +184,8 @@ def _ask_session(session: PaidSession, asked: Asked, output: str, is_kept: bool)
         assert told is not None
     else:
         told = session.ask(question=asked.question)
-    following = f"gradus tx sessions close {session.id} --from KEY" if is_kept else "it is closed now"
+    following = f"gradus tx sessions close {session.id} --from KEY" if is_kept else \
+        f"it is closing, and what is left comes back with its end: gradus query sessions show {session.id}"
     shown = show_answer(told.answer, asked.truth)
     if asked.translator.takes_text and output == "text":
         shown.pop("text", None)

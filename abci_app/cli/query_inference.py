@@ -15,8 +15,8 @@ from abci_app.sdk import proofs
 from abci_app.wire.ints import U32_MAX, U64_MAX
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Archive, Host, Params, Request
 
-HOST_COLUMNS = ("address", "status", "price_ugrad_per_gma", "capacity", "open_count", "bond_ugrad", "answered", "wrong",
-                "endpoint")
+HOST_COLUMNS = ("address", "status", "price_ugrad_per_gma", "capacity", "open_count", "bond_ugrad", "staked_ugrad",
+                "free_ugrad", "answered", "wrong", "endpoint")
 REQUEST_COLUMNS = ("id", "model_id", "status", "replicas", "fee_ugrad", "refund_ugrad", "opened_height", "user")
 OFFER_COLUMNS = ("host", "price_ugrad_per_gma", "ask_ugrad", "fee_ugrad")
 request_argument = click.argument("request_id", type=click.IntRange(1, U64_MAX))
@@ -76,14 +76,16 @@ def host(model_id: int, address: str, home: Path, node: str, output: str, **trus
 @unprovable
 @asking
 def hosts(model_id: int, home: Path, node: str, output: str) -> None:
-    """All hosts of a model.
+    """All hosts of a model. What is open binds a part of a host's bond: staked; the rest is free.
 
     \b
     Example: gradus query inference hosts 1
     """
     chain = connect(node)
     chain.get_model(model_id)
-    print_rows([message_fields(one) for one in chain.iter_hosts(model_id)], HOST_COLUMNS, output,
+    rows = [{**message_fields(one), "free_ugrad": max(one.bond_ugrad - one.staked_ugrad, 0)}
+            for one in chain.iter_hosts(model_id)]
+    print_rows(rows, HOST_COLUMNS, output,
                f"nobody hosts model {model_id}; host it: gradus host start {model_id} --key KEY")
 
 

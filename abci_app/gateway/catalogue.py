@@ -64,6 +64,8 @@ class Catalogue:
 
     def get(self, name: object) -> Served:
         """A model by its name here, or by its number on the chain. Raises ApiError, ClientError."""
+        if isinstance(name, int) and not isinstance(name, bool):
+            name = str(name)
         for served in self.list_models():
             if name == served.name or isinstance(name, str) and PLAIN.fullmatch(name) and int(name) == served.model.id:
                 return served

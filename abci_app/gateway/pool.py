@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from abci_app.client.errors import ClientError, TxRefused
-from abci_app.gateway.errors import new_busy
+from abci_app.gateway.errors import new_busy, new_over_limit
 from abci_app.gateway.ledger import Ledger
 from abci_app.runtime.fee import compute_fee
 from abci_app.runtime.question import compute_ask, compute_work
@@ -258,11 +258,12 @@ class Pool:
         """(deposit, host) of a new session: a host that has none of ours yet, where it is not much dearer than the
         cheapest; else the cheapest."""
         def is_out(host: Host) -> bool:
-            return host.address in tried or self._is_shunned(host.address)
+            return host.address in tried or spares and self._is_shunned(host.address)
 
         spec, most = self.client.get_model(model_id).spec, self.terms.price_max_ugrad_per_gma or None
-        least = min((host.price_ugrad_per_gma for host in self.client.chain.iter_hosts(model_id)
-                     if host.endpoint and not is_out(host)), default=0)
+        hosts = [host for host in self.client.chain.iter_hosts(model_id) if host.endpoint and host.address not in tried]
+        spares = bool(served.idle) or not all(self._is_shunned(host.address) for host in hosts)
+        least = min((host.price_ugrad_per_gma for host in hosts if not is_out(host)), default=0)
         deposit_ugrad = self._choose_deposit(spec, question, least, self.terms.deposit_ugrad)
         has_others = bool(served.idle or served.busy or served.chosen)
         if has_others:
@@ -283,11 +284,13 @@ class Pool:
         return deposits[-1], choose_host(self.client, model_id, spec, deposits[-1], None, most, is_out).address
 
     def _choose_deposit(self, spec: ModelSpec, question: Question, price_ugrad_per_gma: int, usual_ugrad: int) -> int:
-        """The usual deposit, more for a dear question, and never more than may still be spent."""
+        """The usual deposit, more for a dear question, and never more than may still be spent. Raises ApiError."""
         fee_ugrad = compute_fee(spec.inference, compute_ask(compute_work(spec, question), price_ugrad_per_gma))
         wanted = max(usual_ugrad, SPREAD * fee_ugrad)
         left = self.ledger.left_ugrad
-        return wanted if left is None else max(min(wanted, left), fee_ugrad)
+        if left is not None and left < fee_ugrad:
+            raise new_over_limit("the gateway")
+        return wanted if left is None else min(wanted, left)
 
     def _is_shunned(self, address: str) -> bool:
         return self._shunned.get(address, float("-inf")) > self.clock()

@@ -26,9 +26,10 @@ from abci_app.client.light.errors import ELSEWHERE
 from abci_app.client.node import Node
 from abci_app.client.rpc import Rpc
 from abci_app.client.send import Sender, Sent
+from abci_app.client.words import enum_word
 from abci_app.data.store import DatasetStore
 from abci_app.sdk import proofs
-from abci_app.sdk.errors import HostsMissing, KeyMissing
+from abci_app.sdk.errors import HostsMissing, KeyMissing, RecordMissing
 from abci_app.sdk.home import SESSIONS, datasets_folder, open_translator
 from abci_app.sdk.inference import POLL_S, Inference, check_answered, find_answer, wait_request
 from abci_app.sdk.paid import BLOCKS, PaidSession, open_paid, resume_paid
@@ -36,7 +37,9 @@ from abci_app.sdk.proved_records import ProvedRecords
 from abci_app.sdk.translator import Asking, Translator, read_asking
 from abci_app.wire.coin import base_coin, coin_pb
 from abci_app.wire.ints import PPM, mul_div_ceil
-from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Question, Request
+from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
+    HOST_STATUS_ACTIVE, Host, HostStatus, Question, Request,
+)
 from abci_app.wire.pb.gradus.inference.v1.query_pb2 import Offer
 from abci_app.wire.pb.gradus.inference.v1.tx_pb2 import MsgRequestInference, MsgRequestInferenceResponse
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import Model, ModelSpec
@@ -151,13 +154,18 @@ class Client:
             question=question, max_fee=coin_pb(base_coin(max_fee_ugrad)), replicas=replicas,
             deadline_blocks=deadline_blocks)
         response = MsgRequestInferenceResponse.FromString(self.send(message).responses[0].value)
+        self.report(f"request {response.request_id} is made; "
+                    f"gradus infer {model_id} --request {response.request_id} shows its answer")
         return self.fetch(response.request_id, question)
 
     def fetch(self, request_id: int, question: Question | None = None) -> Inference:
         """The answer of a request that was made already, by anybody; waited for. question: what it must have asked.
 
-        Raises as infer.
+        Raises RecordMissing where there is none, else as infer.
         """
+        if question is None and self.chain.find_request(request_id) is None:
+            raise RecordMissing(f"no request {request_id} is open or kept",
+                                "`gradus query inference requests` shows those that are")
         told = wait_request(self.chain, request_id, self.timeout_s, self.sleep, self.report)
         asked = told.question if question is None else question
         record, proved = self._prove_request(told)
@@ -230,7 +238,28 @@ class Client:
     def _choose_fee(self, model_id: int, question: Question, replicas: int) -> int:
         quoted = self._quote(model_id, question, replicas)
         if not quoted.is_available:
-            raise HostsMissing(f"{len(quoted.offers)} hosts of model {model_id} would answer now, not {replicas}",
-                               "ask for fewer replicas, or for less at once: `gradus query inference hosts "
-                               f"{model_id}` shows who hosts it")
+            raise self._explain_missing(model_id, quoted, replicas)
         return mul_div_ceil(quoted.fee_ugrad, FEE_MARGIN_PPM, PPM)
+
+    def _explain_missing(self, model_id: int, quoted: Quote, replicas: int) -> HostsMissing:
+        """Why so many hosts would not answer now."""
+        offering = [offer.host for offer in quoted.offers]
+        hosts = list(self.chain.iter_hosts(model_id))
+        if not hosts:
+            return HostsMissing(f"nobody hosts model {model_id}", f"host it: gradus host start {model_id} --key KEY")
+        reasons = [f"{host.address} {_find_hindrance(host)}" for host in hosts if host.address not in offering]
+        reasons.append(f"its contract allows {self.get_model(model_id).spec.inference.replicas_max} replicas")
+        return HostsMissing(f"{len(offering)} hosts of model {model_id} would answer now, not {replicas}: "
+                            + "; ".join(reasons),
+                            "ask for fewer replicas, or wait until something has ended: `gradus query "
+                            f"inference hosts {model_id}` shows who hosts it")
+
+
+def _find_hindrance(host: Host) -> str:
+    """Why a host would not answer a request now, as far as its record tells."""
+    if host.status != HOST_STATUS_ACTIVE:
+        return "is " + enum_word(HostStatus.DESCRIPTOR, host.status)
+    if host.open_count >= host.capacity:
+        return f"has {host.open_count} open, which is all that it takes"
+    return (f"has {host.bond_ugrad - host.staked_ugrad} ugrad free of a bond of {host.bond_ugrad}, the rest is bound "
+            f"by {host.open_count} open requests and sessions")

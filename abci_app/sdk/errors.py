@@ -48,6 +48,10 @@ class HostsMissing(ClientError):
     """Too few hosts would answer now."""
 
 
+class RecordMissing(ClientError):
+    """The chain has no such request or session, or keeps it no longer."""
+
+
 class RequestFailed(ClientError):
     """A request ended without an answer; the user has all its coins back."""
 

@@ -20,7 +20,7 @@ from abci_app.client.send import Sent
 from abci_app.runtime.fee import compute_session_stake
 from abci_app.sdk import proofs
 from abci_app.sdk.closing import new_close
-from abci_app.sdk.errors import HostsMissing, JournalDamaged
+from abci_app.sdk.errors import HostsMissing, JournalDamaged, RecordMissing
 from abci_app.sdk.home import chain_folder
 from abci_app.sdk.host_client import TIMEOUT_S, HostClient
 from abci_app.sdk.journal import Kept, SessionJournal
@@ -42,6 +42,7 @@ class Payer(Protocol):
 
     chain: ChainClient
     sessions: Path
+    report: Callable[[str], None]
 
     @property
     def is_proving(self) -> bool:
@@ -178,6 +179,7 @@ def open_paid(client: Payer, model_id: int, deposit_ugrad: int, host: str | None
             round=round_number or 0, deposit=coin_pb(base_coin(deposit_ugrad)), receipt_key=journal.key.public,
             price_max_ugrad_per_gma=chosen.price_ugrad_per_gma, blocks=blocks)
         response = MsgOpenSessionResponse.FromString(client.send(message).responses[0].value)
+        client.report(f"session {response.session_id} is open; gradus tx sessions close {response.session_id} ends it")
         return _join(client, fetch_session(client, response.session_id), chosen.endpoint, journal, timeout_s)
     except BaseException:
         journal.close()
@@ -185,7 +187,10 @@ def open_paid(client: Payer, model_id: int, deposit_ugrad: int, host: str | None
 
 
 def resume_paid(client: Payer, session_id: int, timeout_s: float = TIMEOUT_S) -> PaidSession:
-    """An open session of this home again. Raises JournalDamaged, SessionBusy, HostsMissing."""
+    """An open session of this home again. Raises RecordMissing, JournalDamaged, SessionBusy, HostsMissing."""
+    if client.chain.find_session(session_id) is None:
+        raise RecordMissing(f"no session {session_id} is open or kept",
+                            "`gradus query sessions list --user KEY` shows those that are")
     record = fetch_session(client, session_id)
     found = client.chain.find_host(record.model_id, record.host)
     if found is None or not found.endpoint:

@@ -144,3 +144,17 @@ def test_parameters_and_the_archive_are_shown_and_proved(shell: Shell) -> None:
     assert shell.json("query", "inference", "params", "--prove")["kept_blocks"] > 0
     assert shell.json("query", "sessions", "params", "--prove")["close_blocks"] > 0
     assert shell.json("query", "inference", "archive")["count"] == 0
+
+
+def test_what_there_is_not_is_said_without_blame_for_the_node(shell: Shell) -> None:
+    status, text, hint = shell.refused("infer", "1", "--request", "9999")
+    assert (status, text) == (1, "no request 9999 is open or kept") and "query inference requests" in hint
+    status, text, hint = shell.refused("infer", "1", ROW, "--session", "99", "--from", "una")
+    assert (status, text) == (1, "no session 99 is open or kept") and "query sessions list" in hint
+
+
+def test_hosts_that_are_missing_are_named_with_why(shell: Shell) -> None:
+    status, text, _ = shell.refused("infer", "1", ROW, "--replicas", "9", "--from", "una")
+    assert status == 1 and "would answer now, not 9" in text and "replicas" in text
+    assert all(row["free_ugrad"] == row["bond_ugrad"] - row["staked_ugrad"]
+               for row in shell.json("query", "inference", "hosts", "1"))

@@ -163,3 +163,20 @@ def test_a_dear_question_leaves_the_sessions_of_cheap_ones_open(office: Office) 
     assert 0 < cheap.usage.cost_ugrad < 2_000
     assert client.completions.create(model=TEXT, prompt=PROMPT, max_tokens=40).usage.cost_ugrad > 8_000
     assert running.pool.count_open() == 2
+
+
+def test_the_only_host_is_asked_again_as_soon_as_it_is_back(office: Office) -> None:
+    office.host("ann")
+    running = office.open()
+    running.pool.shun(address_of("ann"))
+    assert ask(office.openai(office.ledger.create("laptop"))).choices[0].text
+
+
+def test_no_session_is_opened_for_what_the_limit_does_not_cover(office: Office) -> None:
+    office.host("ann")
+    office.open()
+    client = office.openai(office.ledger.create("laptop"))
+    office.ledger.limit_ugrad = 10
+    with pytest.raises(openai.RateLimitError):
+        ask(client)
+    assert not office.sessions()
