@@ -34,8 +34,8 @@ class Answers:
             return []
         return sorted(subject for subject in map(find_subject, names) if subject is not None)
 
-    def find(self, subject: bytes) -> bytes | None:
-        """The answer to an audit, None without one or where the file is damaged."""
+    def find(self, subject: bytes, seed: bytes | None = None) -> bytes | None:
+        """The answer to an audit; None without one, where the file is damaged, or is of an audit of another seed."""
         try:
             with (self._folder / file_name(subject)).open("rb") as file:
                 data = file.read(FILE_BYTES + 1)
@@ -44,8 +44,8 @@ class Answers:
         except OSError as error:
             _log.warning("the answer to audit %s cannot be read: %s", subject.hex(), error)
             return None
-        answer = decode_answer_file(subject, data)
-        if answer is None:
+        found = decode_answer_file(subject, data)
+        if found is None:
             _log.warning("the answer to audit %s is damaged; its file is not used", subject.hex())
             return None
-        return answer
+        return found[0] if seed in (None, found[1]) else None

@@ -16,6 +16,7 @@ from abci_app.wire.audit import (
     compute_digest, decode_extension, encode_extension,
 )
 from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
+from abci_app.x.audits.types import ANSWER_KINDS
 
 OPENINGS_SAID_MAX = 4  # of one vote: as a proposer who lacks an answer gets it from any member
 READY_LOOKED_AT_MAX = 256
@@ -52,7 +53,8 @@ def list_openings(votes: LastVotes) -> dict[bytes, tuple[bytes, ...]]:
 def extend(app: App, ctx: Ctx, validator: bytes, answers: Answers) -> bytes:
     """What this validator (consensus address, 20 bytes) says with its precommit, over the state that its block leaves.
 
-    Answers that only they lack to decide an audit, then digests that audits wait for, the earliest opened first.
+    Answers that only they lack to decide an audit, then digests that audits wait for, the earliest opened first: those
+    of answers, of which a block asks fewer than a vote says, then those of training. None of an answer to another seed.
     """
     openings = []
     for audit in app.audits.iter_ready(ctx, READY_LOOKED_AT_MAX):
@@ -67,10 +69,10 @@ def extend(app: App, ctx: Ctx, validator: bytes, answers: Answers) -> bytes:
     for subject in answers.list_subjects():
         height = app.audits.find_waiting_height(ctx, validator, subject)
         if height is not None:
-            waiting.append((height, subject))
+            waiting.append((subject[0] not in ANSWER_KINDS, height, subject))
     digests = []
-    for _, subject in sorted(waiting):
-        answer = answers.find(subject)
+    for *_, subject in sorted(waiting):
+        answer = answers.find(subject, app.audits.get_audit(ctx, subject).seed)
         if answer is not None:
             digests.append((subject, compute_digest(validator, subject, answer)))
         if len(digests) == count:

@@ -37,23 +37,27 @@ class AnswerFolder:
             os.close(self._lock)
             self._lock = -1
 
-    def put(self, subject: bytes, answer: bytes) -> None:
-        """Hand an answer over. OSError when it cannot be written; then the folder is as it was."""
+    def put(self, subject: bytes, answer: bytes, seed: bytes) -> None:
+        """Hand an answer over. seed: of its audit, 32 bytes.
+
+        OSError when it cannot be written; then the folder is as it was.
+        """
         path = self._path(subject)
         writing = path.with_suffix(".writing")
         try:
-            writing.write_bytes(encode_answer_file(subject, answer))
+            writing.write_bytes(encode_answer_file(subject, answer, seed))
             writing.rename(path)
         except OSError:
             writing.unlink(missing_ok=True)
             raise
 
-    def find(self, subject: bytes) -> bytes | None:
-        """The answer to a subject; None when there is none, or a damaged one."""
+    def find(self, subject: bytes, seed: bytes | None = None) -> bytes | None:
+        """The answer to a subject; None when there is none, a damaged one, or one to an audit of another seed."""
         try:
-            return decode_answer_file(subject, self._path(subject).read_bytes())
+            found = decode_answer_file(subject, self._path(subject).read_bytes())
         except OSError:
             return None
+        return None if found is None or seed not in (None, found[1]) else found[0]
 
     def list_subjects(self) -> list[bytes]:
         """The subjects that have a file, rising."""

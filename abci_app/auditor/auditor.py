@@ -17,7 +17,7 @@ from abci_app.client.errors import ClientError, ProofInvalid, WeightsGone
 from abci_app.data.errors import DataError
 from abci_app.units.events import Event, Report
 from abci_app.units.source import UnitSource
-from abci_app.wire.audit import decode_subject
+from abci_app.wire.audit import ANSWER, STATEMENT, decode_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import AUDIT_STATUS_OPEN, Audit
 from kernels import dispatch
 from kernels.errors import KernelInputError
@@ -27,18 +27,20 @@ POLL_S_MAX = 1.0
 BACKOFF_S = 0.5
 BACKOFF_S_MAX = 8.0
 LACKING_RETRY_S = 5.0  # for a dataset, for weights, or for a unit that could not be computed
-STEP_S = 10.0  # of computing, after which it is asked anew what waits
+STEP_S = 2.0  # of computing, after which it is asked anew what waits
 
 
 def order_fairly(audits: Iterable[Audit]) -> list[Audit]:
-    """The oldest of each model first, then the second of each, and so on: no model's many or costly audits keep those
-    of others waiting until they are over."""
+    """Answers first, in the order in which they were asked: the chain asks no more than half a core can compute, and
+    counts on that order. Of training the oldest of each model, then the second of each, and so on: no model's many or
+    costly audits keep those of others waiting until they are over."""
     asked: dict[int, int] = {}
     ranked = []
     for audit in sorted(audits, key=lambda one: (one.opened_height, one.subject)):
-        model_id = decode_subject(audit.subject).model_id
-        asked[model_id] = asked.get(model_id, 0) + 1
-        ranked.append((asked[model_id], audit.opened_height, audit.subject, audit))
+        subject, rank = decode_subject(audit.subject), 0
+        if subject.kind not in (ANSWER, STATEMENT):
+            rank = asked[subject.model_id] = asked.get(subject.model_id, 0) + 1
+        ranked.append((rank, audit.busy_height or audit.opened_height, audit.subject, audit))
     return [audit for *_, audit in sorted(ranked, key=lambda one: one[:3])]
 
 
@@ -123,7 +125,7 @@ class Auditor:
 
     def _answer(self, audit: Audit) -> bool:
         """Write the answer to an audit, if it is not there. True when it was written."""
-        if self.answers.find(audit.subject) is not None:
+        if self.answers.find(audit.subject, audit.seed) is not None:
             return False
         subject = decode_subject(audit.subject)
         if not self._tasks.knows(subject):
@@ -152,7 +154,7 @@ class Auditor:
             return self._skip(audit.subject, f"{task.name} cannot be computed: {str(error) or type(error).__name__}")
         if answer is None:
             return False
-        self.answers.put(audit.subject, answer)
+        self.answers.put(audit.subject, answer, audit.seed)
         self.report(Event("answered", {
             **task.fields, "milliseconds": int(1000 * (time.monotonic() - began)),
             "cpu_milliseconds": int(1000 * (time.process_time() - began_cpu))}))

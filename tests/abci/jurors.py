@@ -13,7 +13,7 @@ from abci_app.wire.pb.tendermint.abci import types_pb2 as abci
 from abci_app.wire.pb.tendermint.types.validator_pb2 import BLOCK_ID_FLAG_ABSENT, BLOCK_ID_FLAG_COMMIT
 from tests.abci.engine import CHAIN_ID, Node, block_hash
 from tests.chain import SIGNERS, address_of
-from tests.court import ANSWER, NOBODY, Opener, subject_of
+from tests.court import ANSWER, NOBODY, SEED, Opener, subject_of
 
 SUBJECTS = [subject_of(number) for number in range(60)]
 MANY_HEIGHT = 4  # at which all but the first two are opened
@@ -42,11 +42,11 @@ class Juror(Node):
         request.app_state_bytes = json.dumps(new_genesis(CHAIN_ID, payouts, coins)).encode()
         return request
 
-    def answer(self, *subjects: bytes, answer: bytes = ANSWER) -> None:
+    def answer(self, *subjects: bytes, answer: bytes = ANSWER, seed: bytes = SEED) -> None:
         """Answers that the auditor beside this node has finished."""
         self.answers.mkdir(exist_ok=True)
         for subject in subjects:
-            (self.answers / file_name(subject)).write_bytes(encode_answer_file(subject, answer))
+            (self.answers / file_name(subject)).write_bytes(encode_answer_file(subject, answer, seed))
 
     def extended_commit(self, said: Mapping[int, bytes], absent: Sequence[int] = (),
                         round_number: int = 0) -> abci.ExtendedCommitInfo:

@@ -52,6 +52,14 @@ def kinds(txs: list[bytes]) -> list[str]:
     return [decode_injected(tx).type_url.rpartition(".")[2] for tx in txs]
 
 
+def test_i34_answer_to_an_audit_of_another_seed_is_not_said(juror: Juror) -> None:
+    """A subject may be asked again: who said what it computed for the audit before would be wrong."""
+    juror.answer(FIRST, seed=b"before".ljust(32))
+    assert juror.extend() == b""
+    juror.answer(FIRST)
+    assert juror.extend() != b""
+
+
 def test_i34_node_without_answers_or_without_a_validator_says_nothing(juror: Juror) -> None:
     assert juror.extend() == b""
     juror.application._validator = None

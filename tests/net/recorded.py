@@ -34,7 +34,7 @@ from localnet.genesis import new_composer
 from localnet.homes import socket_path
 from localnet.network import Localnet
 from localnet.releases import engine_environment
-from tests.court import NOBODY, Opener
+from tests.court import NOBODY, SEED, Opener
 
 STOP_SECONDS = 30
 PR_SET_PDEATHSIG = 1
@@ -148,7 +148,7 @@ class Recorded:
         """An answer that the auditor beside a node has finished."""
         folder = self.net.manifest.nodes[index].paths.path / ANSWERS_FOLDER
         folder.mkdir(exist_ok=True)
-        (folder / "new").write_bytes(encode_answer_file(subject, answer))
+        (folder / "new").write_bytes(encode_answer_file(subject, answer, SEED))
         (folder / "new").rename(folder / file_name(subject))
 
     def find_audit(self, subject: bytes, index: int = 0) -> Audit | None:

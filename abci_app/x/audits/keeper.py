@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from abci_app.runtime.context import Ctx
 from abci_app.wire.address import decode_address, encode_address
-from abci_app.wire.audit import SUBJECT_BYTES
+from abci_app.wire.audit import SUBJECT_BYTES, decode_subject
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.ints import u64_bytes
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
@@ -22,8 +22,9 @@ from abci_app.x.audits import events, keys
 from abci_app.x.audits.errors import AuditNotFound
 from abci_app.x.audits.needs import Operators, Validators
 from abci_app.x.audits.types import (
-    ARREARS_PER_MISS, COMMITTEE_MAX, DECIDED_PER_BLOCK, PATIENCE_BLOCKS, STORE, compute_power, compute_ready_height,
-    draw_committee, is_answerable, is_final, is_quorum, is_whole, judge_member, list_matching,
+    ANSWER_KINDS, ARREARS_PER_MISS, AUDIT_FIXED_WORK, COMMITTEE_MAX, DECIDED_PER_BLOCK, PATIENCE_BLOCKS, STORE,
+    compute_begun_height, compute_busy_blocks, compute_debt, compute_power,
+    compute_ready_height, draw_committee, is_answerable, is_final, is_quorum, is_whole, judge_member, list_matching,
 )
 
 
@@ -57,8 +58,34 @@ class Keeper:
         judges = self._list_judges(ctx)
         return [self._open(ctx, COMMITTEE_MAX, question, judges, []) for question in asked]
 
+    def has_room(self, ctx: Ctx, kind: int) -> bool:
+        """Whether everybody has time for one more audit of a kind of answers (3 or 4), whatever its work."""
+        return compute_debt(self._find_debt(ctx, kind), 1) == 0
+
+    def ask_of_answer(self, ctx: Ctx, question: Question, work: int) -> int:
+        """As ask_everybody, of one answer of so many multiply-adds, while there is room (`has_room`).
+
+        Returns the height by which this and all answers asked before it are computed, from which its time is to be
+        counted; 0 where nobody may judge. InvariantBroken without room.
+        """
+        kind = decode_subject(question[0]).kind
+        if not self.has_room(ctx, kind):
+            raise InvariantBroken(f"auditors are asked of {question[0].hex()}, and have no time for it")
+        debt = self._find_debt(ctx, kind) + AUDIT_FIXED_WORK + work
+        debts = [debt if one == kind else self._find_debt(ctx, one) for one in ANSWER_KINDS]
+        busy_height = ctx.height + compute_busy_blocks(debts)
+        if not self._open(ctx, COMMITTEE_MAX, question, self._list_judges(ctx), [], busy_height):
+            return 0
+        ctx.state.store(STORE).set(keys.debt(kind), u64_bytes(ctx.height) + u64_bytes(debt))
+        return busy_height
+
+    def _find_debt(self, ctx: Ctx, kind: int) -> int:
+        """The multiply-adds that auditors owe of a kind of answers now."""
+        raw = ctx.state.store(STORE).get(keys.debt(kind)) or bytes(16)
+        return compute_debt(int.from_bytes(raw[8:], "big"), ctx.height - int.from_bytes(raw[:8], "big"))
+
     def _open(self, ctx: Ctx, committee_max: int, question: Question, judges: list[Member],
-              excluded: list[bytes]) -> int:
+              excluded: list[bytes], busy_height: int = 0) -> int:
         """Open one audit. Where less than half of the power that may judge would be left, nobody is excluded: so a
         minority cannot get a majority of committees by having the others excluded in audits of its own."""
         subject, claimant, seed = question[0], encode_address(question[1]), question[2]
@@ -71,7 +98,8 @@ class Keeper:
                                  min(committee_max, COMMITTEE_MAX))
         if members:
             audit = Audit(subject=subject, status=AUDIT_STATUS_OPEN, claimant=claimant, members=members,
-                          opened_height=ctx.height, eligible_power=power, seed=seed)
+                          opened_height=ctx.height, eligible_power=power, seed=seed,
+                          busy_height=busy_height)
             self.put_audit(ctx, audit)
             self.put_marks(ctx, audit)
             ctx.emit(events.audit_opened(audit))
@@ -348,7 +376,7 @@ class Keeper:
 
     def _count_late(self, ctx: Ctx, audit: Audit, member: Member) -> None:
         """A member that gave nothing in time has missed an audit that was open long enough."""
-        if ctx.height - audit.opened_height >= PATIENCE_BLOCKS:
+        if ctx.height - compute_begun_height(audit) >= PATIENCE_BLOCKS:
             self._count_miss(ctx, member)
 
     def _count_miss(self, ctx: Ctx, member: Member) -> None:

@@ -2,7 +2,8 @@
 
 Store `audits`: 01 subject -> Audit; 02 validator subject -> the height that opened it, u64: the audit waits for this
 validator's digest; 03 height subject -> 01: the answer, which is not known, may be told from this height on; 04 subject
--> 01: decided and not taken; 05 validator -> Auditor; 06 00 -> Params; 06 01 -> BlockLoad.
+-> 01: decided and not taken; 05 validator -> Auditor; 06 00 -> Params; 06 01 -> BlockLoad; 06 02 kind ->
+height u64, multiply-adds u64: what auditors owed of audits of a kind then.
 """
 
 from abci_app.wire.ints import u64_bytes
@@ -14,6 +15,7 @@ DECIDED = b"\x04"
 AUDITORS = b"\x05"
 PARAMS = b"\x06\x00"
 LOAD = b"\x06\x01"
+DEBTS = b"\x06\x02"
 MARK = b"\x01"
 
 
@@ -45,6 +47,11 @@ def decided(subject: bytes) -> bytes:
 def decided_of(kind: int) -> bytes:
     """Prefix of such marks of audits of a kind (u8), with which a subject begins."""
     return DECIDED + bytes([kind])
+
+
+def debt(kind: int) -> bytes:
+    """Key of what auditors owe of audits of a kind (u8)."""
+    return DEBTS + bytes([kind])
 
 
 def auditor(validator: bytes) -> bytes:

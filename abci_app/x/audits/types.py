@@ -5,7 +5,7 @@ Reads/Writes: nothing.
 
 from collections.abc import Iterable, Sequence
 
-from abci_app.wire.audit import compute_digest
+from abci_app.wire.audit import ANSWER, STATEMENT, compute_digest
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import (
     MEMBER_VERDICT_DIFFERS, MEMBER_VERDICT_LATE, MEMBER_VERDICT_MISSING, MEMBER_VERDICT_RIGHT, MEMBER_VERDICT_WRONG,
     Audit, Member, MemberVerdict, Params,
@@ -22,6 +22,9 @@ OPENINGS_PER_BLOCK = 256
 DECIDED_PER_BLOCK = 256  # handed to whoever opened them
 READY_SCANNED_MAX = 1_024  # audits that a proposer looks for answers of
 PATIENCE_BLOCKS = 8  # for those of a committee whose digests are missing when the others' are there
+ANSWER_KINDS = (ANSWER, STATEMENT)  # of audits that are asked only while auditors have time for them
+ASKED_WORK_PER_BLOCK = 1 << 29  # multiply-adds of each of these kinds; both in half a second of a slow core
+AUDIT_FIXED_WORK = 1 << 26  # what an audit is counted as beside its answer: weights are fetched; so at most 8 of a kind
 PARAMS_DEFAULT = Params(missed_max=8, missed_excluded_blocks=1_000, wrong_excluded_blocks=10_000)
 EXCLUDED_BLOCKS_MAX = 10_000_000
 MISSED_MAX = 10_000
@@ -91,14 +94,29 @@ def compute_ready_height(audit: Audit, height: int) -> int:
     """From which height on the answer may be told, by what is recorded at `height`; 0 without a quorum of digests.
 
     Once all members have given theirs there is nobody left who could copy the answer. Else those who are missing have
-    PATIENCE_BLOCKS from the opening on, so that a prompt majority does not make the others look idle.
+    PATIENCE_BLOCKS from when they could have begun, so that a prompt majority does not make the others look idle.
     """
     given = [member for member in audit.members if member.digest]
     if not is_quorum(given, audit):
         return 0
     if len(given) == len(audit.members):
         return min(height, audit.ready_height or height)
-    return audit.ready_height or max(height, audit.opened_height + PATIENCE_BLOCKS)
+    return audit.ready_height or max(height, compute_begun_height(audit) + PATIENCE_BLOCKS)
+
+
+def compute_begun_height(audit: Audit) -> int:
+    """From when on its time counts: it is open, and what was asked before it is computed."""
+    return max(audit.opened_height, audit.busy_height)
+
+
+def compute_debt(debt: int, blocks: int) -> int:
+    """What is left of a debt of multiply-adds after so many blocks."""
+    return max(0, debt - blocks * ASKED_WORK_PER_BLOCK)
+
+
+def compute_busy_blocks(debts: Iterable[int]) -> int:
+    """How many blocks the debts of all ANSWER_KINDS take together, rounded up."""
+    return -(-sum(debts) // (len(ANSWER_KINDS) * ASKED_WORK_PER_BLOCK))
 
 
 def list_matching(audit: Audit, answer: bytes) -> list[Member]:

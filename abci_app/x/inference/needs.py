@@ -1,6 +1,6 @@
 """What this room needs of others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Protocol
 
 from abci_app.runtime.context import Ctx
@@ -56,7 +56,9 @@ class Rewards(Protocol):
 class Audits(Protocol):
     """The slice of the audits room by which answers are judged."""
 
-    def ask_everybody(self, ctx: Ctx, asked: Sequence[tuple[bytes, bytes, bytes]]) -> list[int]: ...
+    def has_room(self, ctx: Ctx, kind: int) -> bool: ...
+
+    def ask_of_answer(self, ctx: Ctx, question: tuple[bytes, bytes, bytes], work: int) -> int: ...
 
     def find_audit(self, ctx: Ctx, subject: bytes) -> Audit | None: ...
 

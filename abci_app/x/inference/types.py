@@ -14,7 +14,8 @@ from abci_app.wire.ints import PPM, U64_MAX, mul_div_ceil, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
-    REQUEST_STATUS_AUDIT, REQUEST_STATUS_COMMIT, REQUEST_STATUS_DRAW, REQUEST_STATUS_PENDING, REQUEST_STATUS_REVEAL,
+    REQUEST_STATUS_ASK, REQUEST_STATUS_AUDIT, REQUEST_STATUS_COMMIT, REQUEST_STATUS_DRAW, REQUEST_STATUS_PENDING,
+    REQUEST_STATUS_REVEAL,
     SEAT_STATUS_ASSIGNED, SEAT_STATUS_COMMITTED, SEAT_STATUS_REVEALED, Host, Params, Question, Request, Seat,
 )
 from abci_app.wire.pb.gradus.inference.v1.tx_pb2 import (
@@ -42,7 +43,7 @@ WAIT_PARTS = 8  # a request that waits is asked again after this part of the tim
 TRIED_PER_BLOCK = 256  # requests that wait to be dealt
 LOOKED_PER_BLOCK = 8_192  # hosts that a block looks at for them
 DRAWN_PER_BLOCK = 256
-AUDITED_WORK_PER_BLOCK = 1 << 36  # multiply-adds: when answers of so much are to be judged, a block draws no more
+ASKED_PER_BLOCK = 64  # the audits room has time for fewer
 AUDITORS_MAX = 64  # who judge one answer: as many as the audits room can ask
 ENDED_PER_BLOCK = 256  # phases
 PRUNED_PER_BLOCK = 256
@@ -54,7 +55,7 @@ WRITES_LATER = 16  # of a request, by blocks; its user pays for them beforehand
 WRITES_LATER_PER_SEAT = 24
 
 OPEN_STATUSES = (REQUEST_STATUS_PENDING, REQUEST_STATUS_COMMIT, REQUEST_STATUS_REVEAL, REQUEST_STATUS_DRAW,
-                 REQUEST_STATUS_AUDIT)
+                 REQUEST_STATUS_ASK, REQUEST_STATUS_AUDIT)
 OPEN_SEATS = (SEAT_STATUS_ASSIGNED, SEAT_STATUS_COMMITTED, SEAT_STATUS_REVEALED)
 
 

@@ -15,8 +15,7 @@ from abci_app.wire.question import draw_seed
 from abci_app.x.sessions import events, keys
 from abci_app.x.sessions.keeper import Keeper
 from abci_app.x.sessions.types import (
-    ASKED_PER_BLOCK, ASKED_WORK_PER_BLOCK, DRAWN_PER_BLOCK, DUE_PER_BLOCK, WITHHELD, WRONG, compute_auditors_pay,
-    draw_coin,
+    ASKED_PER_BLOCK, DRAWN_PER_BLOCK, DUE_PER_BLOCK, WITHHELD, WRONG, compute_auditors_pay, draw_coin,
 )
 
 
@@ -48,26 +47,22 @@ def draw(ctx: Ctx, keeper: Keeper, session: Session) -> None:
 
 
 def ask_auditors(ctx: Ctx, keeper: Keeper) -> None:
-    """Ask everybody about entries that were shown or challenged, as many as a block bears, the earliest first.
+    """Ask everybody about entries that were shown or challenged, the earliest first, while auditors have time for more.
 
     By a seed that nobody knew who showed or challenged. Where nobody may judge, it is as if nobody had.
     """
-    asked, work = list[Session](), 0
     for session in keeper.list_marked(ctx, keys.ASKING, ASKED_PER_BLOCK):
-        work += compute_work(keeper.get_spec(ctx, session), session.question)
-        if asked and work > ASKED_WORK_PER_BLOCK:
-            break
+        if not keeper.audits.has_room(ctx, STATEMENT):
+            return
+        spec = keeper.get_spec(ctx, session)
         session.audit_seed = draw_seed(session.seed, ctx.last_app_hash, ctx.last_block_hash)
-        asked.append(session)
-    if not asked:
-        return
-    sizes = keeper.audits.ask_everybody(ctx, [
-        (keeper.subject_of(session), decode_address(session.host), session.audit_seed) for session in asked])
-    for session, size in zip(asked, sizes, strict=True):
-        if size == 0:
+        busy_height = keeper.audits.ask_of_answer(
+            ctx, (keeper.subject_of(session), decode_address(session.host), session.audit_seed),
+            compute_work(spec, session.question))
+        if busy_height == 0:
             leave_undecided(ctx, keeper, session)
             continue
-        session.due_height = ctx.height + keeper.get_spec(ctx, session).inference.audit_blocks
+        session.due_height = busy_height + spec.inference.audit_blocks
         keeper.put_session(ctx, session)
 
 

@@ -1,6 +1,6 @@
 """What this room needs of others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Protocol
 
 from abci_app.runtime.context import Ctx
@@ -81,7 +81,9 @@ class Hosts(Protocol):
 class Audits(Protocol):
     """The slice of the audits room by which answers are judged."""
 
-    def ask_everybody(self, ctx: Ctx, asked: Sequence[tuple[bytes, bytes, bytes]]) -> list[int]: ...
+    def has_room(self, ctx: Ctx, kind: int) -> bool: ...
+
+    def ask_of_answer(self, ctx: Ctx, question: tuple[bytes, bytes, bytes], work: int) -> int: ...
 
     def iter_audits(self, ctx: Ctx) -> Iterator[Audit]: ...
 

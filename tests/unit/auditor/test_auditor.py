@@ -13,7 +13,7 @@ from abci_app.auditor.errors import AuditorStopped
 from abci_app.client.errors import NodeUnreachable, ProofInvalid
 from abci_app.data.store import DatasetStore
 from abci_app.data.stores import DatasetStores
-from abci_app.wire.audit import Subject, confirmation_of, is_confirmed, unit_subject
+from abci_app.wire.audit import Subject, confirmation_of, is_confirmed, request_subject, unit_subject
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.wire.pb.gradus.work.v1.work_pb2 import Round
@@ -43,6 +43,14 @@ def test_restart_computes_nothing_that_is_on_the_disk(asked: Asked) -> None:
     with asked.folder() as answers:
         assert not asked.auditor(answers).step()
     assert asked.names() == ["answered"]
+
+
+def test_answer_to_an_earlier_audit_of_the_same_subject_is_computed_again(asked: Asked) -> None:
+    """Its witness is of another seed: who said it would be excluded as wrong."""
+    asked.ask(1)
+    with asked.folder() as answers:
+        answers.put(asked.subjects[1], bytes(96), b"before".ljust(32))
+        assert asked.auditor(answers).step() and answers.find(asked.subjects[1]) == asked.right(1)
 
 
 def test_damaged_answer_is_computed_again(asked: Asked) -> None:
@@ -166,6 +174,15 @@ def test_long_step_ends_and_what_waits_is_asked_anew(asked: Asked, monkeypatch: 
         auditor = asked.auditor(answers)
         assert auditor.step() and len(answers.list_subjects()) == 1
         assert auditor.step() and len(answers.list_subjects()) == 2
+
+
+def test_answers_are_audited_first_and_in_the_order_in_which_they_were_asked() -> None:
+    """Whatever else of one model waits: the chain counts their time by that order."""
+    answers = [Audit(subject=request_subject(1, number), opened_height=5 + number, busy_height=6 + number)
+               for number in range(4)]
+    other = Audit(subject=request_subject(2, 1), opened_height=9, busy_height=11)
+    units = [Audit(subject=unit_subject(3, 1, 0, index), opened_height=1) for index in range(2)]
+    assert auditor_module.order_fairly([*units, other, *reversed(answers)]) == [*answers, other, *units]
 
 
 def test_models_are_audited_in_turn() -> None:

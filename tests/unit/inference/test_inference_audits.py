@@ -6,10 +6,10 @@ import pytest
 
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
-    HOST_STATUS_ACTIVE, HOST_STATUS_SLASHED, REQUEST_STATUS_ANSWERED, REQUEST_STATUS_AUDIT, REQUEST_STATUS_DRAW,
-    REQUEST_STATUS_FAILED, Host, Params,
+    HOST_STATUS_ACTIVE, HOST_STATUS_SLASHED, REQUEST_STATUS_ANSWERED, REQUEST_STATUS_ASK, REQUEST_STATUS_AUDIT,
+    REQUEST_STATUS_DRAW, REQUEST_STATUS_FAILED, Host, Params,
 )
-from abci_app.x.inference import block
+from abci_app.x.audits import types as audits
 from abci_app.x.inference.types import compute_burnt, compute_judging_cost, is_drawn, new_offer
 from tests.auditors import NOTHING, RIGHT
 from tests.chain import SIGNERS
@@ -151,16 +151,34 @@ def test_a_request_of_a_single_replica_is_audited_by_lot_alone(new_desk: Callabl
     assert 1 <= audited <= 11
 
 
-def test_a_block_draws_no_more_than_auditors_can_compute_and_nobody_gets_a_second_lot(
+def test_auditors_are_asked_in_turn_while_they_have_time_and_nobody_gets_a_second_lot(
         new_desk: Callable[..., Desk], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(block, "AUDITED_WORK_PER_BLOCK", 2)
     desk = new_desk(audit_ppm=ALWAYS)
     ids = desk.ask(*(desk.request_msg(replicas=1, deadline_blocks=50) for _ in range(3)))
+    monkeypatch.setattr(audits, "ASKED_WORK_PER_BLOCK", audits.AUDIT_FIXED_WORK + desk.request().work - 1)
     desk.block(*(desk.commit_msg(name, one) for one in ids for name in desk.seats(one)))
     desk.block(*(desk.reveal_msg(name, one) for one in ids for name in desk.seats(one)))
     for audited in (1, 2, 3):
         desk.block()
-        assert [desk.request(one).status for one in ids].count(REQUEST_STATUS_AUDIT) == audited
+        statuses = [desk.request(one).status for one in ids]
+        assert statuses == [REQUEST_STATUS_AUDIT] * audited + [REQUEST_STATUS_ASK] * (3 - audited)
+
+
+def test_a_flood_of_audits_leaves_no_drawn_lie_undecided(new_desk: Callable[..., Desk],
+                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    """More answers than auditors have time for, of whom one is silent; the last is a lie, and its host is slashed."""
+    lazy = SIGNERS[0].address
+    desk = new_desk(audit_ppm=ALWAYS, audit_blocks=10,
+                    choose=lambda validator, audit: NOTHING if validator == lazy else RIGHT)
+    ids = desk.ask(*(desk.request_msg(replicas=1, deadline_blocks=50) for _ in range(5)))
+    monkeypatch.setattr(audits, "ASKED_WORK_PER_BLOCK", (audits.AUDIT_FIXED_WORK + desk.request().work) // 4)
+    (liar,), lies = desk.seats(ids[-1]), dict.fromkeys(ids, "") | {ids[-1]: "lie"}
+    desk.block(*(desk.commit_msg(name, one, lies[one]) for one in ids for name in desk.seats(one)))
+    desk.block(*(desk.reveal_msg(name, one, lies[one]) for one in ids for name in desk.seats(one)))
+    for _ in range(60):
+        desk.block(votes=True)
+    assert [list(desk.statuses(one).values()) for one in ids] == [["paid"]] * 4 + [["wrong"]]
+    assert all(desk.request(one).audited for one in ids) and desk.host(liar).wrong == 1
 
 
 def test_a_stake_covers_what_judging_costs_however_cheap_the_answer_is() -> None:

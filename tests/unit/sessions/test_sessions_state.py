@@ -9,6 +9,7 @@ import pytest
 from abci_app.runtime.fee import compute_session_stake
 from abci_app.runtime.gas import WRITE_GAS, unlimited
 from abci_app.runtime.genesis import GenesisInvalid
+from abci_app.runtime.question import compute_work
 from abci_app.wire.errors import NotFound
 from abci_app.wire.ints import PPM
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import InferencePolicy
@@ -19,6 +20,7 @@ from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import (
 )
 from abci_app.wire.question import has_coin
 from abci_app.wire.seed import hash_fields
+from abci_app.x.audits import types as audits
 from abci_app.x.sessions import block, keys
 from abci_app.x.sessions.module import QUERY
 from abci_app.x.sessions.types import WRITES_LATER, draw_coin, find_contradiction
@@ -166,11 +168,12 @@ def test_draws_are_bounded_and_wait_in_turn(new_desk: NewDesk, monkeypatch: pyte
 
 def test_questions_to_auditors_are_bounded_by_their_work_and_wait_in_turn(new_desk: NewDesk,
                                                                           monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(block, "ASKED_WORK_PER_BLOCK", 1)
     desk = new_desk(audit_ppm=1_000)
     deals = [desk.open() for _ in range(3)]
     for deal in deals:
         deal.answer()
+    work = compute_work(desk.spec, deals[0].questions[0])
+    monkeypatch.setattr(audits, "ASKED_WORK_PER_BLOCK", audits.AUDIT_FIXED_WORK + work - 1)
     desk.send(*(deal.challenge_msg(1) for deal in deals))
     counts = []
     for _ in range(3):

@@ -1,7 +1,7 @@
 """The ends of a block: requests are dealt and audits drawn when it begins; verdicts, ends of phases and forgetting come
 when it ends.
 
-    PENDING ─► COMMIT ─► REVEAL ─► DRAW ─► (AUDIT) ─► ANSWERED or FAILED ─► archived
+    PENDING ─► COMMIT ─► REVEAL ─► DRAW ─► (ASK ─► AUDIT) ─► ANSWERED or FAILED ─► archived
 
 settling.py beside this file has who is paid, and who is slashed.
 
@@ -15,16 +15,16 @@ from abci_app.wire.address import decode_address
 from abci_app.wire.audit import ANSWER, decode_subject, request_subject
 from abci_app.wire.ints import ppm_floor
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
-    REQUEST_STATUS_ANSWERED, REQUEST_STATUS_AUDIT, REQUEST_STATUS_COMMIT, REQUEST_STATUS_DRAW, REQUEST_STATUS_PENDING,
-    REQUEST_STATUS_REVEAL, SEAT_STATUS_ASSIGNED, SEAT_STATUS_COMMITTED, SEAT_STATUS_MISSED, SEAT_STATUS_REVEALED,
-    SEAT_STATUS_WITHHELD, Request, Seat,
+    REQUEST_STATUS_ANSWERED, REQUEST_STATUS_ASK, REQUEST_STATUS_AUDIT, REQUEST_STATUS_COMMIT, REQUEST_STATUS_DRAW,
+    REQUEST_STATUS_PENDING, REQUEST_STATUS_REVEAL, SEAT_STATUS_ASSIGNED, SEAT_STATUS_COMMITTED, SEAT_STATUS_MISSED,
+    SEAT_STATUS_REVEALED, SEAT_STATUS_WITHHELD, Request, Seat,
 )
 from abci_app.wire.question import draw_seed, request_seed
 from abci_app.x.inference import events
 from abci_app.x.inference.block.settling import fail_request, pay_auditors, settle_request
 from abci_app.x.inference.keeper import Keeper
 from abci_app.x.inference.types import (
-    AUDITED_WORK_PER_BLOCK, DRAWN_PER_BLOCK, ENDED_PER_BLOCK, LOOKED_PER_BLOCK, PRUNED_PER_BLOCK, REVEAL_BLOCKS,
+    ASKED_PER_BLOCK, DRAWN_PER_BLOCK, ENDED_PER_BLOCK, LOOKED_PER_BLOCK, PRUNED_PER_BLOCK, REVEAL_BLOCKS,
     TRIED_PER_BLOCK, Offer, compute_last_dealing, compute_next_try, count_seats, find_majority, is_drawn,
     is_of_one_mind,
 )
@@ -34,6 +34,7 @@ def begin_block(ctx: Ctx, keeper: Keeper) -> None:
     """Deal requests to hosts, and draw which answers are audited; both by hashes that this block cannot change."""
     _deal_requests(ctx, keeper)
     _draw_audits(ctx, keeper)
+    _ask_auditors(ctx, keeper)
 
 
 def end_block(ctx: Ctx, keeper: Keeper) -> None:
@@ -84,31 +85,29 @@ def _deal_request(ctx: Ctx, keeper: Keeper, request: Request, seed: bytes, offer
 
 
 def _draw_audits(ctx: Ctx, keeper: Keeper) -> None:
-    """Ask everybody about answers on which hosts differ, and about some on which they agree; settle the others.
-
-    What is too much for the auditors of one block is not drawn yet: nobody gets a second lot.
-    """
-    asked, work = [], 0
+    """Settle those answers on which hosts agree and which the lot spares; the others wait for auditors."""
     for request in keeper.list_due(ctx, REQUEST_STATUS_DRAW, DRAWN_PER_BLOCK):
-        if work >= AUDITED_WORK_PER_BLOCK:
-            break
         seed = draw_seed(request.seed, ctx.last_app_hash, ctx.last_block_hash)
         if is_of_one_mind(request) and not is_drawn(seed, keeper.spec_of(ctx, request).inference.audit_ppm):
             settle_request(ctx, keeper, request, find_majority(request))
         else:
-            asked.append((request, seed))
-            work += request.work
-    if not asked:
-        return
-    sizes = keeper.audits.ask_everybody(ctx, [
-        (request_subject(request.model_id, request.id), _find_claimant(request), seed) for request, seed in asked])
-    for (request, _), size in zip(asked, sizes):
-        if size:
-            blocks = keeper.spec_of(ctx, request).inference.audit_blocks
-            keeper.enter(ctx, request, REQUEST_STATUS_AUDIT, ctx.height + blocks)
-            ctx.emit(events.phase_entered(request))
-        else:
+            keeper.enter(ctx, request, REQUEST_STATUS_ASK, ctx.height)
+
+
+def _ask_auditors(ctx: Ctx, keeper: Keeper) -> None:
+    """Ask everybody about answers that were drawn, the earliest first, while auditors have time for more."""
+    for request in keeper.list_due(ctx, REQUEST_STATUS_ASK, ASKED_PER_BLOCK):
+        if not keeper.audits.has_room(ctx, ANSWER):
+            return
+        seed = draw_seed(request.seed, ctx.last_app_hash, ctx.last_block_hash)
+        busy_height = keeper.audits.ask_of_answer(
+            ctx, (request_subject(request.model_id, request.id), _find_claimant(request), seed), request.work)
+        if busy_height == 0:
             settle_request(ctx, keeper, request, find_majority(request))
+            continue
+        blocks = keeper.spec_of(ctx, request).inference.audit_blocks
+        keeper.enter(ctx, request, REQUEST_STATUS_AUDIT, busy_height + blocks)
+        ctx.emit(events.phase_entered(request))
 
 
 def _find_claimant(request: Request) -> bytes:

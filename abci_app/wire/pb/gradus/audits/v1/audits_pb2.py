@@ -24,27 +24,27 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgradus/audits/v1/audits.proto\x12\x10gradus.audits.v1\"\x9d\x01\n\x06Member\x12\x19\n\x11\x63onsensus_address\x18\x01 \x01(\x0c\x12\r\n\x05power\x18\x02 \x01(\x04\x12\x10\n\x08operator\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12\x15\n\rdigest_height\x18\x05 \x01(\x03\x12\x30\n\x07verdict\x18\x06 \x01(\x0e\x32\x1f.gradus.audits.v1.MemberVerdict\"\xff\x01\n\x05\x41udit\x12\x0f\n\x07subject\x18\x01 \x01(\x0c\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.gradus.audits.v1.AuditStatus\x12\x10\n\x08\x63laimant\x18\x03 \x01(\t\x12)\n\x07members\x18\x04 \x03(\x0b\x32\x18.gradus.audits.v1.Member\x12\x15\n\ropened_height\x18\x05 \x01(\x03\x12\x14\n\x0cready_height\x18\x06 \x01(\x03\x12\x16\n\x0e\x64\x65\x63ided_height\x18\x07 \x01(\x03\x12\x0e\n\x06\x61nswer\x18\x08 \x01(\x0c\x12\x16\n\x0e\x65ligible_power\x18\t \x01(\x04\x12\x0c\n\x04seed\x18\n \x01(\x0c\"\x96\x01\n\x07\x41uditor\x12\x19\n\x11\x63onsensus_address\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61rrears\x18\x02 \x01(\r\x12\r\n\x05right\x18\x03 \x01(\x04\x12\r\n\x05wrong\x18\x04 \x01(\x04\x12\x0e\n\x06missed\x18\x05 \x01(\x04\x12\x1d\n\x15\x65xcluded_until_height\x18\x06 \x01(\x03\x12\x12\n\nfees_ugrad\x18\x07 \x01(\x04\"[\n\x06Params\x12\x12\n\nmissed_max\x18\x01 \x01(\r\x12\x1e\n\x16missed_excluded_blocks\x18\x02 \x01(\r\x12\x1d\n\x15wrong_excluded_blocks\x18\x03 \x01(\r\"<\n\tBlockLoad\x12\x0e\n\x06height\x18\x01 \x01(\x03\x12\r\n\x05votes\x18\x02 \x01(\r\x12\x10\n\x08openings\x18\x03 \x01(\r\"D\n\tAuditVote\x12\x11\n\tvalidator\x18\x01 \x01(\x0c\x12\x11\n\textension\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c*t\n\x0b\x41uditStatus\x12\x1c\n\x18\x41UDIT_STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41UDIT_STATUS_OPEN\x10\x01\x12\x18\n\x14\x41UDIT_STATUS_DECIDED\x10\x02\x12\x16\n\x12\x41UDIT_STATUS_TAKEN\x10\x03*\xb4\x01\n\rMemberVerdict\x12\x1e\n\x1aMEMBER_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14MEMBER_VERDICT_RIGHT\x10\x01\x12\x18\n\x14MEMBER_VERDICT_WRONG\x10\x02\x12\x17\n\x13MEMBER_VERDICT_LATE\x10\x03\x12\x1a\n\x16MEMBER_VERDICT_MISSING\x10\x04\x12\x1a\n\x16MEMBER_VERDICT_DIFFERS\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dgradus/audits/v1/audits.proto\x12\x10gradus.audits.v1\"\x9d\x01\n\x06Member\x12\x19\n\x11\x63onsensus_address\x18\x01 \x01(\x0c\x12\r\n\x05power\x18\x02 \x01(\x04\x12\x10\n\x08operator\x18\x03 \x01(\t\x12\x0e\n\x06\x64igest\x18\x04 \x01(\x0c\x12\x15\n\rdigest_height\x18\x05 \x01(\x03\x12\x30\n\x07verdict\x18\x06 \x01(\x0e\x32\x1f.gradus.audits.v1.MemberVerdict\"\x94\x02\n\x05\x41udit\x12\x0f\n\x07subject\x18\x01 \x01(\x0c\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.gradus.audits.v1.AuditStatus\x12\x10\n\x08\x63laimant\x18\x03 \x01(\t\x12)\n\x07members\x18\x04 \x03(\x0b\x32\x18.gradus.audits.v1.Member\x12\x15\n\ropened_height\x18\x05 \x01(\x03\x12\x14\n\x0cready_height\x18\x06 \x01(\x03\x12\x16\n\x0e\x64\x65\x63ided_height\x18\x07 \x01(\x03\x12\x0e\n\x06\x61nswer\x18\x08 \x01(\x0c\x12\x16\n\x0e\x65ligible_power\x18\t \x01(\x04\x12\x0c\n\x04seed\x18\n \x01(\x0c\x12\x13\n\x0b\x62usy_height\x18\x0b \x01(\x03\"\x96\x01\n\x07\x41uditor\x12\x19\n\x11\x63onsensus_address\x18\x01 \x01(\x0c\x12\x0f\n\x07\x61rrears\x18\x02 \x01(\r\x12\r\n\x05right\x18\x03 \x01(\x04\x12\r\n\x05wrong\x18\x04 \x01(\x04\x12\x0e\n\x06missed\x18\x05 \x01(\x04\x12\x1d\n\x15\x65xcluded_until_height\x18\x06 \x01(\x03\x12\x12\n\nfees_ugrad\x18\x07 \x01(\x04\"[\n\x06Params\x12\x12\n\nmissed_max\x18\x01 \x01(\r\x12\x1e\n\x16missed_excluded_blocks\x18\x02 \x01(\r\x12\x1d\n\x15wrong_excluded_blocks\x18\x03 \x01(\r\"<\n\tBlockLoad\x12\x0e\n\x06height\x18\x01 \x01(\x03\x12\r\n\x05votes\x18\x02 \x01(\r\x12\x10\n\x08openings\x18\x03 \x01(\r\"D\n\tAuditVote\x12\x11\n\tvalidator\x18\x01 \x01(\x0c\x12\x11\n\textension\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c*t\n\x0b\x41uditStatus\x12\x1c\n\x18\x41UDIT_STATUS_UNSPECIFIED\x10\x00\x12\x15\n\x11\x41UDIT_STATUS_OPEN\x10\x01\x12\x18\n\x14\x41UDIT_STATUS_DECIDED\x10\x02\x12\x16\n\x12\x41UDIT_STATUS_TAKEN\x10\x03*\xb4\x01\n\rMemberVerdict\x12\x1e\n\x1aMEMBER_VERDICT_UNSPECIFIED\x10\x00\x12\x18\n\x14MEMBER_VERDICT_RIGHT\x10\x01\x12\x18\n\x14MEMBER_VERDICT_WRONG\x10\x02\x12\x17\n\x13MEMBER_VERDICT_LATE\x10\x03\x12\x1a\n\x16MEMBER_VERDICT_MISSING\x10\x04\x12\x1a\n\x16MEMBER_VERDICT_DIFFERS\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'gradus.audits.v1.audits_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDITSTATUS']._serialized_start=847
-  _globals['_AUDITSTATUS']._serialized_end=963
-  _globals['_MEMBERVERDICT']._serialized_start=966
-  _globals['_MEMBERVERDICT']._serialized_end=1146
+  _globals['_AUDITSTATUS']._serialized_start=868
+  _globals['_AUDITSTATUS']._serialized_end=984
+  _globals['_MEMBERVERDICT']._serialized_start=987
+  _globals['_MEMBERVERDICT']._serialized_end=1167
   _globals['_MEMBER']._serialized_start=52
   _globals['_MEMBER']._serialized_end=209
   _globals['_AUDIT']._serialized_start=212
-  _globals['_AUDIT']._serialized_end=467
-  _globals['_AUDITOR']._serialized_start=470
-  _globals['_AUDITOR']._serialized_end=620
-  _globals['_PARAMS']._serialized_start=622
-  _globals['_PARAMS']._serialized_end=713
-  _globals['_BLOCKLOAD']._serialized_start=715
-  _globals['_BLOCKLOAD']._serialized_end=775
-  _globals['_AUDITVOTE']._serialized_start=777
-  _globals['_AUDITVOTE']._serialized_end=845
+  _globals['_AUDIT']._serialized_end=488
+  _globals['_AUDITOR']._serialized_start=491
+  _globals['_AUDITOR']._serialized_end=641
+  _globals['_PARAMS']._serialized_start=643
+  _globals['_PARAMS']._serialized_end=734
+  _globals['_BLOCKLOAD']._serialized_start=736
+  _globals['_BLOCKLOAD']._serialized_end=796
+  _globals['_AUDITVOTE']._serialized_start=798
+  _globals['_AUDITVOTE']._serialized_end=866
 # @@protoc_insertion_point(module_scope)

@@ -50,7 +50,7 @@ class Member(_message.Message):
     def __init__(self, consensus_address: _Optional[bytes] = ..., power: _Optional[int] = ..., operator: _Optional[str] = ..., digest: _Optional[bytes] = ..., digest_height: _Optional[int] = ..., verdict: _Optional[_Union[MemberVerdict, str]] = ...) -> None: ...
 
 class Audit(_message.Message):
-    __slots__ = ("subject", "status", "claimant", "members", "opened_height", "ready_height", "decided_height", "answer", "eligible_power", "seed")
+    __slots__ = ("subject", "status", "claimant", "members", "opened_height", "ready_height", "decided_height", "answer", "eligible_power", "seed", "busy_height")
     SUBJECT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     CLAIMANT_FIELD_NUMBER: _ClassVar[int]
@@ -61,6 +61,7 @@ class Audit(_message.Message):
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     ELIGIBLE_POWER_FIELD_NUMBER: _ClassVar[int]
     SEED_FIELD_NUMBER: _ClassVar[int]
+    BUSY_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     subject: bytes
     status: AuditStatus
     claimant: str
@@ -71,7 +72,8 @@ class Audit(_message.Message):
     answer: bytes
     eligible_power: int
     seed: bytes
-    def __init__(self, subject: _Optional[bytes] = ..., status: _Optional[_Union[AuditStatus, str]] = ..., claimant: _Optional[str] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., opened_height: _Optional[int] = ..., ready_height: _Optional[int] = ..., decided_height: _Optional[int] = ..., answer: _Optional[bytes] = ..., eligible_power: _Optional[int] = ..., seed: _Optional[bytes] = ...) -> None: ...
+    busy_height: int
+    def __init__(self, subject: _Optional[bytes] = ..., status: _Optional[_Union[AuditStatus, str]] = ..., claimant: _Optional[str] = ..., members: _Optional[_Iterable[_Union[Member, _Mapping]]] = ..., opened_height: _Optional[int] = ..., ready_height: _Optional[int] = ..., decided_height: _Optional[int] = ..., answer: _Optional[bytes] = ..., eligible_power: _Optional[int] = ..., seed: _Optional[bytes] = ..., busy_height: _Optional[int] = ...) -> None: ...
 
 class Auditor(_message.Message):
     __slots__ = ("consensus_address", "arrears", "right", "wrong", "missed", "excluded_until_height", "fees_ugrad")

@@ -37,6 +37,7 @@ class RequestStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REQUEST_STATUS_AUDIT: _ClassVar[RequestStatus]
     REQUEST_STATUS_ANSWERED: _ClassVar[RequestStatus]
     REQUEST_STATUS_FAILED: _ClassVar[RequestStatus]
+    REQUEST_STATUS_ASK: _ClassVar[RequestStatus]
 HOST_STATUS_UNSPECIFIED: HostStatus
 HOST_STATUS_ACTIVE: HostStatus
 HOST_STATUS_DRAINING: HostStatus
@@ -59,6 +60,7 @@ REQUEST_STATUS_DRAW: RequestStatus
 REQUEST_STATUS_AUDIT: RequestStatus
 REQUEST_STATUS_ANSWERED: RequestStatus
 REQUEST_STATUS_FAILED: RequestStatus
+REQUEST_STATUS_ASK: RequestStatus
 
 class Host(_message.Message):
     __slots__ = ("model_id", "address", "status", "price_ugrad_per_gma", "capacity", "bond_ugrad", "staked_ugrad", "open_count", "endpoint", "statement_key", "missed_in_a_row", "answered", "wrong", "withheld", "earned_ugrad", "registered_height", "ready_height", "return_height")
