@@ -14,8 +14,8 @@ from abci_app.wire.address import decode_address
 from abci_app.wire.archive import compute_archive_root
 from abci_app.wire.merkle import MerkleAppender, MerkleTree, verify_leaves
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
-    HOST_STATUS_ACTIVE, REQUEST_STATUS_ANSWERED, REQUEST_STATUS_DRAW, REQUEST_STATUS_FAILED, SEAT_STATUS_PAID,
-    SEAT_STATUS_REVEALED, SEAT_STATUS_UNPAID, SEAT_STATUS_WRONG, Request, Seat,
+    HOST_STATUS_ACTIVE, REQUEST_STATUS_ANSWERED, REQUEST_STATUS_ASK, REQUEST_STATUS_AUDIT, REQUEST_STATUS_DRAW,
+    REQUEST_STATUS_FAILED, SEAT_STATUS_PAID, SEAT_STATUS_REVEALED, SEAT_STATUS_UNPAID, SEAT_STATUS_WRONG, Request, Seat,
 )
 from abci_app.wire.question import answer_hash, draw_seed, request_hash
 from abci_app.wire.seed import iter_u64
@@ -155,9 +155,10 @@ class RequestChecks:
                       if len(hashes) > 1 else "not audited"] += 1
 
     def _check_time(self, after: Ctx, request: Request) -> None:
-        """No request is open for ever."""
-        policy = self.app.models.get_spec(after, request.model_id, request.spec_version).inference
-        last = request.deadline_height + policy.audit_blocks + LATE_BLOCKS
+        """No request is open for ever. How long a drawn one waits for auditors hangs on others."""
+        if request.status == REQUEST_STATUS_ASK:
+            return
+        last = (request.due_height if request.status == REQUEST_STATUS_AUDIT else request.deadline_height) + LATE_BLOCKS
         assert after.height <= last or not self.is_exact, f"still open at {after.height}: {request}"
 
     def check_archive(self, ctx: Ctx) -> None:
