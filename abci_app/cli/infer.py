@@ -59,7 +59,8 @@ request_options = combine(
 session_options = combine(
     click.option("--session", type=SessionChoice(), metavar="ID|new",
                  help="Ask one host directly: in an open session, or in a new one, which is closed afterwards."),
-    click.option("--deposit", type=AMOUNT, help="Of a new session; what is not spent comes back."))
+    click.option("--deposit", type=AMOUNT,
+                 help="Of a new session; what is not spent comes back. What an audit may cost is burnt beside it."))
 
 
 @click.command("infer", context_settings={"help_option_names": ["-h", "--help"]})

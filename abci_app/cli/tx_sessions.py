@@ -30,7 +30,8 @@ def sessions() -> None:
 @sessions.command("open")
 @model_argument
 @click.argument("host")
-@click.option("--deposit", type=AMOUNT, required=True, help="What answers are paid from; what is left comes back.")
+@click.option("--deposit", type=AMOUNT, required=True, help="What answers are paid from; what is left comes back. "
+              "Beside it what an audit may cost is burnt, by its chance.")
 @click.option("--price-max", type=AMOUNT, help="For 10^9 multiply-adds, at most [what the host asks now].")
 @click.option("--blocks", type=click.IntRange(1, U32_MAX), default=BLOCKS, show_default=True,
               help="Until the session expires.")
@@ -64,7 +65,7 @@ def open_session(model_id: int, host: str, deposit: int, price_max: int | None, 
 @click.argument("amount", type=AMOUNT)
 @signing
 def top_up(session_id: int, amount: int, sender: str, home: Path, node: str, output: str) -> None:
-    """Add AMOUNT to the deposit of a session of yours.
+    """Add AMOUNT to the deposit of a session of yours. What an audit may cost the more is burnt beside it.
 
     \b
     Example: gradus tx sessions top-up 3 1grad --from alice

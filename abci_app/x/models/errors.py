@@ -160,4 +160,4 @@ class InferencePolicyInvalid(ChainError):
 
 class HoldsExhausted(ChainError):
     codespace, code = "models", 40
-    text = "open requests and sessions hold the weights of as many rounds as they can; ask for one of those, or later"
+    text = "open requests and sessions hold the weights of as many earlier rounds as they can; ask for the newest"

@@ -12,7 +12,7 @@ from abci_app.x.models import keys
 from abci_app.x.models.keeper import Keeper
 from abci_app.x.models.types import STORE
 from abci_app.x.models.types.changes import find_phase
-from abci_app.x.models.types.terms import HELD_ROUNDS_MAX, VERSIONS_MAX
+from abci_app.x.models.types.terms import VERSIONS_MAX
 
 PHASES = (MODEL_STATUS_OPEN, MODEL_STATUS_TRAINING, MODEL_STATUS_SERVING)
 
@@ -102,8 +102,7 @@ def check_weights(ctx: Ctx, keeper: Keeper) -> str | None:
 
 
 def check_holds(ctx: Ctx, keeper: Keeper) -> str | None:
-    """Who is held is kept; only weights before the last ones have expired; no model has too many holds."""
-    held: dict[int, int] = {}
+    """Who is held is kept; only weights before the last ones have expired."""
     for hold in keeper.iter_holds(ctx):
         named = f"model {hold.model_id}, round {hold.round}"
         model = keeper.find_model(ctx, hold.model_id)
@@ -111,9 +110,6 @@ def check_holds(ctx: Ctx, keeper: Keeper) -> str | None:
             return f"{named}: weights are held that are not kept, or by nobody"
         if hold.is_expired and hold.round >= model.rounds_closed:
             return f"{named}: the last weights have expired"
-        held[hold.model_id] = held.get(hold.model_id, 0) + 1
-        if held[hold.model_id] > HELD_ROUNDS_MAX:
-            return f"{named}: weights of more than {HELD_ROUNDS_MAX} rounds are held"
     return None
 
 

@@ -28,7 +28,7 @@ from abci_app.x.models.errors import (
 from abci_app.x.models.needs import Bank
 from abci_app.x.models.types import STORE
 from abci_app.x.models.types.changes import find_phase, set_phase
-from abci_app.x.models.types.terms import HELD_ROUNDS_MAX, new_weights
+from abci_app.x.models.types.terms import HELD_BYTE_GAS, HELD_ROUNDS_MAX, new_weights
 from kernels import chunks, mlp, outer
 
 
@@ -309,16 +309,15 @@ class Keeper:
     def hold_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None:
         """Keep a round's weights until they are released as often as they were held.
 
-        Raises WeightsNotFound (models/3) where they are not kept, or only until they are released; HoldsExhausted
-        (models/40) where those of HELD_ROUNDS_MAX other rounds of the model are held. Gas: a write.
+        The newest can always be held. Raises WeightsNotFound (models/3) where they are not kept, or only until they are
+        released; HoldsExhausted (models/40) for earlier ones that nobody holds, where those of HELD_ROUNDS_MAX earlier
+        rounds of the model are held. Gas: a write, and HELD_BYTE_GAS for each byte that nobody has held and a round may
+        take away.
         """
         self.get_weights(ctx, model_id, round_number)
         hold = self.find_hold(ctx, model_id, round_number)
         if hold is None:
-            held = [key for key, _ in ctx.state.store(STORE).iter(keys.holds_of(model_id), limit=HELD_ROUNDS_MAX)]
-            if len(held) == HELD_ROUNDS_MAX:
-                latest = int.from_bytes(held[-1][-4:], "big")
-                raise HoldsExhausted(f"{len(held)} rounds of model {model_id}, the latest is {latest}")
+            self._book_hold(ctx, self.get_model(ctx, model_id), round_number)
             hold = Hold(model_id=model_id, round=round_number)
         if hold.is_expired:
             raise WeightsNotFound(f"model {model_id}, round {round_number}: they go with what is open already")
@@ -402,6 +401,17 @@ class Keeper:
         model.paused_by = model.offered_admin = ""
         self.put_model(ctx, model)
         return model
+
+    def _book_hold(self, ctx: Ctx, model: Model, round_number: int) -> None:
+        """What the first hold of a round takes. Raises HoldsExhausted (models/40)."""
+        is_newest = round_number == model.rounds_closed
+        held = [key for key, _ in ctx.state.store(STORE).iter(keys.holds_of(model.id), limit=HELD_ROUNDS_MAX)]
+        if not is_newest and len(held) == HELD_ROUNDS_MAX and held[-1] < keys.hold(model.id, model.rounds_closed):
+            raise HoldsExhausted(f"{len(held)} earlier rounds of model {model.id}, whose newest is "
+                                 f"{model.rounds_closed}")
+        if not is_newest or find_phase(model) != MODEL_STATUS_SERVING:
+            size = mlp.WEIGHT_BYTES * compute_param_count(model.spec)
+            ctx.gas.use(HELD_BYTE_GAS * size, "weights that are kept longer")
 
     def _drop_weights(self, ctx: Ctx, model_id: int, round_number: int) -> None:
         record = self.find_weights(ctx, model_id, round_number)

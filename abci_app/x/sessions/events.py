@@ -4,17 +4,17 @@ from abci_app.runtime.events import Event, new_event
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import Session
 
 
-def session_opened(session: Session) -> Event:
-    """A user has made a deposit for a host's answers."""
+def session_opened(session: Session, burnt_ugrad: int) -> Event:
+    """A user has made a deposit for a host's answers. burnt_ugrad: beside it."""
     return new_event("sessions.session_opened", **_parties(session), model_id=session.model_id, round=session.round,
                      price_ugrad_per_gma=session.price_ugrad_per_gma, deposit_ugrad=session.deposit_ugrad,
-                     stake_ugrad=session.stake_ugrad, expiry_height=session.expiry_height)
+                     stake_ugrad=session.stake_ugrad, burnt_ugrad=burnt_ugrad, expiry_height=session.expiry_height)
 
 
-def session_topped_up(session: Session, added_ugrad: int) -> Event:
-    """deposit_ugrad, stake_ugrad: what they are now."""
+def session_topped_up(session: Session, added_ugrad: int, burnt_ugrad: int) -> Event:
+    """deposit_ugrad, stake_ugrad: what they are now. burnt_ugrad: beside what was added."""
     return new_event("sessions.session_topped_up", **_parties(session), added_ugrad=added_ugrad,
-                     deposit_ugrad=session.deposit_ugrad, stake_ugrad=session.stake_ugrad)
+                     deposit_ugrad=session.deposit_ugrad, stake_ugrad=session.stake_ugrad, burnt_ugrad=burnt_ugrad)
 
 
 def session_closing(session: Session, by: str) -> Event:

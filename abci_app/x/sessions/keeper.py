@@ -16,14 +16,14 @@ from abci_app.wire.address import decode_address
 from abci_app.wire.audit import statement_subject
 from abci_app.wire.coin import base_coin
 from abci_app.wire.ints import U64_MAX, ppm_floor, u64_bytes
-from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import InferencePolicy, ModelSpec
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import (
     SESSION_STATUS_CLOSING, SESSION_STATUS_DRAW, SESSION_STATUS_SETTLED, Params, Session,
 )
 from abci_app.x.sessions import events, keys
 from abci_app.x.sessions.errors import SessionNotFound
 from abci_app.x.sessions.needs import Audits, Bank, Hosts, Models, Rewards
-from abci_app.x.sessions.types import EMPTY, PAID, STORE
+from abci_app.x.sessions.types import EMPTY, PAID, STORE, compute_burnt
 
 MARK = b"\x01"
 
@@ -111,6 +111,21 @@ class Keeper:
     def subject_of(self, session: Session) -> bytes:
         """By what name auditors are asked about the session's entry."""
         return statement_subject(session.model_id, session.id, session.number)
+
+    def take_deposit(self, ctx: Ctx, session: Session, policy: InferencePolicy, added_ugrad: int) -> int:
+        """Add coins of the user's to a session's deposit, and burn beside them what judging may cost with them.
+
+        The record is the caller's to write. Returns the ugrad burnt. Raises InsufficientFunds (sdk/5).
+        """
+        deposit_ugrad = session.deposit_ugrad + added_ugrad
+        audit_price = self.models.params(ctx).audit_price_ugrad_per_gma
+        burnt_ugrad = compute_burnt(policy, deposit_ugrad, session.price_ugrad_per_gma, audit_price) \
+            - compute_burnt(policy, session.deposit_ugrad, session.price_ugrad_per_gma, audit_price)
+        self.bank.send_to_module(ctx, decode_address(session.user), STORE, (base_coin(added_ugrad + burnt_ugrad),))
+        if burnt_ugrad:
+            self.bank.burn(ctx, STORE, (base_coin(burnt_ugrad),))
+        session.deposit_ugrad = deposit_ugrad
+        return burnt_ugrad
 
     def begin_closing(self, ctx: Ctx, session: Session, by: str) -> None:
         """Wait close_blocks for the other side. Emits sessions.session_closing."""

@@ -38,7 +38,8 @@ from abci_app.x.sessions.types import (
 
 
 def open_session(ctx: Ctx, keeper: Keeper, msg: MsgOpenSession) -> MsgOpenSessionResponse:
-    """Move the deposit into the module account, behind it a part of the host's bond, and hold the weights.
+    """Move the deposit into the module account, behind it a part of the host's bond, and hold the weights. What judging
+    the largest question costs that the deposit buys is burnt, by the chance of a draw.
 
     Checks, in consensus order: the blocks are in range, the user is not the host, the model exists, it is served, its
     weights are kept, the host exists, it has an endpoint, its price is not too high, it takes the session, the user has
@@ -58,24 +59,25 @@ def open_session(ctx: Ctx, keeper: Keeper, msg: MsgOpenSession) -> MsgOpenSessio
     session = Session(
         id=keeper.next_id(ctx), model_id=model.id, user=msg.user, host=msg.host, round=number,
         weights_root=weights.root, spec_version=model.spec_version, price_ugrad_per_gma=host.price_ugrad_per_gma,
-        deposit_ugrad=parse_base_amount(msg.deposit), receipt_key=msg.receipt_key, statement_key=host.statement_key,
+        receipt_key=msg.receipt_key, statement_key=host.statement_key,
         status=SESSION_STATUS_OPEN, opened_height=ctx.height, expiry_height=ctx.height + msg.blocks,
         due_height=ctx.height + msg.blocks)
-    stake_ugrad = compute_session_stake(model.spec.inference, session.deposit_ugrad)
+    deposit_ugrad, policy = parse_base_amount(msg.deposit), model.spec.inference
+    stake_ugrad = compute_session_stake(policy, deposit_ugrad)
     keeper.hosts.open_stake(ctx, model.id, decode_address(msg.host), stake_ugrad)
-    keeper.bank.send_to_module(ctx, decode_address(msg.user), STORE, (base_coin(session.deposit_ugrad),))
+    burnt_ugrad = keeper.take_deposit(ctx, session, policy, deposit_ugrad)
     keeper.models.hold_weights(ctx, model.id, number)
     ctx.gas.use(WRITES_LATER * WRITE_GAS, "what blocks write of a session")
     session.stake_ugrad = stake_ugrad
     session.seed = session_seed(ctx.chain_id, session.id, ctx.last_app_hash, ctx.last_block_hash)
     keeper.put_next_id(ctx, session.id + 1)
     keeper.put_session(ctx, session)
-    ctx.emit(events.session_opened(session))
+    ctx.emit(events.session_opened(session, burnt_ugrad))
     return MsgOpenSessionResponse(session_id=session.id)
 
 
 def top_up_session(ctx: Ctx, keeper: Keeper, msg: MsgTopUpSession) -> MsgTopUpSessionResponse:
-    """Add to the deposit of a session that is open, and to what the host stakes behind it.
+    """Add to the deposit of a session that is open, to what the host stakes behind it, and to what is burnt.
 
     Checks, in consensus order: the session exists, the sender is its user, it is open, the deposit fits, the host was
     not slashed, its bond bears it, the user has the coins.
@@ -95,11 +97,10 @@ def top_up_session(ctx: Ctx, keeper: Keeper, msg: MsgTopUpSession) -> MsgTopUpSe
     policy = keeper.get_spec(ctx, session).inference
     stake_ugrad = compute_session_stake(policy, session.deposit_ugrad + added_ugrad)
     keeper.hosts.add_stake(ctx, session.model_id, decode_address(session.host), stake_ugrad - session.stake_ugrad)
-    keeper.bank.send_to_module(ctx, decode_address(msg.user), STORE, (base_coin(added_ugrad),))
-    session.deposit_ugrad += added_ugrad
+    burnt_ugrad = keeper.take_deposit(ctx, session, policy, added_ugrad)
     session.stake_ugrad = stake_ugrad
     keeper.put_session(ctx, session)
-    ctx.emit(events.session_topped_up(session, added_ugrad))
+    ctx.emit(events.session_topped_up(session, added_ugrad, burnt_ugrad))
     return MsgTopUpSessionResponse()
 
 
@@ -137,10 +138,11 @@ def show_entry(ctx: Ctx, keeper: Keeper, msg: MsgShowEntry) -> MsgShowEntryRespo
     """Show the entry that the drawn coin is of; the next block asks auditors whether the answer is right.
 
     Checks, in consensus order: the session exists, it waits for an entry, the drawn coin is of this one, which stands
-    under the receipt's root, the question is the entry's and the model has an answer to it, the fee is the question's.
+    under the receipt's root, the question is the entry's and the model has an answer to it, the fee is the question's,
+    and no more than the receipt's total.
     Raises: SessionNotFound, EntryNotDrawn, EntryOfOtherCoins, EntryProofWrong, QuestionWrong, QuestionRefused,
     FeeWrong (sessions/2, /21, /23 to /27).
-    Emits: sessions.entry_shown.    Gas: 3 writes, and ceil(multiply-adds / 1000) of the answer.
+    Emits: sessions.entry_shown.    Gas: 3 writes. The audit was paid for when the deposit was made.
     """
     session = keeper.get_session(ctx, msg.session_id)
     if session.status != SESSION_STATUS_SHOWING:
@@ -154,6 +156,8 @@ def show_entry(ctx: Ctx, keeper: Keeper, msg: MsgShowEntry) -> MsgShowEntryRespo
     fee_ugrad = compute_fee(spec.inference, compute_ask(compute_work(spec, msg.question), session.price_ugrad_per_gma))
     if msg.entry.fee_ugrad != fee_ugrad:
         raise FeeWrong(f"{msg.entry.fee_ugrad} is not {fee_ugrad}")
+    if fee_ugrad > session.receipt.total_ugrad:
+        raise FeeWrong(f"{fee_ugrad} is more than all answers cost together, {session.receipt.total_ugrad}")
     session.number = msg.entry.number
     _ask(ctx, keeper, session, msg.entry, msg.question)
     ctx.emit(events.entry_shown(session, msg.sender))
@@ -186,6 +190,7 @@ def challenge_answer(ctx: Ctx, keeper: Keeper, msg: MsgChallengeAnswer) -> MsgCh
     if bond_ugrad:
         keeper.bank.send_to_module(ctx, decode_address(msg.user), STORE, (base_coin(bond_ugrad),))
     ctx.gas.use(AUDIT_WRITES_LATER * WRITE_GAS, "what blocks write of an audit")
+    ctx.gas.use(mul_div_ceil(compute_work(spec, msg.question), 1, MULTIPLY_ADDS_PER_GAS), "work of an audit")
     session.number, session.challenge_bond_ugrad = msg.entry.number, bond_ugrad
     session.is_challenged = session.user_closed = True
     _ask(ctx, keeper, session, msg.entry, msg.question)
@@ -265,9 +270,7 @@ def _is_over(session: Session) -> bool:
 
 
 def _ask(ctx: Ctx, keeper: Keeper, session: Session, entry: Entry, question: Question) -> None:
-    """Have the next block ask auditors, whose work is a part of the gas."""
-    work = compute_work(keeper.get_spec(ctx, session), question)
-    ctx.gas.use(mul_div_ceil(work, 1, MULTIPLY_ADDS_PER_GAS), "work of an audit")
+    """Have the next block ask auditors."""
     session.status, session.due_height = SESSION_STATUS_AUDIT, ctx.height + 1
     session.entry.CopyFrom(entry)
     session.question.CopyFrom(question)

@@ -137,11 +137,13 @@ class Coins:
 
     def _book_session(self, after: Ctx, one: Fields) -> None:
         self.deposits[int(one["session_id"])] = int(one["deposit_ugrad"])
-        self.give(one["user"], -int(one["deposit_ugrad"]))
+        self.give(one["user"], -int(one["deposit_ugrad"]) - int(one["burnt_ugrad"]))
+        self.burn(int(one["burnt_ugrad"]))
 
     def _book_top_up(self, after: Ctx, one: Fields) -> None:
         self.deposits[int(one["session_id"])] += int(one["added_ugrad"])
-        self.give(one["user"], -int(one["added_ugrad"]))
+        self.give(one["user"], -int(one["added_ugrad"]) - int(one["burnt_ugrad"]))
+        self.burn(int(one["burnt_ugrad"]))
 
     def _book_settled(self, after: Ctx, one: Fields) -> None:
         deposit, refund = self.deposits.pop(int(one["session_id"])), int(one["refund_ugrad"])

@@ -3,6 +3,7 @@
 import pytest
 
 from abci_app.runtime.contract import compute_param_count
+from abci_app.runtime.gas import WRITE_GAS, GasMeter
 from abci_app.wire.errors import InvariantBroken
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import MODEL_STATUS_SERVING, MODEL_STATUS_TRAINING, Hold, Model
 from abci_app.x.models import keys
@@ -178,17 +179,52 @@ def test_released_weights_stay_where_the_rounds_still_need_them(rooms: Rooms) ->
         rooms.models.hold_weights(rooms.ctx, model.id, 1)
 
 
-def test_weights_of_no_more_rounds_are_held_than_the_bound_says(rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flood_of_holds_of_earlier_rounds_leaves_the_newest_to_be_held(
+        rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("abci_app.x.models.keeper.HELD_ROUNDS_MAX", 2)
     model = training_model(rooms)
+    for number in range(1, 4):
+        model = rooms.close(model, number)
     for number in (0, 1):
         rooms.models.hold_weights(rooms.ctx, model.id, number)
-        model = rooms.close(model, number + 1)
     with pytest.raises(HoldsExhausted) as refused:
         rooms.models.hold_weights(rooms.ctx, model.id, 2)
-    assert "the latest is 1" in str(refused.value)
+    assert "whose newest is 3" in str(refused.value)
     rooms.models.hold_weights(rooms.ctx, model.id, 1)
-    assert [hold.count for hold in rooms.models.iter_holds(rooms.ctx)] == [1, 2]
+    rooms.models.hold_weights(rooms.ctx, model.id, 3)
+    rooms.close(model, 4)
+    rooms.models.hold_weights(rooms.ctx, model.id, 4)
+    assert [hold.count for hold in rooms.models.iter_holds(rooms.ctx)] == [1, 2, 1, 1] and rooms.broken() == []
+
+
+def test_newest_weights_are_none_of_the_earlier_ones_that_fill_the_bound(
+        rooms: Rooms, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("abci_app.x.models.keeper.HELD_ROUNDS_MAX", 2)
+    model = training_model(rooms)
+    for number in range(1, 4):
+        model = rooms.close(model, number)
+    for number in (0, 3, 1):
+        rooms.models.hold_weights(rooms.ctx, model.id, number)
+    with pytest.raises(HoldsExhausted):
+        rooms.models.hold_weights(rooms.ctx, model.id, 2)
+
+
+def test_who_first_holds_a_round_pays_for_its_bytes_unless_no_round_takes_them_away(rooms: Rooms) -> None:
+    def hold(number: int) -> int:
+        ctx = rooms.ctx.branch(GasMeter(10**9))
+        rooms.models.hold_weights(ctx, model.id, number)
+        ctx.state.write()
+        return ctx.gas.used - WRITE_GAS
+
+    model = rooms.close(training_model(rooms), 1)
+    size = 4 * compute_param_count(model.spec)
+    assert (hold(1), hold(1), hold(0)) == (size, 0, size)
+    model = rooms.models.get_model(rooms.ctx, model.id)
+    model.status = MODEL_STATUS_SERVING
+    rooms.models.put_model(rooms.ctx, model)
+    for number in (1, 1, 0):
+        rooms.models.release_weights(rooms.ctx, model.id, number)
+    assert (hold(1), hold(0)) == (0, size)
 
 
 def test_holds_survive_an_export_and_a_hold_of_nothing_breaks_the_invariant(rooms: Rooms) -> None:

