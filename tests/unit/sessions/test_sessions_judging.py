@@ -62,7 +62,7 @@ def test_who_shows_pays_for_bytes_whatever_the_question_takes(new_desk: NewDesk)
         asked = deal.new_question()
         asked.rows, asked.features = rows, asked.features * rows
         deal.answer(question=asked)
-        deal.entries[0].fee_ugrad = deal.compute_fee(asked)
+        deal.entries[0].fee_ugrad = deal.entries[0].total_ugrad = deal.compute_fee(asked)
         desk.send(deal.close_msg(USER))
         desk.send(deal.close_msg(HOST, 0))
         desk.block()
