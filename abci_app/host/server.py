@@ -57,7 +57,8 @@ class Server:
     def start(self) -> None:
         """Bind and serve. Raises HostStopped when the address cannot be had."""
         self._thread.start()
-        self._is_started.wait(START_S)
+        if not self._is_started.wait(START_S):
+            self._problem = f"not ready after {START_S:g} s"
         if self._problem:
             raise HostStopped(f"cannot listen on {self.address}:{self.port}: {self._problem}",
                               "choose another address with --listen")

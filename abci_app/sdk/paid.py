@@ -35,6 +35,7 @@ from abci_app.wire.pb.gradus.sessions.v1.tx_pb2 import MsgOpenSession, MsgOpenSe
 
 PROBE_S = 3.0
 BLOCKS = 1_000
+SHORT = "too little bond for the deposit"
 
 
 class Payer(Protocol):
@@ -251,8 +252,8 @@ def choose_host(client: Payer, model_id: int, spec: ModelSpec, deposit_ugrad: in
         reasons.append(f"{host.address} {reason}")
     raise HostsMissing(f"no host of model {model_id} takes a session with a deposit of {deposit_ugrad} ugrad: "
                        + ("; ".join(reasons) or "there is none"),
-                       f"`gradus query inference hosts {model_id}` shows them; a smaller deposit needs less of their "
-                       "bonds")
+                       f"`gradus query inference hosts {model_id}` shows them"
+                       + ("; a smaller deposit needs less of their bonds" if any(map(_is_short, reasons)) else ""))
 
 
 def _find_hindrance(host: Host, spec: ModelSpec, deposit_ugrad: int, price_max_ugrad_per_gma: int | None) -> str:
@@ -266,8 +267,12 @@ def _find_hindrance(host: Host, spec: ModelSpec, deposit_ugrad: int, price_max_u
     if price_max_ugrad_per_gma is not None and host.price_ugrad_per_gma > price_max_ugrad_per_gma:
         return f"asks {host.price_ugrad_per_gma} ugrad for 10^9 multiply-adds"
     if host.bond_ugrad - host.staked_ugrad < compute_session_stake(spec.inference, deposit_ugrad):
-        return "has too little bond for the deposit"
+        return f"has {SHORT}"
     return ""
+
+
+def _is_short(reason: str) -> bool:
+    return reason.endswith(SHORT)
 
 
 def _probe(host: Host) -> str:
