@@ -120,15 +120,16 @@ class Keeper:
             self._put(ctx, keys.active_count(model_id), u32_bytes(count))
 
     def list_offers(self, ctx: Ctx, model_id: int, policy: InferencePolicy, work: int, user: str, count: int,
-                    opened_height: int, needs_room: bool = True, seed: bytes = b"") -> tuple[list[Offer], int]:
+                    opened_height: int, needs_room: bool = True, seed: bytes = b"",
+                    hosts: list[Host] | None = None) -> tuple[list[Offer], int]:
         """The cheapest `count` offers of an answer, and how many hosts were looked at for them.
 
         Of hosts other than the user's own, whose terms stood when the request was opened, at opened_height, whose bond
         is the contract's and covers the stake: what is free of it, and with room for one more, if needs_room. Nobody
-        can pay a fee of 2^64 ugrad.
+        can pay a fee of 2^64 ugrad. hosts: the active ones, the cheapest first, where they have been read already.
         """
         offers, looked, judging_ugrad = list[Offer](), 0, compute_judging_cost(work, self.audit_price(ctx))
-        for host in self.iter_active(ctx, model_id):
+        for host in self.iter_active(ctx, model_id) if hosts is None else hosts:
             if len(offers) >= count and host.price_ugrad_per_gma > offers[count - 1].host.price_ugrad_per_gma:
                 break
             looked += 1

@@ -7,6 +7,7 @@ import pytest
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
     HOST_STATUS_ACTIVE, HOST_STATUS_DRAINING, HOST_STATUS_SLASHED, HOST_STATUS_STOOD_DOWN,
 )
+from abci_app.wire.pb.gradus.models.v1.models_pb2 import ModelSpec
 from abci_app.x.inference import block
 from abci_app.x.inference.errors import (
     BondStaked, CapacityExhausted, HostBusy, HostNotActive, HostNotFound, HostRegistered, HostsFull,
@@ -14,8 +15,15 @@ from abci_app.x.inference.errors import (
 from abci_app.x.inference.msgs import host as host_msgs
 from tests.chain import new_test_key
 from tests.unit.inference.desk import HOST_BOND_UGRAD, PRICE, Desk, attribute, find_event, new_policy
+from tests.unit.work.market import small_spec
 
 HAL = new_test_key("hal").address
+
+
+def small_spec_of_hosts() -> ModelSpec:
+    spec = small_spec()
+    spec.inference.CopyFrom(new_policy())
+    return spec
 
 
 def code_of(error: type) -> tuple[str, int]:
@@ -130,6 +138,18 @@ def test_equal_prices_are_ordered_by_the_seed_of_the_request(new_desk: Callable[
         (request_id,) = desk.ask(desk.request_msg(replicas=1, deadline_blocks=10_000))
         first.update(desk.seats(request_id))
     assert first == {"hal", "hex", "hob"}
+
+
+def test_requests_that_wait_for_full_hosts_do_not_delay_others(new_desk: Callable[..., Desk],
+                                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = new_desk(hosts=("hal", "hex"), capacity=1)
+    desk.ask(desk.request_msg(replicas=2, deadline_blocks=60))
+    desk.create(small_spec_of_hosts())
+    desk.block(desk.register_msg("hob", model_id=2))
+    monkeypatch.setattr(block, "LOOKED_PER_BLOCK", 3)
+    *waiting, last = desk.ask(*(desk.request_msg(replicas=1, deadline_blocks=60) for _ in range(5)),
+                              desk.request_msg(replicas=1, model_id=2))
+    assert list(desk.seats(last)) == ["hob"] and not any(desk.seats(one) for one in waiting)
 
 
 def test_bounds_of_a_block_are_named_and_kept(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

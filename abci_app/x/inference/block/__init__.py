@@ -17,7 +17,7 @@ from abci_app.wire.ints import ppm_floor
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
     REQUEST_STATUS_ANSWERED, REQUEST_STATUS_ASK, REQUEST_STATUS_AUDIT, REQUEST_STATUS_COMMIT, REQUEST_STATUS_DRAW,
     REQUEST_STATUS_PENDING, REQUEST_STATUS_REVEAL, SEAT_STATUS_ASSIGNED, SEAT_STATUS_COMMITTED, SEAT_STATUS_MISSED,
-    SEAT_STATUS_REVEALED, SEAT_STATUS_WITHHELD, Request, Seat,
+    SEAT_STATUS_REVEALED, SEAT_STATUS_WITHHELD, Host, Request, Seat,
 )
 from abci_app.wire.question import draw_seed, request_seed
 from abci_app.x.inference import events
@@ -52,8 +52,11 @@ def end_block(ctx: Ctx, keeper: Keeper) -> None:
 
 
 def _deal_requests(ctx: Ctx, keeper: Keeper) -> None:
-    """Deal the requests that wait, those first that were to be tried first."""
-    looked = 0
+    """Deal the requests that wait, those first that were to be tried first.
+
+    A model's hosts are read once, those with room: a try that is in vain costs those behind it hardly anything.
+    """
+    looked, with_room = 0, dict[int, list[Host]]()
     for request in keeper.list_due(ctx, REQUEST_STATUS_PENDING, TRIED_PER_BLOCK):
         if looked >= LOOKED_PER_BLOCK:
             break
@@ -62,9 +65,12 @@ def _deal_requests(ctx: Ctx, keeper: Keeper) -> None:
             continue
         policy = keeper.spec_of(ctx, request).inference
         seed = request_seed(ctx.chain_id, request.id, ctx.last_app_hash, ctx.last_block_hash)
-        offers, count = keeper.list_offers(ctx, request.model_id, policy, request.work, request.user, request.replicas,
-                                           request.opened_height, seed=seed)
-        looked += count
+        if request.model_id not in with_room:
+            hosts = list(keeper.iter_active(ctx, request.model_id))
+            with_room[request.model_id] = [host for host in hosts if host.open_count < host.capacity]
+            looked += len(hosts)
+        offers, _ = keeper.list_offers(ctx, request.model_id, policy, request.work, request.user, request.replicas,
+                                       request.opened_height, seed=seed, hosts=with_room[request.model_id])
         if len(offers) == request.replicas and sum(offer.fee_ugrad for offer in offers) <= request.escrow_ugrad:
             _deal_request(ctx, keeper, request, seed, offers)
         else:
@@ -75,7 +81,8 @@ def _deal_request(ctx: Ctx, keeper: Keeper, request: Request, seed: bytes, offer
     """Give the seats of a request to hosts. Emits inference.seat_dealt for each."""
     request.seed, request.waiting_count = seed, len(offers)
     for offer in offers:
-        keeper.open_stake(ctx, request.model_id, decode_address(offer.host.address), offer.stake_ugrad)
+        staked = keeper.open_stake(ctx, request.model_id, decode_address(offer.host.address), offer.stake_ugrad)
+        offer.host.CopyFrom(staked)  # what later requests of the block look at
         keeper.mark_host(ctx, request, offer.host.address)
         request.seats.append(Seat(host=offer.host.address, status=SEAT_STATUS_ASSIGNED, ask_ugrad=offer.ask_ugrad,
                                   stake_ugrad=offer.stake_ugrad))
