@@ -174,7 +174,7 @@ def _find_status_contradiction(session: Session) -> str | None:
         return "an entry is known only of an audit"
     if not is_settled and (session.number > 0) != is_audited:
         return f"number {session.number} stands in status {status}"
-    if session.is_drawn != (0 < session.drawn_ugrad <= session.receipt.total_ugrad):
+    if session.is_drawn != (session.drawn_ugrad > 0) or session.drawn_ugrad > session.receipt.total_ugrad:
         return f"coin {session.drawn_ugrad} was drawn of {session.receipt.total_ugrad}"
     if session.is_drawn and status not in DRAWN or not session.is_drawn and status == SESSION_STATUS_SHOWING:
         return f"a coin is drawn for what is to be shown alone, not in status {status}"

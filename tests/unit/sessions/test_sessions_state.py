@@ -107,6 +107,10 @@ def spoil_stake(session: Session) -> None:
     session.stake_ugrad += 1
 
 
+def spoil_coin(session: Session) -> None:
+    session.drawn_ugrad = 1
+
+
 def spoil_round(session: Session) -> None:
     session.round = 5
 
@@ -116,8 +120,8 @@ def spoil_user(session: Session) -> None:
 
 
 @pytest.mark.parametrize(("spoil", "name"), (
-    (spoil_deposit, "sessions/records"), (spoil_stake, "sessions/stakes"), (spoil_round, "sessions/weights"),
-    (spoil_user, "sessions/index"),
+    (spoil_deposit, "sessions/records"), (spoil_coin, "sessions/records"),
+    (spoil_stake, "sessions/stakes"), (spoil_round, "sessions/weights"), (spoil_user, "sessions/index"),
 ))
 def test_invariants_see_a_record_that_was_spoilt(new_desk: NewDesk, spoil: Callable[[Session], None],
                                                  name: str) -> None:
