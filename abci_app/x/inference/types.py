@@ -5,8 +5,9 @@ Reads/Writes: nothing. Every bound has its reason in README.md beside this file,
 
 from dataclasses import dataclass
 
+from abci_app.runtime.contract import GMA
 from abci_app.runtime.fee import compute_fee, compute_request_stake
-from abci_app.runtime.question import GMA, ROOT_BYTES, TOKEN_BYTES, compute_answer_bytes_max, compute_ask
+from abci_app.runtime.question import ROOT_BYTES, TOKEN_BYTES, compute_answer_bytes_max, compute_ask
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount, parse_base_amount
 from abci_app.wire.errors import InvalidCoins

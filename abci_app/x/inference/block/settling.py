@@ -4,8 +4,8 @@ Source: README.md of the room, section "Settlement".
 """
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.contract import GMA
 from abci_app.runtime.fee import compute_fee
-from abci_app.runtime.question import GMA
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import base_coin
 from abci_app.wire.ints import mul_div_ceil
