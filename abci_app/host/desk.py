@@ -103,13 +103,13 @@ class Desk:
 
     async def take_receipt(self, session_id: int, receipt: Receipt | None, closes: bool) -> bool:
         """Take a receipt that comes without a question; closes: the user wants the session to be closed. Whether it
-        will be. Raises Refusal."""
+        will be: never without a receipt, for nothing else in the call is signed. Raises Refusal."""
         ledger = await self._open(session_id)
         self.rates.check(session_id)
         async with ledger.lock:
             ledger.take_receipt(receipt)
             is_honest = self.behaviour is not Behaviour.VANISH
-            if closes and (receipt is not None or not ledger.count) and is_honest:
+            if closes and receipt is not None and is_honest:
                 self.journal.put_closing(session_id)
                 self.is_wanted = True
                 return True

@@ -96,7 +96,7 @@ class Ledger:
                 raise Refusal(402, UNPAID, f"the receipt for {self.count} answers is missing",
                               "send it with the question")
             return
-        if receipt == self._paid:
+        if self.is_paid and receipt == self._paid:
             return
         root = self._tree.root if self.count else b""
         if (receipt.session_id, receipt.count, receipt.total_ugrad, receipt.root) != (

@@ -135,7 +135,8 @@ class Session:
             return self._finish_pending()
 
     def hand_over(self, closes: bool = False) -> bool:
-        """Give the host the last receipt; closes: and have it end the session on the chain. Whether it will."""
+        """Give the host the last receipt; closes: and have it end the session on the chain. Whether it will: a
+        session that has no receipt yet is ended by its user's own transaction."""
         with self._held():
             self.journal.sync()
             return self.host.put_receipt(self.id, self._receipt, closes)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from abci_app.client.host_api import asking_digest, encode_question
+from abci_app.client.host_api import asking_digest, encode_question, encode_receipt
 from abci_app.host.behaviour import Behaviour
 from abci_app.host.limits import Limits
 from abci_app.runtime.question import QuestionInvalid
@@ -257,6 +257,33 @@ def test_a_question_without_the_receipt_for_the_last_answer_is_refused(serve: Ca
         assert ask_raw(serving, 2, stated | change)[1]["code"] == "unpaid"
     assert serving.journal.find_receipt(1) is None
     assert ask_raw(serving, 2, stated)[0] == 200
+
+
+def test_one_receipt_does_not_pay_two_answers(serve: Callable[..., Serving]) -> None:
+    serving = serve()
+    session = serving.session()
+    session.ask(rows())
+    receipt = session.receipt
+    assert receipt is not None
+    stale = encode_receipt(receipt)
+    assert ask_raw(serving, 2, stale)[0] == 200
+    assert serving.journal.find_receipt(1) == receipt
+    for _ in range(2):
+        status, told = ask_raw(serving, 3, stale)
+        assert (status, told["code"]) == (402, "unpaid")
+    assert post(serving, "/v1/sessions/1/receipt", {"receipt": stale, "close": True})[0] == 402
+    assert len(serving.journal.list_entries(1)) == 2 and not serving.journal.is_closing(1)
+
+
+def test_a_session_that_has_no_receipt_is_closed_by_nobody_over_http(serve: Callable[..., Serving]) -> None:
+    serving = serve()
+    told = post(serving, "/v1/sessions/1/receipt", {"receipt": None, "close": True})
+    assert told == (200, {"closing": False}) and not serving.journal.is_closing(1)
+    session = serving.session()
+    session.ask(rows())
+    assert not session.hand_over()
+    told = post(serving, "/v1/sessions/1/receipt", {"receipt": None, "close": True})
+    assert told == (200, {"closing": False}) and not serving.journal.is_closing(1)
 
 
 def test_nobody_else_uses_up_a_users_numbers(serve: Callable[..., Serving]) -> None:
