@@ -11,7 +11,7 @@
 
 from collections.abc import Callable, Sequence
 
-from abci_app.client.errors import TxRefused
+from abci_app.client.errors import ClientError, TxRefused
 from abci_app.client.send import Sender
 from abci_app.host.behaviour import Behaviour
 from abci_app.host.journal import Journal
@@ -27,6 +27,8 @@ from abci_app.wire.question import entry_leaf, has_coin
 MARGIN_PART = 5  # of a session's blocks: so long before its expiry it is closed
 MARGIN_BLOCKS_MAX = 100
 SETTLED_BLOCKS = 20  # after its end a session is kept here so long
+CLOSES_MAX = 8  # in one step: other things are due too, and each waits for its block
+ORDER = {SESSION_STATUS_SHOWING: 0, SESSION_STATUS_CLOSING: 1, SESSION_STATUS_OPEN: 2}
 WAITING = (SESSION_STATUS_OPEN, SESSION_STATUS_DRAW, SESSION_STATUS_SHOWING)
 
 
@@ -39,6 +41,7 @@ class Closer:
         self.sender, self.address, self.journal, self.forget = sender, address, journal, forget
         self.behaviour, self.report = behaviour, report
         self.waits = False
+        self._tries: dict[int, int] = {}
         self._told: dict[int, str] = {}
         self._ended: dict[int, None] = {}
 
@@ -47,18 +50,35 @@ class Closer:
 
         ends: the host takes no more questions, and closes what is open. `waits` tells afterwards whether anything of
         them is still to be sent, as far as is known now: an entry may yet be drawn of one that its user has not closed.
+        Raises the first problem when all was tried.
         """
-        did, self.waits = False, False
-        for record in records:
-            self.waits = self.waits or record.status in WAITING or (
-                record.status == SESSION_STATUS_CLOSING and not record.host_closed)
-            message = self._find_message(record, height, ends)
-            did = (message is not None and self._send(record, message)) or did
+        self.waits = any(one.status in WAITING or (one.status == SESSION_STATUS_CLOSING and not one.host_closed)
+                         for one in records)
+        self._tries = {one.id: self._tries.get(one.id, 0) for one in records}
+        did, problems = self._send_due(records, height, ends)
         known = {one.id: one for one in records if one.status == SESSION_STATUS_SETTLED}
         for session_id in self.journal.list_sessions():
             if session_id in known:
                 self._end(known[session_id], height)
+        if problems:
+            raise problems[0]
         return did
+
+    def _send_due(self, records: Sequence[Session], height: int, ends: bool) -> tuple[bool, list[ClientError]]:
+        """Send what is due: what was drawn first, as its stake is lost otherwise, then at most CLOSES_MAX closes, those
+        first that were tried least. Whether anything was done, and the problems."""
+        did, closes, problems = False, 0, list[ClientError]()
+        for record in sorted(records, key=lambda one: (ORDER.get(one.status, len(ORDER)), self._tries[one.id], one.id)):
+            message = self._find_message(record, height, ends) if closes < CLOSES_MAX else None
+            if message is None:
+                continue
+            closes += isinstance(message, MsgCloseSession)
+            self._tries[record.id] += 1
+            try:
+                did = self._send(record, message) or did
+            except ClientError as error:
+                problems.append(error)
+        return did, problems
 
     def _find_message(self, record: Session, height: int, ends: bool) -> MsgCloseSession | MsgShowEntry | None:
         if self.behaviour is Behaviour.VANISH:

@@ -2,11 +2,17 @@
 
 Nothing is remembered but the journal. The salt is derived from the key, so that even without a journal the same answer
 and salt come out again: what is committed can always be revealed.
+
+Nothing waits for a long computation: answers are computed in workers, as many at once as there are workers, those first
+that are due first, and each is committed to in the first step that finds it computed. Reveals need none of that.
 """
 
 import hmac
+import sqlite3
+import time
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import suppress
 
 from google.protobuf.message import Message
 
@@ -29,6 +35,7 @@ from abci_app.wire.seed import hash_fields
 
 BATCH_MAX = 16  # messages of one transaction
 BATCH_BYTES_MAX = 32 << 10  # of answers in one transaction
+WAIT_S = 1.0  # a reveal or a commitment waits so long for answers that are being computed
 KEPT_BLOCKS = 20_000  # an answer is kept so long after it was committed
 
 
@@ -36,19 +43,24 @@ class Dealer:
     """One host's dealt requests. For the host's loop."""
 
     def __init__(self, chain: ChainClient, key: Key, model_id: int, sender: Sender, source: AnswerSource,
-                 journal: Journal, workers: Executor, *, behaviour: Behaviour = Behaviour.HONEST,
-                 report: Report = lambda event: None, metrics: Metrics | None = None) -> None:
+                 journal: Journal, workers: Executor, *, computing_max: int = 1,
+                 behaviour: Behaviour = Behaviour.HONEST, report: Report = lambda event: None,
+                 metrics: Metrics | None = None) -> None:
+        """workers: which nothing else waits for. computing_max: how many answers are computed at once."""
         self.chain, self.key, self.model_id, self.sender, self.source = chain, key, model_id, sender, source
         self.journal, self.workers, self.behaviour, self.report = journal, workers, behaviour, report
-        self.metrics = metrics or Metrics()
+        self.computing_max, self.metrics = computing_max, metrics or Metrics()
         self.is_bound = False
+        self._commits: list[Request] = []
+        self._computing: dict[int, Future[Dealt]] = {}
         self._told: dict[tuple[int, str], str] = {}
 
-    def step(self, height: int) -> bool:
-        """Commit and reveal what is due. True when anything was done. Raises the first problem when all was tried.
+    def reveal(self) -> bool:
+        """Look at what is dealt, and reveal what is due. True when anything was done.
 
         is_bound tells afterwards whether anything is committed that is not revealed.
         """
+        self._commits = []
         requests = [one for one in self.chain.iter_requests(host=self.key.bech32) if one.model_id == self.model_id]
         commits = [one for one in requests if _is_due(one, self._seat(one), REQUEST_STATUS_COMMIT,
                                                       SEAT_STATUS_ASSIGNED)]
@@ -57,9 +69,16 @@ class Dealer:
         self.is_bound = self.behaviour.reveals and any(
             self._seat(one).status == SEAT_STATUS_COMMITTED for one in requests
             if one.status in (REQUEST_STATUS_COMMIT, REQUEST_STATUS_REVEAL))
+        self._commits = commits if self.behaviour.commits else []
+        due = [one.id for one in commits + reveals]
+        self._computing = {number: future for number, future in self._computing.items()
+                           if number in due or not (future.done() or future.cancel())}
         self._told = {key: text for key, text in self._told.items() if key[0] in [one.id for one in requests]}
-        did = bool(reveals) and self.behaviour.reveals and self._reveal(reveals)
-        did = bool(commits) and self.behaviour.commits and self._commit(commits, height) or did
+        return bool(reveals) and self.behaviour.reveals and self._reveal(reveals)
+
+    def commit(self, height: int) -> bool:
+        """Commit to what is computed of that which reveal() has found due. True when anything was done."""
+        did = bool(self._commits) and self._commit(self._commits, height)
         self.journal.drop_dealt_before(height - KEPT_BLOCKS)
         return did
 
@@ -67,19 +86,14 @@ class Dealer:
         return next((seat for seat in request.seats if seat.host == self.key.bech32), Seat())
 
     def _commit(self, requests: list[Request], height: int) -> bool:
-        """Compute all in the workers, write them down, and send the commitments."""
-        def prepare(request: Request) -> Dealt | ClientError:
-            try:
-                return self._find_or_compute(request)
-            except ClientError as error:
-                return error
-
+        """Write down what is computed, and send the commitments."""
         messages: list[tuple[Request, Message]] = []
-        for request, found in zip(requests, self.workers.map(prepare, requests)):
-            if isinstance(found, ClientError):
-                self._tell(request, "waiting", found.text)
+        for request, found in self._take(requests):
+            try:
+                self.journal.put_dealt(request.id, found, height)
+            except (sqlite3.Error, ValueError) as error:
+                self._tell(request, "waiting", f"the journal does not take its answer: {error}")
                 continue
-            self.journal.put_dealt(request.id, found, height)
             commitment = answer_commitment(self.key.address, request.id, answer_hash(found.answer), found.salt)
             messages.append((request, MsgCommitAnswer(host=self.key.bech32, request_id=request.id,
                                                       commitment=commitment)))
@@ -90,14 +104,53 @@ class Dealer:
             self.report(Event("committed", {"request": request.id, "ask_ugrad": self._seat(request).ask_ugrad}))
         return bool(sent)
 
-    def _find_or_compute(self, request: Request) -> Dealt:
-        """What is committed to: from the journal, else computed. Raises ClientError."""
+    def _take(self, requests: list[Request]) -> list[tuple[Request, Dealt]]:
+        """The answers that are in the journal or computed within WAIT_S. The others go on, and are taken in a later
+        step; a problem of one is told, and it is tried again in the next."""
+        found: list[tuple[Request, Dealt]] = []
+        missing: list[Request] = []
+        for request in sorted(requests, key=lambda one: (one.due_height, one.id)):
+            try:
+                held = self._find_held(request)
+            except (ClientError, sqlite3.Error) as error:
+                self._tell(request, "waiting", str(error))
+                continue
+            if held is None:
+                missing.append(request)
+            else:
+                found.append((request, held))
+        deadline = time.monotonic() + WAIT_S
+        while missing:
+            self._submit(missing)
+            running = [self._computing[one.id] for one in missing if one.id in self._computing]
+            done = wait(running, max(deadline - time.monotonic(), 0.0), FIRST_COMPLETED).done
+            if not done:
+                break
+            ready = [one for one in missing if self._computing.get(one.id) in done]
+            missing = [one for one in missing if one not in ready]
+            for request in ready:
+                try:
+                    found.append((request, self._computing.pop(request.id).result()))
+                except Exception as error:  # of one request, whatever it is: the others go on
+                    self._tell(request, "waiting", getattr(error, "text", f"{type(error).__name__}: {error}"))
+        return found
+
+    def _submit(self, requests: list[Request]) -> None:
+        """Have as many answers computed as there is room for, the first first."""
+        for request in requests:
+            if request.id not in self._computing and len(self._computing) < self.computing_max:
+                self._computing[request.id] = self.workers.submit(self._compute, request)
+
+    def _find_held(self, request: Request) -> Dealt | None:
+        """What is committed to, from the journal. Raises ProofInvalid."""
         held = self.journal.find_dealt(request.id)
-        if held is not None:
-            if held.seed != request.seed:
-                raise ProofInvalid(f"{self.chain.node.url} tells another seed of request {request.id} than before",
-                                   "ask another node")
-            return held
+        if held is not None and held.seed != request.seed:
+            raise ProofInvalid(f"{self.chain.node.url} tells another seed of request {request.id} than before",
+                               "ask another node")
+        return held
+
+    def _compute(self, request: Request) -> Dealt:
+        """An answer and its salt. Raises ClientError."""
         whole = self.chain.find_request(request.id)
         if whole is None or question_hash(whole.question) != request.question_hash:
             raise ProofInvalid(f"{self.chain.node.url} does not tell the question of request {request.id}",
@@ -111,12 +164,7 @@ class Dealer:
 
     def _reveal(self, requests: list[Request]) -> bool:
         messages: list[tuple[Request, Message]] = []
-        for request in requests:
-            try:
-                dealt = self._find_or_compute(request)
-            except ClientError as error:
-                self._tell(request, "waiting", error.text)
-                continue
+        for request, dealt in self._take(requests):
             found = answer_hash(dealt.answer)
             if answer_commitment(self.key.address, request.id, found, dealt.salt) != self._seat(request).commitment:
                 self._tell(request, "missed", "what was committed is in no journal here")
@@ -125,10 +173,12 @@ class Dealer:
             messages.append((request, MsgRevealAnswer(
                 host=self.key.bech32, request_id=request.id, answer_hash=found, salt=dealt.salt,
                 answer=dealt.answer if is_inline else b"")))
+            with suppress(sqlite3.Error, ValueError):  # nobody can commit any more: it is no secret, sent or not
+                self.journal.put_dealt(request.id, dealt, request.due_height)
+                self.journal.put_revealed(request.id)
         sent = self._send_all(messages, BATCH_BYTES_MAX)
         self.metrics.add("gradus_host_reveals_total", len(sent))
         for request in sent:
-            self.journal.put_revealed(request.id)
             self.report(Event("revealed", {"request": request.id}))
         return bool(sent)
 

@@ -7,12 +7,15 @@ What is committed is revealed: until the chain's record says that it is, or that
 no refusal ends the host.
 """
 
+import sqlite3
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from coincurve import PrivateKey
+from google.protobuf.message import DecodeError
 
 from abci_app.answers.source import AnswerSource
 from abci_app.client.chain import ChainClient
@@ -44,6 +47,7 @@ BACKOFF_S_MAX = 8.0
 BOUND_PAUSE_S_MAX = 0.5
 LIST_S = 2.0  # between two looks at all sessions; ten times as long as a look takes, where that is more
 WORKERS = 2
+FAULTS = (sqlite3.Error, OSError, ValueError, DecodeError)  # of the disk, or of what a node or a user made up
 LEAVING = (HOST_STATUS_DRAINING, HOST_STATUS_SLASHED)
 
 
@@ -60,20 +64,23 @@ class Host:
         stay open when the host ends, to go on after a restart. list_s: between two looks at all sessions, at least.
         serving_chain: what workers ask, where `chain` is not for several threads."""
         self.chain, self.key, self.model_id, self.journal, self.terms = chain, key, model_id, journal, terms
-        self.behaviour, self.report, self.sleep, self.keeps_sessions = behaviour, report, sleep, keeps_sessions
+        self.behaviour, self.report = behaviour, _tolerate(report)
+        self.sleep, self.keeps_sessions = sleep, keeps_sessions
         self.metrics = Metrics()
         self.is_draining = False
         self._chain_id = chain.chain_id()
         self._statement_key = derive_statement_key(key, self._chain_id, model_id)
         self._sender = Sender(chain, key, sleep=sleep, gas_price_ppm_max=gas_price_ppm_max)
         self._workers = ThreadPoolExecutor(workers, "host-worker")
+        self._dealt_workers = ThreadPoolExecutor(workers, "host-dealt")
         self._source = AnswerSource(serving_chain or chain)
-        self._dealer = Dealer(chain, key, model_id, self._sender, self._source, journal, self._workers,
-                              behaviour=behaviour, report=report, metrics=self.metrics)
+        self._dealer = Dealer(chain, key, model_id, self._sender, self._source, journal, self._dealt_workers,
+                              computing_max=workers, behaviour=behaviour, report=self.report, metrics=self.metrics)
         self.desk = Desk(self._chain_id, PrivateKey(self._statement_key.private), journal, self._find_spec, self._load,
                          self._workers, behaviour=behaviour, limits=limits, metrics=self.metrics)
         self.server = Server(self.desk, journal, self.tell_status, *listen, limits) if listen is not None else None
-        self._closer = Closer(self._sender, key.bech32, journal, self._forget, behaviour=behaviour, report=report)
+        self._closer = Closer(self._sender, key.bech32, journal, self._forget, behaviour=behaviour,
+                              report=self.report)
         self._record: Record | None = None
         self._height = 0
         self._sessions: list[Session] = []
@@ -87,6 +94,7 @@ class Host:
         if self.server is not None:
             self.server.stop()
         self._workers.shutdown(cancel_futures=True)
+        self._dealt_workers.shutdown(cancel_futures=True)
 
     def start(self) -> None:
         """Check what must be there, register or update the registration, and serve. Raises HostStopped."""
@@ -121,6 +129,8 @@ class Host:
                 is_refused = isinstance(error, (ProofInvalid, FeeTooHigh))
                 self.report(Event("refused" if is_refused else "waiting", {"problem": error.text}))
                 getattr(self.chain.node, "move_on", lambda: None)()
+            except FAULTS as error:
+                self.report(Event("waiting", {"problem": _name_fault(error).text}))
             except HostStopped as error:
                 if not self._dealer.is_bound:
                     raise
@@ -141,13 +151,16 @@ class Host:
             raise HostStopped(f"{self.key.bech32} is no host of model {self.model_id} any more",
                               f"gradus host start {self.model_id} --key KEY registers it")
         self.desk.is_draining = self.is_draining or self._record.status in LEAVING
-        tasks: list[Callable[[], bool]] = [lambda: self._dealer.step(self._height), self._end_sessions, self._tell]
+        tasks: list[Callable[[], bool]] = [self._dealer.reveal, self._end_sessions,
+                                           lambda: self._dealer.commit(self._height), self._tell]
         did, problems = False, list[ClientError]()
         for task in tasks:
             try:
                 did = task() or did
             except ClientError as error:
                 problems.append(error)
+            except FAULTS as error:
+                problems.append(_name_fault(error))
         if problems:
             raise problems[0]
         if not self._record.open_count:
@@ -207,3 +220,18 @@ class Host:
             "earned_ugrad": record.earned_ugrad, "bond_ugrad": record.bond_ugrad,
             "staked_ugrad": record.staked_ugrad}))
         return True
+
+
+def _name_fault(error: Exception) -> ClientError:
+    """What is told of a problem that is none of the client's tree."""
+    named = ClientError(f"{type(error).__name__}: {error}")
+    named.__cause__ = error
+    return named
+
+
+def _tolerate(report: Report) -> Report:
+    """A report that nobody reads any more, such as at a pipe that was closed, ends nothing."""
+    def tell(event: Event) -> None:
+        with suppress(OSError, ValueError):
+            report(event)
+    return tell

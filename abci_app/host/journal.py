@@ -110,9 +110,11 @@ class Journal:
         the next write."""
         with self._lock:
             self._run(f"pragma synchronous = {'full' if is_synced else 'normal'}")
-            self._run("insert or replace into receipts values (?, ?)", receipt.session_id,
-                      receipt.SerializeToString(deterministic=True))
-            self._run("pragma synchronous = full")
+            try:
+                self._run("insert or replace into receipts values (?, ?)", receipt.session_id,
+                          receipt.SerializeToString(deterministic=True))
+            finally:
+                self._run("pragma synchronous = full")
 
     def find_given(self, session_id: int, number: int) -> Given | None:
         """An answer of a session by its number, from 1."""

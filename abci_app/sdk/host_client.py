@@ -49,13 +49,17 @@ class HostClient:
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S, sleep: Sleep = time.sleep) -> None:
         """url: http or https, a path in front of /v1 is kept. timeout_s: for one answer, being put off included."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            port, is_address = parts.port, parts.scheme in ("http", "https") and bool(parts.hostname)
+        except ValueError:
+            is_address = False
+        if not is_address or not parts.hostname:
             raise HostUnreachable(f"{url!r} is not the address of a host", "it begins with http:// or https://")
         self.url, self.timeout_s, self.sleep = url.rstrip("/"), timeout_s, sleep
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._path = parts.path.rstrip("/")
-        self._connection = kind(parts.hostname, parts.port, timeout=CONNECT_S)
+        self._connection = kind(parts.hostname, port, timeout=CONNECT_S)
 
     def close(self) -> None:
         """Give the connection up; the next call makes another."""
@@ -125,7 +129,7 @@ class HostClient:
                 self._connection.sock.settimeout(max(deadline - time.monotonic(), 0.01))
                 self._connection.request(method, self._path + path, data, JSON_HEADERS if data is not None else {})
                 return self._connection.getresponse()
-            except (OSError, http.client.HTTPException) as error:
+            except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: no name of a machine
                 self.close()
                 if isinstance(error, TimeoutError) or not is_kept:
                     raise HostUnreachable(f"the host at {self.url} does not answer: {error or type(error).__name__}",

@@ -7,6 +7,7 @@ in the record. So neither the node nor a host is believed.
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -162,14 +163,12 @@ def find_answer(chain: ChainClient, request: Request, timeout_s: float = HOST_S)
         return request.answer
     problems = []
     for endpoint in list_endpoints(chain, request):
-        host = HostClient(endpoint, timeout_s)
         try:
-            found = host.find_answer(request.id)
+            with closing(HostClient(endpoint, timeout_s)) as host:
+                found = host.find_answer(request.id)
         except ClientError as error:
             problems.append(error.text)
             continue
-        finally:
-            host.close()
         if found is not None and answer_hash(found) == request.answer_hash:
             return found
         problems.append(f"{endpoint} has " + ("none" if found is None else "one with another hash"))

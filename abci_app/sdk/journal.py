@@ -118,10 +118,12 @@ class SessionJournal:
     def put_answer(self, kept: Kept) -> None:
         """An answer that was verified, and the receipt that pays it; synced with the next question."""
         self._rows.execute("pragma synchronous = normal")
-        self._rows.execute("update answers set answer = ?, entry = ?, statement = ?, receipt = ? where number = ?",
-                           (kept.answer, kept.entry.SerializeToString(deterministic=True), kept.statement,
-                            kept.receipt.SerializeToString(deterministic=True), kept.entry.number))
-        self._rows.execute("pragma synchronous = full")
+        try:
+            self._rows.execute("update answers set answer = ?, entry = ?, statement = ?, receipt = ? where number = ?",
+                               (kept.answer, kept.entry.SerializeToString(deterministic=True), kept.statement,
+                                kept.receipt.SerializeToString(deterministic=True), kept.entry.number))
+        finally:
+            self._rows.execute("pragma synchronous = full")
 
     def sync(self) -> None:
         """Have everything on the disk, such as before a receipt is sent without a question."""

@@ -5,7 +5,7 @@ earlier process has opened, from its journal. Answers are verified as sdk/sessio
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Unpack
@@ -277,11 +277,9 @@ def _is_short(reason: str) -> bool:
 
 def _probe(host: Host) -> str:
     """Why a host cannot be talked to; empty when it can."""
-    connection = HostClient(host.endpoint, PROBE_S)
     try:
-        connection.status()
+        with closing(HostClient(host.endpoint, PROBE_S)) as connection:
+            connection.status()
     except ClientError as error:
         return f"does not answer: {error.text}"
-    finally:
-        connection.close()
     return ""

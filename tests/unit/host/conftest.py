@@ -13,6 +13,7 @@ from tests.unit.host.rig import Rig
 @pytest.fixture(autouse=True)
 def reference_kernels(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("abci_app.client.send.INDEX_S", 0.0)
+    monkeypatch.setattr("abci_app.host.dealt.WAIT_S", 60.0)
     with dispatch.forced("ref"):
         yield
 

@@ -89,9 +89,9 @@ class Rig:
         journal = Journal(self.folder / "journals", self.chain.chain_id, 1, address_of(name))
         self._open.append(journal.__enter__())
         made = Host(ChainClient(Nodes([self.node])), new_test_key(name), 1, journal, behaviour=behaviour,
-                    listen=LOCALHOST if serves else None, report=self.events.setdefault(name, []).append,
-                    sleep=self.node.sleep, workers=1, list_s=0.0,
-                    **({"terms": Terms(price_ugrad_per_gma=10**9)} | options))
+                    listen=LOCALHOST if serves else None, sleep=self.node.sleep, workers=1, list_s=0.0,
+                    **({"terms": Terms(price_ugrad_per_gma=10**9),
+                        "report": self.events.setdefault(name, []).append} | options))
         self._open.append(made)
         made.start()
         return made

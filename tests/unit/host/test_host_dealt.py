@@ -1,14 +1,18 @@
 """Requests on the chain: dealt, computed, committed, revealed, paid; and what a crash or a cheat makes of that."""
 
+import sqlite3
+import threading
 from collections.abc import Callable
 
 import pytest
 
 from abci_app.answers.network import compute_answer
+from abci_app.client.errors import TimedOut
 from abci_app.host.behaviour import Behaviour
 from abci_app.host.errors import HostStopped
 from abci_app.host.journal import Dealt, Journal
 from abci_app.host.terms import Terms
+from abci_app.units.events import Event
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
     HOST_STATUS_ACTIVE, HOST_STATUS_SLASHED, REQUEST_STATUS_ANSWERED, REQUEST_STATUS_COMMIT, REQUEST_STATUS_FAILED,
     REQUEST_STATUS_REVEAL, SEAT_STATUS_COMMITTED, SEAT_STATUS_MISSED, SEAT_STATUS_PAID, SEAT_STATUS_WITHHELD,
@@ -151,3 +155,80 @@ def test_cheats_are_refused_but_on_test_networks(new_rig: Callable[..., Rig]) ->
     rig = new_rig(chain_id="main-1")
     with pytest.raises(HostStopped, match="is for test networks"):
         rig.host("ann", Behaviour.LIE)
+
+
+def test_an_answer_is_no_secret_any_more_once_its_reveal_may_have_been_sent(
+        rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = rig.host("ann")
+    number = rig.request()
+    rig.work([host], lambda: rig.find(number).status == REQUEST_STATUS_REVEAL)
+
+    def time_out(*_: object) -> None:
+        raise TimedOut("no block came")
+
+    monkeypatch.setattr(host._dealer, "_send", time_out)
+    with pytest.raises(TimedOut):
+        host.step()
+    held = host.journal.find_dealt(number)
+    assert held is not None and held.is_revealed
+
+
+def test_a_long_computation_holds_up_no_reveal(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = rig.host("ann")
+    first = rig.request()
+    rig.work([host], lambda: bool(rig.find(first).seats) and rig.find(first).seats[0].status == SEAT_STATUS_COMMITTED)
+    goes_on, compute = threading.Event(), host._dealer._compute
+
+    def take_long(request: Request) -> Dealt:
+        goes_on.wait(60)
+        return compute(request)
+
+    monkeypatch.setattr("abci_app.host.dealt.WAIT_S", 0.0)
+    monkeypatch.setattr(host._dealer, "_compute", take_long)
+    second = rig.request(rows(1, 9))
+    rig.work([host], lambda: rig.find(first).status in ENDED)
+    assert seats(rig.find(first)) == {address_of("ann"): SEAT_STATUS_PAID}
+    assert rig.find(second).status == REQUEST_STATUS_COMMIT
+    goes_on.set()
+    monkeypatch.setattr("abci_app.host.dealt.WAIT_S", 30.0)
+    rig.work([host], lambda: rig.find(second).status in ENDED)
+    assert seats(rig.find(second)) == {address_of("ann"): SEAT_STATUS_PAID}
+
+
+def test_a_request_that_cannot_be_computed_holds_up_no_other(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = rig.host("ann")
+    numbers = [rig.request(rows(1, first)) for first in range(2)]
+    compute = host._dealer._compute
+
+    def fail_first(request: Request) -> Dealt:
+        if request.id == numbers[0]:
+            raise ValueError("no such row")
+        return compute(request)
+
+    monkeypatch.setattr(host._dealer, "_compute", fail_first)
+    rig.work([host], lambda: rig.find(numbers[1]).status in ENDED)
+    assert seats(rig.find(numbers[1])) == {address_of("ann"): SEAT_STATUS_PAID}
+    assert {"request": numbers[0], "problem": "ValueError: no such row"} in rig.told("ann", "waiting")
+
+
+def test_neither_a_full_disk_nor_a_broken_pipe_ends_a_host(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Event] = []
+
+    def report(event: Event) -> None:
+        told.append(event)
+        raise BrokenPipeError
+
+    host = rig.host("ann", report=report)
+    faults = [sqlite3.OperationalError("database or disk is full")] * 2
+    drop = host.journal.drop_dealt_before
+
+    def fail(height: int) -> None:
+        if faults:
+            raise faults.pop()
+        drop(height)
+        host.drain()
+
+    monkeypatch.setattr(host.journal, "drop_dealt_before", fail)
+    host.run()
+    problems = [event.fields["problem"] for event in told if event.name == "waiting"]
+    assert problems == ["OperationalError: database or disk is full"] * 2

@@ -1,5 +1,12 @@
 """Sessions from the block that opens them to the one that settles them, whoever ends them and however."""
 
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from abci_app.client.errors import TimedOut
+from abci_app.client.send import Sent
 from abci_app.host.behaviour import Behaviour
 from abci_app.sdk.session import Session
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import HOST_STATUS_SLASHED
@@ -155,3 +162,22 @@ def test_what_a_host_knows_of_a_session_is_forgotten_a_while_after_its_end(rig: 
     assert host.journal.list_sessions() == [session.id]
     rig.work([host], lambda: host.journal.list_sessions() == [])
     assert len(rig.told("ann", "settled")) == 1
+
+
+def test_a_close_that_is_stuck_holds_up_no_other(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = rig.host("ann", serves=True)
+    stuck, other = rig.open(host), rig.open(host)
+    ask(stuck, 2)
+    ask(other, 2)
+    send = host._sender.send
+
+    def time_out(messages: Sequence[Any], **options: Any) -> Sent:
+        if messages[0].session_id == stuck.id:
+            raise TimedOut("no block came")
+        return send(messages, **options)
+
+    monkeypatch.setattr(host._sender, "send", time_out)
+    host.drain()
+    with pytest.raises(TimedOut):
+        host.step()
+    assert [told["session"] for told in rig.told("ann", "closed")] == [other.id]

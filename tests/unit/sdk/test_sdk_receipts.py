@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from abci_app.client.keys import new_key
-from abci_app.sdk.errors import JournalDamaged, SessionBusy
+from abci_app.sdk.errors import HostUnreachable, JournalDamaged, SessionBusy
+from abci_app.sdk.host_client import HostClient
 from abci_app.sdk.journal import Kept, SessionJournal, list_receipt_keys
+from abci_app.sdk.paid import _probe
 from abci_app.sdk.receipts import ReceiptBook
 from abci_app.wire.merkle import merkle_root
-from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Question
+from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Host, Question
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import Entry, Receipt, Session
 from abci_app.wire.question import entry_leaf, receipt_digest
 from abci_app.wire.signature import is_valid_signature
@@ -86,3 +88,10 @@ def test_what_is_no_journal_is_damaged_rather_than_new(tmp_path: Path) -> None:
     path.write_bytes(b"not a database, but long enough to be taken for the head of one" * 4)
     with pytest.raises(JournalDamaged):
         SessionJournal(path)
+
+
+@pytest.mark.parametrize("endpoint", ["http://h:99999", "http://[", "http://h:x", "http://a..b", "http://" + "a" * 64])
+def test_an_endpoint_that_is_no_address_is_a_host_that_cannot_be_reached(endpoint: str) -> None:
+    with pytest.raises(HostUnreachable):
+        HostClient(endpoint, 1.0).status()
+    assert _probe(Host(endpoint=endpoint)).startswith("does not answer")
