@@ -50,6 +50,7 @@ class Desk:
         self._ledgers: dict[int, Ledger] = {}
         self._networks: dict[int, Network] = {}
         self._opening: dict[int, asyncio.Lock] = {}
+        self._working: set[asyncio.Task[Given]] = set()
 
     def refresh(self, records: Sequence[Session]) -> None:
         """What the chain says of all sessions of this host now. From the host's loop."""
@@ -74,32 +75,56 @@ class Desk:
     async def stream(self, session_id: int, asked: Asked, is_whole: bool = False) -> AsyncGenerator[Piece, None]:
         """A decoder's tokens as they are drawn (each u16 little-endian), and at last the whole answer. Raises Refusal.
 
-        is_whole: the last alone.
+        is_whole: the last alone. Who stops listening leaves the question in work: it is answered, and counts.
         """
-        began = time.monotonic()
         ledger = await self._open(session_id)
         self.rates.check(session_id)
+        pieces: asyncio.Queue[bytes | None] = asyncio.Queue()
+        working = asyncio.create_task(self._work(ledger, asked, is_whole, pieces))
+        self._working.add(working)
+        working.add_done_callback(self._end_work)
+        working.add_done_callback(lambda _: pieces.put_nowait(None))
+        while (piece := await pieces.get()) is not None:
+            yield piece
+        yield await working
+
+    async def finish(self, timeout_s: float) -> None:
+        """Wait for the questions that are in work and that nobody listens to any more; give up what takes longer."""
+        if self._working:
+            _, late = await asyncio.wait(self._working, timeout=timeout_s)
+            for working in late:
+                working.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    async def _work(self, ledger: Ledger, asked: Asked, is_whole: bool, pieces: asyncio.Queue[bytes | None]) -> Given:
+        """The answer, given before or computed, to the end and counted even where who asked has gone: tokens that are
+        out are never free, and no second question has their number. Raises Refusal."""
+        began = time.monotonic()
         async with ledger.lock:
             found = ledger.check(asked)
             if isinstance(found, Given):
                 self.metrics.add("gradus_host_repeated_total")
-                yield found
-                return
+                return found
             if self.is_draining:
                 raise Refusal(503, DRAINING, "the host takes no more questions", "close the session", 5.0)
             with self.queue.place():
                 parts: list[bytes] = []
-                async for part in self._compute(self._networks[session_id], found, is_whole):
+                async for part in self._compute(self._networks[ledger.record.id], found, is_whole):
                     if self.behaviour is Behaviour.LIE and not parts:
                         part = distort(part)
                     parts.append(part)
                     if not is_whole and len(part) == TOKEN_PIECE_BYTES:
-                        yield part
+                        pieces.put_nowait(part)
             given = ledger.give(found, b"".join(parts))
         self.metrics.add("gradus_host_answers_total")
         self.metrics.add("gradus_host_owed_ugrad_total", found.fee_ugrad)
         self.metrics.time_answer(time.monotonic() - began)
-        yield given
+        return given
+
+    def _end_work(self, working: asyncio.Task[Given]) -> None:
+        self._working.discard(working)
+        if not working.cancelled():
+            working.exception()  # looked at, so that asyncio reports none of a question that nobody listens to
 
     async def take_receipt(self, session_id: int, receipt: Receipt | None, closes: bool) -> bool:
         """Take a receipt that comes without a question; closes: the user wants the session to be closed. Whether it

@@ -67,7 +67,7 @@ class Server:
         """Take no more calls, and end."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._is_ended.set)
-            self._thread.join(2 * END_S)
+            self._thread.join(3 * END_S)
 
     def forget(self, session_id: int) -> None:
         """Let go of a session that is over; from any thread."""
@@ -91,6 +91,7 @@ class Server:
         if not self._problem:
             await self._is_ended.wait()
         await runner.cleanup()
+        await self.desk.finish(END_S)
 
     def _new_app(self) -> web.Application:
         app = web.Application(client_max_size=BODY_BYTES_MAX, middlewares=[self._guard])
@@ -170,7 +171,7 @@ class Server:
                 raise
             await response.write(_write_json({"error": error.text, "hint": error.hint, "code": error.code}) + b"\n")
         except ConnectionError:
-            return response  # who asked has gone, and asks again
+            return response  # who asked has gone, and asks again; the desk goes on and counts the answer
         await response.write_eof()
         return response
 

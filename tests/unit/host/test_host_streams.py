@@ -1,17 +1,23 @@
 """Text as it is drawn: every token once, the whole answer at the end, and what breaks off is asked again."""
 
+import http.client
+import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from abci_app.client.host_api import asking_digest, encode_question
 from abci_app.sdk.errors import HostFaulty, HostUnreachable
 from abci_app.sdk.host_client import HostStream
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import Question
 from abci_app.wire.pb.gradus.models.v1 import models_pb2
-from abci_app.wire.question import entry_seed
+from abci_app.wire.question import entry_seed, question_hash
 from abci_app.x.models.types import default_spec
+from tests.chain import CHAIN_ID
 from tests.unit.host.serving import Serving
 
 VOCAB, CONTEXT = 16, 12
@@ -99,3 +105,77 @@ def test_an_answer_may_be_shorter_than_what_was_asked_and_costs_the_same(serving
     kept = session.ask(question)
     end = tokens.index(tokens[2]) + 1 if stop else 9
     assert tokens_of(kept.answer) == tokens[:end] and kept.entry.fee_ugrad == session.compute_fee(text(9))
+
+
+def call(serving: Serving, question: Question) -> http.client.HTTPConnection:
+    """A streamed question under number 1 that is sent; its answer is not read."""
+    digest = asking_digest(CHAIN_ID, 1, 1, question_hash(question))
+    body = {"number": 1, "question": encode_question(question), "receipt": None, "stream": True,
+            "signature": serving.keys[0].sign(digest).hex()}
+    connection = http.client.HTTPConnection("127.0.0.1", serving.server.port, timeout=10)
+    connection.request("POST", "/v1/sessions/1/answers", json.dumps(body))
+    return connection
+
+
+def hang_up(serving: Serving, question: Question) -> None:
+    """Read one line of a stream, and go."""
+    connection = call(serving, question)
+    response = connection.getresponse()
+    assert list(json.loads(response.readline())) == ["tokens"]
+    response.close()
+    connection.close()
+
+
+def test_who_hangs_up_owes_the_answer_and_gets_no_other_under_its_number(serving: Serving) -> None:
+    hang_up(serving, text())
+    connection = call(serving, text(first=5))
+    assert connection.getresponse().status == 409
+    connection.close()
+    assert [entry.question_hash for entry in serving.journal.list_entries(1)] == [question_hash(text())]
+    session = serving.session()
+    kept = session.ask(text())
+    assert kept.entry == serving.journal.list_entries(1)[0]
+    assert serving.desk.metrics.get("gradus_host_answers_total") == 1
+
+
+@pytest.mark.parametrize("serving", ["worker"], indirect=True)
+def test_a_stream_that_nobody_reads_keeps_its_place_until_it_is_done(
+        serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw, goes_on, begun = serving.network.stream, threading.Event(), []
+
+    def stream(question: Question, seed: bytes) -> Iterator[bytes]:
+        begun.append(question)
+        for piece in draw(question, seed):
+            yield piece
+            assert goes_on.wait(10)
+
+    monkeypatch.setattr(serving.network, "stream", stream)
+    for _ in range(3):
+        # the first is in work; the same again wait for it
+        connection = call(serving, text())
+        if not begun:
+            assert list(json.loads(connection.getresponse().readline())) == ["tokens"]
+        connection.close()
+    assert serving.desk.queue.count == 1
+    goes_on.set()
+    connection = call(serving, text(first=5))
+    assert connection.getresponse().status == 409
+    connection.close()
+    serving.session().ask(text())
+    assert (serving.desk.queue.count, begun) == (0, [text()])
+
+
+def test_a_host_that_ends_counts_the_stream_that_nobody_reads(
+        serving: Serving, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = serving.network.stream
+
+    def stream(question: Question, seed: bytes) -> Iterator[bytes]:
+        for piece in draw(question, seed):
+            yield piece
+            time.sleep(0.05)
+
+    monkeypatch.setattr(serving.network, "stream", stream)
+    hang_up(serving, text())
+    serving.stop()
+    serving.start()
+    assert [entry.number for entry in serving.journal.list_entries(1)] == [1]
