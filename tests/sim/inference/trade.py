@@ -22,6 +22,7 @@ from tests.sim.market import Intent
 
 ASKING = ("user0", "user1")
 HOST_NAMES = tuple(f"host{index}" for index in range(8))
+BURNING = ("rewards.fee_shared", "inference.host_slashed", "sessions.session_opened", "sessions.session_topped_up")
 Fields = dict[str, str]
 
 
@@ -90,7 +91,7 @@ class Trade:
         burnt = 0
         for event in events:
             fields = dict(event.attributes)
-            if event.type in ("rewards.fee_shared", "inference.host_slashed"):
+            if event.type in BURNING:
                 burnt += int(fields["burnt_ugrad"])
             elif event.type == "inference.request_opened":
                 burnt += self._count_price(looked.ctx, fields)
