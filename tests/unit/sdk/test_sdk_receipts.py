@@ -1,5 +1,6 @@
 """Receipts of a user, and the journal that keeps them."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -95,3 +96,11 @@ def test_an_endpoint_that_is_no_address_is_a_host_that_cannot_be_reached(endpoin
     with pytest.raises(HostUnreachable):
         HostClient(endpoint, 1.0).status()
     assert _probe(Host(endpoint=endpoint)).startswith("does not answer")
+
+
+def test_what_is_written_after_a_write_that_failed_is_synced_again(tmp_path: Path) -> None:
+    with SessionJournal.create(tmp_path) as journal:
+        journal._rows.execute("drop table answers")
+        with pytest.raises(sqlite3.OperationalError):
+            journal.put_answer(new_kept(1))
+        assert journal._rows.execute("pragma synchronous").fetchone() == (2,)
