@@ -12,7 +12,7 @@ from abci_app.app import App
 from abci_app.runtime.context import Ctx
 from abci_app.runtime.events import Event
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import (
-    SESSION_STATUS_DRAW, SESSION_STATUS_SETTLED, SESSION_STATUS_SHOWING, Session,
+    SESSION_STATUS_AUDIT, SESSION_STATUS_DRAW, SESSION_STATUS_SETTLED, SESSION_STATUS_SHOWING, Session,
 )
 from abci_app.wire.question import draw_seed
 from abci_app.wire.seed import iter_u64
@@ -98,7 +98,14 @@ class SessionChecks:
         assert (now.status, now.drawn_ugrad) == expected, f"{expected}, but {now}"
 
     def _check_time(self, after: Ctx, session: Session) -> None:
-        """No session is open for ever: at the end of each wait comes the next, and there are few."""
+        """No session is open for ever: at the end of each wait comes the next, and there are few. How long a drawn or
+        challenged answer waits for auditors hangs on others; once it was asked, it is over at its due height."""
+        if session.status == SESSION_STATUS_AUDIT:
+            asked = bool(session.audit_seed) and session.due_height
+            assert not asked or after.height <= asked + LATE_BLOCKS or not self.is_exact, f"not over: {session}"
+            return
+        if session.is_challenged or session.is_drawn:
+            return
         params = self.app.sessions.params(after)
         policy = self.app.models.get_spec(after, session.model_id, session.spec_version).inference
         last = session.expiry_height + 2 * params.close_blocks + params.show_blocks + 2 * policy.audit_blocks
