@@ -7,8 +7,11 @@ Reads/Writes: nothing. Policies are checked ones. Source: abci_app/x/inference/R
 
 from dataclasses import dataclass
 
+from abci_app.runtime.contract import GMA
 from abci_app.wire.ints import PPM, mul_div_ceil, ppm_floor
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import InferencePolicy
+
+AUDITORS_MAX = 64  # who judge one answer: as many as the audits room can ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +55,18 @@ def compute_session_stake(policy: InferencePolicy, deposit_ugrad: int) -> int:
     gains at most that part of the deposit, and one entry drawn of all finds it with the chance m, once an audit is
     drawn at all; so this is the deposit by the chance of that, rounded up, of what is burnt."""
     return mul_div_ceil(mul_div_ceil(deposit_ugrad, PPM, policy.audit_ppm), PPM, policy.burn_slash_ppm)
+
+
+def compute_judging_cost(work: int, price_ugrad_per_gma: int) -> int:
+    """ugrad that an audit of so many multiply-adds is worth, by as many as may be asked; rounded up."""
+    return mul_div_ceil(work * AUDITORS_MAX, price_ugrad_per_gma, GMA)
+
+
+def compute_judging_chance(policy: InferencePolicy, judging_ugrad: int) -> int:
+    """ugrad that such an audit costs on the mean, by the chance that it is drawn; rounded up."""
+    return mul_div_ceil(judging_ugrad, policy.audit_ppm, PPM)
+
+
+def compute_auditors_pay(work: int, price_ugrad_per_gma: int, count: int) -> int:
+    """ugrad for all who recomputed an answer of so many multiply-adds, at the chain's price: each's rounded up."""
+    return mul_div_ceil(work, price_ugrad_per_gma, GMA) * count

@@ -1,10 +1,9 @@
 """Simulate the market of requests: python -m tests.sim.requests --requests 10000 --seed 1."""
 
-import json
 import tempfile
 import time
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from tests.chain import address_of
 from tests.interruptible import Command
 from tests.sim.inference.checks import RequestChecks
 from tests.sim.inference.hosts import TRUSTWORTHY
+from tests.sim.inference.telling import tell
 from tests.sim.inference.town import Town, TownFailed
 from tests.sim.inference.users import ASKING, Users
 
@@ -168,13 +168,6 @@ def _sum_slashes(seen: Counter[str], reason: str) -> int:
     return sum(seen[name] for name in seen if name.endswith(f" slashed for {reason}"))
 
 
-def print_report(report: Report) -> None:
-    """A table for people."""
-    for name, value in asdict(report).items():
-        if name != "seen":
-            click.echo(f"{name.replace('_', ' '):<32} {value}")
-
-
 @click.command(cls=Command)
 @click.option("--requests", default=10_000, show_default=True, type=click.IntRange(1), help="How many are made.")
 @click.option("--seed", default=1, show_default=True, help="Decides everything that happens.")
@@ -188,11 +181,7 @@ def main(requests: int, seed: int, kept_blocks: int, per_block: int, invariants_
     """Simulate the market of requests: every coin, every verdict and all invariants are checked after every block."""
     with tempfile.TemporaryDirectory(prefix="gradus-sim-") as folder:
         report = simulate(Path(folder) / "chain", seed, requests, kept_blocks, per_block, invariants_every)
-    print_report(report)
-    if seen:
-        click.echo(json.dumps(report.seen, indent=1))
-    if save:
-        RESULT.write_text(json.dumps(asdict(report), indent=1) + "\n")
+    tell(report, seen, RESULT if save else None)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,8 @@
 """Simulate sessions: python -m tests.sim.sessions --sessions 10000 --seed 7."""
 
-import json
 import tempfile
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -14,6 +13,7 @@ from tests.interruptible import Command
 from tests.sim.inference.hosts import TRUSTWORTHY
 from tests.sim.inference.parties import Parties
 from tests.sim.inference.session_checks import SessionChecks
+from tests.sim.inference.telling import tell
 from tests.sim.inference.town import Town, TownFailed
 from tests.sim.inference.users import ASKING
 
@@ -141,13 +141,6 @@ def _report(town: SessionTown, state_before: int, kept_bytes: float, cpu_s: floa
         burnt_ugrad=town.coins.burnt, cpu_s=round(cpu_s, 1), seen={name: seen[name] for name in sorted(seen)})
 
 
-def print_report(report: Report) -> None:
-    """A table for people."""
-    for name, value in asdict(report).items():
-        if name != "seen":
-            click.echo(f"{name.replace('_', ' '):<32} {value}")
-
-
 @click.command(cls=Command)
 @click.option("--sessions", default=10_000, show_default=True, type=click.IntRange(1), help="How many are opened.")
 @click.option("--seed", default=7, show_default=True, help="Decides everything that happens.")
@@ -161,11 +154,7 @@ def main(sessions: int, seed: int, kept_blocks: int, per_block: int, invariants_
     """Simulate sessions: every coin, every verdict and all invariants are checked after every block."""
     with tempfile.TemporaryDirectory(prefix="gradus-sim-") as folder:
         report = simulate(Path(folder) / "chain", seed, sessions, kept_blocks, per_block, invariants_every)
-    print_report(report)
-    if seen:
-        click.echo(json.dumps(report.seen, indent=1))
-    if save:
-        RESULT.write_text(json.dumps(asdict(report), indent=1) + "\n")
+    tell(report, seen, RESULT if save else None)
 
 
 if __name__ == "__main__":

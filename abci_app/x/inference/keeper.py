@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from google.protobuf.message import Message
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.fee import compute_judging_cost
 from abci_app.runtime.gas import WRITE_GAS
 from abci_app.wire.address import decode_address
 from abci_app.wire.archive import append_leaf
@@ -30,7 +31,7 @@ from abci_app.x.inference.errors import (
 )
 from abci_app.x.inference.needs import Audits, Bank, Models, Rewards
 from abci_app.x.inference.types import (
-    OPEN_STATUSES, STORE, Offer, compute_judging_cost, compute_shares, compute_wrong_slash, default_params, is_open,
+    OPEN_STATUSES, STORE, Offer, compute_shares, compute_wrong_slash, default_params, is_open,
     new_offer, sort_offers,
 )
 

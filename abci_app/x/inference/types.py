@@ -5,13 +5,14 @@ Reads/Writes: nothing. Every bound has its reason in README.md beside this file,
 
 from dataclasses import dataclass
 
-from abci_app.runtime.contract import GMA
-from abci_app.runtime.fee import compute_fee, compute_request_stake
+from abci_app.runtime.fee import (
+    compute_fee, compute_judging_chance, compute_judging_cost, compute_request_stake,
+)
 from abci_app.runtime.question import ROOT_BYTES, TOKEN_BYTES, compute_answer_bytes_max, compute_ask
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import BASE_DENOM, parse_amount, parse_base_amount
 from abci_app.wire.errors import InvalidCoins
-from abci_app.wire.ints import PPM, U64_MAX, mul_div_ceil, ppm_floor
+from abci_app.wire.ints import PPM, U64_MAX, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES
 from abci_app.wire.pb.cosmos.base.v1beta1.coin_pb2 import Coin
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
@@ -45,7 +46,6 @@ TRIED_PER_BLOCK = 256  # requests that wait to be dealt
 LOOKED_PER_BLOCK = 8_192  # hosts that a block looks at for them
 DRAWN_PER_BLOCK = 256
 ASKED_PER_BLOCK = 64  # the audits room has time for fewer
-AUDITORS_MAX = 64  # who judge one answer: as many as the audits room can ask
 ENDED_PER_BLOCK = 256  # phases
 PRUNED_PER_BLOCK = 256
 BLOCKS_MAX = 10_000_000  # of a parameter
@@ -163,15 +163,10 @@ def new_offer(policy: InferencePolicy, work: int, host: Host, judging_ugrad: int
     return Offer(host, ask_ugrad, compute_fee(policy, ask_ugrad), stake_ugrad)
 
 
-def compute_judging_cost(work: int, price_ugrad_per_gma: int) -> int:
-    """ugrad that an audit of so many multiply-adds is worth, by as many as may be asked; rounded up."""
-    return mul_div_ceil(work * AUDITORS_MAX, price_ugrad_per_gma, GMA)
-
-
 def compute_burnt(params: Params, policy: InferencePolicy, work: int, price_ugrad_per_gma: int) -> int:
     """ugrad that a request burns: its price, and what the audit costs that may be drawn, by its chance, rounded up."""
     judging_ugrad = compute_judging_cost(work, price_ugrad_per_gma)
-    return params.request_price_ugrad + mul_div_ceil(judging_ugrad, policy.audit_ppm, PPM)
+    return params.request_price_ugrad + compute_judging_chance(policy, judging_ugrad)
 
 
 def sort_offers(offers: list[Offer], seed: bytes, count: int) -> list[Offer]:

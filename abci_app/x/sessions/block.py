@@ -5,6 +5,7 @@ Source: README.md beside this file.
 """
 
 from abci_app.runtime.context import Ctx
+from abci_app.runtime.fee import compute_auditors_pay
 from abci_app.runtime.question import compute_work
 from abci_app.wire.address import decode_address
 from abci_app.wire.audit import STATEMENT, decode_subject, is_said_of
@@ -15,7 +16,7 @@ from abci_app.wire.question import draw_seed
 from abci_app.x.sessions import events, keys
 from abci_app.x.sessions.keeper import Keeper
 from abci_app.x.sessions.types import (
-    ASKED_PER_BLOCK, DRAWN_PER_BLOCK, DUE_PER_BLOCK, WITHHELD, WRONG, compute_auditors_pay, draw_coin,
+    ASKED_PER_BLOCK, DRAWN_PER_BLOCK, DUE_PER_BLOCK, WITHHELD, WRONG, draw_coin,
 )
 
 

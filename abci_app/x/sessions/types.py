@@ -3,12 +3,13 @@
 Reads/Writes: nothing. Every bound has its reason in README.md beside this file, section "Bounds".
 """
 
-from abci_app.runtime.fee import compute_session_stake
+from abci_app.runtime.contract import GMA
+from abci_app.runtime.fee import compute_judging_chance, compute_judging_cost, compute_session_stake
 from abci_app.runtime.question import WORK_MAX
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import parse_base_amount
 from abci_app.wire.errors import InvalidAddress
-from abci_app.wire.ints import PPM, mul_div_ceil, mul_div_floor, ppm_floor
+from abci_app.wire.ints import PPM, mul_div_floor, ppm_floor
 from abci_app.wire.merkle import HASH_BYTES, LEAVES_MAX
 from abci_app.wire.pb.gradus.models.v1.models_pb2 import InferencePolicy
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import (
@@ -32,8 +33,6 @@ PARAM_BLOCKS_MAX = 10_000_000
 DRAWN_PER_BLOCK = 256
 DUE_PER_BLOCK = 256
 ASKED_PER_BLOCK = 64  # the audits room has time for fewer
-GMA = 10**9
-AUDITORS_MAX = 64  # who judge one answer: as many as the audits room can ask
 WRITES_LATER = 48  # of a session, by blocks; its user pays for them beforehand
 AUDIT_WRITES_LATER = 130  # of an audit of 64 members; who challenges pays for them beforehand
 PAID, EMPTY, WRONG, WITHHELD = "paid", "empty", "wrong", "withheld"
@@ -132,13 +131,7 @@ def compute_burnt(policy: InferencePolicy, deposit_ugrad: int, price_ugrad_per_g
     """ugrad that a session burns beside its deposit: what judging the largest question costs, by its chance, rounded
     up. It never falls while the deposit grows."""
     work = compute_largest_work(policy, deposit_ugrad, price_ugrad_per_gma)
-    judging_ugrad = mul_div_ceil(work * AUDITORS_MAX, audit_price_ugrad_per_gma, GMA)
-    return mul_div_ceil(judging_ugrad, policy.audit_ppm, PPM)
-
-
-def compute_auditors_pay(work: int, price_ugrad_per_gma: int, count: int) -> int:
-    """ugrad for all who recomputed an answer of so many multiply-adds, at the chain's price: each's rounded up."""
-    return mul_div_ceil(work, price_ugrad_per_gma, GMA) * count
+    return compute_judging_chance(policy, compute_judging_cost(work, audit_price_ugrad_per_gma))
 
 
 def find_contradiction(session: Session, policy: InferencePolicy) -> str | None:

@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
+from abci_app.runtime.fee import compute_judging_cost
 from abci_app.wire.pb.gradus.audits.v1.audits_pb2 import Audit
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
     HOST_STATUS_ACTIVE, HOST_STATUS_SLASHED, REQUEST_STATUS_ANSWERED, REQUEST_STATUS_ASK, REQUEST_STATUS_AUDIT,
     REQUEST_STATUS_DRAW, REQUEST_STATUS_FAILED, Host, Params,
 )
 from abci_app.x.audits import types as audits
-from abci_app.x.inference.types import compute_burnt, compute_judging_cost, is_drawn, new_offer
+from abci_app.x.inference.types import compute_burnt, is_drawn, new_offer
 from tests.auditors import NOTHING, RIGHT
 from tests.chain import SIGNERS
 from tests.unit.inference.desk import (

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from abci_app.runtime.fee import compute_session_stake, split_fee
+from abci_app.runtime.fee import compute_auditors_pay, compute_session_stake, split_fee
 from abci_app.runtime.question import compute_work
 from abci_app.wire.address import module_address
 from abci_app.wire.ints import ppm_floor
@@ -10,7 +10,6 @@ from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import HOST_STATUS_SLASH
 from abci_app.wire.pb.gradus.sessions.v1.sessions_pb2 import (
     SESSION_STATUS_CLOSING, SESSION_STATUS_DRAW, SESSION_STATUS_OPEN, SESSION_STATUS_SETTLED, SESSION_STATUS_SHOWING,
 )
-from abci_app.x.sessions.types import compute_auditors_pay
 from tests.chain import address_of
 from tests.unit.sessions.desk import (
     BOND_UGRAD, CLOSE_BLOCKS, DEPOSIT_UGRAD, HOST, KEPT_BLOCKS, OTHER, SHOW_BLOCKS, USER, Deal, Desk, find,

@@ -4,11 +4,9 @@ Source: README.md of the room, section "Settlement".
 """
 
 from abci_app.runtime.context import Ctx
-from abci_app.runtime.contract import GMA
-from abci_app.runtime.fee import compute_fee
+from abci_app.runtime.fee import compute_auditors_pay, compute_fee
 from abci_app.wire.address import decode_address
 from abci_app.wire.coin import base_coin
-from abci_app.wire.ints import mul_div_ceil
 from abci_app.wire.pb.gradus.inference.v1.inference_pb2 import (
     REQUEST_STATUS_ANSWERED, REQUEST_STATUS_FAILED, SEAT_STATUS_PAID, SEAT_STATUS_REVEALED, SEAT_STATUS_UNPAID,
     SEAT_STATUS_WRONG, Request, RequestStatus, Seat,
@@ -56,7 +54,7 @@ def pay_auditors(ctx: Ctx, keeper: Keeper, request: Request, subject: bytes) -> 
     Returns their accounts, one for each right digest.
     """
     accounts = keeper.audits.list_right(ctx, subject)
-    amount_ugrad = len(accounts) * mul_div_ceil(request.work, keeper.audit_price(ctx), GMA)
+    amount_ugrad = compute_auditors_pay(request.work, keeper.audit_price(ctx), len(accounts))
     paid_ugrad = keeper.rewards.pay_answer_auditors(ctx, request.model_id, amount_ugrad, accounts)
     keeper.audits.book_fee(ctx, subject, paid_ugrad // max(len(accounts), 1))  # equal parts: nothing is left
     return accounts
